@@ -233,6 +233,10 @@ func (t Tensor) host() *Host {
 	return h
 }
 
+// Pointer returns the address of the first element of t. It panics if t is not in
+// host memory.
+func (t Tensor) Pointer() unsafe.Pointer { return t.pointer(0) }
+
 // pointer returns the address of the element off elements after t's first.
 func (t Tensor) pointer(off int) unsafe.Pointer {
 	return unsafe.Add(t.host().base, (t.Offset+off)*t.DType.Size())

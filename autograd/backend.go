@@ -1,0 +1,121 @@
+package autograd
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/percept-go/percept/tensor"
+)
+
+// A Backend owns memory and turns steps into something that runs. It does not
+// grow when an op is added.
+type Backend interface {
+	// Name identifies the backend: "cpu", "cuda:0".
+	Name() string
+	// Alloc returns zeroed memory, or an error that wraps ErrMemory and says
+	// how much was needed and free.
+	Alloc(bytes int) (tensor.Memory, error)
+	// Copy copies between tensors of one type, each on the host or in memory of
+	// this backend, either with any strides. It is ordered after what Run
+	// enqueued, and waits where dst is on the host.
+	Copy(dst, src tensor.Tensor) error
+	// Bind resolves the kernel of every step once and returns their replay. It
+	// errs if a step has no kernel here and its op no Lower.
+	Bind(steps []Step) (Bound, error)
+	// Close frees the backend.
+	Close() error
+}
+
+// A Bound replays the steps it was bound to.
+type Bound interface {
+	// Run enqueues the steps in order. It does not allocate.
+	Run() error
+	// Profile runs the steps once, waiting after each, and sets the time that
+	// each took.
+	Profile(took []time.Duration) error
+	// Close frees what Bind allocated.
+	Close()
+}
+
+// A Step is one kernel call: an op, or a fused elementwise group.
+type Step struct {
+	Op    *Op // nil for a group
+	Attr  any
+	Out   []tensor.Tensor // one for an op; for a group, the results that others read
+	In    []tensor.Tensor
+	Body  []Instr // of a group
+	Level int     // steps of one level do not depend on each other
+	Pos   string  // where it was recorded
+}
+
+// An Instr is one elementwise op of a fused group. Its arguments are numbered:
+// the group's inputs first, then the results of its instructions.
+type Instr struct {
+	Op   *Op
+	Attr any
+	Type tensor.Type
+	Args []int
+	Out  int // where in Step.Out the result goes, or -1
+}
+
+// Name returns the op's name, or those of a group's ops.
+func (s *Step) Name() string {
+	if s.Op != nil {
+		return s.Op.Name
+	}
+	name := ""
+	for i, in := range s.Body {
+		if i > 0 {
+			name += "+"
+		}
+		if i == 8 && len(s.Body) > 9 {
+			return name + fmt.Sprintf("…(%d ops)", len(s.Body))
+		}
+		name += in.Op.Name
+	}
+	return name
+}
+
+// Bytes returns how many bytes s reads and writes, repeated elements once.
+func (s *Step) Bytes() (read, written int64) {
+	for _, t := range s.In {
+		read += int64(uniqueBytes(t))
+	}
+	for i, t := range s.Out {
+		n := int64(uniqueBytes(t))
+		if s.Op == opStoreRow && i == 0 {
+			n = int64(uniqueBytes(s.In[0]))
+		}
+		written += n
+	}
+	return read, written
+}
+
+func uniqueBytes(t tensor.Tensor) int {
+	n := t.DType.Size()
+	for i, d := range t.Dim[:t.Rank] {
+		if t.Stride[i] != 0 {
+			n *= d
+		}
+	}
+	return n
+}
+
+// FLOPs returns the floating-point operations of s.
+func (s *Step) FLOPs() int64 {
+	if s.Op == nil {
+		var n int64
+		for _, in := range s.Body {
+			n += int64(in.Type.Len())
+		}
+		return n
+	}
+	if s.Op.FLOPs == nil {
+		return int64(s.Out[0].Len())
+	}
+	in := make([]tensor.Type, len(s.In))
+	for i, t := range s.In {
+		in[i] = t.Type
+	}
+	return s.Op.FLOPs(s.Attr, s.Out[0].Type, in)
+}

@@ -1,0 +1,87 @@
+package autograd
+
+import (
+	"unsafe"
+
+	"github.com/percept-go/percept/kernels"
+	"github.com/percept-go/percept/tensor"
+)
+
+// bindCopy binds a copy between host tensors of one type and any strides.
+func bindCopy(dst, src tensor.Tensor, pool *kernels.Pool, level kernels.Level) func() {
+	if dst.DType.Real() == tensor.Float32 {
+		return newCopy[float32](dst, src, pool).run
+	}
+	return newCopy[float64](dst, src, pool).run
+}
+
+// rowCopy copies rows; the axis on which dst is contiguous is the row.
+type rowCopy[T kernels.Float] struct {
+	loop     loop
+	dst, src unsafe.Pointer
+	words    int
+	pool     *kernels.Pool
+	work     func(worker, lo, hi int)
+	grain    int
+	keep     [2]tensor.Memory
+}
+
+func newCopy[T kernels.Float](dst, src tensor.Tensor, pool *kernels.Pool) *rowCopy[T] {
+	c := &rowCopy[T]{loop: newLoop([]tensor.Tensor{dst, src}), words: words(dst.DType), pool: pool, keep: [2]tensor.Memory{dst.Mem, src.Mem}}
+	if dst.Len() == 0 {
+		c.loop.dims = []int{0}
+		return c
+	}
+	c.dst, c.src = basePointer(dst), basePointer(src)
+	c.grain = max(1, 1<<14/max(c.loop.n*c.words, 1))
+	c.work = func(_, lo, hi int) {
+		for r := lo; r < hi; r++ {
+			c.row(r)
+		}
+	}
+	return c
+}
+
+func (c *rowCopy[T]) run() {
+	if n := c.loop.rows(); n > 0 {
+		c.pool.For(n, c.grain, c.work)
+	}
+}
+
+func (c *rowCopy[T]) row(r int) {
+	size := c.words * int(unsafe.Sizeof(T(0)))
+	d := unsafe.Add(c.dst, c.loop.offset(0, r)*size)
+	s := unsafe.Add(c.src, c.loop.offset(1, r)*size)
+	n := c.loop.n
+	if c.loop.inner[0] == 1 || n == 1 {
+		dst := unsafe.Slice((*T)(d), n*c.words)
+		if c.loop.inner[1] == 1 || n == 1 {
+			copy(dst, unsafe.Slice((*T)(s), n*c.words))
+			return
+		}
+		gather(dst, s, c.loop.inner[1], n, c.words)
+		return
+	}
+	for range n {
+		copy(unsafe.Slice((*T)(d), c.words), unsafe.Slice((*T)(s), c.words))
+		d, s = unsafe.Add(d, c.loop.inner[0]*size), unsafe.Add(s, c.loop.inner[1]*size)
+	}
+}
+
+// bindCast binds the conversion between float32 and float64.
+func bindCast(b *Bind) func() {
+	in, level := b.Contiguous(0), b.Level
+	n := in.Len() * words(in.DType)
+	if in.DType.Real() == b.Out.DType.Real() {
+		return bindCopy(b.Out, in, b.Pool, b.Level)
+	}
+	if n == 0 {
+		return func() {}
+	}
+	if b.Out.DType.Real() == tensor.Float32 {
+		dst, src := tensor.Span[float32](b.Out), tensor.Span[float64](in)
+		return func() { kernels.Convert32(dst, src, level) }
+	}
+	dst, src := tensor.Span[float64](b.Out), tensor.Span[float32](in)
+	return func() { kernels.Convert64(dst, src, level) }
+}

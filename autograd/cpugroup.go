@@ -1,0 +1,303 @@
+package autograd
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/percept-go/percept/kernels"
+	"github.com/percept-go/percept/tensor"
+)
+
+// stripBytes is how much of one operand a fused group works on at a time, so
+// that all its strips stay in the first-level cache.
+const stripBytes = 4096
+
+// loop describes nested loops over operands that share a shape. Its last axis
+// is the row that kernels see; the others are merged where all operands allow.
+type loop struct {
+	dims   []int   // the outer axes
+	n      int     // elements of a row
+	stride [][]int // per operand: strides of the outer axes, in elements
+	inner  []int   // per operand: stride within a row
+}
+
+// newLoop merges the axes of operands of one shape.
+func newLoop(ops []tensor.Tensor) loop {
+	shape := ops[0].Shape()
+	var dims []int
+	strides := make([][]int, len(ops))
+	for a, d := range shape {
+		if d == 1 {
+			continue
+		}
+		k := len(dims) - 1
+		merge := k >= 0
+		for j, t := range ops {
+			merge = merge && strides[j][k] == t.Stride[a]*d
+		}
+		if merge {
+			dims[k] *= d
+		} else {
+			dims = append(dims, d)
+		}
+		for j, t := range ops {
+			if merge {
+				strides[j][k] = t.Stride[a]
+			} else {
+				strides[j] = append(strides[j], t.Stride[a])
+			}
+		}
+	}
+	l := loop{n: 1, inner: make([]int, len(ops)), stride: strides}
+	if k := len(dims) - 1; k >= 0 {
+		l.n, l.dims = dims[k], dims[:k]
+		for j := range ops {
+			l.inner[j], l.stride[j] = strides[j][k], strides[j][:k]
+		}
+	}
+	return l
+}
+
+// rows returns how many rows the loop has.
+func (l *loop) rows() int {
+	n := 1
+	for _, d := range l.dims {
+		n *= d
+	}
+	return n
+}
+
+// offset returns where row r of operand j begins, in elements.
+func (l *loop) offset(j, r int) int {
+	off := 0
+	for a := len(l.dims) - 1; a >= 0; a-- {
+		off += r % l.dims[a] * l.stride[j][a]
+		r /= l.dims[a]
+	}
+	return off
+}
+
+// operand is an input or result of a group: memory with a row stride, or a
+// strip that holds an intermediate.
+type operand[T kernels.Float] struct {
+	base  unsafe.Pointer // the first element
+	words int            // 1, or 2 for complex elements
+	at    int            // its index in the loop, or -1 for an intermediate
+	strip int            // the strip it is staged or kept in, or -1 for none
+}
+
+// instr is one kernel call per strip.
+type instr[T kernels.Float] struct {
+	f    kernels.Elementwise[T]
+	s, t T
+	dst  int
+	arg  [3]int
+	args int
+}
+
+// group runs a fused elementwise group strip by strip.
+type group[T kernels.Float] struct {
+	loop   loop
+	ops    []operand[T] // inputs, then results of the instructions
+	code   []instr[T]
+	width  int // elements of a strip
+	per    int // strips of a row
+	strips int
+	tmp    [][]T // per worker: the strips
+	cur    [][][]T
+	pool   *kernels.Pool
+	work   func(worker, lo, hi int)
+	grain  int
+	keep   []tensor.Memory
+}
+
+// bindGroup binds a fused group at the given level.
+func bindGroup(s *Step, pool *kernels.Pool, level kernels.Level) func() {
+	if s.Body[0].Type.DType.Real() == tensor.Float32 {
+		return newGroup[float32](s, pool, level).run
+	}
+	return newGroup[float64](s, pool, level).run
+}
+
+func newGroup[T kernels.Float](s *Step, pool *kernels.Pool, level kernels.Level) *group[T] {
+	g := &group[T]{pool: pool}
+	all := append(append([]tensor.Tensor(nil), s.In...), s.Out...)
+	if len(all) == 0 {
+		panic("autograd: a group without operands")
+	}
+	g.loop = newLoop(all)
+	size := int(unsafe.Sizeof(T(0)))
+	g.width = min(stripBytes/size, max(g.loop.n, 1))
+	g.per = (g.loop.n + g.width - 1) / g.width
+	for i, t := range s.In {
+		o := operand[T]{base: basePointer(t), words: words(t.DType), at: i, strip: -1}
+		if g.loop.inner[i] != 1 {
+			o.strip = g.newStrip(o.words)
+		}
+		g.ops = append(g.ops, o)
+		g.keep = append(g.keep, t.Mem)
+	}
+	g.compile(s, level)
+	units := g.loop.rows() * g.per
+	perUnit := max(len(g.code), 1) * min(g.width, g.loop.n)
+	g.grain = max(1, 1<<14/max(perUnit, 1))
+	if g.loop.n == 0 {
+		units = 0
+	}
+	workers := pool.Threads()
+	g.tmp = make([][]T, workers)
+	g.cur = make([][][]T, workers)
+	for w := range g.tmp {
+		g.tmp[w] = make([]T, g.strips*g.width+64)
+		g.cur[w] = make([][]T, len(g.ops))
+	}
+	g.work = func(worker, lo, hi int) { g.units(worker, lo, hi) }
+	g.grain = min(g.grain, max(units, 1))
+	return g
+}
+
+// basePointer returns the address of the first element of host tensor t.
+func basePointer(t tensor.Tensor) unsafe.Pointer { return t.Pointer() }
+
+func (g *group[T]) newStrip(words int) int {
+	s := g.strips
+	g.strips += words
+	return s
+}
+
+// compile turns the group's instructions into kernel calls. Strips of
+// intermediates are used again after their last reader.
+func (g *group[T]) compile(s *Step, level kernels.Level) {
+	nin := len(s.In)
+	last := make([]int, nin+len(s.Body))
+	for i, in := range s.Body {
+		for _, a := range in.Args {
+			last[a] = i
+		}
+	}
+	free := map[int][]int{}
+	for i, in := range s.Body {
+		o := operand[T]{words: words(in.Type.DType), at: -1, strip: -1}
+		if in.Out >= 0 {
+			o.base, o.at = basePointer(s.Out[in.Out]), nin+in.Out
+			g.keep = append(g.keep, s.Out[in.Out].Mem)
+		} else if f := free[o.words]; len(f) > 0 {
+			o.strip, free[o.words] = f[len(f)-1], f[:len(f)-1]
+		} else {
+			o.strip = g.newStrip(o.words)
+		}
+		g.ops = append(g.ops, o)
+		g.emit(&in, s, nin+i, level)
+		for k, a := range in.Args {
+			repeated := k > 0 && in.Args[0] == a || k > 1 && in.Args[1] == a
+			if a >= nin && last[a] == i && g.ops[a].at < 0 && !repeated {
+				free[g.ops[a].words] = append(free[g.ops[a].words], g.ops[a].strip)
+			}
+		}
+	}
+}
+
+// emit appends the kernel calls of one instruction: one, but for a sum of more
+// than two.
+func (g *group[T]) emit(in *Instr, s *Step, dst int, level kernels.Level) {
+	types := make([]tensor.Type, len(in.Args))
+	for i, a := range in.Args {
+		if a < len(s.In) {
+			types[i] = s.In[a].Type
+		} else {
+			types[i] = s.Body[a-len(s.In)].Type
+		}
+	}
+	name := in.Op.Scalar(in.Type, types)
+	f := kernels.Lookup[T](name, level)
+	if f == nil {
+		panic(fmt.Sprintf("autograd: op %s needs the scalar kernel %q, which does not exist", in.Op.Name, name))
+	}
+	p, _ := in.Attr.(Scalars)
+	c := instr[T]{f: f, s: T(p.S), t: T(p.T), dst: dst, args: min(len(in.Args), 3)}
+	if in.Op == opAdd && len(in.Args) > 2 {
+		c.args = 2
+		c.arg = [3]int{in.Args[0], in.Args[1]}
+		g.code = append(g.code, c)
+		for _, a := range in.Args[2:] {
+			c.arg = [3]int{dst, a}
+			g.code = append(g.code, c)
+		}
+		return
+	}
+	copy(c.arg[:], in.Args)
+	g.code = append(g.code, c)
+}
+
+func (g *group[T]) run() {
+	if n := g.loop.rows() * g.per; n > 0 {
+		g.pool.For(n, g.grain, g.work)
+	}
+}
+
+// units runs strips lo up to hi, counted over all rows.
+func (g *group[T]) units(worker, lo, hi int) {
+	cur, tmp := g.cur[worker], g.tmp[worker]
+	for u := lo; u < hi; u++ {
+		row, from := u/g.per, u%g.per*g.width
+		n := min(g.width, g.loop.n-from)
+		for i := range g.ops {
+			cur[i] = g.stage(i, row, from, n, tmp)
+		}
+		for i := range g.code {
+			c := &g.code[i]
+			var a, b, d []T
+			if c.args > 0 {
+				a = cur[c.arg[0]]
+			}
+			if c.args > 1 {
+				b = cur[c.arg[1]]
+			}
+			if c.args > 2 {
+				d = cur[c.arg[2]]
+			}
+			c.f(cur[c.dst], a, b, d, c.s, c.t)
+		}
+	}
+}
+
+// stage returns the n elements of operand i that begin at column from of row:
+// in place where they are contiguous, else copied or repeated into its strip.
+func (g *group[T]) stage(i, row, from, n int, tmp []T) []T {
+	o := &g.ops[i]
+	if o.at < 0 {
+		return tmp[o.strip*g.width:][:n*o.words]
+	}
+	inner := g.loop.inner[o.at]
+	p := unsafe.Add(o.base, (g.loop.offset(o.at, row)+from*inner)*o.words*int(unsafe.Sizeof(T(0))))
+	if o.strip < 0 {
+		return unsafe.Slice((*T)(p), n*o.words)
+	}
+	dst := tmp[o.strip*g.width:][:n*o.words]
+	gather(dst, p, inner, n, o.words)
+	return dst
+}
+
+// gather copies n elements with a stride (of any sign, or 0) into dst.
+func gather[T kernels.Float](dst []T, p unsafe.Pointer, stride, n, words int) {
+	step := stride * words * int(unsafe.Sizeof(T(0)))
+	if words == 1 {
+		if stride == 0 {
+			v := *(*T)(p)
+			for i := range dst {
+				dst[i] = v
+			}
+			return
+		}
+		for i := range dst {
+			dst[i] = *(*T)(p)
+			p = unsafe.Add(p, step)
+		}
+		return
+	}
+	for i := 0; i < 2*n; i += 2 {
+		v := (*[2]T)(p)
+		dst[i], dst[i+1] = v[0], v[1]
+		p = unsafe.Add(p, step)
+	}
+}

@@ -1,0 +1,325 @@
+package autograd
+
+import (
+	"fmt"
+	"sort"
+
+	"github.com/percept-go/percept/tensor"
+)
+
+// graph is what the compiler passes work on: the part of a Tape that some
+// outputs need.
+type graph struct {
+	tape    *Tape
+	outs    []int32
+	updates []prepared
+
+	live   []bool          // prune: needed by an output or an update
+	static []bool          // hoist: depends on Consts alone
+	root   []int32         // layout: whose memory holds the node
+	layout []tensor.Tensor // layout: how it lies there
+	level  []int32         // level: the stage at which it runs
+	group  []int32         // fuse: its group, or -1
+	groups [][]int32       // fuse: members in order of recording
+	stored []bool          // fuse: has memory of its own
+	into   map[int32]int32 // fuse: updates written straight into their Var
+	offset []int           // plan: bytes from the start of the arena
+	arena  int             // plan: bytes of the arena
+	last   int32           // level: the last stage
+}
+
+func newGraph(t *Tape, outs []int32, updates []prepared) *graph {
+	n := len(t.nodes)
+	return &graph{tape: t, outs: outs, updates: updates,
+		live: make([]bool, n), static: make([]bool, n), root: make([]int32, n), layout: make([]tensor.Tensor, n),
+		level: make([]int32, n), group: make([]int32, n), stored: make([]bool, n), offset: make([]int, n), into: map[int32]int32{}}
+}
+
+func (g *graph) node(id int32) *node { return &g.tape.nodes[id] }
+
+// targets returns the ids that must be computed.
+func (g *graph) targets() []int32 {
+	ids := append([]int32(nil), g.outs...)
+	for _, u := range g.updates {
+		ids = append(ids, u.value)
+		if u.slot >= 0 {
+			ids = append(ids, u.slot)
+		}
+		if u.guard >= 0 {
+			ids = append(ids, u.guard)
+		}
+	}
+	return ids
+}
+
+// prune marks what the targets need. It errs if that includes a hole.
+func (g *graph) prune() error {
+	for _, id := range g.targets() {
+		g.live[id] = true
+	}
+	for id := int32(len(g.live)) - 1; id >= 0; id-- {
+		if !g.live[id] {
+			continue
+		}
+		n := g.node(id)
+		for _, a := range n.args {
+			g.live[a] = true
+			if g.node(a).op == opHole {
+				return &Error{Op: n.op.Name, Pos: n.pos.String(),
+					Err: fmt.Errorf("%w: the VJP of this op is not linear in its cotangent, so it has no JVP", ErrHole)}
+			}
+		}
+		if n.op == opHole {
+			return &Error{Op: "hole", Pos: n.pos.String(), Err: ErrHole}
+		}
+	}
+	return nil
+}
+
+// hoist marks what depends on Consts alone.
+func (g *graph) hoist() {
+	for id := range g.static {
+		n := &g.tape.nodes[id]
+		g.static[id] = n.op != opVar && n.op != opHole
+		for _, a := range n.args {
+			g.static[id] = g.static[id] && g.static[a]
+		}
+	}
+}
+
+// layouts finds whose memory holds each node and how: a view lies in its
+// argument's memory.
+func (g *graph) layouts() {
+	for i := range g.live {
+		id := int32(i)
+		if !g.live[id] {
+			continue
+		}
+		n := g.node(id)
+		g.root[id] = id
+		g.layout[id] = tensor.Wrap(nil, n.typ, 0)
+		if c, ok := n.attr.(tensor.Tensor); ok && n.op == opConst {
+			if r, ok := g.tape.resident[id]; ok {
+				c = r
+			}
+			g.layout[id] = c
+			g.layout[id].Offset, g.layout[id].Mem = 0, nil
+		}
+		if n.op.View != nil {
+			if v, ok := n.op.View(n.attr, g.layout[n.args[0]]); ok {
+				g.root[id], g.layout[id] = g.root[n.args[0]], v
+			}
+		}
+	}
+}
+
+// runs reports whether id is a step of the loop: live, not static, neither a
+// leaf nor a view.
+func (g *graph) runs(id int32) bool {
+	return g.live[id] && !g.static[id] && g.root[id] == id && !g.node(id).leaf()
+}
+
+func (g *graph) elementwise(id int32) bool { return g.node(id).op.Scalar != nil }
+
+// fusible reports whether elementwise consumer c can be in one group with its
+// argument a.
+func (g *graph) fusible(a, c int32) bool {
+	return g.root[a] == a && g.elementwise(a) && g.elementwise(c) && sameGroup(g.node(a).typ, g.node(c).typ)
+}
+
+// sameGroup reports whether values of these types are computed by one loop.
+func sameGroup(a, b tensor.Type) bool {
+	return a.SameShape(b) && a.DType.Real() == b.DType.Real()
+}
+
+// levels gives each step its stage: after its arguments, but in the same stage
+// as an argument it can be fused with. Elementwise steps then move as late as
+// their readers allow, so that they meet them.
+func (g *graph) levels() {
+	g.last = 0
+	for i := range g.live {
+		id := int32(i)
+		if !g.runs(id) {
+			continue
+		}
+		for _, a := range g.node(id).args {
+			r := g.root[a]
+			if !g.runs(r) {
+				continue
+			}
+			s := g.level[r]
+			if !g.fusible(a, id) {
+				s++
+			}
+			g.level[id] = max(g.level[id], s)
+		}
+		g.last = max(g.last, g.level[id])
+	}
+	updates := map[int32]bool{}
+	for _, u := range g.updates {
+		if u.slot < 0 && g.runs(u.value) && g.elementwise(u.value) {
+			updates[u.value] = true
+		}
+	}
+	g.sink(updates)
+}
+
+// sink moves elementwise steps as late as their readers allow. Updates get a
+// stage of their own at the end, when nobody else reads the Vars any more.
+func (g *graph) sink(updates map[int32]bool) {
+	latest := make([]int32, len(g.live))
+	for i := range latest {
+		latest[i] = g.last + 1
+	}
+	for _, id := range g.targets() {
+		if r := g.root[id]; !updates[r] {
+			latest[r] = g.last
+		}
+	}
+	for id := int32(len(g.live)) - 1; id >= 0; id-- {
+		if !g.runs(id) {
+			continue
+		}
+		if g.elementwise(id) {
+			g.level[id] = max(g.level[id], latest[id])
+		}
+		for _, a := range g.node(id).args {
+			r := g.root[a]
+			s := g.level[id]
+			if !g.fusible(a, id) {
+				s--
+			}
+			latest[r] = min(latest[r], s)
+		}
+	}
+	if len(updates) > 0 {
+		g.last++
+	}
+}
+
+// fuse collects the elementwise steps of one stage, shape and precision into
+// groups, and says which values need memory.
+func (g *graph) fuse(enabled bool) {
+	type key struct {
+		level int32
+		typ   tensor.Type
+	}
+	index := map[key]int32{}
+	for i := range g.live {
+		id := int32(i)
+		g.group[id] = -1
+		if !g.runs(id) {
+			continue
+		}
+		if !g.elementwise(id) {
+			g.stored[id] = true
+			continue
+		}
+		k := key{g.level[id], g.node(id).typ.With(g.node(id).typ.DType.Real())}
+		j, ok := index[k]
+		if !ok || !enabled {
+			j = int32(len(g.groups))
+			index[k] = j
+			g.groups = append(g.groups, nil)
+		}
+		g.group[id] = j
+		g.groups[j] = append(g.groups[j], id)
+	}
+	for i := range g.live {
+		id := int32(i)
+		if !g.runs(id) {
+			continue
+		}
+		for _, a := range g.node(id).args {
+			if r := g.root[a]; r != a || g.group[r] != g.group[id] || g.group[r] < 0 {
+				g.stored[r] = g.runs(r)
+			}
+		}
+	}
+	for _, id := range g.targets() {
+		g.stored[g.root[id]] = g.runs(g.root[id])
+	}
+	g.inPlace()
+}
+
+// inPlace finds the updates that may be written straight into their Var:
+// nothing reads the Var after or while they are written, but for reads of the
+// same elements before them in their own group.
+func (g *graph) inPlace() {
+	for _, u := range g.updates {
+		if u.slot >= 0 || !g.runs(u.value) || g.group[u.value] < 0 {
+			continue
+		}
+		if _, taken := g.into[u.value]; taken || !g.quiet(u) {
+			continue
+		}
+		g.into[u.value] = u.v
+	}
+}
+
+func (g *graph) quiet(u prepared) bool {
+	for _, id := range g.targets() {
+		if g.root[id] == u.v {
+			return false
+		}
+	}
+	for i := range g.live {
+		id := int32(i)
+		if !g.runs(id) || g.level[id] < g.level[u.value] {
+			continue
+		}
+		for _, a := range g.node(id).args {
+			if g.root[a] == u.v && (a != u.v || g.group[id] != g.group[u.value] || id > u.value) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// plan places every stored value in the arena so that values whose lifetimes,
+// counted in stages, overlap do not. The largest are placed first, each at the
+// lowest offset that is free during its life.
+func (g *graph) plan() {
+	type block struct {
+		id         int32
+		from, to   int32
+		off, bytes int
+	}
+	until := make([]int32, len(g.live))
+	for i := range g.live {
+		id := int32(i)
+		if g.runs(id) {
+			until[id] = max(until[id], g.level[id])
+			for _, a := range g.node(id).args {
+				until[g.root[a]] = max(until[g.root[a]], g.level[id])
+			}
+		}
+	}
+	for _, id := range g.targets() {
+		until[g.root[id]] = g.last + 1
+	}
+	var blocks []block
+	for i := range g.live {
+		id := int32(i)
+		if _, direct := g.into[id]; g.stored[id] && g.runs(id) && !direct {
+			n := (g.node(id).typ.Bytes() + 63) &^ 63
+			blocks = append(blocks, block{id, g.level[id], until[id], 0, n})
+		}
+	}
+	sort.SliceStable(blocks, func(i, j int) bool { return blocks[i].bytes > blocks[j].bytes })
+	placed := make([]block, 0, len(blocks)) // by offset
+	for _, b := range blocks {
+		for _, p := range placed {
+			if p.from <= b.to && b.from <= p.to && p.off < b.off+b.bytes && b.off < p.off+p.bytes {
+				b.off = p.off + p.bytes
+			}
+		}
+		at := sort.Search(len(placed), func(i int) bool { return placed[i].off > b.off })
+		placed = append(placed, block{})
+		copy(placed[at+1:], placed[at:])
+		placed[at] = b
+		g.offset[b.id] = b.off
+		g.arena = max(g.arena, b.off+b.bytes)
+	}
+}

@@ -1,0 +1,554 @@
+package autograd
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/percept-go/percept/tensor"
+)
+
+// A Program is a fixed list of kernel calls over its Tape's memory.
+type Program struct {
+	tape    *Tape
+	outs    []int32
+	updates []prepared
+
+	steps  []Step
+	out    []tensor.Tensor
+	bound  Bound
+	epoch  int
+	arena  int
+	counts Counts
+	closed bool
+}
+
+// Counts says what became of the nodes of a Program.
+type Counts struct {
+	Recorded, Live, Hoisted, Steps, Groups int
+	ArenaBytes                             int // working memory, shared by the Programs of a Tape
+	HoistedBytes                           int // kept results that depend on Consts alone
+}
+
+// passes are the parts of Compile that tests switch off.
+type passes struct{ noHoist, noFuse, noPlan bool }
+
+// Compile returns the Program that computes out and then stores the updates.
+// With a guard, a Value of shape (N,), the updates of image n (of axis 0) are
+// stored only where it is not zero; the zero Value stands for none. It errs if
+// a hole is alive, an update does not fit or memory does not suffice.
+func (t *Tape) Compile(out []Value, guard Value, updates ...Update) (*Program, error) {
+	return t.compile(passes{}, out, guard, updates)
+}
+
+func (t *Tape) compile(opt passes, out []Value, guard Value, updates []Update) (p *Program, err error) {
+	var prep []prepared
+	if e := Try(func() { prep, err = t.prepare(guard, updates) }); e != nil || err != nil {
+		return nil, firstError(e, err)
+	}
+	p = &Program{tape: t, updates: prep}
+	for _, v := range out {
+		if v.tape != t {
+			return nil, fmt.Errorf("autograd: an output is not a Value of this Tape")
+		}
+		p.outs = append(p.outs, t.settled(v).id)
+	}
+	for i := range prep {
+		prep[i].value = t.settled(Value{t, prep[i].value}).id
+	}
+	if err := Try(p.lower); err != nil {
+		return nil, err
+	}
+	defer t.enter("compile")()
+	if err := p.build(opt); err != nil {
+		p.unbind()
+		return nil, err
+	}
+	t.programs[p] = struct{}{}
+	return p, nil
+}
+
+func firstError(errs ...error) error {
+	for _, e := range errs {
+		if e != nil {
+			return e
+		}
+	}
+	return nil
+}
+
+// settled returns v, or a copy of it if it lies in the memory of a Var, which
+// an update may overwrite before it is read.
+func (t *Tape) settled(v Value) Value {
+	id := v.id
+	for t.nodes[id].op.View != nil {
+		id = t.nodes[id].args[0]
+	}
+	if t.nodes[id].op == opVar {
+		return t.apply(opCopy, nil, v)
+	}
+	return v
+}
+
+// build runs the compiler passes and binds the steps.
+func (p *Program) build(opt passes) error {
+	t := p.tape
+	g := newGraph(t, p.outs, p.updates)
+	if err := g.prune(); err != nil {
+		return err
+	}
+	if !opt.noHoist {
+		g.hoist()
+	}
+	if err := t.placeConsts(g); err != nil {
+		return err
+	}
+	g.layouts()
+	hoisted, err := t.runPrologue(g)
+	if err != nil {
+		return err
+	}
+	g.schedule(opt)
+	if err := t.growArena(g.arena); err != nil {
+		return err
+	}
+	p.steps = g.emit(t.arena)
+	p.out = p.out[:0]
+	for _, id := range p.outs {
+		p.out = append(p.out, g.memory(id, t.arena))
+	}
+	p.arena = g.arena
+	p.counts = g.count(len(p.steps))
+	p.counts.HoistedBytes = hoisted
+	p.epoch = t.epoch
+	p.bound, err = t.backend.Bind(p.steps)
+	return err
+}
+
+// schedule runs the passes that order, fuse and place the steps.
+func (g *graph) schedule(opt passes) {
+	g.levels()
+	g.fuse(!opt.noFuse)
+	if opt.noPlan {
+		g.spread()
+		return
+	}
+	g.plan()
+}
+
+// spread is plan without reuse: every value has memory of its own.
+func (g *graph) spread() {
+	for i := range g.live {
+		id := int32(i)
+		if _, direct := g.into[id]; g.stored[id] && g.runs(id) && !direct {
+			g.offset[id] = g.arena
+			g.arena += (g.node(id).typ.Bytes() + 63) &^ 63
+		}
+	}
+}
+
+func (g *graph) count(steps int) Counts {
+	c := Counts{Recorded: len(g.live), Steps: steps, Groups: len(g.groups), ArenaBytes: g.arena}
+	for i := range g.live {
+		if id := int32(i); g.live[id] {
+			c.Live++
+			if g.static[id] && !g.node(id).leaf() && g.root[id] == id {
+				c.Hoisted++
+			}
+		}
+	}
+	return c
+}
+
+// placeConsts brings the Consts that g reads to the backend.
+func (t *Tape) placeConsts(g *graph) error {
+	_, host := t.backend.(onHost)
+	for i := range g.live {
+		id := int32(i)
+		n := &t.nodes[id]
+		if !g.live[id] || n.op != opConst {
+			continue
+		}
+		if _, ok := t.resident[id]; ok {
+			continue
+		}
+		c := n.attr.(tensor.Tensor)
+		if _, isHost := c.Mem.(*tensor.Host); host && isHost {
+			t.resident[id] = c
+			continue
+		}
+		mem, err := t.backend.Alloc(c.Bytes())
+		if err != nil {
+			return err
+		}
+		x := tensor.Wrap(mem, c.Type, 0)
+		if err := t.backend.Copy(x, c); err != nil {
+			mem.Free()
+			return err
+		}
+		t.resident[id] = x
+	}
+	return nil
+}
+
+// onHost marks a Backend whose kernels read any host memory.
+type onHost interface{ onHost() }
+
+// runPrologue computes, once, the static values that the loop reads and keeps
+// them resident. It returns their bytes.
+func (t *Tape) runPrologue(g *graph) (int, error) {
+	need := g.staticReads()
+	var missing []int32
+	total := 0
+	for _, id := range need {
+		total += t.nodes[id].typ.Bytes()
+		if _, ok := t.resident[id]; !ok {
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) == 0 {
+		return total, nil
+	}
+	return total, t.compute(missing)
+}
+
+// staticReads returns the static roots, other than Consts, that steps of the
+// loop or targets read.
+func (g *graph) staticReads() []int32 {
+	seen := map[int32]bool{}
+	read := func(id int32) {
+		if r := g.root[id]; g.static[r] && !g.node(r).leaf() {
+			seen[r] = true
+		}
+	}
+	for i := range g.live {
+		if id := int32(i); g.runs(id) {
+			for _, a := range g.node(id).args {
+				read(a)
+			}
+		}
+	}
+	for _, id := range g.targets() {
+		read(id)
+	}
+	ids := make([]int32, 0, len(seen))
+	for id := range seen {
+		ids = append(ids, id)
+	}
+	sort.Slice(ids, func(i, j int) bool { return ids[i] < ids[j] })
+	return ids
+}
+
+// compute evaluates static values and makes them resident in one block.
+func (t *Tape) compute(ids []int32) error {
+	g := newGraph(t, ids, nil)
+	if err := g.prune(); err != nil {
+		return err
+	}
+	if err := t.placeConsts(g); err != nil {
+		return err
+	}
+	g.layouts()
+	g.schedule(passes{})
+	arena, err := t.backend.Alloc(g.arena)
+	if err != nil {
+		return err
+	}
+	defer arena.Free()
+	steps := g.emit(arena)
+	bound, err := t.backend.Bind(steps)
+	if err != nil {
+		return err
+	}
+	defer bound.Close()
+	if err := bound.Run(); err != nil {
+		return err
+	}
+	bytes := 0
+	for _, id := range ids {
+		bytes += (t.nodes[id].typ.Bytes() + 63) &^ 63
+	}
+	block, err := t.backend.Alloc(bytes)
+	if err != nil {
+		return err
+	}
+	off := 0
+	for _, id := range ids {
+		typ := t.nodes[id].typ
+		x := tensor.Wrap(block, typ, off/typ.DType.Size())
+		if err := t.backend.Copy(x, g.memory(id, arena)); err != nil {
+			return err
+		}
+		t.resident[id] = x
+		off += (typ.Bytes() + 63) &^ 63
+	}
+	return nil
+}
+
+// growArena makes the arena at least this large; Programs that were bound to
+// the smaller one bind again at their next Run.
+func (t *Tape) growArena(bytes int) error {
+	if t.arena != nil && t.arena.Bytes() >= bytes {
+		return nil
+	}
+	mem, err := t.backend.Alloc(bytes)
+	if err != nil {
+		return err
+	}
+	if t.arena != nil {
+		for p := range t.programs {
+			p.unbind()
+		}
+		t.arena.Free()
+		t.epoch++
+	}
+	t.arena = mem
+	return nil
+}
+
+// memory returns the tensor that holds node id.
+func (g *graph) memory(id int32, arena tensor.Memory) tensor.Tensor {
+	r := g.root[id]
+	x := g.layout[id]
+	base, ok := g.tape.resident[r]
+	if v, direct := g.into[r]; direct {
+		base, ok = g.tape.resident[v], true
+	}
+	if !ok {
+		base = tensor.Wrap(arena, g.node(r).typ, g.offset[r]/g.node(r).typ.DType.Size())
+	}
+	x.Mem = base.Mem
+	x.Offset += base.Offset
+	return x
+}
+
+// emit lists the steps in the order of their stages; last come the updates
+// that could not be written in place.
+func (g *graph) emit(arena tensor.Memory) []Step {
+	type unit struct {
+		level, first int32
+		group        int32
+	}
+	var units []unit
+	for i := range g.live {
+		if id := int32(i); g.runs(id) && g.group[id] < 0 {
+			units = append(units, unit{g.level[id], id, -1})
+		}
+	}
+	for i, ids := range g.groups {
+		units = append(units, unit{g.level[ids[0]], ids[0], int32(i)})
+	}
+	sort.Slice(units, func(i, j int) bool {
+		a, b := units[i], units[j]
+		return a.level < b.level || a.level == b.level && a.first < b.first
+	})
+	var steps []Step
+	for _, u := range units {
+		if u.group >= 0 {
+			steps = append(steps, g.emitGroup(g.groups[u.group], arena))
+			continue
+		}
+		n := g.node(u.first)
+		s := Step{Op: n.op, Attr: n.attr, Level: int(u.level), Pos: n.pos.String(), Out: []tensor.Tensor{g.memory(u.first, arena)}}
+		for _, a := range n.args {
+			s.In = append(s.In, g.memory(a, arena))
+		}
+		steps = append(steps, s)
+	}
+	return append(steps, g.emitUpdates(arena)...)
+}
+
+// emitUpdates lists the rows first: their slots may be Vars that the copies
+// after them change.
+func (g *graph) emitUpdates(arena tensor.Memory) []Step {
+	var rows, copies []Step
+	for _, u := range g.updates {
+		dst := g.tape.resident[u.v]
+		value := g.memory(u.value, arena)
+		pos := g.node(u.value).pos.String()
+		if u.slot >= 0 {
+			in := []tensor.Tensor{value, g.memory(u.slot, arena)}
+			if u.guard >= 0 {
+				in = append(in, g.memory(u.guard, arena))
+			}
+			rows = append(rows, Step{Op: opStoreRow, Out: []tensor.Tensor{dst}, In: in, Level: int(g.last) + 1, Pos: pos})
+			continue
+		}
+		if v, direct := g.into[u.value]; direct && v == u.v {
+			continue
+		}
+		copies = append(copies, Step{Op: opAssign, Out: []tensor.Tensor{dst}, In: []tensor.Tensor{value}, Level: int(g.last) + 2, Pos: pos})
+	}
+	return append(rows, copies...)
+}
+
+// opAssign is the step that copies an update into its Var.
+var opAssign = &Op{Name: "assign", Doc: "copies a value into a Var",
+	Eval: func(_ any, out tensor.Tensor, in []tensor.Tensor) { tensor.Copy(out, in[0]) }}
+
+// emitGroup makes the step of one fused group.
+func (g *graph) emitGroup(ids []int32, arena tensor.Memory) Step {
+	s := Step{Level: int(g.level[ids[0]]), Pos: g.node(ids[0]).pos.String()}
+	index := map[int32]int{}
+	inside := map[int32]bool{}
+	for _, id := range ids {
+		inside[id] = true
+	}
+	for _, id := range ids {
+		for _, a := range g.node(id).args {
+			if _, ok := index[a]; !ok && !inside[a] {
+				index[a] = len(s.In)
+				s.In = append(s.In, g.memory(a, arena))
+			}
+		}
+	}
+	for _, id := range ids {
+		n := g.node(id)
+		in := Instr{Op: n.op, Attr: n.attr, Type: n.typ, Out: -1}
+		for _, a := range n.args {
+			in.Args = append(in.Args, index[a])
+		}
+		index[id] = len(s.In) + len(s.Body)
+		if g.stored[id] {
+			in.Out = len(s.Out)
+			s.Out = append(s.Out, g.memory(id, arena))
+		}
+		s.Body = append(s.Body, in)
+	}
+	return s
+}
+
+// unbind releases what the backend holds for p; the next Run binds again.
+func (p *Program) unbind() {
+	if p.bound != nil {
+		p.bound.Close()
+		p.bound = nil
+	}
+}
+
+func (p *Program) ready() error {
+	if p.closed {
+		return fmt.Errorf("autograd: the Program is %w", ErrClosed)
+	}
+	if p.bound != nil && p.epoch == p.tape.epoch {
+		return nil
+	}
+	p.unbind()
+	return p.build(passes{})
+}
+
+// Run enqueues one replay: the outputs, then the updates. It does not allocate,
+// but for the first Run after the Tape moved or its arena grew. It errs if the
+// Program is closed or the backend fails.
+func (p *Program) Run() error {
+	t := p.tape
+	if !t.busy.CompareAndSwap(false, true) {
+		panic(&Error{Op: "run", Pos: caller().String(), Err: ErrConcurrent})
+	}
+	err := p.ready()
+	if err == nil {
+		err = p.bound.Run()
+	}
+	t.busy.Store(false)
+	return err
+}
+
+// Out returns output i as computed by the last Run, before its updates. On the
+// CPU it is a view that is valid until the next Run of a Program of this Tape;
+// from a device it is a copy. It errs if the copy fails.
+func (p *Program) Out(i int) (tensor.Tensor, error) {
+	if _, ok := p.out[i].Mem.(*tensor.Host); ok {
+		return p.out[i], nil
+	}
+	dst := tensor.New(p.out[i].DType, p.out[i].Shape()...)
+	return dst, p.Read(i, dst)
+}
+
+// Read copies output i, as computed by the last Run, into dst, which has its
+// type. It does not allocate on the CPU. It errs if the types differ.
+func (p *Program) Read(i int, dst tensor.Tensor) error {
+	if dst.Type != p.out[i].Type {
+		return fmt.Errorf("autograd: Read of output %d, a %v, into a %v", i, p.out[i].Type, dst.Type)
+	}
+	return p.tape.backend.Copy(dst, p.out[i])
+}
+
+// Close frees what the Program alone uses. A second call does nothing.
+func (p *Program) Close() {
+	p.unbind()
+	delete(p.tape.programs, p)
+	p.closed = true
+}
+
+// Counts returns what became of the nodes of p.
+func (p *Program) Counts() Counts { return p.counts }
+
+// Dump returns what will run, one line per step.
+func (p *Program) Dump() string {
+	var b strings.Builder
+	c := p.counts
+	fmt.Fprintf(&b, "%d nodes recorded, %d live, %d hoisted; %d steps, %d of them fused groups; arena %d bytes\n",
+		c.Recorded, c.Live, c.Hoisted, c.Steps, c.Groups, c.ArenaBytes)
+	for i := range p.steps {
+		s := &p.steps[i]
+		fmt.Fprintf(&b, "%4d  level %-3d %-40s", i, s.Level, s.Name())
+		for _, o := range s.Out {
+			fmt.Fprintf(&b, " %v", o.Type)
+		}
+		fmt.Fprintf(&b, "  %s\n", s.Pos)
+	}
+	return b.String()
+}
+
+// A StepProfile says what one step costs.
+type StepProfile struct {
+	Name          string
+	Pos           string // file:line that recorded it
+	Time          time.Duration
+	Read, Written int64 // bytes
+	FLOPs         int64
+}
+
+// Profile runs p the given number of times, waiting after each step, and
+// returns each step's shortest time. Updates are stored each time. It errs as
+// Run does.
+func (p *Program) Profile(runs int) ([]StepProfile, error) {
+	defer p.tape.enter("profile")()
+	if err := p.ready(); err != nil {
+		return nil, err
+	}
+	prof := make([]StepProfile, len(p.steps))
+	took := make([]time.Duration, len(p.steps))
+	for r := range runs {
+		if err := p.bound.Profile(took); err != nil {
+			return nil, err
+		}
+		for i, d := range took {
+			if r == 0 || d < prof[i].Time {
+				prof[i].Time = d
+			}
+		}
+	}
+	for i := range p.steps {
+		s := &p.steps[i]
+		prof[i].Name, prof[i].Pos, prof[i].FLOPs = s.Name(), s.Pos, s.FLOPs()
+		prof[i].Read, prof[i].Written = s.Bytes()
+	}
+	return prof, nil
+}
+
+// Eval compiles and runs what v needs, once, and returns it in host memory. It
+// is for tests, examples and looking. It errs as Compile and Run do.
+func Eval(v Value) (tensor.Tensor, error) {
+	p, err := v.tape.Compile([]Value{v}, Value{})
+	if err != nil {
+		return tensor.Tensor{}, err
+	}
+	defer p.Close()
+	if err := p.Run(); err != nil {
+		return tensor.Tensor{}, err
+	}
+	dst := tensor.New(v.Type().DType, v.Type().Shape()...)
+	return dst, p.Read(0, dst)
+}
