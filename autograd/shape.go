@@ -390,6 +390,7 @@ func init() {
 				}
 			}
 		},
+		CPU: bindAssemble,
 		Samples: []Sample{
 			{Attr: assembleAttr{f64(4, 5), packPlaces([]Place{{Lo: [8]int{1, 0}, Step: [8]int{1, 2}}, {}})}, In: types(f64(2, 3), f64(4, 5))},
 			{Attr: assembleAttr{f64(6), packPlaces([]Place{{Lo: [8]int{1}}, {Lo: [8]int{4}}})}, In: types(c128(3), c128(2))}},

@@ -35,6 +35,7 @@ type Tape struct {
 	resident map[int32]tensor.Tensor // memory of Vars, Consts and hoisted values on the backend
 	arena    tensor.Memory
 	programs map[*Program]struct{}
+	contents map[string]tensor.Tensor // constants that the engine makes, by content
 	closed   bool
 }
 

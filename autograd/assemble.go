@@ -1,0 +1,117 @@
+package autograd
+
+import (
+	"unsafe"
+
+	"github.com/percept-go/percept/kernels"
+	"github.com/percept-go/percept/tensor"
+)
+
+// bindAssemble binds the op assemble: zeros, then each piece copied to its
+// place, or added where it overlaps an earlier one.
+func bindAssemble(b *Bind) func() {
+	a := b.Attr.(assembleAttr)
+	var run []func()
+	out := b.Out
+	if covered := a.covered(out.Type, b.In); covered < out.Len() {
+		run = append(run, bindClear(out, b.Pool))
+	}
+	for i := range b.In {
+		w := a.window(out, i, b.In[i].Type)
+		if a.overlaps(i, b.In) {
+			run = append(run, bindAddTo(w, b.In[i]))
+		} else {
+			run = append(run, bindCopy(w, b.In[i], b.Pool, b.Level))
+		}
+	}
+	return func() {
+		for _, f := range run {
+			f()
+		}
+	}
+}
+
+// covered returns how many elements the pieces set, if no two overlap; else 0.
+func (a assembleAttr) covered(out tensor.Type, in []tensor.Tensor) int {
+	n := 0
+	for i, p := range in {
+		if a.overlaps(i, in) {
+			return 0
+		}
+		n += p.Len()
+	}
+	return n
+}
+
+// overlaps reports whether piece i may share an element with an earlier one.
+func (a assembleAttr) overlaps(i int, in []tensor.Tensor) bool {
+	p := a.place(i)
+	for j := range i {
+		q := a.place(j)
+		apart := in[i].Len() == 0 || in[j].Len() == 0
+		for ax := range int(a.shape.Rank) {
+			lo, hi := p.Lo[ax], p.Lo[ax]+(in[i].Dim[ax]-1)*p.Step[ax]
+			from, to := q.Lo[ax], q.Lo[ax]+(in[j].Dim[ax]-1)*q.Step[ax]
+			interleaved := p.Step[ax] == q.Step[ax] && (lo-from)%p.Step[ax] != 0
+			apart = apart || hi < from || to < lo || interleaved
+		}
+		if !apart {
+			return true
+		}
+	}
+	return false
+}
+
+// bindClear sets a contiguous tensor to zero.
+func bindClear(x tensor.Tensor, pool *kernels.Pool) func() {
+	if x.Len() == 0 {
+		return func() {}
+	}
+	if x.DType.Real() == tensor.Float32 {
+		return clearOf(tensor.Span[float32](x), pool)
+	}
+	return clearOf(tensor.Span[float64](x), pool)
+}
+
+func clearOf[T kernels.Float](s []T, pool *kernels.Pool) func() {
+	work := func(_, lo, hi int) { clear(s[lo:hi]) }
+	return func() { pool.For(len(s), 1<<15, work) }
+}
+
+// bindAddTo binds dst += src for tensors of one shape and any strides.
+func bindAddTo(dst, src tensor.Tensor) func() {
+	if dst.DType.Real() == tensor.Float32 {
+		return addTo[float32](dst, src)
+	}
+	return addTo[float64](dst, src)
+}
+
+func addTo[T kernels.Float](dst, src tensor.Tensor) func() {
+	l := newLoop([]tensor.Tensor{dst, src})
+	if dst.Len() == 0 {
+		return func() {}
+	}
+	d0, s0, w := dst.Pointer(), src.Pointer(), words(dst.DType)
+	size := w * int(unsafe.Sizeof(T(0)))
+	rows := l.rows()
+	return func() {
+		for r := range rows {
+			d := unsafe.Add(d0, l.offset(0, r)*size)
+			s := unsafe.Add(s0, l.offset(1, r)*size)
+			for range l.n {
+				for k := range w {
+					*(*T)(unsafe.Add(d, k*size/w)) += *(*T)(unsafe.Add(s, k*size/w))
+				}
+				d, s = unsafe.Add(d, l.inner[0]*size), unsafe.Add(s, l.inner[1]*size)
+			}
+		}
+	}
+}
+
+// unsafeBytes returns the bytes of contiguous host tensor x.
+func unsafeBytes(x tensor.Tensor) []byte {
+	if x.Len() == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(x.Pointer()), x.Bytes())
+}
