@@ -52,8 +52,10 @@ func (b *Bind) splitContiguous() tensor.Tensor {
 }
 
 func bindReducer[T kernels.Float](b *Bind, name string) func() {
-	if f := bindReduceLeading[T](b, name); f != nil {
-		return f
+	if name == "sum" {
+		if f := bindRowSum[T](b); f != nil {
+			return f
+		}
 	}
 	x := b.splitContiguous()
 	r := &reducer[T]{src: tensor.Span[T](x), rows: b.Out.Len(), reduce: kernels.LookupReduction[T](name, b.Level), pool: b.Pool}
@@ -82,31 +84,78 @@ func bindReducer[T kernels.Float](b *Bind, name string) func() {
 	return r.run
 }
 
-// bindReduceLeading sums over leading axes of a contiguous array without
-// moving it: rows are accumulated in float64. It returns nil for other cases.
-func bindReduceLeading[T kernels.Float](b *Bind, name string) func() {
+// rowSum sums over axes that lie between kept ones in a contiguous array:
+// rows are accumulated in float64, a chunk of the row at a time.
+type rowSum[T kernels.Float] struct {
+	dst    tensor.Tensor
+	src    []T
+	n      int // words of a row
+	reduce int // rows that are summed
+	chunks int // of a row
+	acc    [][]float64
+	level  kernels.Level
+	pool   *kernels.Pool
+	work   func(worker, lo, hi int)
+	units  int
+}
+
+const rowSumChunk = 2048
+
+// bindRowSum binds a sum whose reduced axes are consecutive and not the last,
+// in rows of at least 16 words. It returns nil for other cases.
+func bindRowSum[T kernels.Float](b *Bind) func() {
 	a, x := b.Attr.(reduceAttr), b.In[0]
-	lead := 0
-	for lead < int(x.Rank) && a.has(lead) {
-		lead++
+	first, end := 0, int(x.Rank)
+	for first < end && !a.has(first) {
+		first++
 	}
-	if name != "sum" || !x.IsContiguous() || lead == 0 || int(a.axes) != 1<<lead-1 || b.Out.Len() < 16 || x.DType.IsComplex() {
+	for end > first && !a.has(end-1) {
+		end--
+	}
+	r := &rowSum[T]{dst: b.Out, n: words(x.DType), reduce: 1, level: b.Level, pool: b.Pool, units: 1}
+	for i := range int(x.Rank) {
+		switch d := x.Dim[i]; {
+		case i < first:
+			r.units *= d
+		case i >= end:
+			r.n *= d
+		case !a.has(i):
+			return nil
+		default:
+			r.reduce *= d
+		}
+	}
+	if !x.IsContiguous() || first == end || r.n < 16 || x.Len() == 0 {
 		return nil
 	}
-	n := b.Out.Len()
-	src, rows := tensor.Span[T](x), x.Len()/n
-	acc := make([]float64, n)
-	out, level := b.Out, b.Level
-	return func() {
-		clear(acc)
-		for r := range rows {
-			kernels.Accumulate(acc, src[r*n:(r+1)*n], level)
+	r.src = tensor.Span[T](x)
+	r.chunks = (r.n + rowSumChunk - 1) / rowSumChunk
+	r.units *= r.chunks
+	for range b.Pool.Threads() {
+		r.acc = append(r.acc, make([]float64, min(r.n, rowSumChunk)))
+	}
+	r.work = func(worker, lo, hi int) {
+		for u := lo; u < hi; u++ {
+			r.unit(u, r.acc[worker])
 		}
-		if out.DType == tensor.Float64 {
-			copy(tensor.Slice[float64](out), acc)
-		} else {
-			kernels.Convert32(tensor.Slice[float32](out), acc, level)
-		}
+	}
+	return func() { r.pool.For(r.units, max(1, 1<<14/(r.reduce*min(r.n, rowSumChunk))), r.work) }
+}
+
+// unit sums one chunk of one result row.
+func (r *rowSum[T]) unit(u int, acc []float64) {
+	outer, from := u/r.chunks, u%r.chunks*rowSumChunk
+	acc = acc[:min(rowSumChunk, r.n-from)]
+	clear(acc)
+	for k := range r.reduce {
+		at := (outer*r.reduce+k)*r.n + from
+		kernels.Accumulate(acc, r.src[at:at+len(acc)], r.level)
+	}
+	at := outer*r.n + from
+	if r.dst.DType.Real() == tensor.Float64 {
+		copy(tensor.Span[float64](r.dst)[at:], acc)
+	} else {
+		kernels.Convert32(tensor.Span[float32](r.dst)[at:at+len(acc)], acc, r.level)
 	}
 }
 
@@ -122,6 +171,9 @@ func bindSum(b *Bind) func() {
 }
 
 func bindSumComplex[T kernels.Float](b *Bind) func() {
+	if f := bindRowSum[T](b); f != nil {
+		return f
+	}
 	x := b.splitContiguous()
 	src, rows, out, level := tensor.Span[T](x), b.Out.Len(), b.Out, b.Level
 	if rows == 0 {

@@ -69,7 +69,7 @@ type Type struct {
 
 // MakeType returns the Type of the given element type and shape. It panics if
 // the shape has more than MaxRank axes, a negative size, or more elements than
-// an int counts.
+// an int counts the bytes of.
 func MakeType(d DType, shape ...int) Type {
 	if len(shape) > MaxRank {
 		panic(fmt.Sprintf("tensor: shape %v has %d axes; at most %d are possible", shape, len(shape), MaxRank))
@@ -80,7 +80,7 @@ func MakeType(d DType, shape ...int) Type {
 		if n < 0 {
 			panic(fmt.Sprintf("tensor: shape %v has a negative size at axis %d", shape, i))
 		}
-		if n > 0 && total > (1<<62)/n {
+		if n > 0 && total > (1<<58)/n { // so that an int also counts the bytes
 			panic(fmt.Sprintf("tensor: shape %v has too many elements", shape))
 		}
 		total *= max(n, 1)

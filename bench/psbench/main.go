@@ -1,0 +1,116 @@
+// Command psbench times one evaluation of the Portilla–Simoncelli model: loss
+// and gradient with respect to the image. It prints JSON with the milliseconds
+// of every run, or with -profile the cost of each step.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log"
+	"math/rand"
+	"os"
+	"sort"
+	"time"
+
+	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/kernels"
+	"github.com/percept-go/percept/models"
+	"github.com/percept-go/percept/tensor"
+)
+
+func main() {
+	size := flag.Int("size", 256, "side of the image in pixels")
+	batch := flag.Int("batch", 1, "images")
+	width := flag.Int("width", 9, "correlation width")
+	dtype := flag.String("dtype", "float64", "float32 or float64")
+	threads := flag.Int("threads", 1, "threads")
+	level := flag.String("cpu-level", "auto", "purego, avx2, avx512 or auto")
+	runs := flag.Int("runs", 20, "timed evaluations")
+	profile := flag.Bool("profile", false, "print the cost of each step instead")
+	dump := flag.Bool("dump", false, "print the compiled program instead")
+	flag.Parse()
+	l, err := kernels.ParseLevel(*level)
+	check(err)
+	d := tensor.Float64
+	if *dtype == "float32" {
+		d = tensor.Float32
+	}
+	p, err := evaluation(autograd.CPU{Threads: *threads, Level: l}, d, *batch, *size, *width)
+	check(err)
+	switch {
+	case *dump:
+		fmt.Print(p.Dump())
+	case *profile:
+		printProfile(p, *runs)
+	default:
+		var ms []float64
+		check(p.Run())
+		for range *runs {
+			start := time.Now()
+			check(p.Run())
+			ms = append(ms, float64(time.Since(start).Microseconds())/1000)
+		}
+		check(json.NewEncoder(os.Stdout).Encode(map[string]any{"ms": ms, "counts": p.Counts()}))
+	}
+}
+
+// evaluation compiles the loss ‖z(x) − z(target)‖₂ and its gradient.
+func evaluation(dev autograd.Backend, d tensor.DType, batch, size, width int) (*autograd.Program, error) {
+	m, err := models.NewPortillaSimoncelli(size, size, models.PortillaSimoncelliOptions{CorrelationWidth: width})
+	if err != nil {
+		return nil, err
+	}
+	tape := autograd.New(dev)
+	target, x := tape.Const(noise(d, batch, size, 1)), tape.Var("image", noise(d, batch, size, 2))
+	diff := m.Forward(x).Sub(m.Forward(target))
+	loss := diff.Square().SumWide(1, 2).Sqrt()
+	return tape.Compile([]autograd.Value{loss, autograd.Grad(loss, x)[0]}, autograd.Value{})
+}
+
+func noise(d tensor.DType, batch, size int, seed int64) tensor.Tensor {
+	r := rand.New(rand.NewSource(seed))
+	t := tensor.New(d, batch, 1, size, size)
+	for i := range t.Len() {
+		t.StoreReal(i, r.Float64())
+	}
+	return t
+}
+
+func printProfile(p *autograd.Program, runs int) {
+	steps, err := p.Profile(runs)
+	check(err)
+	type line struct {
+		n             int
+		time          time.Duration
+		read, written int64
+	}
+	sum, total := map[string]*line{}, time.Duration(0)
+	for _, s := range steps {
+		l := sum[s.Name]
+		if l == nil {
+			l = &line{}
+			sum[s.Name] = l
+		}
+		l.n, l.time, l.read, l.written = l.n+1, l.time+s.Time, l.read+s.Read, l.written+s.Written
+		total += s.Time
+	}
+	var names []string
+	for n := range sum {
+		names = append(names, n)
+	}
+	sort.Slice(names, func(i, j int) bool { return sum[names[i]].time > sum[names[j]].time })
+	fmt.Printf("%v in %d steps\n", total, len(steps))
+	for _, n := range names {
+		l := sum[n]
+		gbs := float64(l.read+l.written) / max(l.time.Seconds(), 1e-9) / 1e9
+		fmt.Printf("%8.3f ms %4d× %7.1f MB read %7.1f MB written %6.1f GB/s  %s\n",
+			l.time.Seconds()*1e3, l.n, float64(l.read)/1e6, float64(l.written)/1e6, gbs, n)
+	}
+}
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}

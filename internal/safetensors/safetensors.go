@@ -1,0 +1,153 @@
+// Package safetensors stores named tensors in the safetensors format
+// (https://github.com/huggingface/safetensors): eight bytes with the length of
+// a JSON header, the header, and the elements. Complex tensors, which the
+// format lacks, are stored as pairs of reals along an additional last axis;
+// the metadata entry "complex" lists their names as a JSON array.
+package safetensors
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/percept-go/percept/tensor"
+)
+
+const (
+	metaKey    = "__metadata__"
+	complexKey = "complex"
+)
+
+// An entry is what the header says of a tensor.
+type entry struct {
+	DType   string   `json:"dtype"`
+	Shape   []uint64 `json:"shape"`
+	Offsets []uint64 `json:"data_offsets"` // first byte, and the one after the last
+
+	name    string
+	complex bool
+	typ     tensor.Type
+}
+
+// Write stores ts under the given names with meta, whose key "complex" is
+// reserved. The bytes depend on the arguments alone. It errs if w does, if a
+// name occurs twice or is reserved, and panics if a tensor is not in host memory.
+func Write(w io.Writer, meta map[string]string, names []string, ts []tensor.Tensor) error {
+	if len(names) != len(ts) {
+		return fmt.Errorf("safetensors: %d names for %d tensors", len(names), len(ts))
+	}
+	if _, ok := meta[complexKey]; ok {
+		return fmt.Errorf("safetensors: the metadata key %q is reserved", complexKey)
+	}
+	order := make([]int, len(ts))
+	for i := range order {
+		order[i] = i
+	}
+	// Float64 first keeps every tensor aligned to its element size.
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(realSize(ts[b]), realSize(ts[a])) })
+	header, err := makeHeader(meta, names, ts, order)
+	if err != nil {
+		return fmt.Errorf("safetensors: %w", err)
+	}
+	if _, err := w.Write(header); err != nil {
+		return err
+	}
+	for _, i := range order {
+		if err := tensor.WriteData(w, ts[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func realSize(t tensor.Tensor) int { return t.DType.Real().Size() }
+
+// makeHeader returns all that precedes the elements.
+func makeHeader(meta map[string]string, names []string, ts []tensor.Tensor, order []int) ([]byte, error) {
+	var b bytes.Buffer
+	b.Write(make([]byte, 8))
+	b.WriteByte('{')
+	if err := writeMeta(&b, meta, names, ts); err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{metaKey: true}
+	off := uint64(0)
+	for _, i := range order {
+		if seen[names[i]] {
+			return nil, fmt.Errorf("the name %q is reserved or occurs twice", names[i])
+		}
+		seen[names[i]] = true
+		e := describe(ts[i], off)
+		off = e.Offsets[1]
+		if err := writeEntry(&b, names[i], e); err != nil {
+			return nil, err
+		}
+	}
+	b.WriteByte('}')
+	for b.Len()%8 != 0 {
+		b.WriteByte(' ')
+	}
+	binary.LittleEndian.PutUint64(b.Bytes(), uint64(b.Len()-8))
+	return b.Bytes(), nil
+}
+
+func writeMeta(b *bytes.Buffer, meta map[string]string, names []string, ts []tensor.Tensor) error {
+	pairs := []string{}
+	for i, t := range ts {
+		if t.DType.IsComplex() {
+			pairs = append(pairs, names[i])
+		}
+	}
+	all := maps.Clone(meta)
+	if len(pairs) > 0 {
+		list, err := json.Marshal(pairs)
+		if err != nil {
+			return err
+		}
+		if all == nil {
+			all = map[string]string{}
+		}
+		all[complexKey] = string(list)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return writeEntry(b, metaKey, all) // Marshal sorts the keys of a map
+}
+
+func writeEntry(b *bytes.Buffer, name string, value any) error {
+	key, err := json.Marshal(name)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	if b.Len() > 9 {
+		b.WriteByte(',')
+	}
+	b.Write(key)
+	b.WriteByte(':')
+	b.Write(text)
+	return nil
+}
+
+func describe(t tensor.Tensor, off uint64) entry {
+	e := entry{DType: "F64", Shape: []uint64{}, Offsets: []uint64{off, off + uint64(t.Bytes())}}
+	if realSize(t) == 4 {
+		e.DType = "F32"
+	}
+	for _, n := range t.Shape() {
+		e.Shape = append(e.Shape, uint64(n))
+	}
+	if t.DType.IsComplex() {
+		e.Shape = append(e.Shape, 2)
+	}
+	return e
+}

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/operand"
+)
+
+// Layouts of the lines of a tile, as in package kernels.
+const (
+	anyhow  = iota // each line at its own offset
+	columns        // side by side
+	rows           // contiguous, each at its own offset
+	layouts
+)
+
+var layoutFields = [...]string{"fftAny", "fftColumns", "fftRows"}
+
+// names returns the entry of the table and the name of a load or store.
+func names(kind string, layout, radix int, swap bool) (field, name string) {
+	i, s := 0, ""
+	if swap {
+		i, s = 1, "Swap"
+	}
+	return fmt.Sprintf("%s[%s][%d][%d]", kind, layoutFields[layout], radix, i),
+		fmt.Sprintf("%s%s%d%s", map[string]string{"load": "Load", "store": "Store"}[kind], layoutFields[layout][3:], radix, s)
+}
+
+func swapped(c C, swap bool) C {
+	if swap {
+		return C{c.im, c.re}
+	}
+	return c
+}
+
+// load is an fftLoad of package kernels.
+func (k *isa) load(layout, radix int, swap bool) {
+	field, name := names("load", layout, radix, swap)
+	k.function(field, name, "func(tile, src []T, off []int, stride int, tw []T, q int)")
+	tile, src := k.slice("tile"), k.slice("src")
+	off, stride := k.slice("off"), k.argBytes("stride")
+	tw, q := k.slice("tw"), k.arg("q")
+	to := k.strided(tile, k.times(q, k.rowBytes()), radix)
+	between := k.GP64()
+	k.MOVQ(q, between)
+	k.IMULQ(stride, between)
+	from := k.origin(src, between, radix)
+	if layout == columns {
+		from = from.from(k.offset(off, 0))
+	}
+	if layout == rows {
+		k.SHRQ(Imm(map[int]uint64{2: 1, 4: 2, 8: 3}[k.lanes()/2]), q)
+	}
+	k.loop("row", q, func() {
+		var x [][]C // for each row of the loop, one of each of its radix parts
+		switch layout {
+		case columns:
+			x = [][]C{k.loadColumns(from, radix)}
+		case anyhow:
+			x = [][]C{k.loadLanes(from, off, radix)}
+		case rows:
+			x = k.loadRows(from, off, radix)
+		}
+		for j := range x {
+			for t := range x[j] {
+				x[j][t] = swapped(x[j][t], swap)
+			}
+			k.saveTurned(k.butterfly(x[j]), tw, to)
+			if radix > 1 {
+				k.ADDQ(U32(uint32(2*k.size()*(radix-1))), tw)
+			}
+			to.advance(U32(uint32(k.rowBytes())))
+		}
+		if layout == rows {
+			from.advance(U32(uint32(k.bytes)))
+		} else {
+			from.advance(stride)
+		}
+	})
+	k.end()
+}
+
+// offset loads the offset of a lane, in bytes.
+func (k *isa) offset(off R, lane int) R {
+	o := k.GP64()
+	k.MOVQ(Mem{Base: off, Disp: 8 * lane}, o)
+	k.SHLQ(U8(map[int]int{4: 2, 8: 3}[k.size()]), o)
+	return o
+}
+
+func (k *isa) loadColumns(from *strided, radix int) []C {
+	x := make([]C, radix)
+	for t := range x {
+		m := from.at(t)
+		x[t] = k.split(k.load1(m), k.load1(disp(m, k.bytes)))
+	}
+	return x
+}
+
+// loadLanes loads one complex number of each lane and part, lane by lane.
+func (k *isa) loadLanes(from *strided, off R, radix int) []C {
+	vectors := make([][2]V, radix)
+	for half := range 2 {
+		for g := range k.groups() {
+			group := make([]V, radix)
+			for i := range k.perGroup() {
+				lane := from.from(k.offset(off, half*k.lanes()/2+g*k.perGroup()+i))
+				for t := range group {
+					group[t] = k.loadInto(group[t], i, lane.at(t))
+				}
+			}
+			for t := range vectors {
+				v := &vectors[t][half]
+				if g == 0 {
+					*v = k.widen(group[t])
+				} else {
+					*v = k.insert(*v, group[t], g)
+				}
+			}
+		}
+	}
+	x := make([]C, radix)
+	for t, v := range vectors {
+		x[t] = k.split(v[0], v[1])
+	}
+	return x
+}
+
+// widen returns the vector whose first group is x.
+func (k *isa) widen(x V) V {
+	if k.bytes == 64 {
+		return x.AsZ().(V)
+	}
+	return x.AsY().(V)
+}
+
+// loadRows loads a vector of each lane and part.
+func (k *isa) loadRows(from *strided, off R, radix int) [][]C {
+	x := make([][]C, k.lanes()/2)
+	for t := range radix {
+		var lanes []V
+		for i := range k.lanes() {
+			o := k.offset(off, i)
+			lanes = append(lanes, k.load1(from.from(o).at(t)))
+		}
+		for j, c := range k.columns(lanes) {
+			x[j] = append(x[j], c)
+		}
+	}
+	return x
+}
+
+// store is an fftStore of package kernels.
+func (k *isa) store(layout, radix int, swap bool) {
+	field, name := names("store", layout, radix, swap)
+	k.function(field, name, "func(dst []T, off []int, stride int, tile []T, heads []int, q int, scale T)")
+	dst, off, stride := k.slice("dst"), k.slice("off"), k.argBytes("stride")
+	tile, heads, q := k.slice("tile"), k.slice("heads"), k.arg("q")
+	scale := k.argScalar("scale")
+	between := k.GP64()
+	k.MOVQ(q, between)
+	k.IMULQ(stride, between)
+	to := k.origin(dst, between, radix)
+	if layout == columns {
+		to = to.from(k.offset(off, 0))
+	}
+	if layout == rows {
+		k.SHRQ(Imm(map[int]uint64{2: 1, 4: 2, 8: 3}[k.lanes()/2]), q)
+	}
+	k.loop("row", q, func() {
+		switch layout {
+		case columns:
+			k.saveColumns(k.last(tile, heads, 0, radix, swap, scale), to)
+		case anyhow:
+			k.saveLanes(k.last(tile, heads, 0, radix, swap, scale), to, off)
+		case rows:
+			k.saveRows(tile, heads, swap, scale, to, off)
+		}
+		if layout == rows {
+			k.ADDQ(U32(uint32(8*k.lanes()/2)), heads)
+			to.advance(U32(uint32(k.bytes)))
+		} else {
+			k.ADDQ(Imm(8), heads)
+			to.advance(stride)
+		}
+	})
+	k.end()
+}
+
+// last returns the outputs of the last stage on the rows at heads[i].
+func (k *isa) last(tile, heads R, i, radix int, swap bool, scale V) []C {
+	h := k.GP64()
+	k.MOVQ(Mem{Base: heads, Disp: 8 * i}, h)
+	m := k.element(tile, h)
+	x := make([]C, radix)
+	for t := range x {
+		x[t] = k.loadRow(disp(m, t*k.rowBytes()))
+	}
+	y := k.butterfly(x)
+	for t := range y {
+		y[t] = swapped(C{k.mul(y[t].re, scale), k.mul(y[t].im, scale)}, swap)
+	}
+	return y
+}
+
+func (k *isa) saveColumns(y []C, to *strided) {
+	for t := range y {
+		a, b := k.join(y[t])
+		m := to.at(t)
+		k.save1(a, m)
+		k.save1(b, disp(m, k.bytes))
+	}
+}
+
+func (k *isa) saveLanes(y []C, to *strided, off R) {
+	var vectors [][2]V
+	for t := range y {
+		a, b := k.join(y[t])
+		vectors = append(vectors, [2]V{a, b})
+	}
+	per := k.perGroup()
+	for half := range 2 {
+		for g := range k.groups() {
+			var lanes []*strided
+			for i := range per {
+				lanes = append(lanes, to.from(k.offset(off, half*k.lanes()/2+g*per+i)))
+			}
+			for t := range vectors {
+				var m []Mem
+				for _, l := range lanes {
+					m = append(m, l.at(t))
+				}
+				k.saveGroup(vectors[t][half], g, m)
+			}
+		}
+	}
+}
+
+// saveRows stores as many columns of the tile as a vector holds.
+func (k *isa) saveRows(tile, heads R, swap bool, scale V, to *strided, off R) {
+	var x []C
+	for j := range k.lanes() / 2 {
+		x = append(x, k.last(tile, heads, j, 1, swap, scale)[0])
+	}
+	for i, v := range k.lines(x) {
+		k.save1(v, to.from(k.offset(off, i)).at(0))
+	}
+}

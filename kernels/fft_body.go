@@ -1,0 +1,137 @@
+package kernels
+
+import "math/bits"
+
+// An fftLayout says how the lines of a tile lie in an array.
+type fftLayout uint8
+
+const (
+	fftAny     fftLayout = iota // each at its own offset
+	fftColumns                  // side by side, without gaps
+	fftRows                     // each contiguous, at its own offset
+	fftLayouts
+)
+
+// fftMaxRadix is the largest radix of a stage.
+const fftMaxRadix = 8
+
+// An fftLoad fills a tile of radix·q rows with complex lines of src, then does
+// the stage (radix, q, tw) on it, unless the radix is 1. Lane i is at off[i],
+// its element j at off[i] + j·stride; both count reals.
+type fftLoad[T Float] func(tile, src []T, off []int, stride int, tw []T, q int)
+
+// An fftStore does the last stage on the radix rows at each heads[k], k < q,
+// and writes frequency k + tq of lane i, times scale, to dst at
+// off[i] + (k+tq)·stride.
+type fftStore[T Float] func(dst []T, off []int, stride int, tile []T, heads []int, q int, scale T)
+
+// An fftBody is a set of kernels for tiles of the same number of lanes. In a
+// tile, row j is the 2·lanes elements from j·2·lanes on.
+type fftBody[T Float] struct {
+	lanes int
+	slot  []int // slot[i] is where in a row lane i is
+	// rowBlock divides the number of rows of a tile that is loaded or stored
+	// with the fftRows kernels; 0 if there are none.
+	rowBlock int
+	// load and store by layout, radix (1 is without a stage; nil if the body
+	// has no such kernel) and whether real and imaginary parts are exchanged.
+	load  [fftLayouts][fftMaxRadix + 1][2]fftLoad[T]
+	store [fftLayouts][fftMaxRadix + 1][2]fftStore[T]
+	// stage does an inner stage on blocks blocks.
+	stage [fftMaxRadix + 1]func(tile, tw []T, q, blocks int)
+	// tangle, see fftTangleGo, and product: dst row k, k < n, is the row of src at
+	// pos[k] times w[k], with real and imaginary parts exchanged.
+	tangle  func(re, im []T, pos []int, u []T)
+	product func(dst, src []T, pos []int, w []T, n int)
+}
+
+func fftBodyOf[T Float](level Level) *fftBody[T] {
+	var z T
+	if _, ok := any(z).(float32); ok {
+		return any(fftBodies32[level]()).(*fftBody[T])
+	}
+	return any(fftBodies64[level]()).(*fftBody[T])
+}
+
+// fftSwap returns the index of the kernels that exchange the parts, or do not.
+func fftSwap(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// loader returns the kernel that loads radix·q rows, or nil.
+func (b *fftBody[T]) loader(lay fftLayout, radix int, swap bool, q int) fftLoad[T] {
+	if lay == fftRows && (b.rowBlock == 0 || radix*q%b.rowBlock != 0) {
+		lay = fftAny
+	}
+	return b.load[lay][radix][fftSwap(swap)]
+}
+
+// storer returns the kernel that stores radix·q rows, or nil.
+func (b *fftBody[T]) storer(lay fftLayout, radix int, swap bool, q int) fftStore[T] {
+	if lay == fftRows && (b.rowBlock == 0 || radix*q%b.rowBlock != 0) {
+		lay = fftAny
+	}
+	return b.store[lay][radix][fftSwap(swap)]
+}
+
+// factor splits n into radices of stages, in their order, and a rest that has
+// none. Powers of two are outermost, where loads and stores can do them.
+func (b *fftBody[T]) factor(n int) (radices []int, rest int) {
+	var inner []int
+	for _, r := range []int{7, 5, 3} {
+		for n%r == 0 {
+			inner = append(inner, r)
+			n /= r
+		}
+	}
+	twos := bits.TrailingZeros(uint(n))
+	outer := b.powerRadices(twos)
+	if k := len(outer); k > 1 {
+		radices = append(radices, outer[0])
+		radices = append(radices, inner...)
+		return append(radices, outer[1:]...), n >> twos
+	}
+	return append(inner, outer...), n >> twos
+}
+
+// powerRadices splits 2^twos into 8s, if the body has them, 4s and at most one 2.
+func (b *fftBody[T]) powerRadices(twos int) []int {
+	var eights, fours int
+	if b.stage[8] != nil {
+		eights = twos / 3
+		if twos%3 == 1 && eights > 0 {
+			eights-- // 8·2 is 4·4
+		}
+	}
+	fours = (twos - 3*eights) / 2
+	var rs []int
+	for range fours {
+		rs = append(rs, 4)
+	}
+	if (twos-3*eights)%2 == 1 {
+		at := min(1, len(rs))
+		rs = append(rs[:at], append([]int{2}, rs[at:]...)...)
+	}
+	for range eights {
+		rs = append(rs, 8)
+	}
+	return rs
+}
+
+// convolutionLength returns a length ≥ least that is fast.
+func (b *fftBody[T]) convolutionLength(least int) int {
+	best := 1 << bits.Len(uint(least-1))
+	for _, odd := range []int{3, 5, 9, 15} {
+		m := odd
+		for m < least {
+			m *= 2
+		}
+		if m < best && m%4 == 0 {
+			best = m
+		}
+	}
+	return best
+}

@@ -1,0 +1,114 @@
+package kernels
+
+// An fftPass transforms all lines along one axis. Offsets and steps count reals.
+type fftPass[T Float] struct {
+	line             *fftLine[T]
+	do               func(s *fftPass[T], tile, dst, src []T, t int) // transforms tile t
+	swap             bool                                           // inverse
+	scale            T
+	from, to         fftArray
+	srcStep, dstStep int // along the axis
+
+	firstTile      []int       // of each block, and the number of tiles
+	srcOff, dstOff []int       // of each lane of each tile
+	srcLay, dstLay []fftLayout // of each tile
+
+	// The halved axis.
+	packed  bool
+	u       []T   // for the kernel tangle
+	inOrder []int // rows of a tile
+
+	// The first pass of an inverse in packed columns.
+	patches    []fftPatch
+	firstPatch []int // of each tile, and their number
+	nyquist    int   // from frequency 0 to n/2 of the halved axis; else 0
+}
+
+// An fftPatch is a lane that is column 0 of a packed array.
+type fftPatch struct{ slot, line, partner int }
+
+func (s *fftPass[T]) tiles() int { return len(s.srcLay) }
+
+func (s *fftPass[T]) offsets(t int) (dst, src []int) {
+	lanes := s.line.body.lanes
+	return s.dstOff[t*lanes:][:lanes], s.srcOff[t*lanes:][:lanes]
+}
+
+// setLines deals the lines of each block to tiles: whole tiles of lines that
+// lie side by side first, then what is left over. A tile that is not full
+// repeats its last line, in load and store alike. srcRow and dstRow say whether
+// the lines themselves are contiguous.
+func (s *fftPass[T]) setLines(g *fftGrid, blocks [][]fftSpan, srcRow, dstRow bool) {
+	for _, b := range blocks {
+		s.firstTile = append(s.firstTile, s.tiles())
+		var rest []fftSpan
+		for len(b) > 0 {
+			src, dst := sideBySide(b, g.lanes)
+			if !src && !dst {
+				rest = append(rest, b[0])
+				b = b[1:]
+				continue
+			}
+			s.addTile(g, b[:g.lanes], fftLayoutOf(src, srcRow), fftLayoutOf(dst, dstRow))
+			b = b[g.lanes:]
+		}
+		for len(rest) > 0 {
+			k := min(len(rest), g.lanes)
+			s.addTile(g, rest[:k], fftLayoutOf(false, srcRow), fftLayoutOf(false, dstRow))
+			rest = rest[k:]
+		}
+	}
+	s.firstTile = append(s.firstTile, s.tiles())
+}
+
+// sideBySide says in which arrays the next lanes lines follow each other.
+func sideBySide(b []fftSpan, lanes int) (src, dst bool) {
+	if len(b) < lanes {
+		return false, false
+	}
+	src, dst = true, true
+	for i := 1; i < lanes; i++ {
+		src = src && b[i].src == b[0].src+2*i
+		dst = dst && b[i].dst == b[0].dst+2*i
+	}
+	return src, dst
+}
+
+func fftLayoutOf(columns, rows bool) fftLayout {
+	switch {
+	case columns:
+		return fftColumns
+	case rows:
+		return fftRows
+	}
+	return fftAny
+}
+
+func (s *fftPass[T]) addTile(g *fftGrid, lines []fftSpan, srcLay, dstLay fftLayout) {
+	if s.firstPatch == nil {
+		s.firstPatch = []int{0}
+	}
+	for i := range g.lanes {
+		l := lines[min(i, len(lines)-1)]
+		s.srcOff = append(s.srcOff, l.src)
+		s.dstOff = append(s.dstOff, l.dst)
+		if s.nyquist != 0 && l.partner >= 0 {
+			s.patches = append(s.patches, fftPatch{s.line.body.slot[i], l.src, l.partner})
+		}
+	}
+	s.firstPatch = append(s.firstPatch, len(s.patches))
+	s.srcLay = append(s.srcLay, srcLay)
+	s.dstLay = append(s.dstLay, dstLay)
+}
+
+// complex is the transform of complex lines.
+func (s *fftPass[T]) complex(tile, dst, src []T, t int) {
+	to, from := s.offsets(t)
+	patches := s.patches[s.firstPatch[t]:s.firstPatch[t+1]]
+	l := s.line
+	done := l.load(tile, src, from, s.srcStep, s.srcLay[t], s.swap, len(patches) == 0)
+	for _, c := range patches {
+		s.patch(tile, src, c)
+	}
+	l.finish(tile, dst, to, s.dstStep, s.dstLay[t], s.swap, done, l.n, s.scale)
+}

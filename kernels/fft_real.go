@@ -1,0 +1,189 @@
+package kernels
+
+// Real transforms of even length n are complex ones of length h = n/2 of
+// x[2j] + i x[2j+1], before or after which fftTangleGo goes between the two
+// spectra (Sorensen, Jones, Heideman, Burrus 1987). Odd lengths are complex
+// transforms with imaginary part 0.
+
+// halfPass returns a pass along the halved axis, of length n.
+func (p *FFT[T]) halfPass(n int, inverse bool) fftPass[T] {
+	s := fftPass[T]{scale: 1, swap: inverse}
+	if n%2 == 1 {
+		s.line = p.lineOf(n)
+		s.do = (*fftPass[T]).oddReal
+		if inverse {
+			s.do = (*fftPass[T]).oddInverse
+		}
+		return s
+	}
+	s.line = p.lineOf(n / 2)
+	s.inOrder = s.line.rowsInOrder(n / 2)
+	s.u = fftTangles[T](n, inverse)
+	s.do, s.scale = (*fftPass[T]).evenReal, .5 // of 2X
+	if inverse {
+		s.do, s.scale = (*fftPass[T]).evenInverse, 1
+	}
+	return s
+}
+
+// parts returns where real and imaginary parts of a transformed tile start.
+func (l *fftLine[T]) parts(tile []T, swap bool) (re, im []T) {
+	if swap != (l.chirp != nil) {
+		return tile[l.body.lanes:], tile
+	}
+	return tile, tile[l.body.lanes:]
+}
+
+// evenReal is FFTReal of even length.
+func (s *fftPass[T]) evenReal(tile, dst, src []T, t int) {
+	to, from := s.offsets(t)
+	l, b := s.line, s.line.body
+	done := 0
+	if s.srcStep == 1 {
+		done = l.load(tile, src, from, 2, fftRows, false, true)
+	} else {
+		s.gather(tile, src, from, 2)
+		s.gather(tile[b.lanes:], src[s.srcStep:], from, 2)
+	}
+	l.transform(tile, done, len(l.stages))
+	re, im := l.parts(tile, false)
+	b.tangle(re, im, l.pos, s.u)
+	l.store(tile, dst, to, s.dstStep, s.dstLay[t], false, l.n, s.scale)
+	if s.packed {
+		return
+	}
+	for i, slot := range b.slot { // row 0 holds the real frequencies 0 and n/2
+		dst[to[i]+1] = 0
+		y := dst[to[i]+l.n*s.dstStep:][:2]
+		y[0], y[1] = s.scale*im[slot], 0
+	}
+}
+
+// evenInverse is FFTRealInverse of even length.
+func (s *fftPass[T]) evenInverse(tile, dst, src []T, t int) {
+	to, from := s.offsets(t)
+	l, b := s.line, s.line.body
+	l.load(tile, src, from, s.srcStep, s.srcLay[t], true, false)
+	re, im := tile[b.lanes:], tile // as loaded, exchanged
+	if !s.packed {
+		for i, slot := range b.slot {
+			im[slot] = src[from[i]+l.n*s.srcStep]
+		}
+	}
+	b.tangle(re, im, s.inOrder, s.u)
+	if s.dstStep == 1 {
+		l.finish(tile, dst, to, 2, fftRows, true, 0, l.n, s.scale)
+		return
+	}
+	l.transform(tile, 0, len(l.stages))
+	re, im = l.parts(tile, true)
+	s.scatter(dst, re, to, 2)
+	s.scatter(dst[s.dstStep:], im, to, 2)
+}
+
+// oddReal is FFTReal of odd length.
+func (s *fftPass[T]) oddReal(tile, dst, src []T, t int) {
+	to, from := s.offsets(t)
+	l := s.line
+	clear(tile[:2*l.n*l.body.lanes])
+	s.gather(tile, src, from, 1)
+	l.transform(tile, 0, len(l.stages))
+	l.store(tile, dst, to, s.dstStep, s.dstLay[t], false, l.n/2+1, s.scale)
+}
+
+// oddInverse is FFTRealInverse of odd length.
+func (s *fftPass[T]) oddInverse(tile, dst, src []T, t int) {
+	to, from := s.offsets(t)
+	l, lanes := s.line, s.line.body.lanes
+	re, im := tile[lanes:], tile
+	for i, slot := range l.body.slot {
+		re[slot], im[slot] = src[from[i]], 0
+		for k := 1; k <= l.n/2; k++ {
+			x := src[from[i]+k*s.srcStep:][:2]
+			a, b := 2*lanes*k+slot, 2*lanes*(l.n-k)+slot
+			re[a], im[a] = x[0], x[1]
+			re[b], im[b] = x[0], -x[1]
+		}
+	}
+	l.transform(tile, 0, len(l.stages))
+	re, _ = l.parts(tile, true)
+	s.scatter(dst, re, to, 1)
+}
+
+// gather reads every by-th element of real lines into the rows of part.
+func (s *fftPass[T]) gather(part, src []T, off []int, by int) {
+	lanes := s.line.body.lanes
+	for i, slot := range s.line.body.slot {
+		for j := range s.line.n {
+			part[2*lanes*j+slot] = src[off[i]+j*by*s.srcStep]
+		}
+	}
+}
+
+// scatter writes the rows of part, transformed, to every by-th element of lines.
+func (s *fftPass[T]) scatter(dst, part []T, off []int, by int) {
+	for i, slot := range s.line.body.slot {
+		for k, row := range s.line.pos {
+			dst[off[i]+k*by*s.dstStep] = s.scale * part[row+slot]
+		}
+	}
+}
+
+// patch sets the lane c of a loaded tile to A + iB, where A and B are the
+// columns 0 and n/2 of src without the part whose transform is imaginary.
+func (s *fftPass[T]) patch(tile, src []T, c fftPatch) {
+	n, lanes := s.line.n, s.line.body.lanes
+	re, im := tile[lanes+c.slot:], tile[c.slot:] // as loaded, exchanged
+	for k := range n {
+		x := src[c.line+k*s.srcStep:]
+		y := src[c.partner+(n-k)%n*s.srcStep:]
+		ar, ai := (x[0]+y[0])/2, (x[1]-y[1])/2
+		x, y = x[s.nyquist:], y[s.nyquist:]
+		br, bi := (x[0]+y[0])/2, (x[1]-y[1])/2
+		re[2*lanes*k], im[2*lanes*k] = ar-bi, ai+br
+	}
+}
+
+// An fftFold says where the pairs of opposite frequencies in column 0 of a
+// packed array are.
+type fftFold struct {
+	pairs   [][2]int
+	first   []int // of each block, and their number
+	nyquist int   // from frequency 0 to n/2 of the halved axis
+}
+
+func newFFTFold(g *fftGrid, step []int, nyquist int) *fftFold {
+	var across []int
+	for _, a := range g.axes {
+		if a != g.halved {
+			across = append(across, a)
+		}
+	}
+	f := &fftFold{nyquist: nyquist}
+	item, at, negated := g.offsets(g.batch, step), g.offsets(across, step), g.negated(across, step)
+	for i, o := range item {
+		if i%g.perBlock == 0 {
+			f.first = append(f.first, len(f.pairs))
+		}
+		for j := range at {
+			if at[j] <= negated[j] {
+				f.pairs = append(f.pairs, [2]int{o + at[j], o + negated[j]})
+			}
+		}
+	}
+	f.first = append(f.first, len(f.pairs))
+	return f
+}
+
+// fftSeparate makes the columns 0 and n/2 of block b out of column 0, which
+// holds the transform of the one plus i times the other, both of reals.
+func fftSeparate[T Float](dst []T, f *fftFold, b int) {
+	for _, p := range f.pairs[f.first[b]:f.first[b+1]] {
+		x, y := dst[p[0]:], dst[p[1]:]
+		ar, ai := (x[0]+y[0])/2, (x[1]-y[1])/2
+		br, bi := (x[1]+y[1])/2, (y[0]-x[0])/2
+		x[0], x[1], y[0], y[1] = ar, ai, ar, -ai
+		x, y = x[f.nyquist:], y[f.nyquist:]
+		x[0], x[1], y[0], y[1] = br, bi, br, -bi
+	}
+}
