@@ -1,0 +1,41 @@
+# Everything here needs only Go; bench also needs python3 and the network.
+export CGO_ENABLED = 0
+
+.PHONY: build test levels race generate lint bench fuzz soak
+
+build:
+	go build -o bin/percept ./cmd/percept
+
+test:
+	go test ./...
+
+# The tests at every level of CPU features, and without assembly at all.
+levels:
+	PERCEPT_CPU_LEVEL=purego go test ./kernels ./autograd/... ./models ./optim ./synth
+	PERCEPT_CPU_LEVEL=avx2 go test ./kernels ./autograd/... ./models ./optim ./synth
+	go test -tags purego ./kernels ./autograd ./models
+
+# Where threads meet: the pool, the steps it runs, and the command's signals.
+race:
+	CGO_ENABLED=1 go test -race -short ./kernels ./autograd ./synth ./cli
+
+generate:
+	go generate ./kernels
+
+lint:
+	test -z "$$(gofmt -l .)"
+	go vet ./...
+	GOARCH=arm64 go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+# percept and plenoptic 2.1.1 side by side.
+bench:
+	python3 bench/compare.py
+
+fuzz:
+	go test ./autograd -run '^$$' -fuzz FuzzGraph -fuzztime 60s
+
+# Long runs: results must not drift, memory must not grow.
+soak:
+	go test ./autograd -run TestFuzzGraph -count 50
+	go test ./synth -run Resume -count 20
