@@ -92,24 +92,29 @@ func typesOf(in []Value) []tensor.Type {
 	return ts
 }
 
-// sameShape is the type rule of elementwise ops: arguments of equal shape and
-// precision; the result is complex if one of them is.
+// sameShape is the type rule of elementwise ops: arguments of one type, which
+// is that of the result. 0 stands for any number of arguments.
 func sameShape(args int) func(any, []tensor.Type) (tensor.Type, error) {
 	return func(_ any, in []tensor.Type) (tensor.Type, error) {
 		if args > 0 && len(in) != args || len(in) == 0 {
 			return tensor.Type{}, wantArgs(in, max(args, 1))
 		}
-		out := in[0]
 		for _, t := range in[1:] {
-			if !t.SameShape(out) || t.DType.Real() != out.DType.Real() {
-				return tensor.Type{}, fmt.Errorf("arguments of equal shape and precision expected")
-			}
-			if t.DType.IsComplex() {
-				out = t
+			if t != in[0] {
+				return tensor.Type{}, fmt.Errorf("arguments of one type expected")
 			}
 		}
-		return out, nil
+		return in[0], nil
 	}
+}
+
+// productType is the type rule of a product: a complex value can be multiplied
+// by a real one.
+func productType(attr any, in []tensor.Type) (tensor.Type, error) {
+	if len(in) == 2 && in[0].DType.IsComplex() && in[1] == in[0].With(in[0].DType.Real()) {
+		return in[0], nil
+	}
+	return sameShape(2)(attr, in)
 }
 
 // realOnly is sameShape for ops of real arguments.
@@ -169,6 +174,17 @@ func evalRows[T kernels.Float](name string, attr any, out tensor.Tensor, in []te
 	}
 }
 
+// evalSum is the Eval of a sum of any number of values: they are added in order,
+// rounded each time.
+func evalSum(_ any, out tensor.Tensor, in []tensor.Tensor) {
+	for i := range out.Len() {
+		out.Store(i, in[0].Load(offsetOf(&in[0], i)))
+		for j := 1; j < len(in); j++ {
+			out.Store(i, out.Load(i)+in[j].Load(offsetOf(&in[j], i)))
+		}
+	}
+}
+
 // offsetOf returns the offset of the i-th element of t in C order.
 func offsetOf(t *tensor.Tensor, i int) int {
 	off := 0
@@ -195,7 +211,9 @@ func ew(o Op, args int, scalar func(tensor.Type, []tensor.Type) string) *Op {
 	if op.Type == nil {
 		op.Type = realOnly(args)
 	}
-	op.Eval = evalScalar(op)
+	if op.Eval == nil {
+		op.Eval = evalScalar(op)
+	}
 	return define(op)
 }
 
@@ -221,7 +239,7 @@ func sample(lo, hi float64, in ...tensor.Type) []Sample {
 // ---- sums and products
 
 func init() {
-	opAdd = ew(Op{Name: "add", Doc: "sum of its arguments, in order", Linear: linearAll, CUDA: "x+y", Type: sameShape(0),
+	opAdd = ew(Op{Name: "add", Doc: "sum of its arguments, in order", Linear: linearAll, CUDA: "x+y", Type: sameShape(0), Eval: evalSum,
 		VJP: func(n Node, g Value) []Value {
 			d := make([]Value, len(n.In))
 			for i := range d {
@@ -229,7 +247,7 @@ func init() {
 			}
 			return d
 		},
-		Samples: []Sample{{In: types(f64(2, 3), f64(2, 3))}, {In: types(c128(5), c128(5))}, {In: types(f64(4), f64(4), f64(4))}},
+		Samples: []Sample{{In: types(f64(2, 3), f64(2, 3))}, {In: types(c128(5), c128(5))}, {In: types(f64(4), f64(4), f64(4))}, {In: types(c128(3), c128(3), c128(3), c128(3), c128(3))}},
 	}, 0, named("add"))
 }
 
@@ -241,7 +259,7 @@ func init() {
 }
 
 func init() {
-	opMul = ew(Op{Name: "mul", Doc: "product", Linear: linearAll, CUDA: "x*y", Type: sameShape(2),
+	opMul = ew(Op{Name: "mul", Doc: "product", Linear: linearAll, CUDA: "x*y", Type: productType,
 		VJP:     func(n Node, g Value) []Value { return []Value{g.Mul(n.In[1].Conj()), g.Mul(n.In[0].Conj())} },
 		Samples: []Sample{{In: types(f64(2, 3), f64(2, 3))}, {In: types(c128(5), c128(5))}, {In: types(c128(5), f64(5))}},
 	}, 2, func(_ tensor.Type, in []tensor.Type) string {
@@ -278,8 +296,8 @@ func (x Value) Add(y Value) Value {
 	return elementwise(opAdd, nil, x, y)
 }
 
-// Sum returns the sum of values of one type, added in order. It panics if
-// there are none.
+// Sum returns the sum of values of one shape, added in order. It panics if
+// there are none, and as Add does.
 func Sum(x ...Value) Value {
 	keep := x[:0:0]
 	for _, v := range x {
@@ -287,10 +305,16 @@ func Sum(x ...Value) Value {
 			keep = append(keep, v)
 		}
 	}
-	switch {
-	case len(keep) == 0:
-		return x[0]
-	case len(keep) == 1:
+	if len(keep) == 0 {
+		keep = x[:1]
+	}
+	keep = append([]Value(nil), keep...)
+	for i := range keep {
+		for _, w := range x {
+			keep[i] = keep[i].likeComplex(w)
+		}
+	}
+	if len(keep) == 1 {
 		return keep[0]
 	}
 	return elementwise(opAdd, nil, keep...)

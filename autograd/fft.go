@@ -201,7 +201,7 @@ func bindFFT(b *Bind) func() {
 func bindFFTOf[T kernels.Float](b *Bind) func() {
 	a := b.Attr.(fftAttr)
 	src := b.In[0]
-	if lo, _ := src.Bounds(); lo < 0 {
+	if lo, _ := src.Bounds(); lo < 0 || repeats(src, a.axes.slice()) {
 		src = b.Contiguous(0)
 	}
 	s := kernels.FFTSpec{Axes: a.axes.slice(), Scale: a.scale, Shape: b.Out.Shape(),
@@ -222,6 +222,16 @@ func bindFFTOf[T kernels.Float](b *Bind) func() {
 	plan := kernels.NewFFT[T](s, b.Level, b.Pool.Threads())
 	dst, x, pool := tensor.Span[T](b.Out), tensor.Span[T](src), b.Pool
 	return func() { plan.Run(dst, x, pool) }
+}
+
+// repeats reports whether one of the axes repeats one element.
+func repeats(x tensor.Tensor, axes []int) bool {
+	for _, a := range axes {
+		if x.Dim[a] > 1 && x.Stride[a] == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // evalFFT is the definition of the three transforms: the sum itself, axis by axis.
@@ -275,13 +285,17 @@ func dft(x tensor.Tensor, axis, m, n int, sign float64, toReal bool) tensor.Tens
 	return y
 }
 
-// allAxes returns axes, or every axis of x if there are none.
+// allAxes returns axes, or every axis of x if there are none. It panics with
+// *Error if x is a scalar, or as Value.axes does.
 func (x Value) allAxes(op string, axes []int) []int {
 	if len(axes) > 0 {
 		return x.axes(op, axes)
 	}
 	for i := range int(x.Type().Rank) {
 		axes = append(axes, i)
+	}
+	if len(axes) == 0 {
+		panic(&Error{Op: op, In: types(x.Type()), Pos: caller().String(), Err: fmt.Errorf("there is no axis to transform")})
 	}
 	return axes
 }

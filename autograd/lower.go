@@ -1,5 +1,7 @@
 package autograd
 
+import "slices"
+
 // lowers is implemented by a Backend with kernels for ops that are defined by
 // Lower; without it such ops run as their composition.
 type lowers interface {
@@ -10,10 +12,12 @@ type lowers interface {
 // Has reports whether the CPU has a body for op.
 func (c CPU) Has(op *Op) bool { return op.CPU != nil }
 
-// lower replaces what p computes by values in which every op that the backend
-// has no kernel for is its composition.
+// lower makes p compute what was asked for with values in which every op that
+// the backend has no kernel for is its composition.
 func (p *Program) lower() {
 	t := p.tape
+	p.outs, p.updates = slices.Clone(p.asked.outs), slices.Clone(p.asked.updates)
+	p.moves = t.moves
 	l := lowering{tape: t, has: func(op *Op) bool { return false }, to: map[int32]int32{}}
 	if b, ok := t.backend.(lowers); ok {
 		l.has = b.Has
@@ -93,8 +97,10 @@ func (l *lowering) one(id int32) (to int32, again bool) {
 	l.tape.at = &at
 	defer func() { l.tape.at = nil }()
 	switch {
+	case n.op == opPin: // no constructor follows
+		return args[0].id, false
 	case n.op.Lower != nil && !l.has(n.op):
-		return n.op.Lower(n.attr, args).id, true
+		return n.op.Lower(n.attr, l.tape.pin(args)).id, true
 	case changed:
 		return l.tape.apply(n.op, n.attr, args...).id, false
 	}

@@ -48,11 +48,14 @@ func (x Value) Pad(mode PadMode, amounts ...[2]int) Value {
 		return x.PadWith(0, amounts...)
 	}
 	first := x.checkPad(mode, amounts)
-	runs := x.wholeRuns()
+	runs, same := x.wholeRuns(), true
 	for i, p := range amounts {
 		if a := first + i; p != [2]int{} {
-			runs[a] = mode.runs(x.Type().Dim[a], p)
+			runs[a], same = mode.runs(x.Type().Dim[a], p), false
 		}
+	}
+	if same {
+		return x
 	}
 	return x.joinRuns(runs)
 }

@@ -11,9 +11,15 @@ import (
 
 // A Program is a fixed list of kernel calls over its Tape's memory.
 type Program struct {
-	tape    *Tape
-	outs    []int32
+	tape  *Tape
+	asked struct { // as given to Compile
+		outs    []int32
+		updates []prepared
+	}
+	outs    []int32 // the same, lowered for the backend
 	updates []prepared
+	moves   int // the Tape's when p was lowered
+	opt     passes
 
 	steps  []Step
 	out    []tensor.Tensor
@@ -47,21 +53,22 @@ func (t *Tape) compile(opt passes, out []Value, guard Value, updates []Update) (
 	if e := Try(func() { prep, err = t.prepare(guard, updates) }); e != nil || err != nil {
 		return nil, firstError(e, err)
 	}
-	p = &Program{tape: t, updates: prep}
+	p = &Program{tape: t, opt: opt}
 	for _, v := range out {
 		if v.tape != t {
 			return nil, fmt.Errorf("autograd: an output is not a Value of this Tape")
 		}
-		p.outs = append(p.outs, t.settled(v).id)
+		p.asked.outs = append(p.asked.outs, t.settled(v).id)
 	}
 	for i := range prep {
 		prep[i].value = t.settled(Value{t, prep[i].value}).id
 	}
+	p.asked.updates = prep
 	if err := Try(p.lower); err != nil {
 		return nil, err
 	}
 	defer t.enter("compile")()
-	if err := p.build(opt); err != nil {
+	if err := p.build(); err != nil {
 		p.unbind()
 		return nil, err
 	}
@@ -92,8 +99,8 @@ func (t *Tape) settled(v Value) Value {
 }
 
 // build runs the compiler passes and binds the steps.
-func (p *Program) build(opt passes) error {
-	t := p.tape
+func (p *Program) build() error {
+	t, opt := p.tape, p.opt
 	g := newGraph(t, p.outs, p.updates)
 	if err := g.prune(); err != nil {
 		return err
@@ -287,7 +294,7 @@ func (t *Tape) compute(ids []int32) error {
 }
 
 // growArena makes the arena at least this large; Programs that were bound to
-// the smaller one bind again at their next Run.
+// the smaller one bind again at their next Run, and it is freed then.
 func (t *Tape) growArena(bytes int) error {
 	if t.arena != nil && t.arena.Bytes() >= bytes {
 		return nil
@@ -300,7 +307,7 @@ func (t *Tape) growArena(bytes int) error {
 		for p := range t.programs {
 			p.unbind()
 		}
-		t.arena.Free()
+		t.retired = append(t.retired, t.arena)
 		t.epoch++
 	}
 	t.arena = mem
@@ -428,14 +435,29 @@ func (p *Program) unbind() {
 }
 
 func (p *Program) ready() error {
-	if p.closed {
-		return fmt.Errorf("autograd: the Program is %w", ErrClosed)
+	if p.bound != nil && p.epoch == p.tape.epoch && len(p.tape.retired) == 0 {
+		return nil
 	}
+	p.tape.freeRetired()
 	if p.bound != nil && p.epoch == p.tape.epoch {
 		return nil
 	}
 	p.unbind()
-	return p.build(passes{})
+	return p.build()
+}
+
+// usable errs if p or its Tape is closed. After a move it lowers p again, which
+// records and so comes before the Tape is marked as in use.
+func (p *Program) usable() error {
+	switch t := p.tape; {
+	case p.closed:
+		return fmt.Errorf("autograd: the Program is %w", ErrClosed)
+	case t.closed:
+		return fmt.Errorf("autograd: the Tape is %w", ErrClosed)
+	case p.moves != t.moves:
+		return Try(p.lower)
+	}
+	return nil
 }
 
 // Run enqueues one replay: the outputs, then the updates. It does not allocate,
@@ -443,6 +465,9 @@ func (p *Program) ready() error {
 // Program is closed or the backend fails.
 func (p *Program) Run() error {
 	t := p.tape
+	if err := p.usable(); err != nil {
+		return err
+	}
 	if !t.busy.CompareAndSwap(false, true) {
 		panic(&Error{Op: "run", Pos: caller().String(), Err: ErrConcurrent})
 	}
@@ -456,8 +481,12 @@ func (p *Program) Run() error {
 
 // Out returns output i as computed by the last Run, before its updates. On the
 // CPU it is a view that is valid until the next Run of a Program of this Tape;
-// from a device it is a copy. It errs if the copy fails.
+// from a device it is a copy. It errs if the copy fails or there is nothing to
+// read: the Program is closed, or its Tape has moved or is closed.
 func (p *Program) Out(i int) (tensor.Tensor, error) {
+	if err := p.readable(); err != nil {
+		return tensor.Tensor{}, err
+	}
 	if _, ok := p.out[i].Mem.(*tensor.Host); ok {
 		return p.out[i], nil
 	}
@@ -466,12 +495,27 @@ func (p *Program) Out(i int) (tensor.Tensor, error) {
 }
 
 // Read copies output i, as computed by the last Run, into dst, which has its
-// type. It does not allocate on the CPU. It errs if the types differ.
+// type. It does not allocate on the CPU. It errs if the types differ, and as Out
+// does.
 func (p *Program) Read(i int, dst tensor.Tensor) error {
+	if err := p.readable(); err != nil {
+		return err
+	}
 	if dst.Type != p.out[i].Type {
 		return fmt.Errorf("autograd: Read of output %d, a %v, into a %v", i, p.out[i].Type, dst.Type)
 	}
 	return p.tape.backend.Copy(dst, p.out[i])
+}
+
+// readable errs if there is no memory to read outputs from.
+func (p *Program) readable() error {
+	if p.closed || p.tape.closed {
+		return fmt.Errorf("autograd: an output of a Program that is %w, or whose Tape is", ErrClosed)
+	}
+	if len(p.out) < len(p.outs) {
+		return fmt.Errorf("autograd: an output of a Program that has not run since its Tape moved")
+	}
+	return nil
 }
 
 // Close frees what the Program alone uses. A second call does nothing.
@@ -514,6 +558,9 @@ type StepProfile struct {
 // returns each step's shortest time. Updates are stored each time. It errs as
 // Run does.
 func (p *Program) Profile(runs int) ([]StepProfile, error) {
+	if err := p.usable(); err != nil {
+		return nil, err
+	}
 	defer p.tape.enter("profile")()
 	if err := p.ready(); err != nil {
 		return nil, err

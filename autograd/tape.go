@@ -29,11 +29,13 @@ type Tape struct {
 	busy    atomic.Bool
 	holes   int
 	epoch   int // counts moves and arena growth; Programs bind again when it changes
+	moves   int // counts moves; Programs lower again when it changes
 
 	vars     []int32 // ids of the Vars, in order of creation
 	byName   map[string]int32
 	resident map[int32]tensor.Tensor // memory of Vars, Consts and hoisted values on the backend
 	arena    tensor.Memory
+	retired  []tensor.Memory // arenas that were too small; outputs are read from them until the next Run
 	programs map[*Program]struct{}
 	contents map[string]tensor.Tensor // constants that the engine makes, by content
 	closed   bool
@@ -235,10 +237,12 @@ func (t *Tape) To(b Backend) error {
 	}
 	for p := range t.programs {
 		p.unbind()
+		p.out = nil
 	}
 	t.freeResident()
 	t.backend, t.resident = b, moved
 	t.epoch++
+	t.moves++
 	return nil
 }
 
@@ -274,6 +278,19 @@ func (t *Tape) freeResident() {
 		t.arena.Free()
 		t.arena = nil
 	}
+	t.freeRetired()
+}
+
+func (t *Tape) freeRetired() {
+	for p := range t.programs {
+		if p.epoch != t.epoch { // its outputs lie there
+			p.out = nil
+		}
+	}
+	for _, m := range t.retired {
+		m.Free()
+	}
+	t.retired = t.retired[:0]
 }
 
 // Close frees the memory of t and its Programs. The Backend stays open. A
@@ -285,6 +302,7 @@ func (t *Tape) Close() {
 	defer t.enter("close")()
 	for p := range t.programs {
 		p.unbind()
+		p.out = nil
 	}
 	t.freeResident()
 	t.closed = true

@@ -6,7 +6,7 @@ import (
 	"github.com/percept-go/percept/tensor"
 )
 
-var opStop, opCustom *Op
+var opStop, opCustom, opPin *Op
 
 // VJP adds to the tape the nodes of the vector-Jacobian products uᵀ·∂y/∂xᵢ, the
 // adjoint of y's differential applied to the cotangent u, and returns one
@@ -60,6 +60,11 @@ func vjp(ys, us, xs []Value) []Value {
 				Err: fmt.Errorf("the cotangent must have the type of y")})
 		}
 		last = max(last, y.id)
+	}
+	for _, x := range xs {
+		for _, y := range ys {
+			t.mustReach(y, x)
+		}
 	}
 	need := t.dependents(xs, last)
 	adj := make(map[int32][]Value)
@@ -127,12 +132,67 @@ func (t *Tape) pull(id int32, g Value, need []bool, adj map[int32][]Value) {
 	case n.op.VJP != nil:
 		d = n.op.VJP(node, g)
 	case n.op.Lower != nil:
-		d = vjp([]Value{n.op.Lower(n.attr, node.In)}, []Value{g}, node.In)
+		in := t.pin(node.In)
+		d = vjp([]Value{n.op.Lower(n.attr, in)}, []Value{g}, in)
 	}
 	for i, v := range d {
 		if a := n.args[i]; v.tape != nil && need[a] {
 			adj[a] = append(adj[a], t.project(v, t.nodes[a].typ))
 		}
+	}
+}
+
+// folds reports whether constructors look through x, so that what is computed
+// from x need not depend on x itself.
+func (x Value) folds() bool {
+	op := x.node().op
+	for _, f := range [...]*Op{opFill, opExpand, opReshape, opPermute, opCrop, opNeg, opConj, opMakeComplex} {
+		if op == f {
+			return true
+		}
+	}
+	return false
+}
+
+// Pin returns x as a Value that constructors do not look through: a derivative
+// with respect to x.Pin() is that with respect to x, whatever x is. It costs
+// nothing at run time.
+func (x Value) Pin() Value {
+	if !x.folds() {
+		return x
+	}
+	return x.tape.Apply(opPin, nil, x)
+}
+
+// pin pins each x.
+func (t *Tape) pin(x []Value) []Value {
+	pins := make([]Value, len(x))
+	for i := range x {
+		pins[i] = x[i].Pin()
+	}
+	return pins
+}
+
+// mustReach panics if y was computed from what x is made of, past x: the
+// derivative with respect to x would silently be incomplete.
+func (t *Tape) mustReach(y, x Value) {
+	n := x.node()
+	if !x.folds() || n.op == opFill || y.id <= x.id {
+		return
+	}
+	past := make([]bool, y.id+1)
+	for _, a := range n.args {
+		past[a] = true
+	}
+	for id := range past {
+		for _, a := range t.nodes[id].args {
+			past[id] = past[id] || past[a]
+		}
+		past[id] = past[id] && int32(id) != x.id
+	}
+	if past[y.id] {
+		panic(&Error{Op: "vjp", In: []tensor.Type{x.Type()}, Pos: caller().String(),
+			Err: fmt.Errorf("y depends on the argument of this %s (recorded at %v) other than through it, and may have been computed past it; use its Pin() in its place, here and where y is computed", n.op.Name, n.pos)})
 	}
 }
 
@@ -184,6 +244,17 @@ func init() {
 		View:    func(_ any, in tensor.Tensor) (tensor.Tensor, bool) { return in, true },
 		Eval:    func(_ any, out tensor.Tensor, in []tensor.Tensor) { tensor.Copy(out, in[0]) },
 		Samples: []Sample{{In: types(f64(2, 3)), NotSmooth: "its derivative is defined to be zero"}},
+	})
+}
+
+func init() {
+	opPin = define(&Op{
+		Name: "pin", Doc: "its argument, as a Value that constructors do not look through", Linear: 1,
+		Type:    func(_ any, in []tensor.Type) (tensor.Type, error) { return in[0], wantArgs(in, 1) },
+		VJP:     func(_ Node, g Value) []Value { return []Value{g} },
+		View:    func(_ any, in tensor.Tensor) (tensor.Tensor, bool) { return in, true },
+		Eval:    func(_ any, out tensor.Tensor, in []tensor.Tensor) { tensor.Copy(out, in[0]) },
+		Samples: []Sample{{In: types(f64(2, 3))}, {In: types(c128(3))}},
 	})
 }
 

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/percept-go/percept/tensor"
-	"github.com/spakin/netpbm"
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 	"golang.org/x/image/webp"
@@ -21,7 +20,7 @@ import (
 type format struct {
 	name   string
 	magic  []string // how its files begin; '?' is any byte
-	config func(r io.Reader) (image.Config, error)
+	config func(data []byte) (image.Config, error)
 	decode func(data []byte) (image.Image, error)
 	meta   func(data []byte, m *metadata)
 	// density bounds the pixels that one byte of a file can hold, so that a
@@ -31,14 +30,14 @@ type format struct {
 
 var formats = []format{
 	// Deflate packs at most 1032 bytes into one.
-	{"png", []string{"\x89PNG\r\n\x1a\n"}, png.DecodeConfig, reader(png.Decode), pngMeta, 8 * 1032},
+	{"png", []string{"\x89PNG\r\n\x1a\n"}, reader(png.DecodeConfig), reader(png.Decode), pngMeta, 8 * 1032},
 	// A block of 8×8 pixels takes at least one bit.
-	{"jpeg", []string{"\xff\xd8\xff"}, jpeg.DecodeConfig, reader(jpeg.Decode), jpegMeta, 8 * 64},
-	{"gif", []string{"GIF87a", "GIF89a"}, gif.DecodeConfig, decodeGIF, gifMeta, 4096},
-	{"tiff", []string{"II*\x00", "MM\x00*"}, tiff.DecodeConfig, reader(tiff.Decode), tiffMeta, 0},
-	{"webp", []string{"RIFF????WEBP"}, webp.DecodeConfig, reader(webp.Decode), webpMeta, 0},
-	{"bmp", []string{"BM"}, bmp.DecodeConfig, reader(bmp.Decode), nil, 128},
-	{"netpbm", []string{"P1", "P2", "P3", "P4", "P5", "P6", "P7"}, netpbm.DecodeConfig, decodeNetpbm, nil, 8},
+	{"jpeg", []string{"\xff\xd8\xff"}, reader(jpeg.DecodeConfig), reader(jpeg.Decode), jpegMeta, 8 * 64},
+	{"gif", []string{"GIF87a", "GIF89a"}, reader(gif.DecodeConfig), decodeGIF, gifMeta, 4096},
+	{"tiff", []string{"II*\x00", "MM\x00*"}, reader(tiff.DecodeConfig), reader(tiff.Decode), tiffMeta, 0},
+	{"webp", []string{"RIFF????WEBP"}, reader(webp.DecodeConfig), decodeWebP, webpMeta, 0},
+	{"bmp", []string{"BM"}, reader(bmp.DecodeConfig), reader(bmp.Decode), nil, 128},
+	{"netpbm", []string{"P1", "P2", "P3", "P4", "P5", "P6"}, netpbmConfig, decodeNetpbm, nil, 8},
 }
 
 // hints are for files that people take for pictures percept reads.
@@ -53,8 +52,8 @@ var hints = []struct{ magic, says string }{
 	{"8BPS", "a Photoshop file; export it as PNG"},
 }
 
-func reader(decode func(io.Reader) (image.Image, error)) func([]byte) (image.Image, error) {
-	return func(data []byte) (image.Image, error) { return decode(bytes.NewReader(data)) }
+func reader[T any](decode func(io.Reader) (T, error)) func([]byte) (T, error) {
+	return func(data []byte) (T, error) { return decode(bytes.NewReader(data)) }
 }
 
 func begins(data []byte, magic string) bool {
@@ -109,7 +108,7 @@ func (f *format) read(data []byte) (img image.Image, err error) {
 			img, err = nil, fmt.Errorf("damaged in a way that its decoder does not expect: %v", p)
 		}
 	}()
-	c, err := f.config(bytes.NewReader(data))
+	c, err := f.config(data)
 	if err != nil {
 		return nil, plain(err)
 	}
@@ -137,8 +136,13 @@ func plain(err error) error {
 	return fmt.Errorf("damaged or not supported (%w)", err)
 }
 
-func decodeNetpbm(data []byte) (image.Image, error) {
-	return netpbm.Decode(bytes.NewReader(data), &netpbm.DecodeOptions{Target: netpbm.PNM})
+func decodeWebP(data []byte) (image.Image, error) {
+	m, err := webp.Decode(bytes.NewReader(data))
+	switch m.(type) {
+	case *image.YCbCr, *image.NYCbCrA:
+		return video{m}, err
+	}
+	return m, err
 }
 
 // decodeGIF returns the first frame on the whole canvas, of which it may cover

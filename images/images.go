@@ -80,7 +80,7 @@ const exampleSize = 256
 // Load reads the picture at path as a float64 tensor of shape 1×C×H×W, or
 // N×C×H×W from a .npy file of that shape; "example:NAME" is the example
 // texture of that name (see Examples). The format is told from the content:
-// PNG, JPEG, GIF, TIFF, WebP, BMP, PBM, PGM, PPM, PAM or NPY. Integers of 8
+// PNG, JPEG, GIF, TIFF, WebP, BMP, PBM, PGM, PPM or NPY. Integers of 8
 // and 16 bits are divided by 255 and 65535, those of PGM and PPM by the
 // maximum that the file states. A picture is turned as its EXIF data says;
 // transparent pixels show white; of several frames the first is read. Then

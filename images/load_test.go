@@ -223,6 +223,22 @@ func TestWebP(t *testing.T) {
 	assert.Len(t, info.Notes, 2)
 }
 
+// TestLossyWebP reads four squares of one colour each, made by Pillow; with
+// 20 % opacity in the second file.
+func TestLossyWebP(t *testing.T) {
+	squares := [4][3]float64{{0, 0, 0}, {255, 255, 255}, {200, 30, 60}, {20, 180, 90}}
+	for name, alpha := range map[string]float64{"lossy": 1, "lossy-alpha": .2} {
+		x, _, err := Load("testdata/"+name+".webp", Options{Color: RGB})
+		require.NoError(t, err)
+		for i, want := range squares {
+			got := tensor.Floats(x.Crop(2, 8+i/2*16, 9+i/2*16, 1).Crop(3, 8+i%2*16, 9+i%2*16, 1))
+			for c := range want {
+				assert.InDelta(t, alpha*want[c]/255+1-alpha, got[c], 2./255, "%s square %d channel %d", name, i, c)
+			}
+		}
+	}
+}
+
 func TestNetpbm(t *testing.T) {
 	for name, c := range map[string]struct {
 		file   string
@@ -230,16 +246,17 @@ func TestNetpbm(t *testing.T) {
 		want   []float64
 		stored string
 	}{
-		"PGM":             {"P5 2 1 255\n\x00\x33", Gray, []float64{0, .2}, "uint8"},
-		"PGM max 100":     {"P2\n# a comment\n3 1\n100\n0 50 100\n", Gray, []float64{0, .5, 1}, "uint8"},
-		"PGM 16 bits":     {"P5 1 1 65535\n\x33\x33", Gray, []float64{.2}, "uint16"},
-		"PGM max 1000":    {"P2 2 1 1000 250 1000\n", Gray, []float64{.25, 1}, "uint16"},
-		"PPM":             {"P6 1 1 255\n\x00\x33\xff", RGB, []float64{0, .2, 1}, "uint8"},
-		"PPM max 10":      {"P3 1 1 10 0 5 10\n", RGB, []float64{0, .5, 1}, "uint8"},
-		"PPM 16 bits":     {"P6 1 1 65535\n\x00\x00\x33\x33\xff\xff", RGB, []float64{0, .2, 1}, "uint16"},
-		"PBM":             {"P1 3 1 0 1 0\n", Gray, []float64{1, 0, 1}, "uint8"},
-		"PAM":             {"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n\xff\x00\x00\x33", RGB, []float64{1, .8, .8}, "uint8"},
-		"PAM gray, alpha": {"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 2\nMAXVAL 255\nTUPLTYPE GRAYSCALE_ALPHA\nENDHDR\n\x00\x33", Gray, []float64{.8}, "uint8"},
+		"PGM":                {"P5 2 1 255\n\x00\x33", Gray, []float64{0, .2}, "uint8"},
+		"PGM max 100":        {"P2\n# a comment\n3 1\n100\n0 50 100\n", Gray, []float64{0, .5, 1}, "uint8"},
+		"PGM 16 bits":        {"P5 1 1 65535\n\x33\x33", Gray, []float64{.2}, "uint16"},
+		"PGM max 1000":       {"P2 2 1 1000 250 1000\n", Gray, []float64{.25, 1}, "uint16"},
+		"PPM":                {"P6 1 1 255\n\x00\x33\xff", RGB, []float64{0, .2, 1}, "uint8"},
+		"PPM max 10":         {"P3 1 1 10 0 5 10\n", RGB, []float64{0, .5, 1}, "uint8"},
+		"PPM 16 bits":        {"P6 1 1 65535\n\x00\x00\x33\x33\xff\xff", RGB, []float64{0, .2, 1}, "uint16"},
+		"PBM":                {"P1 3 1 0 1 0\n", Gray, []float64{1, 0, 1}, "uint8"},
+		"PBM without spaces": {"P1 3 2 010\n101", Gray, []float64{1, 0, 1, 0, 1, 0}, "uint8"},
+		"PBM raw":            {"P4 10 2\n\x40\x40\xff\x80", Gray, []float64{1, 0, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, "uint8"},
+		"comments":           {"P5#a\n#b\r1 # c\n 1#d\n255\n\x33", Gray, []float64{.2}, "uint8"},
 	} {
 		x, info, err := Load(put(t, "a.pgm", []byte(c.file)), Options{Color: c.color})
 		if assert.NoError(t, err, name) {
@@ -363,6 +380,14 @@ func TestFilesThatAreNoPictures(t *testing.T) {
 		"PGM zero":       {[]byte("P5 0 1 255\n"), "netpbm:"},
 		"PGM overflow":   {[]byte("P5 4294967296 4294967296 255\n"), "netpbm:"},
 		"PGM bad maxval": {[]byte("P5 1 1 0\n\x00"), "netpbm:"},
+		"PGM comment":    {[]byte("P2 #"), "netpbm: the file ends too early"},
+		"PGM text":       {[]byte("P2 1 1 255 x"), `sample 0: "x" at byte 1`},
+		"PGM large":      {[]byte("P2 1 1 255 70000"), "70000 is too large"},
+		"PGM above":      {[]byte("P2 2 1 100 100 101"), "sample 1 is 101, above the maximum 100"},
+		"PGM maximum":    {[]byte("P2 2 1 70000 100 101"), "the maximum is 70000"},
+		"PBM bits":       {[]byte("P1 2 1 0 2"), "neither 0 nor 1"},
+		"PBM short":      {[]byte("P1 2 1 0   "), "netpbm: the file ends too early"},
+		"PGM plain cut":  {[]byte("P2 2 1 255 0  "), "netpbm: the file ends too early"},
 		"PGM short":      {[]byte("P5 4 4 255\n\x00"), "netpbm: the file ends too early"},
 	} {
 		path := put(t, "photo.png", c.file)
@@ -407,8 +432,8 @@ func TestDamagedFiles(t *testing.T) {
 }
 
 // tails is how many last bytes a format can lose without losing pixels: end
-// markers and, in TIFF, the end of tables.
-var tails = map[string]int{".png": 12, ".gif": 2, ".jpg": 2, ".webp": 1 << 10, ".tiff": 1 << 10}
+// markers, EXIF data of WebP, and the resolution in TIFF.
+var tails = map[string]int{".png": 4, ".gif": 2, ".jpg": 2, ".webp": 38, ".tiff": 20}
 
 func damage(t *testing.T, path string) {
 	file, err := os.ReadFile(path)

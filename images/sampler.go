@@ -3,8 +3,7 @@ package images
 import (
 	"image"
 	"image/color"
-
-	"github.com/spakin/netpbm"
+	"math"
 )
 
 // A sampler reads the stored numbers of a decoded picture, without the
@@ -53,15 +52,13 @@ func newSampler(img image.Image) *sampler {
 	switch m := img.(type) {
 	case *image.Paletted:
 		return palettedSampler(m)
-	case *netpbm.BW:
-		return palettedSampler(m.Paletted)
 	case *image.YCbCr:
-		return &sampler{channels: 3, max: 255, pixel: func(y, x int, v *[4]float64) { ycbcr(m, y, x, v) }}
-	case *image.NYCbCrA:
-		return &sampler{channels: 3, max: 255, pixel: func(y, x int, v *[4]float64) {
-			ycbcr(&m.YCbCr, y, x, v)
-			v[3] = float64(m.A[m.AOffset(x, y)]) / 255
-		}}
+		return ycbcrSampler(m, nil, color.YCbCrToRGB)
+	case video:
+		if a, ok := m.Image.(*image.NYCbCrA); ok {
+			return ycbcrSampler(&a.YCbCr, a, videoToRGB)
+		}
+		return ycbcrSampler(m.Image.(*image.YCbCr), nil, videoToRGB)
 	}
 	return &sampler{channels: 3, max: 255, premultiplied: true, pixel: func(y, x int, v *[4]float64) {
 		r, g, b, a := img.At(x, y).RGBA()
@@ -69,11 +66,34 @@ func newSampler(img image.Image) *sampler {
 	}}
 }
 
-func ycbcr(m *image.YCbCr, y, x int, v *[4]float64) {
-	yi, ci := m.YOffset(x, y), m.COffset(x, y)
-	r, g, b := color.YCbCrToRGB(m.Y[yi], m.Cb[ci], m.Cr[ci])
-	*v = [4]float64{float64(r), float64(g), float64(b), 1}
+// ycbcrSampler reads m, whose opacity is in alpha unless that is nil.
+func ycbcrSampler(m *image.YCbCr, alpha *image.NYCbCrA, toRGB func(y, cb, cr uint8) (r, g, b uint8)) *sampler {
+	return &sampler{channels: 3, max: 255, pixel: func(y, x int, v *[4]float64) {
+		yi, ci := m.YOffset(x, y), m.COffset(x, y)
+		r, g, b := toRGB(m.Y[yi], m.Cb[ci], m.Cr[ci])
+		*v = [4]float64{float64(r), float64(g), float64(b), 1}
+		if alpha != nil {
+			v[3] = float64(alpha.A[alpha.AOffset(x, y)]) / 255
+		}
+	}}
 }
+
+// A video is an *image.YCbCr or *image.NYCbCrA of lossy WebP. Its values are
+// those of video, from 16 to 235 (ITU-R BT.601), though the type of the
+// decoder's result says that they are those of JPEG, from 0 to 255.
+type video struct{ image.Image }
+
+// videoToRGB is the conversion of RFC 6386 §9.2, which is BT.601's.
+func videoToRGB(y, cb, cr uint8) (r, g, b uint8) {
+	l, u, v := 255./219*(float64(y)-16), float64(cb)-128, float64(cr)-128
+	const scale = 255. / 112
+	return clip8(l + 0.701*scale*v),
+		clip8(l - 0.886*0.114/0.587*scale*u - 0.701*0.299/0.587*scale*v),
+		clip8(l + 0.886*scale*u)
+}
+
+// clip8 rounds v to 8 bits.
+func clip8(v float64) uint8 { return uint8(math.Floor(min(max(v, 0), 255) + 0.5)) }
 
 // straight returns c's channels in [0, 255], not multiplied by its opacity.
 func straight(c color.Color) [4]float64 {
@@ -128,45 +148,27 @@ func packedPixels(img image.Image) (p packed, ok bool) {
 	case *image.RGBA64:
 		p.pix, p.stride, p.channels, p.alpha, p.premultiplied = m.Pix, m.Stride, 3, true, true
 		p.bytes, p.max = 2, 65535
-	default:
-		return p.netpbm(img)
-	}
-	p.origin = img.Bounds().Min
-	return p, true
-}
-
-// netpbm is packedPixels for PGM, PPM and PAM, whose maximum is in the file.
-func (p packed) netpbm(img image.Image) (packed, bool) {
-	switch m := img.(type) {
-	case *netpbm.GrayM:
-		p.pix, p.stride = m.Pix, m.Stride
-	case *netpbm.GrayM32:
-		p.pix, p.stride, p.bytes = m.Pix, m.Stride, 2
-	case *netpbm.RGBM:
-		p.pix, p.stride, p.channels = m.Pix, m.Stride, 3
-	case *netpbm.RGBM64:
-		p.pix, p.stride, p.channels, p.bytes = m.Pix, m.Stride, 3, 2
-	case *netpbm.GrayAM:
-		p.pix, p.stride, p.alpha = m.Pix, m.Stride, true
-	case *netpbm.GrayAM48:
-		p.pix, p.stride, p.alpha, p.bytes = m.Pix, m.Stride, true, 2
-	case *netpbm.RGBAM:
-		p.pix, p.stride, p.channels, p.alpha = m.Pix, m.Stride, 3, true
-	case *netpbm.RGBAM64:
-		p.pix, p.stride, p.channels, p.alpha, p.bytes = m.Pix, m.Stride, 3, true, 2
+	case scaled:
+		p, ok = packedPixels(m.Image)
+		p.max = m.max
+		return p, ok
 	default:
 		return p, false
 	}
-	p.max = float64(img.(netpbm.Image).MaxValue())
 	p.origin = img.Bounds().Min
 	return p, true
 }
 
-func (p packed) sampler() *sampler {
-	samples := p.channels
+// samples returns how many numbers a pixel has.
+func (p *packed) samples() int {
 	if p.alpha {
-		samples++
+		return p.channels + 1
 	}
+	return p.channels
+}
+
+func (p packed) sampler() *sampler {
+	samples := p.samples()
 	return &sampler{channels: p.channels, max: p.max, premultiplied: p.premultiplied, pixel: func(y, x int, v *[4]float64) {
 		at := (y-p.origin.Y)*p.stride + (x-p.origin.X)*samples*p.bytes
 		v[3] = 1
@@ -179,11 +181,9 @@ func (p packed) sampler() *sampler {
 	}}
 }
 
-// sample returns the number at a byte position; a PGM file may break its own
-// maximum.
 func (p *packed) sample(at int) float64 {
 	if p.bytes == 1 {
-		return min(float64(p.pix[at]), p.max)
+		return float64(p.pix[at])
 	}
-	return min(float64(uint(p.pix[at])<<8|uint(p.pix[at+1])), p.max)
+	return float64(uint(p.pix[at])<<8 | uint(p.pix[at+1]))
 }

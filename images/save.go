@@ -16,7 +16,6 @@ import (
 
 	"github.com/percept-go/percept/internal/atomicfile"
 	"github.com/percept-go/percept/tensor"
-	"github.com/spakin/netpbm"
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 )
@@ -42,8 +41,8 @@ var encoders = map[string]encoder{
 	".png":  {true, true, png.Encode},
 	".tif":  {true, true, writeTIFF},
 	".tiff": {true, true, writeTIFF},
-	".pgm":  {true, false, netpbmWriter(netpbm.PGM)},
-	".ppm":  {true, true, netpbmWriter(netpbm.PPM)},
+	".pgm":  {true, false, writePGM},
+	".ppm":  {true, true, writePPM},
 	".bmp":  {false, true, bmp.Encode},
 	".jpg":  {false, true, writeJPEG},
 	".jpeg": {false, true, writeJPEG},
@@ -74,9 +73,8 @@ func Save(path string, t tensor.Tensor, o SaveOptions) (clipped int, err error) 
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", path, err)
 	}
-	err = atomicfile.Write(path, 0o666, func(w io.Writer) error { return e.write(w, m) })
-	if err != nil {
-		return 0, fmt.Errorf("save: %w", err)
+	if err := atomicfile.Write(path, 0o666, func(w io.Writer) error { return e.write(w, m) }); err != nil {
+		return 0, err // it names the file
 	}
 	return clipped, nil
 }
@@ -194,15 +192,4 @@ func writeGIF(w io.Writer, m image.Image) error {
 		palette[i] = color.Gray{Y: uint8(i)}
 	}
 	return gif.Encode(w, &image.Paletted{Pix: gray.Pix, Stride: gray.Stride, Rect: gray.Rect, Palette: palette}, nil)
-}
-
-func netpbmWriter(format netpbm.Format) func(w io.Writer, m image.Image) error {
-	return func(w io.Writer, m image.Image) error {
-		o := netpbm.EncodeOptions{Format: format, MaxValue: 255}
-		switch m.(type) {
-		case *image.Gray16, *image.NRGBA64:
-			o.MaxValue = 65535
-		}
-		return netpbm.Encode(w, m, &o)
-	}
 }

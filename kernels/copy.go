@@ -4,6 +4,10 @@ package kernels
 // panics if a is shorter than dst.
 func Convert32(dst []float32, a []float64, l Level) {
 	a = a[:len(dst)]
+	if f := asm32[l.Resolve()].fromFloat64; f != nil {
+		n := inStretches(f, dst, a)
+		dst, a = dst[n:], a[n:]
+	}
 	for i, x := range a {
 		dst[i] = float32(x)
 	}
@@ -13,6 +17,10 @@ func Convert32(dst []float32, a []float64, l Level) {
 // shorter than dst.
 func Convert64(dst []float64, a []float32, l Level) {
 	a = a[:len(dst)]
+	if f := asm32[l.Resolve()].toFloat64; f != nil {
+		n := inStretches(f, dst, a)
+		dst, a = dst[n:], a[n:]
+	}
 	for i, x := range a {
 		dst[i] = float64(x)
 	}

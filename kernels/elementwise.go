@@ -17,6 +17,8 @@ type Scalar struct {
 	// the last place of the result; 0: every body gives the same bits.
 	ULP float64
 
+	phase int // which argument, from 1, is an angle; 0: none
+
 	go32 Elementwise[float32]
 	go64 Elementwise[float64]
 }
@@ -39,55 +41,37 @@ func Lookup[T Float](name string, l Level) Elementwise[T] {
 
 // body returns the body of exactly level l, or nil.
 func body[T Float](name string, l Level) Elementwise[T] {
-	var f any
+	s := scalarCalled(name)
+	if s == nil {
+		return nil
+	}
+	if l == PureGo {
+		return definition[T](s)
+	}
+	if raw := asmOf[T](l).elementwise[name]; raw != nil {
+		return bounded(s, asmOf[T](l), inChunks(s, raw))
+	}
+	return nil
+}
+
+func scalarCalled(name string) *Scalar {
+	for i := range scalars {
+		if scalars[i].Name == name {
+			return &scalars[i]
+		}
+	}
+	return nil
+}
+
+// definition returns the plain Go body.
+func definition[T Float](s *Scalar) Elementwise[T] {
+	var f any = s.go64
 	var zero T
-	switch any(zero).(type) {
-	case float32:
-		f = bodies32[l][name]
-	case float64:
-		f = bodies64[l][name]
+	if _, single := any(zero).(float32); single {
+		f = s.go32
 	}
 	return f.(Elementwise[T])
 }
-
-// bodies32 and bodies64 hold the bodies of each level by name.
-var (
-	bodies32 = [AVX512 + 1]map[string]Elementwise[float32]{
-		PureGo: goBodies(func(s *Scalar) Elementwise[float32] { return s.go32 }),
-		AVX2:   asmBodies(elementwiseAVX2F32),
-		AVX512: asmBodies(elementwiseAVX512F32),
-	}
-	bodies64 = [AVX512 + 1]map[string]Elementwise[float64]{
-		PureGo: goBodies(func(s *Scalar) Elementwise[float64] { return s.go64 }),
-		AVX2:   asmBodies(elementwiseAVX2F64),
-		AVX512: asmBodies(elementwiseAVX512F64),
-	}
-)
-
-func goBodies[T Float](twin func(*Scalar) Elementwise[T]) map[string]Elementwise[T] {
-	m := make(map[string]Elementwise[T], len(scalars))
-	for i := range scalars {
-		m[scalars[i].Name] = twin(&scalars[i])
-	}
-	return m
-}
-
-// A rawElementwise is an assembly body for n elements.
-type rawElementwise[T Float] func(dst, a, b, c *T, n int, s, t T)
-
-func asmBodies[T Float](raw map[string]rawElementwise[T]) map[string]Elementwise[T] {
-	m := make(map[string]Elementwise[T], len(raw))
-	for i := range scalars {
-		if f, ok := raw[scalars[i].Name]; ok {
-			m[scalars[i].Name] = inChunks(&scalars[i], f)
-		}
-	}
-	return m
-}
-
-// asmChunk is the most elements that one call of assembly does: the runtime
-// cannot stop a goroutine in it.
-const asmChunk = 1 << 16
 
 // inChunks makes an Elementwise of an assembly body.
 func inChunks[T Float](s *Scalar, raw rawElementwise[T]) Elementwise[T] {
@@ -119,4 +103,42 @@ func pointer[T Float](a []T, i int) *T {
 		return nil
 	}
 	return &a[i]
+}
+
+// phaseLimit is the largest angle that the assembly of sine and cosine reduces.
+func phaseLimit[T Float]() T {
+	var zero T
+	if _, single := any(zero).(float32); single {
+		return 1 << 16
+	}
+	return 1 << 30
+}
+
+// boundedChunk is how many elements share the fate of one whose angle is too
+// large for the assembly.
+const boundedChunk = 1024
+
+// bounded adds the plain Go body for angles beyond phaseLimit, to the functions
+// that have any.
+func bounded[T Float](s *Scalar, asm *asmTable[T], f Elementwise[T]) Elementwise[T] {
+	if s.phase == 0 {
+		return f
+	}
+	words, twin, limit := s.words(), definition[T](s), phaseLimit[T]()
+	return func(dst, a, b, c []T, p, q T) {
+		n := len(dst) / words[0]
+		for lo := 0; lo < n; lo += boundedChunk {
+			hi := min(lo+boundedChunk, n)
+			d, a, b := dst[lo*words[0]:hi*words[0]], a[lo*words[1]:hi*words[1]], b[lo*words[2]:hi*words[2]]
+			angles := a
+			if s.phase == 2 {
+				angles = b
+			}
+			if asm.within(&angles[0], len(angles), limit) {
+				f(d, a, b, c, p, q)
+			} else {
+				twin(d, a, b, c, p, q)
+			}
+		}
+	}
 }

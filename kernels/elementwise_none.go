@@ -3,6 +3,6 @@
 package kernels
 
 var (
-	elementwiseAVX2F32, elementwiseAVX512F32 map[string]rawElementwise[float32]
-	elementwiseAVX2F64, elementwiseAVX512F64 map[string]rawElementwise[float64]
+	asmAVX2F32, asmAVX512F32 asmTable[float32]
+	asmAVX2F64, asmAVX512F64 asmTable[float64]
 )

@@ -44,10 +44,15 @@ func TestScalarTable(t *testing.T) {
 
 // Every assembly body must belong to an entry of the table.
 func TestNoUnknownBodies(t *testing.T) {
-	for _, m := range []map[string]rawElementwise[float32]{elementwiseAVX2F32, elementwiseAVX512F32} {
-		for name := range m {
-			if body[float32](name, PureGo) == nil {
+	for l := AVX2; l <= AVX512; l++ {
+		for name := range asm32[l].elementwise {
+			if scalarCalled(name) == nil {
 				t.Errorf("an assembly body is called %s", name)
+			}
+		}
+		for name := range asm32[l].blocks {
+			if reductionCalled(name) == nil {
+				t.Errorf("an assembly block is called %s", name)
 			}
 		}
 	}

@@ -39,6 +39,11 @@ type fftBody[T Float] struct {
 	store [fftLayouts][fftMaxRadix + 1][2]fftStore[T]
 	// stage does an inner stage on blocks blocks.
 	stage [fftMaxRadix + 1]func(tile, tw []T, q, blocks int)
+	// cross does the last stage of a line that has the tile for itself, see
+	// fftCross; nil if the body has none.
+	cross [2]func(dst, tile []T, pos []int, tw []T, q int)
+	// tangleLine is fftTangleGo for such a line outside of a tile, interleaved.
+	tangleLine func(x, u []T)
 	// tangle, see fftTangleGo, and product: dst row k, k < n, is the row of src at
 	// pos[k] times w[k], with real and imaginary parts exchanged.
 	tangle  func(re, im []T, pos []int, u []T)

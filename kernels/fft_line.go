@@ -21,8 +21,8 @@ type fftLine[T Float] struct {
 
 // An fftStage replaces blocks of radix·q rows by radix blocks of q rows.
 type fftStage[T Float] struct {
-	radix, q int
-	tw       []T // e^{-2πi jt/(radix·q)} for j < q, 0 < t < radix
+	radix, q, blocks int
+	tw               []T // e^{-2πi jt/(radix·q)} for j < q, 0 < t < radix
 }
 
 func newFFTLine[T Float](body *fftBody[T], n int) *fftLine[T] {
@@ -33,10 +33,10 @@ func newFFTLine[T Float](body *fftBody[T], n int) *fftLine[T] {
 		l.chirp = newFFTChirp(body, n)
 		return l
 	}
-	m := n
+	q := n
 	for _, r := range radices {
-		l.stages = append(l.stages, newFFTStage[T](r, m/r))
-		m /= r
+		q /= r
+		l.stages = append(l.stages, newFFTStage[T](r, q, n/(r*q)))
 	}
 	l.pos = l.digitReversed(radices)
 	if len(radices) > 0 {
@@ -45,8 +45,8 @@ func newFFTLine[T Float](body *fftBody[T], n int) *fftLine[T] {
 	return l
 }
 
-func newFFTStage[T Float](radix, q int) fftStage[T] {
-	s := fftStage[T]{radix: radix, q: q}
+func newFFTStage[T Float](radix, q, blocks int) fftStage[T] {
+	s := fftStage[T]{radix: radix, q: q, blocks: blocks}
 	for j := range q {
 		for t := 1; t < radix; t++ {
 			re, im := fftTwiddle(j*t, radix*q)
@@ -154,7 +154,7 @@ func (l *fftLine[T]) transform(tile []T, from, to int) {
 		return
 	}
 	if from < to {
-		l.descend(tile, from, to, l.n/(l.stages[from].radix*l.stages[from].q))
+		l.descend(tile, from, to, l.stages[from].blocks)
 	}
 }
 

@@ -3,12 +3,14 @@ package kernels
 // An fftPass transforms all lines along one axis. Offsets and steps count reals.
 type fftPass[T Float] struct {
 	line             *fftLine[T]
+	cross            *fftCross[T]                                   // for tiles of contiguous lines; or nil
 	do               func(s *fftPass[T], tile, dst, src []T, t int) // transforms tile t
 	swap             bool                                           // inverse
 	scale            T
 	from, to         fftArray
 	srcStep, dstStep int // along the axis
 
+	lines          int         // in all
 	firstTile      []int       // of each block, and the number of tiles
 	srcOff, dstOff []int       // of each lane of each tile
 	srcLay, dstLay []fftLayout // of each tile
@@ -40,6 +42,7 @@ func (s *fftPass[T]) offsets(t int) (dst, src []int) {
 // the lines themselves are contiguous.
 func (s *fftPass[T]) setLines(g *fftGrid, blocks [][]fftSpan, srcRow, dstRow bool) {
 	for _, b := range blocks {
+		s.lines += len(b)
 		s.firstTile = append(s.firstTile, s.tiles())
 		var rest []fftSpan
 		for len(b) > 0 {
@@ -106,9 +109,38 @@ func (s *fftPass[T]) complex(tile, dst, src []T, t int) {
 	to, from := s.offsets(t)
 	patches := s.patches[s.firstPatch[t]:s.firstPatch[t+1]]
 	l := s.line
+	if s.cross != nil && s.srcLay[t] == fftRows && s.dstLay[t] == fftRows && len(patches) == 0 {
+		s.complexRows(tile, dst, src, to, from)
+		return
+	}
 	done := l.load(tile, src, from, s.srcStep, s.srcLay[t], s.swap, len(patches) == 0)
 	for _, c := range patches {
 		s.patch(tile, src, c)
 	}
 	l.finish(tile, dst, to, s.dstStep, s.dstLay[t], s.swap, done, l.n, s.scale)
+}
+
+// complexRows is the transform of contiguous lines, one at a time.
+func (s *fftPass[T]) complexRows(tile, dst, src []T, to, from []int) {
+	for i := range to {
+		if i > 0 && to[i] == to[i-1] {
+			return // the tile is not full
+		}
+		s.cross.transform(tile, dst, src, to[i], from[i], s.swap)
+	}
+}
+
+// setCross sets cross if the lines are contiguous.
+func (s *fftPass[T]) setCross(p *FFT[T]) {
+	steps := [2]int{s.srcStep, s.dstStep}
+	want := [2]int{2, 2}
+	switch {
+	case s.u != nil && s.swap:
+		want[1] = 1
+	case s.u != nil:
+		want[0] = 1
+	}
+	if steps == want {
+		s.cross = newFFTCross(p, s.line.n, s.lines, s.scale)
+	}
 }

@@ -47,7 +47,11 @@ func (p *FFT[T]) plan(s FFTSpec) {
 		longest = max(longest, p.passes[i].line.rows())
 	}
 	p.grain = max(1, fftTileWork/(longest*g.lanes))
-	p.passes[len(p.passes)-1].scale *= T(s.Scale)
+	last := &p.passes[len(p.passes)-1]
+	last.scale *= T(s.Scale)
+	for i := range p.passes {
+		p.passes[i].setCross(p)
+	}
 }
 
 func newFFTGrid[T Float](s FFTSpec, lanes int) *fftGrid {

@@ -38,6 +38,10 @@ func (l *fftLine[T]) parts(tile []T, swap bool) (re, im []T) {
 func (s *fftPass[T]) evenReal(tile, dst, src []T, t int) {
 	to, from := s.offsets(t)
 	l, b := s.line, s.line.body
+	if s.cross != nil && s.dstLay[t] == fftRows {
+		s.evenRealRows(tile, dst, src, to, from)
+		return
+	}
 	done := 0
 	if s.srcStep == 1 {
 		done = l.load(tile, src, from, 2, fftRows, false, true)
@@ -63,6 +67,10 @@ func (s *fftPass[T]) evenReal(tile, dst, src []T, t int) {
 func (s *fftPass[T]) evenInverse(tile, dst, src []T, t int) {
 	to, from := s.offsets(t)
 	l, b := s.line, s.line.body
+	if s.cross != nil && s.srcLay[t] == fftRows {
+		s.evenInverseRows(tile, dst, src, to, from)
+		return
+	}
 	l.load(tile, src, from, s.srcStep, s.srcLay[t], true, false)
 	re, im := tile[b.lanes:], tile // as loaded, exchanged
 	if !s.packed {
@@ -79,6 +87,43 @@ func (s *fftPass[T]) evenInverse(tile, dst, src []T, t int) {
 	re, im = l.parts(tile, true)
 	s.scatter(dst, re, to, 2)
 	s.scatter(dst[s.dstStep:], im, to, 2)
+}
+
+// evenRealRows is evenReal of contiguous lines, one at a time.
+func (s *fftPass[T]) evenRealRows(tile, dst, src []T, to, from []int) {
+	h := 2 * s.line.n
+	for i := range to {
+		if i > 0 && to[i] == to[i-1] {
+			return // the tile is not full
+		}
+		s.cross.transform(tile, dst, src, to[i], from[i], false)
+		y := dst[to[i]:]
+		s.line.body.tangleLine(y[:h], s.u)
+		if !s.packed {
+			y[1], y[h], y[h+1] = 0, y[1], 0
+		}
+	}
+}
+
+// evenInverseRows is evenInverse of contiguous lines, one at a time.
+func (s *fftPass[T]) evenInverseRows(tile, dst, src []T, to, from []int) {
+	h := 2 * s.line.n
+	tile, spare := tile[h:], tile[:h]
+	for i := range to {
+		if i > 0 && to[i] == to[i-1] {
+			return // the tile is not full
+		}
+		x := src[from[i]:]
+		if s.from == fftSrc {
+			copy(spare, x)
+			if !s.packed {
+				spare[1] = x[h]
+			}
+			x = spare
+		}
+		s.line.body.tangleLine(x[:h], s.u)
+		s.cross.transform(tile, dst, x, to[i], 0, true)
+	}
 }
 
 // oddReal is FFTReal of odd length.

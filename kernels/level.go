@@ -5,6 +5,8 @@ package kernels
 
 import (
 	"fmt"
+	"os"
+	"slices"
 
 	"github.com/klauspost/cpuid/v2"
 )
@@ -43,10 +45,21 @@ func ParseLevel(name string) (Level, error) {
 	return Auto, fmt.Errorf("unknown CPU level %q; the levels are %v", name, levelNames)
 }
 
-// Best returns the best Level that this CPU and build have.
+// Best returns the best Level that this CPU and build have, but none above the
+// one that the environment variable PERCEPT_CPU_LEVEL names.
 func Best() Level { return best }
 
-var best = func() Level {
+var best = min(detect(), limit(os.Getenv("PERCEPT_CPU_LEVEL")))
+
+// limit returns the Level called name, or the highest for any other name.
+func limit(name string) Level {
+	if i := slices.Index(levelNames[:], name); i > int(Auto) {
+		return Level(i)
+	}
+	return AVX512
+}
+
+func detect() Level {
 	switch {
 	case !haveAssembly:
 		return PureGo
@@ -56,7 +69,7 @@ var best = func() Level {
 		return AVX2
 	}
 	return PureGo
-}()
+}
 
 // Levels returns the levels that this CPU and build can run, PureGo first.
 func Levels() []Level {

@@ -16,7 +16,7 @@ const lanes = 32
 // number, in float64. It panics if b is shorter than a.
 type Reduction[T Float] func(a, b []T) float64
 
-// A blockBody reduces one block, but for the last fold: the results of the even
+// A blockBody reduces one block, not empty, but for the last fold: the results of the even
 // and the odd lanes, which for sums of complex numbers are the parts.
 type blockBody[T Float] func(a, b []T) (even, odd float64)
 
@@ -30,6 +30,7 @@ type reduction struct {
 	go64  blockBody[float64]
 }
 
+// reductions is the table of them; sum is the first.
 var reductions = []reduction{
 	{"sum", 0, plus, sumGo[float32], sumGo[float64]},
 	{"abssum", 0, plus, abssumGo[float32], abssumGo[float64]},
@@ -53,7 +54,7 @@ func LookupReduction[T Float](name string, l Level) Reduction[T] {
 	if r == nil {
 		return nil
 	}
-	block, join, start, one := blockBodyOf[T](name, l), r.join, r.start, name != "dot"
+	block, join, start, one := blockBodyOf[T](r, l), r.join, r.start, name != "dot"
 	return func(a, b []T) float64 {
 		if one {
 			b = a
@@ -81,7 +82,7 @@ func Combine(name string) func(x, y float64) float64 {
 // SumComplex returns the sum of the complex numbers in a, with the same
 // guarantee as the Reduction sum. It does not panic.
 func SumComplex[T Float](a []T, l Level) (re, im float64) {
-	block := blockBodyOf[T]("sum", l)
+	block := blockBodyOf[T](&reductions[0], l)
 	for len(a) > 0 {
 		n := min(len(a), 2*Block)
 		x, y := block(a[:n], a[:n])
@@ -100,39 +101,29 @@ func reductionCalled(name string) *reduction {
 	return nil
 }
 
-// blocks32 and blocks64 hold the bodies of each level by name.
-var (
-	blocks32 = [AVX512 + 1]map[string]blockBody[float32]{PureGo: goBlocks(func(r *reduction) blockBody[float32] { return r.go32 })}
-	blocks64 = [AVX512 + 1]map[string]blockBody[float64]{PureGo: goBlocks(func(r *reduction) blockBody[float64] { return r.go64 })}
-)
-
-func goBlocks[T Float](twin func(*reduction) blockBody[T]) map[string]blockBody[T] {
-	m := make(map[string]blockBody[T], len(reductions))
-	for i := range reductions {
-		m[reductions[i].name] = twin(&reductions[i])
-	}
-	return m
-}
-
 // blockBodyOf returns the best body at or below level l.
-func blockBodyOf[T Float](name string, l Level) blockBody[T] {
+func blockBodyOf[T Float](r *reduction, l Level) blockBody[T] {
 	for l = l.Resolve(); l > PureGo; l-- {
-		if f := exactBlockBody[T](name, l); f != nil {
+		if f := exactBlockBody[T](r, l); f != nil {
 			return f
 		}
 	}
-	return exactBlockBody[T](name, PureGo)
+	return exactBlockBody[T](r, PureGo)
 }
 
 // exactBlockBody returns the body of exactly level l, or nil.
-func exactBlockBody[T Float](name string, l Level) blockBody[T] {
-	var f any
-	var zero T
-	switch any(zero).(type) {
-	case float32:
-		f = blocks32[l][name]
-	case float64:
-		f = blocks64[l][name]
+func exactBlockBody[T Float](r *reduction, l Level) blockBody[T] {
+	if l == PureGo {
+		var f any = r.go64
+		var zero T
+		if _, single := any(zero).(float32); single {
+			f = r.go32
+		}
+		return f.(blockBody[T])
 	}
-	return f.(blockBody[T])
+	raw := asmOf[T](l).blocks[r.name]
+	if raw == nil {
+		return nil
+	}
+	return func(a, b []T) (even, odd float64) { return raw(&a[0], &b[0], len(a)) }
 }

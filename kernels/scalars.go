@@ -34,8 +34,8 @@ var scalars = []Scalar{
 	function("expm1", "eᵃ - 1", 1.5, math.Expm1),
 	function("log", "ln a", 1.5, math.Log),
 	function("log1p", "ln(1 + a)", 1.5, math.Log1p),
-	function("sin", "sin a", 1.5, math.Sin),
-	function("cos", "cos a", 1.5, math.Cos),
+	ofAngle(1, function("sin", "sin a", 1.5, math.Sin)),
+	ofAngle(1, function("cos", "cos a", 1.5, math.Cos)),
 	function("tanh", "tanh a", 1.5, math.Tanh),
 	function("sigmoid", "1/(1 + e⁻ᵃ)", 1.5, sigmoid),
 	function("softplus", "ln(1 + eᵃ); a itself above 20", 1.5, softplus),
@@ -58,7 +58,7 @@ var scalars = []Scalar{
 	arith("ctimesi", 1, complexToComplex, "i·a", ctimesiGo[float32], ctimesiGo[float64]),
 	arith("csquare", 1, complexToComplex, "a²", csquareGo[float32], csquareGo[float64]),
 	arith("cunit", 1, complexToComplex, "a/|a|; 0 where a = 0", cunitGo[float32], cunitGo[float64]),
-	complexFunction("cexp", "eᵃ", 3, complexToComplex, cexpGo[float32], cexpGo[float64]),
+	ofAngle(1, complexFunction("cexp", "eᵃ, from e^(Re a) in the element type", 3, complexToComplex, cexpGo[float32], cexpGo[float64])),
 	arith("cmul", 2, complexToComplex, "a·b", cmulGo[float32], cmulGo[float64]),
 	arith("cmulc", 2, complexToComplex, "ā·b", cmulcGo[float32], cmulcGo[float64]),
 	arith("cdiv", 2, complexToComplex, "a·b̄/|b|², without scaling: |b|² must neither overflow nor vanish", cdivGo[float32], cdivGo[float64]),
@@ -70,10 +70,10 @@ var scalars = []Scalar{
 	complexFunction("cangle", "the angle of a, in (-π, π]", 2, complexToReal, cangleGo[float32], cangleGo[float64]),
 	arith("cdot", 2, complexToReal, "Re(ā·b)", cdotGo[float32], cdotGo[float64]),
 	arith("cmake", 2, realToComplex, "a + i·b", cmakeGo[float32], cmakeGo[float64]),
-	{
+	ofAngle(2, Scalar{
 		Name: "cpolar", Args: 2, Complex: realToComplex, Doc: "a·e^(i·b)", ULP: 2,
 		go32: cpolarGo[float32], go64: cpolarGo[float64],
-	},
+	}),
 }
 
 // Which of dst, a, b, c are complex.
@@ -102,6 +102,12 @@ func function2(name, doc string, ulp float64, f func(a, b float64) float64) Scal
 // complexFunction makes a Scalar of a function of one complex variable.
 func complexFunction(name, doc string, ulp float64, cplx [4]bool, f32 Elementwise[float32], f64 Elementwise[float64]) Scalar {
 	return Scalar{Name: name, Args: 1, Complex: cplx, Doc: doc, ULP: ulp, go32: f32, go64: f64}
+}
+
+// ofAngle notes which argument is an angle.
+func ofAngle(argument int, s Scalar) Scalar {
+	s.phase = argument
+	return s
 }
 
 func unary[T Float](f func(float64) float64) Elementwise[T] {

@@ -120,3 +120,75 @@ func cdotAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s floa
 
 //go:noescape
 func cmakeAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func expAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func expm1AVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func logAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func log1pAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func sinAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func cosAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func tanhAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func sigmoidAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func softplusAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func erfAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func atan2AVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func cangleAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func cexpAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func cpolarAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func blockSumAVX2F32(a *float32, b *float32, n int) (even float64, odd float64)
+
+//go:noescape
+func blockAbssumAVX2F32(a *float32, b *float32, n int) (even float64, odd float64)
+
+//go:noescape
+func blockSumsqAVX2F32(a *float32, b *float32, n int) (even float64, odd float64)
+
+//go:noescape
+func blockDotAVX2F32(a *float32, b *float32, n int) (even float64, odd float64)
+
+//go:noescape
+func blockMaxAVX2F32(a *float32, b *float32, n int) (even float64, odd float64)
+
+//go:noescape
+func blockMinAVX2F32(a *float32, b *float32, n int) (even float64, odd float64)
+
+//go:noescape
+func withinAVX2F32(a *float32, n int, limit float32) bool
+
+//go:noescape
+func accumulateAVX2F32(dst *float64, a *float32, n int)
+
+//go:noescape
+func toFloat64AVX2F32(dst *float64, a *float32, n int)
+
+//go:noescape
+func fromFloat64AVX2F32(dst *float32, a *float64, n int)

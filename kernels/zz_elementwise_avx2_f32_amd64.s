@@ -57,12 +57,12 @@ last:
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y0
+	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y1
+	VMOVUPS    128(R8)(DI*4), Y1
 	VMASKMOVPS (DX)(SI*1), Y1, Y1
 	JMP        body
 
@@ -70,7 +70,7 @@ lastStore:
 	MOVQ       BX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(SI*1)
 
 done:
@@ -93,23 +93,55 @@ DATA window32<>+48(SB)/4, $0xffffffff
 DATA window32<>+52(SB)/4, $0xffffffff
 DATA window32<>+56(SB)/4, $0xffffffff
 DATA window32<>+60(SB)/4, $0xffffffff
-DATA window32<>+64(SB)/4, $0x00000000
-DATA window32<>+68(SB)/4, $0x00000000
-DATA window32<>+72(SB)/4, $0x00000000
-DATA window32<>+76(SB)/4, $0x00000000
-DATA window32<>+80(SB)/4, $0x00000000
-DATA window32<>+84(SB)/4, $0x00000000
-DATA window32<>+88(SB)/4, $0x00000000
-DATA window32<>+92(SB)/4, $0x00000000
-DATA window32<>+96(SB)/4, $0x00000000
-DATA window32<>+100(SB)/4, $0x00000000
-DATA window32<>+104(SB)/4, $0x00000000
-DATA window32<>+108(SB)/4, $0x00000000
-DATA window32<>+112(SB)/4, $0x00000000
-DATA window32<>+116(SB)/4, $0x00000000
-DATA window32<>+120(SB)/4, $0x00000000
-DATA window32<>+124(SB)/4, $0x00000000
-GLOBL window32<>(SB), RODATA|NOPTR, $128
+DATA window32<>+64(SB)/4, $0xffffffff
+DATA window32<>+68(SB)/4, $0xffffffff
+DATA window32<>+72(SB)/4, $0xffffffff
+DATA window32<>+76(SB)/4, $0xffffffff
+DATA window32<>+80(SB)/4, $0xffffffff
+DATA window32<>+84(SB)/4, $0xffffffff
+DATA window32<>+88(SB)/4, $0xffffffff
+DATA window32<>+92(SB)/4, $0xffffffff
+DATA window32<>+96(SB)/4, $0xffffffff
+DATA window32<>+100(SB)/4, $0xffffffff
+DATA window32<>+104(SB)/4, $0xffffffff
+DATA window32<>+108(SB)/4, $0xffffffff
+DATA window32<>+112(SB)/4, $0xffffffff
+DATA window32<>+116(SB)/4, $0xffffffff
+DATA window32<>+120(SB)/4, $0xffffffff
+DATA window32<>+124(SB)/4, $0xffffffff
+DATA window32<>+128(SB)/4, $0x00000000
+DATA window32<>+132(SB)/4, $0x00000000
+DATA window32<>+136(SB)/4, $0x00000000
+DATA window32<>+140(SB)/4, $0x00000000
+DATA window32<>+144(SB)/4, $0x00000000
+DATA window32<>+148(SB)/4, $0x00000000
+DATA window32<>+152(SB)/4, $0x00000000
+DATA window32<>+156(SB)/4, $0x00000000
+DATA window32<>+160(SB)/4, $0x00000000
+DATA window32<>+164(SB)/4, $0x00000000
+DATA window32<>+168(SB)/4, $0x00000000
+DATA window32<>+172(SB)/4, $0x00000000
+DATA window32<>+176(SB)/4, $0x00000000
+DATA window32<>+180(SB)/4, $0x00000000
+DATA window32<>+184(SB)/4, $0x00000000
+DATA window32<>+188(SB)/4, $0x00000000
+DATA window32<>+192(SB)/4, $0x00000000
+DATA window32<>+196(SB)/4, $0x00000000
+DATA window32<>+200(SB)/4, $0x00000000
+DATA window32<>+204(SB)/4, $0x00000000
+DATA window32<>+208(SB)/4, $0x00000000
+DATA window32<>+212(SB)/4, $0x00000000
+DATA window32<>+216(SB)/4, $0x00000000
+DATA window32<>+220(SB)/4, $0x00000000
+DATA window32<>+224(SB)/4, $0x00000000
+DATA window32<>+228(SB)/4, $0x00000000
+DATA window32<>+232(SB)/4, $0x00000000
+DATA window32<>+236(SB)/4, $0x00000000
+DATA window32<>+240(SB)/4, $0x00000000
+DATA window32<>+244(SB)/4, $0x00000000
+DATA window32<>+248(SB)/4, $0x00000000
+DATA window32<>+252(SB)/4, $0x00000000
+GLOBL window32<>(SB), RODATA|NOPTR, $256
 
 // func subAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 // Requires: AVX
@@ -164,12 +196,12 @@ last:
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y0
+	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y1
+	VMOVUPS    128(R8)(DI*4), Y1
 	VMASKMOVPS (DX)(SI*1), Y1, Y1
 	JMP        body
 
@@ -177,7 +209,7 @@ lastStore:
 	MOVQ       BX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(SI*1)
 
 done:
@@ -237,12 +269,12 @@ last:
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y0
+	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y1
+	VMOVUPS    128(R8)(DI*4), Y1
 	VMASKMOVPS (DX)(SI*1), Y1, Y1
 	JMP        body
 
@@ -250,7 +282,7 @@ lastStore:
 	MOVQ       BX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(SI*1)
 
 done:
@@ -287,12 +319,12 @@ last:
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y0
+	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y1
+	VMOVUPS    128(R8)(DI*4), Y1
 	VMASKMOVPS (DX)(SI*1), Y1, Y1
 	JMP        body
 
@@ -300,7 +332,7 @@ lastStore:
 	MOVQ       BX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(SI*1)
 
 done:
@@ -358,12 +390,12 @@ last:
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y0
+	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y1
+	VMOVUPS    128(R8)(DI*4), Y1
 	VMASKMOVPS (DX)(SI*1), Y1, Y1
 	JMP        body
 
@@ -371,7 +403,7 @@ lastStore:
 	MOVQ       BX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(SI*1)
 
 done:
@@ -429,12 +461,12 @@ last:
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y0
+	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y1
+	VMOVUPS    128(R8)(DI*4), Y1
 	VMASKMOVPS (DX)(SI*1), Y1, Y1
 	JMP        body
 
@@ -442,7 +474,7 @@ lastStore:
 	MOVQ       BX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(SI*1)
 
 done:
@@ -497,12 +529,12 @@ last:
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y0
+	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y1
+	VMOVUPS    128(R8)(DI*4), Y1
 	VMASKMOVPS (DX)(SI*1), Y1, Y1
 	JMP        body
 
@@ -510,7 +542,7 @@ lastStore:
 	MOVQ       BX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(SI*1)
 
 done:
@@ -575,12 +607,12 @@ last:
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y0
+	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y1
+	VMOVUPS    128(R8)(DI*4), Y1
 	VMASKMOVPS (DX)(SI*1), Y1, Y1
 	JMP        body
 
@@ -588,7 +620,7 @@ lastStore:
 	MOVQ       BX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(SI*1)
 
 done:
@@ -643,12 +675,12 @@ last:
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y0
+	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y1
+	VMOVUPS    128(R8)(DI*4), Y1
 	VMASKMOVPS (DX)(SI*1), Y1, Y1
 	JMP        body
 
@@ -656,7 +688,7 @@ lastStore:
 	MOVQ       BX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(SI*1)
 
 done:
@@ -711,12 +743,12 @@ last:
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y0
+	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y1
+	VMOVUPS    128(R8)(DI*4), Y1
 	VMASKMOVPS (DX)(SI*1), Y1, Y1
 	JMP        body
 
@@ -724,7 +756,7 @@ lastStore:
 	MOVQ       BX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(SI*1)
 
 done:
@@ -778,7 +810,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    64(DI)(SI*4), Y0
+	VMOVUPS    128(DI)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -786,7 +818,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(BX*1)
 
 done:
@@ -850,7 +882,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    64(DI)(SI*4), Y0
+	VMOVUPS    128(DI)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -858,7 +890,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(BX*1)
 
 done:
@@ -925,7 +957,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    64(DI)(SI*4), Y0
+	VMOVUPS    128(DI)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -933,7 +965,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(BX*1)
 
 done:
@@ -978,7 +1010,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    64(DI)(SI*4), Y0
+	VMOVUPS    128(DI)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -986,7 +1018,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(BX*1)
 
 done:
@@ -1040,7 +1072,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    64(DI)(SI*4), Y0
+	VMOVUPS    128(DI)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -1048,7 +1080,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(BX*1)
 
 done:
@@ -1084,7 +1116,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    64(DI)(SI*4), Y0
+	VMOVUPS    128(DI)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -1092,7 +1124,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(BX*1)
 
 done:
@@ -1151,7 +1183,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    64(DI)(SI*4), Y0
+	VMOVUPS    128(DI)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -1159,7 +1191,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(BX*1)
 
 done:
@@ -1210,7 +1242,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    64(DI)(SI*4), Y0
+	VMOVUPS    128(DI)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -1218,7 +1250,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(BX*1)
 
 done:
@@ -1277,17 +1309,17 @@ last:
 	MOVQ       SI, R8
 	LEAQ       window32<>+0(SB), R9
 	NEGQ       R8
-	VMOVUPS    64(R9)(R8*4), Y0
+	VMOVUPS    128(R9)(R8*4), Y0
 	VMASKMOVPS (CX)(DI*1), Y0, Y0
 	MOVQ       SI, R8
 	LEAQ       window32<>+0(SB), R9
 	NEGQ       R8
-	VMOVUPS    64(R9)(R8*4), Y1
+	VMOVUPS    128(R9)(R8*4), Y1
 	VMASKMOVPS (DX)(DI*1), Y1, Y1
 	MOVQ       SI, R8
 	LEAQ       window32<>+0(SB), R9
 	NEGQ       R8
-	VMOVUPS    64(R9)(R8*4), Y2
+	VMOVUPS    128(R9)(R8*4), Y2
 	VMASKMOVPS (BX)(DI*1), Y2, Y2
 	JMP        body
 
@@ -1295,7 +1327,7 @@ lastStore:
 	MOVQ       SI, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(DI*1)
 
 done:
@@ -1354,17 +1386,17 @@ last:
 	MOVQ       SI, R8
 	LEAQ       window32<>+0(SB), R9
 	NEGQ       R8
-	VMOVUPS    64(R9)(R8*4), Y0
+	VMOVUPS    128(R9)(R8*4), Y0
 	VMASKMOVPS (CX)(DI*1), Y0, Y0
 	MOVQ       SI, R8
 	LEAQ       window32<>+0(SB), R9
 	NEGQ       R8
-	VMOVUPS    64(R9)(R8*4), Y1
+	VMOVUPS    128(R9)(R8*4), Y1
 	VMASKMOVPS (DX)(DI*1), Y1, Y1
 	MOVQ       SI, R8
 	LEAQ       window32<>+0(SB), R9
 	NEGQ       R8
-	VMOVUPS    64(R9)(R8*4), Y2
+	VMOVUPS    128(R9)(R8*4), Y2
 	VMASKMOVPS (BX)(DI*1), Y2, Y2
 	JMP        body
 
@@ -1372,7 +1404,7 @@ lastStore:
 	MOVQ       SI, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y0
+	VMOVUPS    128(DX)(CX*4), Y0
 	VMASKMOVPS Y2, Y0, (AX)(DI*1)
 
 done:
@@ -1418,7 +1450,7 @@ last:
 lastStore:
 	LEAQ       window32<>+0(SB), BX
 	NEGQ       CX
-	VMOVUPS    64(BX)(CX*4), Y1
+	VMOVUPS    128(BX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(DX*1)
 
 done:
@@ -1473,7 +1505,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    64(DI)(SI*4), Y0
+	VMOVUPS    128(DI)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -1481,7 +1513,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(BX*1)
 
 done:
@@ -1536,7 +1568,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    64(DI)(SI*4), Y0
+	VMOVUPS    128(DI)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -1544,7 +1576,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(BX*1)
 
 done:
@@ -1605,7 +1637,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    64(DI)(SI*4), Y0
+	VMOVUPS    128(DI)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -1613,7 +1645,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(BX*1)
 
 done:
@@ -1672,7 +1704,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    64(DI)(SI*4), Y0
+	VMOVUPS    128(DI)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -1680,7 +1712,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(BX*1)
 
 done:
@@ -1757,8 +1789,8 @@ last:
 	ADDQ       SI, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    64(DI)(SI*4), Y0
-	VMOVUPS    96(DI)(SI*4), Y1
+	VMOVUPS    128(DI)(SI*4), Y0
+	VMOVUPS    160(DI)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*2), Y0, Y0
 	VMASKMOVPS 32(CX)(BX*2), Y1, Y1
 	JMP        body
@@ -1768,8 +1800,8 @@ lastStore:
 	ADDQ       CX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y2
-	VMOVUPS    96(DX)(CX*4), Y3
+	VMOVUPS    128(DX)(CX*4), Y2
+	VMOVUPS    160(DX)(CX*4), Y3
 	VMASKMOVPS Y1, Y2, (AX)(BX*2)
 	VMASKMOVPS Y0, Y3, 32(AX)(BX*2)
 
@@ -1837,8 +1869,8 @@ last:
 	ADDQ       SI, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    64(DI)(SI*4), Y0
-	VMOVUPS    96(DI)(SI*4), Y1
+	VMOVUPS    128(DI)(SI*4), Y0
+	VMOVUPS    160(DI)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*2), Y0, Y0
 	VMASKMOVPS 32(CX)(BX*2), Y1, Y1
 	JMP        body
@@ -1848,8 +1880,8 @@ lastStore:
 	ADDQ       CX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y2
-	VMOVUPS    96(DX)(CX*4), Y3
+	VMOVUPS    128(DX)(CX*4), Y2
+	VMOVUPS    160(DX)(CX*4), Y3
 	VMASKMOVPS Y1, Y2, (AX)(BX*2)
 	VMASKMOVPS Y0, Y3, 32(AX)(BX*2)
 
@@ -1929,8 +1961,8 @@ last:
 	ADDQ       SI, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    64(DI)(SI*4), Y0
-	VMOVUPS    96(DI)(SI*4), Y1
+	VMOVUPS    128(DI)(SI*4), Y0
+	VMOVUPS    160(DI)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*2), Y0, Y0
 	VMASKMOVPS 32(CX)(BX*2), Y1, Y1
 	JMP        body
@@ -1940,8 +1972,8 @@ lastStore:
 	ADDQ       CX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
-	VMOVUPS    96(DX)(CX*4), Y3
+	VMOVUPS    128(DX)(CX*4), Y1
+	VMOVUPS    160(DX)(CX*4), Y3
 	VMASKMOVPS Y2, Y1, (AX)(BX*2)
 	VMASKMOVPS Y0, Y3, 32(AX)(BX*2)
 
@@ -1992,8 +2024,8 @@ last:
 	ADDQ       SI, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    64(DI)(SI*4), Y0
-	VMOVUPS    96(DI)(SI*4), Y1
+	VMOVUPS    128(DI)(SI*4), Y0
+	VMOVUPS    160(DI)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*2), Y0, Y0
 	VMASKMOVPS 32(CX)(BX*2), Y1, Y1
 	JMP        body
@@ -2003,8 +2035,8 @@ lastStore:
 	ADDQ       CX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y2
-	VMOVUPS    96(DX)(CX*4), Y3
+	VMOVUPS    128(DX)(CX*4), Y2
+	VMOVUPS    160(DX)(CX*4), Y3
 	VMASKMOVPS Y1, Y2, (AX)(BX*2)
 	VMASKMOVPS Y0, Y3, 32(AX)(BX*2)
 
@@ -2100,16 +2132,16 @@ last:
 	ADDQ       DI, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y0
-	VMOVUPS    96(R8)(DI*4), Y1
+	VMOVUPS    128(R8)(DI*4), Y0
+	VMOVUPS    160(R8)(DI*4), Y1
 	VMASKMOVPS (CX)(SI*2), Y0, Y0
 	VMASKMOVPS 32(CX)(SI*2), Y1, Y1
 	MOVQ       BX, DI
 	ADDQ       DI, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y2
-	VMOVUPS    96(R8)(DI*4), Y3
+	VMOVUPS    128(R8)(DI*4), Y2
+	VMOVUPS    160(R8)(DI*4), Y3
 	VMASKMOVPS (DX)(SI*2), Y2, Y2
 	VMASKMOVPS 32(DX)(SI*2), Y3, Y3
 	JMP        body
@@ -2119,8 +2151,8 @@ lastStore:
 	ADDQ       CX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y2
-	VMOVUPS    96(DX)(CX*4), Y3
+	VMOVUPS    128(DX)(CX*4), Y2
+	VMOVUPS    160(DX)(CX*4), Y3
 	VMASKMOVPS Y1, Y2, (AX)(SI*2)
 	VMASKMOVPS Y0, Y3, 32(AX)(SI*2)
 
@@ -2216,16 +2248,16 @@ last:
 	ADDQ       DI, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y0
-	VMOVUPS    96(R8)(DI*4), Y1
+	VMOVUPS    128(R8)(DI*4), Y0
+	VMOVUPS    160(R8)(DI*4), Y1
 	VMASKMOVPS (CX)(SI*2), Y0, Y0
 	VMASKMOVPS 32(CX)(SI*2), Y1, Y1
 	MOVQ       BX, DI
 	ADDQ       DI, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y2
-	VMOVUPS    96(R8)(DI*4), Y3
+	VMOVUPS    128(R8)(DI*4), Y2
+	VMOVUPS    160(R8)(DI*4), Y3
 	VMASKMOVPS (DX)(SI*2), Y2, Y2
 	VMASKMOVPS 32(DX)(SI*2), Y3, Y3
 	JMP        body
@@ -2235,8 +2267,8 @@ lastStore:
 	ADDQ       CX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y2
-	VMOVUPS    96(DX)(CX*4), Y3
+	VMOVUPS    128(DX)(CX*4), Y2
+	VMOVUPS    160(DX)(CX*4), Y3
 	VMASKMOVPS Y1, Y2, (AX)(SI*2)
 	VMASKMOVPS Y0, Y3, 32(AX)(SI*2)
 
@@ -2294,16 +2326,16 @@ last:
 	ADDQ       DI, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y0
-	VMOVUPS    96(R8)(DI*4), Y1
+	VMOVUPS    128(R8)(DI*4), Y0
+	VMOVUPS    160(R8)(DI*4), Y1
 	VMASKMOVPS (CX)(SI*2), Y0, Y0
 	VMASKMOVPS 32(CX)(SI*2), Y1, Y1
 	MOVQ       BX, DI
 	ADDQ       DI, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y2
-	VMOVUPS    96(R8)(DI*4), Y3
+	VMOVUPS    128(R8)(DI*4), Y2
+	VMOVUPS    160(R8)(DI*4), Y3
 	VMASKMOVPS (DX)(SI*2), Y2, Y2
 	VMASKMOVPS 32(DX)(SI*2), Y3, Y3
 	JMP        body
@@ -2313,8 +2345,8 @@ lastStore:
 	ADDQ       CX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y2
-	VMOVUPS    96(DX)(CX*4), Y3
+	VMOVUPS    128(DX)(CX*4), Y2
+	VMOVUPS    160(DX)(CX*4), Y3
 	VMASKMOVPS Y1, Y2, (AX)(SI*2)
 	VMASKMOVPS Y0, Y3, 32(AX)(SI*2)
 
@@ -2392,14 +2424,14 @@ last:
 	ADDQ       DI, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y0
-	VMOVUPS    96(R8)(DI*4), Y1
+	VMOVUPS    128(R8)(DI*4), Y0
+	VMOVUPS    160(R8)(DI*4), Y1
 	VMASKMOVPS (CX)(SI*2), Y0, Y0
 	VMASKMOVPS 32(CX)(SI*2), Y1, Y1
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y2
+	VMOVUPS    128(R8)(DI*4), Y2
 	VMASKMOVPS (DX)(SI*1), Y2, Y2
 	JMP        body
 
@@ -2408,8 +2440,8 @@ lastStore:
 	ADDQ       CX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y2
-	VMOVUPS    96(DX)(CX*4), Y3
+	VMOVUPS    128(DX)(CX*4), Y2
+	VMOVUPS    160(DX)(CX*4), Y3
 	VMASKMOVPS Y1, Y2, (AX)(SI*2)
 	VMASKMOVPS Y0, Y3, 32(AX)(SI*2)
 
@@ -2468,8 +2500,8 @@ last:
 	ADDQ       SI, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    64(DI)(SI*4), Y0
-	VMOVUPS    96(DI)(SI*4), Y1
+	VMOVUPS    128(DI)(SI*4), Y0
+	VMOVUPS    160(DI)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*2), Y0, Y0
 	VMASKMOVPS 32(CX)(BX*2), Y1, Y1
 	JMP        body
@@ -2478,7 +2510,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(BX*1)
 
 done:
@@ -2536,8 +2568,8 @@ last:
 	ADDQ       SI, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    64(DI)(SI*4), Y0
-	VMOVUPS    96(DI)(SI*4), Y1
+	VMOVUPS    128(DI)(SI*4), Y0
+	VMOVUPS    160(DI)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*2), Y0, Y0
 	VMASKMOVPS 32(CX)(BX*2), Y1, Y1
 	JMP        body
@@ -2546,7 +2578,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(BX*1)
 
 done:
@@ -2589,8 +2621,8 @@ last:
 	ADDQ       SI, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    64(DI)(SI*4), Y0
-	VMOVUPS    96(DI)(SI*4), Y1
+	VMOVUPS    128(DI)(SI*4), Y0
+	VMOVUPS    160(DI)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*2), Y0, Y0
 	VMASKMOVPS 32(CX)(BX*2), Y1, Y1
 	JMP        body
@@ -2599,7 +2631,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(BX*1)
 
 done:
@@ -2666,8 +2698,8 @@ last:
 	ADDQ       SI, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    64(DI)(SI*4), Y0
-	VMOVUPS    96(DI)(SI*4), Y1
+	VMOVUPS    128(DI)(SI*4), Y0
+	VMOVUPS    160(DI)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*2), Y0, Y0
 	VMASKMOVPS 32(CX)(BX*2), Y1, Y1
 	JMP        body
@@ -2676,7 +2708,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(BX*1)
 
 done:
@@ -2756,16 +2788,16 @@ last:
 	ADDQ       DI, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y0
-	VMOVUPS    96(R8)(DI*4), Y1
+	VMOVUPS    128(R8)(DI*4), Y0
+	VMOVUPS    160(R8)(DI*4), Y1
 	VMASKMOVPS (CX)(SI*2), Y0, Y0
 	VMASKMOVPS 32(CX)(SI*2), Y1, Y1
 	MOVQ       BX, DI
 	ADDQ       DI, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y2
-	VMOVUPS    96(R8)(DI*4), Y3
+	VMOVUPS    128(R8)(DI*4), Y2
+	VMOVUPS    160(R8)(DI*4), Y3
 	VMASKMOVPS (DX)(SI*2), Y2, Y2
 	VMASKMOVPS 32(DX)(SI*2), Y3, Y3
 	JMP        body
@@ -2774,7 +2806,7 @@ lastStore:
 	MOVQ       BX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
+	VMOVUPS    128(DX)(CX*4), Y1
 	VMASKMOVPS Y0, Y1, (AX)(SI*1)
 
 done:
@@ -2838,12 +2870,12 @@ last:
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y0
+	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
 	MOVQ       BX, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    64(R8)(DI*4), Y1
+	VMOVUPS    128(R8)(DI*4), Y1
 	VMASKMOVPS (DX)(SI*1), Y1, Y1
 	JMP        body
 
@@ -2852,10 +2884,3230 @@ lastStore:
 	ADDQ       CX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    64(DX)(CX*4), Y1
-	VMOVUPS    96(DX)(CX*4), Y3
+	VMOVUPS    128(DX)(CX*4), Y1
+	VMOVUPS    160(DX)(CX*4), Y3
 	VMASKMOVPS Y2, Y1, (AX)(SI*2)
 	VMASKMOVPS Y0, Y3, 32(AX)(SI*2)
+
+done:
+	VZEROUPPER
+	RET
+
+// func expAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·expAVX2F32(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000008
+	JL      last
+	VMOVUPS (CX)(BX*1), Y0
+
+body:
+	VMOVUPS      splat256x42b30000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VMOVUPS      splat256xc2d10000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VMOVUPS      splat256x4b400000<>+0(SB), Y1
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  splat256x3fb8aa3b<>+0(SB), Y0, Y1
+	VSUBPS       splat256x4b400000<>+0(SB), Y1, Y1
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS splat256x3f317200<>+0(SB), Y1, Y0
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y1, Y2
+	VSUBPS       Y2, Y0, Y0
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y1, Y0
+	VMULPS       Y2, Y2, Y3
+	VMOVUPS      splat256x3ab5575c<>+0(SB), Y4
+	VFMADD213PS  splat256x3c091e87<>+0(SB), Y2, Y4
+	VFMADD213PS  splat256x3d2aac2d<>+0(SB), Y2, Y4
+	VFMADD213PS  splat256x3e2aaa46<>+0(SB), Y2, Y4
+	VFMADD213PS  splat256x3efffffe<>+0(SB), Y2, Y4
+	VMOVAPS      Y0, Y0
+	VFMADD231PS  Y4, Y3, Y0
+	VADDPS       Y2, Y0, Y0
+	VADDPS       splat256x3f800000<>+0(SB), Y0, Y0
+	VMOVUPS      splat256x4b400000<>+0(SB), Y2
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  splat256x3f000000<>+0(SB), Y1, Y2
+	VSUBPS       splat256x4b400000<>+0(SB), Y2, Y3
+	VSUBPS       Y3, Y1, Y1
+	VADDPS       splat256x4b400000<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       splat256x3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y0, Y0
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       splat256x3f800000<>+0(SB), Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	CMPQ         DX, $0x00000008
+	JL           lastStore
+	VMOVUPS      Y0, (AX)(BX*1)
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000008, DX
+	JMP          one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	LEAQ       window32<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    128(DI)(SI*4), Y0
+	VMASKMOVPS (CX)(BX*1), Y0, Y0
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	LEAQ       window32<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    128(DX)(CX*4), Y1
+	VMASKMOVPS Y0, Y1, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA splat256x42b30000<>+0(SB)/4, $0x42b30000
+DATA splat256x42b30000<>+4(SB)/4, $0x42b30000
+DATA splat256x42b30000<>+8(SB)/4, $0x42b30000
+DATA splat256x42b30000<>+12(SB)/4, $0x42b30000
+DATA splat256x42b30000<>+16(SB)/4, $0x42b30000
+DATA splat256x42b30000<>+20(SB)/4, $0x42b30000
+DATA splat256x42b30000<>+24(SB)/4, $0x42b30000
+DATA splat256x42b30000<>+28(SB)/4, $0x42b30000
+GLOBL splat256x42b30000<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xc2d10000<>+0(SB)/4, $0xc2d10000
+DATA splat256xc2d10000<>+4(SB)/4, $0xc2d10000
+DATA splat256xc2d10000<>+8(SB)/4, $0xc2d10000
+DATA splat256xc2d10000<>+12(SB)/4, $0xc2d10000
+DATA splat256xc2d10000<>+16(SB)/4, $0xc2d10000
+DATA splat256xc2d10000<>+20(SB)/4, $0xc2d10000
+DATA splat256xc2d10000<>+24(SB)/4, $0xc2d10000
+DATA splat256xc2d10000<>+28(SB)/4, $0xc2d10000
+GLOBL splat256xc2d10000<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+DATA splat256x3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
+DATA splat256x3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
+DATA splat256x3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
+DATA splat256x3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
+DATA splat256x3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
+DATA splat256x3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
+DATA splat256x3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
+GLOBL splat256x3fb8aa3b<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x4b400000<>+0(SB)/4, $0x4b400000
+DATA splat256x4b400000<>+4(SB)/4, $0x4b400000
+DATA splat256x4b400000<>+8(SB)/4, $0x4b400000
+DATA splat256x4b400000<>+12(SB)/4, $0x4b400000
+DATA splat256x4b400000<>+16(SB)/4, $0x4b400000
+DATA splat256x4b400000<>+20(SB)/4, $0x4b400000
+DATA splat256x4b400000<>+24(SB)/4, $0x4b400000
+DATA splat256x4b400000<>+28(SB)/4, $0x4b400000
+GLOBL splat256x4b400000<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3f317200<>+0(SB)/4, $0x3f317200
+DATA splat256x3f317200<>+4(SB)/4, $0x3f317200
+DATA splat256x3f317200<>+8(SB)/4, $0x3f317200
+DATA splat256x3f317200<>+12(SB)/4, $0x3f317200
+DATA splat256x3f317200<>+16(SB)/4, $0x3f317200
+DATA splat256x3f317200<>+20(SB)/4, $0x3f317200
+DATA splat256x3f317200<>+24(SB)/4, $0x3f317200
+DATA splat256x3f317200<>+28(SB)/4, $0x3f317200
+GLOBL splat256x3f317200<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x35bfbe8e<>+0(SB)/4, $0x35bfbe8e
+DATA splat256x35bfbe8e<>+4(SB)/4, $0x35bfbe8e
+DATA splat256x35bfbe8e<>+8(SB)/4, $0x35bfbe8e
+DATA splat256x35bfbe8e<>+12(SB)/4, $0x35bfbe8e
+DATA splat256x35bfbe8e<>+16(SB)/4, $0x35bfbe8e
+DATA splat256x35bfbe8e<>+20(SB)/4, $0x35bfbe8e
+DATA splat256x35bfbe8e<>+24(SB)/4, $0x35bfbe8e
+DATA splat256x35bfbe8e<>+28(SB)/4, $0x35bfbe8e
+GLOBL splat256x35bfbe8e<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3ab5575c<>+0(SB)/4, $0x3ab5575c
+DATA splat256x3ab5575c<>+4(SB)/4, $0x3ab5575c
+DATA splat256x3ab5575c<>+8(SB)/4, $0x3ab5575c
+DATA splat256x3ab5575c<>+12(SB)/4, $0x3ab5575c
+DATA splat256x3ab5575c<>+16(SB)/4, $0x3ab5575c
+DATA splat256x3ab5575c<>+20(SB)/4, $0x3ab5575c
+DATA splat256x3ab5575c<>+24(SB)/4, $0x3ab5575c
+DATA splat256x3ab5575c<>+28(SB)/4, $0x3ab5575c
+GLOBL splat256x3ab5575c<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3c091e87<>+0(SB)/4, $0x3c091e87
+DATA splat256x3c091e87<>+4(SB)/4, $0x3c091e87
+DATA splat256x3c091e87<>+8(SB)/4, $0x3c091e87
+DATA splat256x3c091e87<>+12(SB)/4, $0x3c091e87
+DATA splat256x3c091e87<>+16(SB)/4, $0x3c091e87
+DATA splat256x3c091e87<>+20(SB)/4, $0x3c091e87
+DATA splat256x3c091e87<>+24(SB)/4, $0x3c091e87
+DATA splat256x3c091e87<>+28(SB)/4, $0x3c091e87
+GLOBL splat256x3c091e87<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3d2aac2d<>+0(SB)/4, $0x3d2aac2d
+DATA splat256x3d2aac2d<>+4(SB)/4, $0x3d2aac2d
+DATA splat256x3d2aac2d<>+8(SB)/4, $0x3d2aac2d
+DATA splat256x3d2aac2d<>+12(SB)/4, $0x3d2aac2d
+DATA splat256x3d2aac2d<>+16(SB)/4, $0x3d2aac2d
+DATA splat256x3d2aac2d<>+20(SB)/4, $0x3d2aac2d
+DATA splat256x3d2aac2d<>+24(SB)/4, $0x3d2aac2d
+DATA splat256x3d2aac2d<>+28(SB)/4, $0x3d2aac2d
+GLOBL splat256x3d2aac2d<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3e2aaa46<>+0(SB)/4, $0x3e2aaa46
+DATA splat256x3e2aaa46<>+4(SB)/4, $0x3e2aaa46
+DATA splat256x3e2aaa46<>+8(SB)/4, $0x3e2aaa46
+DATA splat256x3e2aaa46<>+12(SB)/4, $0x3e2aaa46
+DATA splat256x3e2aaa46<>+16(SB)/4, $0x3e2aaa46
+DATA splat256x3e2aaa46<>+20(SB)/4, $0x3e2aaa46
+DATA splat256x3e2aaa46<>+24(SB)/4, $0x3e2aaa46
+DATA splat256x3e2aaa46<>+28(SB)/4, $0x3e2aaa46
+GLOBL splat256x3e2aaa46<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3efffffe<>+0(SB)/4, $0x3efffffe
+DATA splat256x3efffffe<>+4(SB)/4, $0x3efffffe
+DATA splat256x3efffffe<>+8(SB)/4, $0x3efffffe
+DATA splat256x3efffffe<>+12(SB)/4, $0x3efffffe
+DATA splat256x3efffffe<>+16(SB)/4, $0x3efffffe
+DATA splat256x3efffffe<>+20(SB)/4, $0x3efffffe
+DATA splat256x3efffffe<>+24(SB)/4, $0x3efffffe
+DATA splat256x3efffffe<>+28(SB)/4, $0x3efffffe
+GLOBL splat256x3efffffe<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3f000000<>+0(SB)/4, $0x3f000000
+DATA splat256x3f000000<>+4(SB)/4, $0x3f000000
+DATA splat256x3f000000<>+8(SB)/4, $0x3f000000
+DATA splat256x3f000000<>+12(SB)/4, $0x3f000000
+DATA splat256x3f000000<>+16(SB)/4, $0x3f000000
+DATA splat256x3f000000<>+20(SB)/4, $0x3f000000
+DATA splat256x3f000000<>+24(SB)/4, $0x3f000000
+DATA splat256x3f000000<>+28(SB)/4, $0x3f000000
+GLOBL splat256x3f000000<>(SB), RODATA|NOPTR, $32
+
+// func expm1AVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·expm1AVX2F32(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000008
+	JL      last
+	VMOVUPS (CX)(BX*1), Y0
+
+body:
+	VMOVUPS      splat256x42b1cccd<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y1
+	VMOVUPS      splat256xc2700000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      splat256x4b400000<>+0(SB), Y2
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  splat256x3fb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       splat256x4b400000<>+0(SB), Y2, Y3
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS splat256x3f317200<>+0(SB), Y3, Y1
+	VMOVAPS      Y1, Y4
+	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y3, Y4
+	VSUBPS       Y4, Y1, Y1
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y3, Y1
+	VMULPS       Y4, Y4, Y3
+	VMOVUPS      splat256x3ab5575c<>+0(SB), Y5
+	VFMADD213PS  splat256x3c091e87<>+0(SB), Y4, Y5
+	VFMADD213PS  splat256x3d2aac2d<>+0(SB), Y4, Y5
+	VFMADD213PS  splat256x3e2aaa46<>+0(SB), Y4, Y5
+	VFMADD213PS  splat256x3efffffe<>+0(SB), Y4, Y5
+	VSUBPS       splat256x3f800000<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       splat256x3f800000<>+0(SB), Y2, Y2
+	VSUBPS       splat256x3f000000<>+0(SB), Y2, Y6
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y2, Y4, Y7
+	VSUBPS       Y7, Y6, Y6
+	VMOVAPS      Y6, Y6
+	VFMADD231PS  Y2, Y4, Y6
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y5, Y3, Y1
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y2, Y1, Y3
+	VADDPS       Y3, Y7, Y1
+	VANDPS       splat256x7fffffff<>+0(SB), Y0, Y2
+	VCMPPS       $0x11, splat256x32800000<>+0(SB), Y2, Y2
+	VADDPS       Y1, Y1, Y1
+	VBLENDVPS    Y2, Y0, Y1, Y0
+	CMPQ         DX, $0x00000008
+	JL           lastStore
+	VMOVUPS      Y0, (AX)(BX*1)
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000008, DX
+	JMP          one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	LEAQ       window32<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    128(DI)(SI*4), Y0
+	VMASKMOVPS (CX)(BX*1), Y0, Y0
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	LEAQ       window32<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    128(DX)(CX*4), Y1
+	VMASKMOVPS Y0, Y1, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA splat256x42b1cccd<>+0(SB)/4, $0x42b1cccd
+DATA splat256x42b1cccd<>+4(SB)/4, $0x42b1cccd
+DATA splat256x42b1cccd<>+8(SB)/4, $0x42b1cccd
+DATA splat256x42b1cccd<>+12(SB)/4, $0x42b1cccd
+DATA splat256x42b1cccd<>+16(SB)/4, $0x42b1cccd
+DATA splat256x42b1cccd<>+20(SB)/4, $0x42b1cccd
+DATA splat256x42b1cccd<>+24(SB)/4, $0x42b1cccd
+DATA splat256x42b1cccd<>+28(SB)/4, $0x42b1cccd
+GLOBL splat256x42b1cccd<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xc2700000<>+0(SB)/4, $0xc2700000
+DATA splat256xc2700000<>+4(SB)/4, $0xc2700000
+DATA splat256xc2700000<>+8(SB)/4, $0xc2700000
+DATA splat256xc2700000<>+12(SB)/4, $0xc2700000
+DATA splat256xc2700000<>+16(SB)/4, $0xc2700000
+DATA splat256xc2700000<>+20(SB)/4, $0xc2700000
+DATA splat256xc2700000<>+24(SB)/4, $0xc2700000
+DATA splat256xc2700000<>+28(SB)/4, $0xc2700000
+GLOBL splat256xc2700000<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x32800000<>+0(SB)/4, $0x32800000
+DATA splat256x32800000<>+4(SB)/4, $0x32800000
+DATA splat256x32800000<>+8(SB)/4, $0x32800000
+DATA splat256x32800000<>+12(SB)/4, $0x32800000
+DATA splat256x32800000<>+16(SB)/4, $0x32800000
+DATA splat256x32800000<>+20(SB)/4, $0x32800000
+DATA splat256x32800000<>+24(SB)/4, $0x32800000
+DATA splat256x32800000<>+28(SB)/4, $0x32800000
+GLOBL splat256x32800000<>(SB), RODATA|NOPTR, $32
+
+// func logAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·logAVX2F32(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000008
+	JL      last
+	VMOVUPS (CX)(BX*1), Y0
+
+body:
+	VCMPPS      $0x11, splat256x00800000<>+0(SB), Y0, Y1
+	VMULPS      splat256x4b000000<>+0(SB), Y0, Y2
+	VBLENDVPS   Y1, Y2, Y0, Y2
+	VPADDD      splat256x004afb0d<>+0(SB), Y2, Y2
+	VPSRLD      $0x17, Y2, Y3
+	VORPS       splat256x4b000000<>+0(SB), Y3, Y3
+	VMOVUPS     splat256x4b00007f<>+0(SB), Y4
+	VBLENDVPS   Y1, splat256x4b000096<>+0(SB), Y4, Y1
+	VSUBPS      Y1, Y3, Y1
+	VANDPS      splat256x007fffff<>+0(SB), Y2, Y2
+	VPADDD      splat256x3f3504f3<>+0(SB), Y2, Y2
+	VSUBPS      splat256x3f800000<>+0(SB), Y2, Y2
+	VMULPS      splat256x35bfbe8e<>+0(SB), Y1, Y3
+	VMULPS      Y2, Y2, Y4
+	VMOVUPS     splat256xbddf9ef0<>+0(SB), Y5
+	VFMADD213PS splat256xbe008150<>+0(SB), Y4, Y5
+	VFMADD213PS splat256xbe2a9792<>+0(SB), Y4, Y5
+	VFMADD213PS splat256xbe800038<>+0(SB), Y4, Y5
+	VMOVUPS     splat256x3d5ad541<>+0(SB), Y6
+	VFMADD213PS splat256x3df7fc02<>+0(SB), Y4, Y6
+	VFMADD213PS splat256x3e118185<>+0(SB), Y4, Y6
+	VFMADD213PS splat256x3e4cd2a1<>+0(SB), Y4, Y6
+	VFMADD213PS splat256x3eaaaaa4<>+0(SB), Y4, Y6
+	VMOVAPS     Y6, Y6
+	VFMADD231PS Y2, Y5, Y6
+	VMULPS      Y2, Y4, Y5
+	VMOVAPS     Y3, Y3
+	VFMADD231PS Y6, Y5, Y3
+	VMOVAPS     Y3, Y3
+	VFMADD231PS splat256xbf000000<>+0(SB), Y4, Y3
+	VADDPS      Y2, Y3, Y2
+	VMOVAPS     Y2, Y2
+	VFMADD231PS splat256x3f317200<>+0(SB), Y1, Y2
+	VCMPPS      $0x00, splat256x00000000<>+0(SB), Y0, Y1
+	VBLENDVPS   Y1, splat256xff800000<>+0(SB), Y2, Y1
+	VCMPPS      $0x11, splat256x00000000<>+0(SB), Y0, Y2
+	VBLENDVPS   Y2, splat256x7fc00000<>+0(SB), Y1, Y1
+	VCMPPS      $0x15, splat256x7f800000<>+0(SB), Y0, Y2
+	VBLENDVPS   Y2, Y0, Y1, Y0
+	CMPQ        DX, $0x00000008
+	JL          lastStore
+	VMOVUPS     Y0, (AX)(BX*1)
+	ADDQ        $0x00000020, BX
+	SUBQ        $0x00000008, DX
+	JMP         one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	LEAQ       window32<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    128(DI)(SI*4), Y0
+	VMASKMOVPS (CX)(BX*1), Y0, Y0
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	LEAQ       window32<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    128(DX)(CX*4), Y1
+	VMASKMOVPS Y0, Y1, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA splat256x00800000<>+0(SB)/4, $0x00800000
+DATA splat256x00800000<>+4(SB)/4, $0x00800000
+DATA splat256x00800000<>+8(SB)/4, $0x00800000
+DATA splat256x00800000<>+12(SB)/4, $0x00800000
+DATA splat256x00800000<>+16(SB)/4, $0x00800000
+DATA splat256x00800000<>+20(SB)/4, $0x00800000
+DATA splat256x00800000<>+24(SB)/4, $0x00800000
+DATA splat256x00800000<>+28(SB)/4, $0x00800000
+GLOBL splat256x00800000<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x4b000000<>+0(SB)/4, $0x4b000000
+DATA splat256x4b000000<>+4(SB)/4, $0x4b000000
+DATA splat256x4b000000<>+8(SB)/4, $0x4b000000
+DATA splat256x4b000000<>+12(SB)/4, $0x4b000000
+DATA splat256x4b000000<>+16(SB)/4, $0x4b000000
+DATA splat256x4b000000<>+20(SB)/4, $0x4b000000
+DATA splat256x4b000000<>+24(SB)/4, $0x4b000000
+DATA splat256x4b000000<>+28(SB)/4, $0x4b000000
+GLOBL splat256x4b000000<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x004afb0d<>+0(SB)/4, $0x004afb0d
+DATA splat256x004afb0d<>+4(SB)/4, $0x004afb0d
+DATA splat256x004afb0d<>+8(SB)/4, $0x004afb0d
+DATA splat256x004afb0d<>+12(SB)/4, $0x004afb0d
+DATA splat256x004afb0d<>+16(SB)/4, $0x004afb0d
+DATA splat256x004afb0d<>+20(SB)/4, $0x004afb0d
+DATA splat256x004afb0d<>+24(SB)/4, $0x004afb0d
+DATA splat256x004afb0d<>+28(SB)/4, $0x004afb0d
+GLOBL splat256x004afb0d<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x4b000096<>+0(SB)/4, $0x4b000096
+DATA splat256x4b000096<>+4(SB)/4, $0x4b000096
+DATA splat256x4b000096<>+8(SB)/4, $0x4b000096
+DATA splat256x4b000096<>+12(SB)/4, $0x4b000096
+DATA splat256x4b000096<>+16(SB)/4, $0x4b000096
+DATA splat256x4b000096<>+20(SB)/4, $0x4b000096
+DATA splat256x4b000096<>+24(SB)/4, $0x4b000096
+DATA splat256x4b000096<>+28(SB)/4, $0x4b000096
+GLOBL splat256x4b000096<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x4b00007f<>+0(SB)/4, $0x4b00007f
+DATA splat256x4b00007f<>+4(SB)/4, $0x4b00007f
+DATA splat256x4b00007f<>+8(SB)/4, $0x4b00007f
+DATA splat256x4b00007f<>+12(SB)/4, $0x4b00007f
+DATA splat256x4b00007f<>+16(SB)/4, $0x4b00007f
+DATA splat256x4b00007f<>+20(SB)/4, $0x4b00007f
+DATA splat256x4b00007f<>+24(SB)/4, $0x4b00007f
+DATA splat256x4b00007f<>+28(SB)/4, $0x4b00007f
+GLOBL splat256x4b00007f<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x007fffff<>+0(SB)/4, $0x007fffff
+DATA splat256x007fffff<>+4(SB)/4, $0x007fffff
+DATA splat256x007fffff<>+8(SB)/4, $0x007fffff
+DATA splat256x007fffff<>+12(SB)/4, $0x007fffff
+DATA splat256x007fffff<>+16(SB)/4, $0x007fffff
+DATA splat256x007fffff<>+20(SB)/4, $0x007fffff
+DATA splat256x007fffff<>+24(SB)/4, $0x007fffff
+DATA splat256x007fffff<>+28(SB)/4, $0x007fffff
+GLOBL splat256x007fffff<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3f3504f3<>+0(SB)/4, $0x3f3504f3
+DATA splat256x3f3504f3<>+4(SB)/4, $0x3f3504f3
+DATA splat256x3f3504f3<>+8(SB)/4, $0x3f3504f3
+DATA splat256x3f3504f3<>+12(SB)/4, $0x3f3504f3
+DATA splat256x3f3504f3<>+16(SB)/4, $0x3f3504f3
+DATA splat256x3f3504f3<>+20(SB)/4, $0x3f3504f3
+DATA splat256x3f3504f3<>+24(SB)/4, $0x3f3504f3
+DATA splat256x3f3504f3<>+28(SB)/4, $0x3f3504f3
+GLOBL splat256x3f3504f3<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbddf9ef0<>+0(SB)/4, $0xbddf9ef0
+DATA splat256xbddf9ef0<>+4(SB)/4, $0xbddf9ef0
+DATA splat256xbddf9ef0<>+8(SB)/4, $0xbddf9ef0
+DATA splat256xbddf9ef0<>+12(SB)/4, $0xbddf9ef0
+DATA splat256xbddf9ef0<>+16(SB)/4, $0xbddf9ef0
+DATA splat256xbddf9ef0<>+20(SB)/4, $0xbddf9ef0
+DATA splat256xbddf9ef0<>+24(SB)/4, $0xbddf9ef0
+DATA splat256xbddf9ef0<>+28(SB)/4, $0xbddf9ef0
+GLOBL splat256xbddf9ef0<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbe008150<>+0(SB)/4, $0xbe008150
+DATA splat256xbe008150<>+4(SB)/4, $0xbe008150
+DATA splat256xbe008150<>+8(SB)/4, $0xbe008150
+DATA splat256xbe008150<>+12(SB)/4, $0xbe008150
+DATA splat256xbe008150<>+16(SB)/4, $0xbe008150
+DATA splat256xbe008150<>+20(SB)/4, $0xbe008150
+DATA splat256xbe008150<>+24(SB)/4, $0xbe008150
+DATA splat256xbe008150<>+28(SB)/4, $0xbe008150
+GLOBL splat256xbe008150<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbe2a9792<>+0(SB)/4, $0xbe2a9792
+DATA splat256xbe2a9792<>+4(SB)/4, $0xbe2a9792
+DATA splat256xbe2a9792<>+8(SB)/4, $0xbe2a9792
+DATA splat256xbe2a9792<>+12(SB)/4, $0xbe2a9792
+DATA splat256xbe2a9792<>+16(SB)/4, $0xbe2a9792
+DATA splat256xbe2a9792<>+20(SB)/4, $0xbe2a9792
+DATA splat256xbe2a9792<>+24(SB)/4, $0xbe2a9792
+DATA splat256xbe2a9792<>+28(SB)/4, $0xbe2a9792
+GLOBL splat256xbe2a9792<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbe800038<>+0(SB)/4, $0xbe800038
+DATA splat256xbe800038<>+4(SB)/4, $0xbe800038
+DATA splat256xbe800038<>+8(SB)/4, $0xbe800038
+DATA splat256xbe800038<>+12(SB)/4, $0xbe800038
+DATA splat256xbe800038<>+16(SB)/4, $0xbe800038
+DATA splat256xbe800038<>+20(SB)/4, $0xbe800038
+DATA splat256xbe800038<>+24(SB)/4, $0xbe800038
+DATA splat256xbe800038<>+28(SB)/4, $0xbe800038
+GLOBL splat256xbe800038<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3d5ad541<>+0(SB)/4, $0x3d5ad541
+DATA splat256x3d5ad541<>+4(SB)/4, $0x3d5ad541
+DATA splat256x3d5ad541<>+8(SB)/4, $0x3d5ad541
+DATA splat256x3d5ad541<>+12(SB)/4, $0x3d5ad541
+DATA splat256x3d5ad541<>+16(SB)/4, $0x3d5ad541
+DATA splat256x3d5ad541<>+20(SB)/4, $0x3d5ad541
+DATA splat256x3d5ad541<>+24(SB)/4, $0x3d5ad541
+DATA splat256x3d5ad541<>+28(SB)/4, $0x3d5ad541
+GLOBL splat256x3d5ad541<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3df7fc02<>+0(SB)/4, $0x3df7fc02
+DATA splat256x3df7fc02<>+4(SB)/4, $0x3df7fc02
+DATA splat256x3df7fc02<>+8(SB)/4, $0x3df7fc02
+DATA splat256x3df7fc02<>+12(SB)/4, $0x3df7fc02
+DATA splat256x3df7fc02<>+16(SB)/4, $0x3df7fc02
+DATA splat256x3df7fc02<>+20(SB)/4, $0x3df7fc02
+DATA splat256x3df7fc02<>+24(SB)/4, $0x3df7fc02
+DATA splat256x3df7fc02<>+28(SB)/4, $0x3df7fc02
+GLOBL splat256x3df7fc02<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3e118185<>+0(SB)/4, $0x3e118185
+DATA splat256x3e118185<>+4(SB)/4, $0x3e118185
+DATA splat256x3e118185<>+8(SB)/4, $0x3e118185
+DATA splat256x3e118185<>+12(SB)/4, $0x3e118185
+DATA splat256x3e118185<>+16(SB)/4, $0x3e118185
+DATA splat256x3e118185<>+20(SB)/4, $0x3e118185
+DATA splat256x3e118185<>+24(SB)/4, $0x3e118185
+DATA splat256x3e118185<>+28(SB)/4, $0x3e118185
+GLOBL splat256x3e118185<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3e4cd2a1<>+0(SB)/4, $0x3e4cd2a1
+DATA splat256x3e4cd2a1<>+4(SB)/4, $0x3e4cd2a1
+DATA splat256x3e4cd2a1<>+8(SB)/4, $0x3e4cd2a1
+DATA splat256x3e4cd2a1<>+12(SB)/4, $0x3e4cd2a1
+DATA splat256x3e4cd2a1<>+16(SB)/4, $0x3e4cd2a1
+DATA splat256x3e4cd2a1<>+20(SB)/4, $0x3e4cd2a1
+DATA splat256x3e4cd2a1<>+24(SB)/4, $0x3e4cd2a1
+DATA splat256x3e4cd2a1<>+28(SB)/4, $0x3e4cd2a1
+GLOBL splat256x3e4cd2a1<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3eaaaaa4<>+0(SB)/4, $0x3eaaaaa4
+DATA splat256x3eaaaaa4<>+4(SB)/4, $0x3eaaaaa4
+DATA splat256x3eaaaaa4<>+8(SB)/4, $0x3eaaaaa4
+DATA splat256x3eaaaaa4<>+12(SB)/4, $0x3eaaaaa4
+DATA splat256x3eaaaaa4<>+16(SB)/4, $0x3eaaaaa4
+DATA splat256x3eaaaaa4<>+20(SB)/4, $0x3eaaaaa4
+DATA splat256x3eaaaaa4<>+24(SB)/4, $0x3eaaaaa4
+DATA splat256x3eaaaaa4<>+28(SB)/4, $0x3eaaaaa4
+GLOBL splat256x3eaaaaa4<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbf000000<>+0(SB)/4, $0xbf000000
+DATA splat256xbf000000<>+4(SB)/4, $0xbf000000
+DATA splat256xbf000000<>+8(SB)/4, $0xbf000000
+DATA splat256xbf000000<>+12(SB)/4, $0xbf000000
+DATA splat256xbf000000<>+16(SB)/4, $0xbf000000
+DATA splat256xbf000000<>+20(SB)/4, $0xbf000000
+DATA splat256xbf000000<>+24(SB)/4, $0xbf000000
+DATA splat256xbf000000<>+28(SB)/4, $0xbf000000
+GLOBL splat256xbf000000<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xff800000<>+0(SB)/4, $0xff800000
+DATA splat256xff800000<>+4(SB)/4, $0xff800000
+DATA splat256xff800000<>+8(SB)/4, $0xff800000
+DATA splat256xff800000<>+12(SB)/4, $0xff800000
+DATA splat256xff800000<>+16(SB)/4, $0xff800000
+DATA splat256xff800000<>+20(SB)/4, $0xff800000
+DATA splat256xff800000<>+24(SB)/4, $0xff800000
+DATA splat256xff800000<>+28(SB)/4, $0xff800000
+GLOBL splat256xff800000<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x7f800000<>+0(SB)/4, $0x7f800000
+DATA splat256x7f800000<>+4(SB)/4, $0x7f800000
+DATA splat256x7f800000<>+8(SB)/4, $0x7f800000
+DATA splat256x7f800000<>+12(SB)/4, $0x7f800000
+DATA splat256x7f800000<>+16(SB)/4, $0x7f800000
+DATA splat256x7f800000<>+20(SB)/4, $0x7f800000
+DATA splat256x7f800000<>+24(SB)/4, $0x7f800000
+DATA splat256x7f800000<>+28(SB)/4, $0x7f800000
+GLOBL splat256x7f800000<>(SB), RODATA|NOPTR, $32
+
+// func log1pAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·log1pAVX2F32(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000008
+	JL      last
+	VMOVUPS (CX)(BX*1), Y0
+
+body:
+	VADDPS      splat256x3f800000<>+0(SB), Y0, Y1
+	VSUBPS      splat256x3f800000<>+0(SB), Y1, Y2
+	VSUBPS      Y2, Y0, Y3
+	VMOVUPS     splat256x3f800000<>+0(SB), Y4
+	VSUBPS      Y2, Y1, Y2
+	VSUBPS      Y2, Y4, Y2
+	VADDPS      Y2, Y3, Y2
+	VDIVPS      Y1, Y2, Y2
+	VCMPPS      $0x11, splat256x00800000<>+0(SB), Y1, Y3
+	VMULPS      splat256x4b000000<>+0(SB), Y1, Y4
+	VBLENDVPS   Y3, Y4, Y1, Y4
+	VPADDD      splat256x004afb0d<>+0(SB), Y4, Y4
+	VPSRLD      $0x17, Y4, Y5
+	VORPS       splat256x4b000000<>+0(SB), Y5, Y5
+	VMOVUPS     splat256x4b00007f<>+0(SB), Y6
+	VBLENDVPS   Y3, splat256x4b000096<>+0(SB), Y6, Y3
+	VSUBPS      Y3, Y5, Y3
+	VANDPS      splat256x007fffff<>+0(SB), Y4, Y4
+	VPADDD      splat256x3f3504f3<>+0(SB), Y4, Y4
+	VSUBPS      splat256x3f800000<>+0(SB), Y4, Y4
+	VMULPS      splat256x35bfbe8e<>+0(SB), Y3, Y5
+	VADDPS      Y2, Y5, Y2
+	VMULPS      Y4, Y4, Y5
+	VMOVUPS     splat256xbddf9ef0<>+0(SB), Y6
+	VFMADD213PS splat256xbe008150<>+0(SB), Y5, Y6
+	VFMADD213PS splat256xbe2a9792<>+0(SB), Y5, Y6
+	VFMADD213PS splat256xbe800038<>+0(SB), Y5, Y6
+	VMOVUPS     splat256x3d5ad541<>+0(SB), Y7
+	VFMADD213PS splat256x3df7fc02<>+0(SB), Y5, Y7
+	VFMADD213PS splat256x3e118185<>+0(SB), Y5, Y7
+	VFMADD213PS splat256x3e4cd2a1<>+0(SB), Y5, Y7
+	VFMADD213PS splat256x3eaaaaa4<>+0(SB), Y5, Y7
+	VMOVAPS     Y7, Y7
+	VFMADD231PS Y4, Y6, Y7
+	VMULPS      Y4, Y5, Y6
+	VMOVAPS     Y2, Y2
+	VFMADD231PS Y7, Y6, Y2
+	VMOVAPS     Y2, Y2
+	VFMADD231PS splat256xbf000000<>+0(SB), Y5, Y2
+	VADDPS      Y4, Y2, Y2
+	VMOVAPS     Y2, Y2
+	VFMADD231PS splat256x3f317200<>+0(SB), Y3, Y2
+	VCMPPS      $0x00, splat256x00000000<>+0(SB), Y1, Y3
+	VBLENDVPS   Y3, splat256xff800000<>+0(SB), Y2, Y2
+	VCMPPS      $0x11, splat256x00000000<>+0(SB), Y1, Y3
+	VBLENDVPS   Y3, splat256x7fc00000<>+0(SB), Y2, Y2
+	VCMPPS      $0x15, splat256x7f800000<>+0(SB), Y1, Y3
+	VBLENDVPS   Y3, Y1, Y2, Y1
+	VCMPPS      $0x00, splat256x00000000<>+0(SB), Y0, Y2
+	VBLENDVPS   Y2, Y0, Y1, Y0
+	CMPQ        DX, $0x00000008
+	JL          lastStore
+	VMOVUPS     Y0, (AX)(BX*1)
+	ADDQ        $0x00000020, BX
+	SUBQ        $0x00000008, DX
+	JMP         one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	LEAQ       window32<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    128(DI)(SI*4), Y0
+	VMASKMOVPS (CX)(BX*1), Y0, Y0
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	LEAQ       window32<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    128(DX)(CX*4), Y1
+	VMASKMOVPS Y0, Y1, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+// func sinAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·sinAVX2F32(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000008
+	JL      last
+	VMOVUPS (CX)(BX*1), Y0
+
+body:
+	VMOVUPS      splat256x4b400000<>+0(SB), Y1
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  splat256x3f22f983<>+0(SB), Y0, Y1
+	VSUBPS       splat256x4b400000<>+0(SB), Y1, Y2
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS splat256x3fc90fdb<>+0(SB), Y2, Y0
+	VMOVAPS      Y0, Y3
+	VFNMADD231PS splat256xb33bbd2e<>+0(SB), Y2, Y3
+	VSUBPS       Y3, Y0, Y0
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS splat256xb33bbd2e<>+0(SB), Y2, Y0
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS splat256xa6f72ced<>+0(SB), Y2, Y0
+	VMULPS       Y3, Y3, Y2
+	VMULPS       Y2, Y2, Y4
+	VMOVUPS      splat256xb94ca8f3<>+0(SB), Y5
+	VFMADD213PS  splat256x3c0883ba<>+0(SB), Y2, Y5
+	VFMADD213PS  splat256xbe2aaaa3<>+0(SB), Y2, Y5
+	VMULPS       Y5, Y2, Y5
+	VMOVAPS      Y0, Y6
+	VFMADD231PS  Y3, Y5, Y6
+	VADDPS       Y6, Y3, Y5
+	VMULPS       splat256x3f000000<>+0(SB), Y2, Y6
+	VMOVUPS      splat256x3f800000<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VMOVUPS      splat256x3f800000<>+0(SB), Y8
+	VSUBPS       Y7, Y8, Y8
+	VSUBPS       Y6, Y8, Y6
+	VMOVUPS      splat256x37ccf405<>+0(SB), Y8
+	VFMADD213PS  splat256xbab60614<>+0(SB), Y2, Y8
+	VFMADD213PS  splat256x3d2aaaa5<>+0(SB), Y2, Y8
+	VMOVAPS      Y6, Y2
+	VFNMADD231PS Y0, Y3, Y2
+	VMOVAPS      Y2, Y0
+	VFMADD231PS  Y8, Y4, Y0
+	VADDPS       Y0, Y7, Y0
+	VPSLLD       $0x1f, Y1, Y2
+	VPSLLD       $0x1e, Y1, Y3
+	VANDPS       splat256x80000000<>+0(SB), Y3, Y3
+	VPADDD       splat256x00000001<>+0(SB), Y1, Y1
+	VPSLLD       $0x1e, Y1, Y1
+	VANDPS       splat256x80000000<>+0(SB), Y1, Y1
+	VBLENDVPS    Y2, Y0, Y5, Y4
+	VXORPS       Y3, Y4, Y3
+	VBLENDVPS    Y2, Y5, Y0, Y0
+	VXORPS       Y1, Y0, Y0
+	CMPQ         DX, $0x00000008
+	JL           lastStore
+	VMOVUPS      Y3, (AX)(BX*1)
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000008, DX
+	JMP          one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	LEAQ       window32<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    128(DI)(SI*4), Y0
+	VMASKMOVPS (CX)(BX*1), Y0, Y0
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	LEAQ       window32<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    128(DX)(CX*4), Y0
+	VMASKMOVPS Y3, Y0, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA splat256x3f22f983<>+0(SB)/4, $0x3f22f983
+DATA splat256x3f22f983<>+4(SB)/4, $0x3f22f983
+DATA splat256x3f22f983<>+8(SB)/4, $0x3f22f983
+DATA splat256x3f22f983<>+12(SB)/4, $0x3f22f983
+DATA splat256x3f22f983<>+16(SB)/4, $0x3f22f983
+DATA splat256x3f22f983<>+20(SB)/4, $0x3f22f983
+DATA splat256x3f22f983<>+24(SB)/4, $0x3f22f983
+DATA splat256x3f22f983<>+28(SB)/4, $0x3f22f983
+GLOBL splat256x3f22f983<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fc90fdb<>+0(SB)/4, $0x3fc90fdb
+DATA splat256x3fc90fdb<>+4(SB)/4, $0x3fc90fdb
+DATA splat256x3fc90fdb<>+8(SB)/4, $0x3fc90fdb
+DATA splat256x3fc90fdb<>+12(SB)/4, $0x3fc90fdb
+DATA splat256x3fc90fdb<>+16(SB)/4, $0x3fc90fdb
+DATA splat256x3fc90fdb<>+20(SB)/4, $0x3fc90fdb
+DATA splat256x3fc90fdb<>+24(SB)/4, $0x3fc90fdb
+DATA splat256x3fc90fdb<>+28(SB)/4, $0x3fc90fdb
+GLOBL splat256x3fc90fdb<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xb33bbd2e<>+0(SB)/4, $0xb33bbd2e
+DATA splat256xb33bbd2e<>+4(SB)/4, $0xb33bbd2e
+DATA splat256xb33bbd2e<>+8(SB)/4, $0xb33bbd2e
+DATA splat256xb33bbd2e<>+12(SB)/4, $0xb33bbd2e
+DATA splat256xb33bbd2e<>+16(SB)/4, $0xb33bbd2e
+DATA splat256xb33bbd2e<>+20(SB)/4, $0xb33bbd2e
+DATA splat256xb33bbd2e<>+24(SB)/4, $0xb33bbd2e
+DATA splat256xb33bbd2e<>+28(SB)/4, $0xb33bbd2e
+GLOBL splat256xb33bbd2e<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xa6f72ced<>+0(SB)/4, $0xa6f72ced
+DATA splat256xa6f72ced<>+4(SB)/4, $0xa6f72ced
+DATA splat256xa6f72ced<>+8(SB)/4, $0xa6f72ced
+DATA splat256xa6f72ced<>+12(SB)/4, $0xa6f72ced
+DATA splat256xa6f72ced<>+16(SB)/4, $0xa6f72ced
+DATA splat256xa6f72ced<>+20(SB)/4, $0xa6f72ced
+DATA splat256xa6f72ced<>+24(SB)/4, $0xa6f72ced
+DATA splat256xa6f72ced<>+28(SB)/4, $0xa6f72ced
+GLOBL splat256xa6f72ced<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xb94ca8f3<>+0(SB)/4, $0xb94ca8f3
+DATA splat256xb94ca8f3<>+4(SB)/4, $0xb94ca8f3
+DATA splat256xb94ca8f3<>+8(SB)/4, $0xb94ca8f3
+DATA splat256xb94ca8f3<>+12(SB)/4, $0xb94ca8f3
+DATA splat256xb94ca8f3<>+16(SB)/4, $0xb94ca8f3
+DATA splat256xb94ca8f3<>+20(SB)/4, $0xb94ca8f3
+DATA splat256xb94ca8f3<>+24(SB)/4, $0xb94ca8f3
+DATA splat256xb94ca8f3<>+28(SB)/4, $0xb94ca8f3
+GLOBL splat256xb94ca8f3<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3c0883ba<>+0(SB)/4, $0x3c0883ba
+DATA splat256x3c0883ba<>+4(SB)/4, $0x3c0883ba
+DATA splat256x3c0883ba<>+8(SB)/4, $0x3c0883ba
+DATA splat256x3c0883ba<>+12(SB)/4, $0x3c0883ba
+DATA splat256x3c0883ba<>+16(SB)/4, $0x3c0883ba
+DATA splat256x3c0883ba<>+20(SB)/4, $0x3c0883ba
+DATA splat256x3c0883ba<>+24(SB)/4, $0x3c0883ba
+DATA splat256x3c0883ba<>+28(SB)/4, $0x3c0883ba
+GLOBL splat256x3c0883ba<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbe2aaaa3<>+0(SB)/4, $0xbe2aaaa3
+DATA splat256xbe2aaaa3<>+4(SB)/4, $0xbe2aaaa3
+DATA splat256xbe2aaaa3<>+8(SB)/4, $0xbe2aaaa3
+DATA splat256xbe2aaaa3<>+12(SB)/4, $0xbe2aaaa3
+DATA splat256xbe2aaaa3<>+16(SB)/4, $0xbe2aaaa3
+DATA splat256xbe2aaaa3<>+20(SB)/4, $0xbe2aaaa3
+DATA splat256xbe2aaaa3<>+24(SB)/4, $0xbe2aaaa3
+DATA splat256xbe2aaaa3<>+28(SB)/4, $0xbe2aaaa3
+GLOBL splat256xbe2aaaa3<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x37ccf405<>+0(SB)/4, $0x37ccf405
+DATA splat256x37ccf405<>+4(SB)/4, $0x37ccf405
+DATA splat256x37ccf405<>+8(SB)/4, $0x37ccf405
+DATA splat256x37ccf405<>+12(SB)/4, $0x37ccf405
+DATA splat256x37ccf405<>+16(SB)/4, $0x37ccf405
+DATA splat256x37ccf405<>+20(SB)/4, $0x37ccf405
+DATA splat256x37ccf405<>+24(SB)/4, $0x37ccf405
+DATA splat256x37ccf405<>+28(SB)/4, $0x37ccf405
+GLOBL splat256x37ccf405<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbab60614<>+0(SB)/4, $0xbab60614
+DATA splat256xbab60614<>+4(SB)/4, $0xbab60614
+DATA splat256xbab60614<>+8(SB)/4, $0xbab60614
+DATA splat256xbab60614<>+12(SB)/4, $0xbab60614
+DATA splat256xbab60614<>+16(SB)/4, $0xbab60614
+DATA splat256xbab60614<>+20(SB)/4, $0xbab60614
+DATA splat256xbab60614<>+24(SB)/4, $0xbab60614
+DATA splat256xbab60614<>+28(SB)/4, $0xbab60614
+GLOBL splat256xbab60614<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3d2aaaa5<>+0(SB)/4, $0x3d2aaaa5
+DATA splat256x3d2aaaa5<>+4(SB)/4, $0x3d2aaaa5
+DATA splat256x3d2aaaa5<>+8(SB)/4, $0x3d2aaaa5
+DATA splat256x3d2aaaa5<>+12(SB)/4, $0x3d2aaaa5
+DATA splat256x3d2aaaa5<>+16(SB)/4, $0x3d2aaaa5
+DATA splat256x3d2aaaa5<>+20(SB)/4, $0x3d2aaaa5
+DATA splat256x3d2aaaa5<>+24(SB)/4, $0x3d2aaaa5
+DATA splat256x3d2aaaa5<>+28(SB)/4, $0x3d2aaaa5
+GLOBL splat256x3d2aaaa5<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x00000001<>+0(SB)/4, $0x00000001
+DATA splat256x00000001<>+4(SB)/4, $0x00000001
+DATA splat256x00000001<>+8(SB)/4, $0x00000001
+DATA splat256x00000001<>+12(SB)/4, $0x00000001
+DATA splat256x00000001<>+16(SB)/4, $0x00000001
+DATA splat256x00000001<>+20(SB)/4, $0x00000001
+DATA splat256x00000001<>+24(SB)/4, $0x00000001
+DATA splat256x00000001<>+28(SB)/4, $0x00000001
+GLOBL splat256x00000001<>(SB), RODATA|NOPTR, $32
+
+// func cosAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·cosAVX2F32(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000008
+	JL      last
+	VMOVUPS (CX)(BX*1), Y0
+
+body:
+	VMOVUPS      splat256x4b400000<>+0(SB), Y1
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  splat256x3f22f983<>+0(SB), Y0, Y1
+	VSUBPS       splat256x4b400000<>+0(SB), Y1, Y2
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS splat256x3fc90fdb<>+0(SB), Y2, Y0
+	VMOVAPS      Y0, Y3
+	VFNMADD231PS splat256xb33bbd2e<>+0(SB), Y2, Y3
+	VSUBPS       Y3, Y0, Y0
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS splat256xb33bbd2e<>+0(SB), Y2, Y0
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS splat256xa6f72ced<>+0(SB), Y2, Y0
+	VMULPS       Y3, Y3, Y2
+	VMULPS       Y2, Y2, Y4
+	VMOVUPS      splat256xb94ca8f3<>+0(SB), Y5
+	VFMADD213PS  splat256x3c0883ba<>+0(SB), Y2, Y5
+	VFMADD213PS  splat256xbe2aaaa3<>+0(SB), Y2, Y5
+	VMULPS       Y5, Y2, Y5
+	VMOVAPS      Y0, Y6
+	VFMADD231PS  Y3, Y5, Y6
+	VADDPS       Y6, Y3, Y5
+	VMULPS       splat256x3f000000<>+0(SB), Y2, Y6
+	VMOVUPS      splat256x3f800000<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VMOVUPS      splat256x3f800000<>+0(SB), Y8
+	VSUBPS       Y7, Y8, Y8
+	VSUBPS       Y6, Y8, Y6
+	VMOVUPS      splat256x37ccf405<>+0(SB), Y8
+	VFMADD213PS  splat256xbab60614<>+0(SB), Y2, Y8
+	VFMADD213PS  splat256x3d2aaaa5<>+0(SB), Y2, Y8
+	VMOVAPS      Y6, Y2
+	VFNMADD231PS Y0, Y3, Y2
+	VMOVAPS      Y2, Y0
+	VFMADD231PS  Y8, Y4, Y0
+	VADDPS       Y0, Y7, Y0
+	VPSLLD       $0x1f, Y1, Y2
+	VPSLLD       $0x1e, Y1, Y3
+	VANDPS       splat256x80000000<>+0(SB), Y3, Y3
+	VPADDD       splat256x00000001<>+0(SB), Y1, Y1
+	VPSLLD       $0x1e, Y1, Y1
+	VANDPS       splat256x80000000<>+0(SB), Y1, Y1
+	VBLENDVPS    Y2, Y0, Y5, Y4
+	VXORPS       Y3, Y4, Y3
+	VBLENDVPS    Y2, Y5, Y0, Y0
+	VXORPS       Y1, Y0, Y0
+	CMPQ         DX, $0x00000008
+	JL           lastStore
+	VMOVUPS      Y0, (AX)(BX*1)
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000008, DX
+	JMP          one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	LEAQ       window32<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    128(DI)(SI*4), Y0
+	VMASKMOVPS (CX)(BX*1), Y0, Y0
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	LEAQ       window32<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    128(DX)(CX*4), Y1
+	VMASKMOVPS Y0, Y1, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+// func tanhAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·tanhAVX2F32(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000008
+	JL      last
+	VMOVUPS (CX)(BX*1), Y0
+
+body:
+	VANDPS       splat256x7fffffff<>+0(SB), Y0, Y1
+	VMULPS       Y0, Y0, Y2
+	VMULPS       Y2, Y2, Y3
+	VMOVUPS      splat256xbbba8690<>+0(SB), Y3
+	VFMADD213PS  splat256x3ca8fc6a<>+0(SB), Y2, Y3
+	VFMADD213PS  splat256xbd5c1ad2<>+0(SB), Y2, Y3
+	VFMADD213PS  splat256x3e08837b<>+0(SB), Y2, Y3
+	VFMADD213PS  splat256xbeaaaa99<>+0(SB), Y2, Y3
+	VMULPS       Y2, Y3, Y2
+	VMOVAPS      Y0, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VMOVUPS      splat256x41a00000<>+0(SB), Y2
+	VADDPS       Y1, Y1, Y4
+	VMINPS       Y4, Y2, Y2
+	VMOVUPS      splat256x4b400000<>+0(SB), Y4
+	VMOVAPS      Y4, Y4
+	VFMADD231PS  splat256x3fb8aa3b<>+0(SB), Y2, Y4
+	VSUBPS       splat256x4b400000<>+0(SB), Y4, Y5
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS splat256x3f317200<>+0(SB), Y5, Y2
+	VMOVAPS      Y2, Y6
+	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y5, Y6
+	VSUBPS       Y6, Y2, Y2
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y5, Y2
+	VMULPS       Y6, Y6, Y5
+	VMOVUPS      splat256x3ab5575c<>+0(SB), Y7
+	VFMADD213PS  splat256x3c091e87<>+0(SB), Y6, Y7
+	VFMADD213PS  splat256x3d2aac2d<>+0(SB), Y6, Y7
+	VFMADD213PS  splat256x3e2aaa46<>+0(SB), Y6, Y7
+	VFMADD213PS  splat256x3efffffe<>+0(SB), Y6, Y7
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y7, Y5, Y2
+	VADDPS       Y6, Y2, Y2
+	VADDPS       splat256x3f800000<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       splat256x3f800000<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VMOVUPS      splat256x3f800000<>+0(SB), Y4
+	VMOVUPS      splat256x40000000<>+0(SB), Y5
+	VADDPS       splat256x3f800000<>+0(SB), Y2, Y2
+	VDIVPS       Y2, Y5, Y2
+	VSUBPS       Y2, Y4, Y2
+	VCMPPS       $0x11, splat256x3f200000<>+0(SB), Y1, Y1
+	VANDPS       splat256x80000000<>+0(SB), Y0, Y0
+	VORPS        Y0, Y2, Y0
+	VBLENDVPS    Y1, Y3, Y0, Y0
+	CMPQ         DX, $0x00000008
+	JL           lastStore
+	VMOVUPS      Y0, (AX)(BX*1)
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000008, DX
+	JMP          one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	LEAQ       window32<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    128(DI)(SI*4), Y0
+	VMASKMOVPS (CX)(BX*1), Y0, Y0
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	LEAQ       window32<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    128(DX)(CX*4), Y1
+	VMASKMOVPS Y0, Y1, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA splat256xbbba8690<>+0(SB)/4, $0xbbba8690
+DATA splat256xbbba8690<>+4(SB)/4, $0xbbba8690
+DATA splat256xbbba8690<>+8(SB)/4, $0xbbba8690
+DATA splat256xbbba8690<>+12(SB)/4, $0xbbba8690
+DATA splat256xbbba8690<>+16(SB)/4, $0xbbba8690
+DATA splat256xbbba8690<>+20(SB)/4, $0xbbba8690
+DATA splat256xbbba8690<>+24(SB)/4, $0xbbba8690
+DATA splat256xbbba8690<>+28(SB)/4, $0xbbba8690
+GLOBL splat256xbbba8690<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3ca8fc6a<>+0(SB)/4, $0x3ca8fc6a
+DATA splat256x3ca8fc6a<>+4(SB)/4, $0x3ca8fc6a
+DATA splat256x3ca8fc6a<>+8(SB)/4, $0x3ca8fc6a
+DATA splat256x3ca8fc6a<>+12(SB)/4, $0x3ca8fc6a
+DATA splat256x3ca8fc6a<>+16(SB)/4, $0x3ca8fc6a
+DATA splat256x3ca8fc6a<>+20(SB)/4, $0x3ca8fc6a
+DATA splat256x3ca8fc6a<>+24(SB)/4, $0x3ca8fc6a
+DATA splat256x3ca8fc6a<>+28(SB)/4, $0x3ca8fc6a
+GLOBL splat256x3ca8fc6a<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbd5c1ad2<>+0(SB)/4, $0xbd5c1ad2
+DATA splat256xbd5c1ad2<>+4(SB)/4, $0xbd5c1ad2
+DATA splat256xbd5c1ad2<>+8(SB)/4, $0xbd5c1ad2
+DATA splat256xbd5c1ad2<>+12(SB)/4, $0xbd5c1ad2
+DATA splat256xbd5c1ad2<>+16(SB)/4, $0xbd5c1ad2
+DATA splat256xbd5c1ad2<>+20(SB)/4, $0xbd5c1ad2
+DATA splat256xbd5c1ad2<>+24(SB)/4, $0xbd5c1ad2
+DATA splat256xbd5c1ad2<>+28(SB)/4, $0xbd5c1ad2
+GLOBL splat256xbd5c1ad2<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3e08837b<>+0(SB)/4, $0x3e08837b
+DATA splat256x3e08837b<>+4(SB)/4, $0x3e08837b
+DATA splat256x3e08837b<>+8(SB)/4, $0x3e08837b
+DATA splat256x3e08837b<>+12(SB)/4, $0x3e08837b
+DATA splat256x3e08837b<>+16(SB)/4, $0x3e08837b
+DATA splat256x3e08837b<>+20(SB)/4, $0x3e08837b
+DATA splat256x3e08837b<>+24(SB)/4, $0x3e08837b
+DATA splat256x3e08837b<>+28(SB)/4, $0x3e08837b
+GLOBL splat256x3e08837b<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbeaaaa99<>+0(SB)/4, $0xbeaaaa99
+DATA splat256xbeaaaa99<>+4(SB)/4, $0xbeaaaa99
+DATA splat256xbeaaaa99<>+8(SB)/4, $0xbeaaaa99
+DATA splat256xbeaaaa99<>+12(SB)/4, $0xbeaaaa99
+DATA splat256xbeaaaa99<>+16(SB)/4, $0xbeaaaa99
+DATA splat256xbeaaaa99<>+20(SB)/4, $0xbeaaaa99
+DATA splat256xbeaaaa99<>+24(SB)/4, $0xbeaaaa99
+DATA splat256xbeaaaa99<>+28(SB)/4, $0xbeaaaa99
+GLOBL splat256xbeaaaa99<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x41a00000<>+0(SB)/4, $0x41a00000
+DATA splat256x41a00000<>+4(SB)/4, $0x41a00000
+DATA splat256x41a00000<>+8(SB)/4, $0x41a00000
+DATA splat256x41a00000<>+12(SB)/4, $0x41a00000
+DATA splat256x41a00000<>+16(SB)/4, $0x41a00000
+DATA splat256x41a00000<>+20(SB)/4, $0x41a00000
+DATA splat256x41a00000<>+24(SB)/4, $0x41a00000
+DATA splat256x41a00000<>+28(SB)/4, $0x41a00000
+GLOBL splat256x41a00000<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x40000000<>+0(SB)/4, $0x40000000
+DATA splat256x40000000<>+4(SB)/4, $0x40000000
+DATA splat256x40000000<>+8(SB)/4, $0x40000000
+DATA splat256x40000000<>+12(SB)/4, $0x40000000
+DATA splat256x40000000<>+16(SB)/4, $0x40000000
+DATA splat256x40000000<>+20(SB)/4, $0x40000000
+DATA splat256x40000000<>+24(SB)/4, $0x40000000
+DATA splat256x40000000<>+28(SB)/4, $0x40000000
+GLOBL splat256x40000000<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3f200000<>+0(SB)/4, $0x3f200000
+DATA splat256x3f200000<>+4(SB)/4, $0x3f200000
+DATA splat256x3f200000<>+8(SB)/4, $0x3f200000
+DATA splat256x3f200000<>+12(SB)/4, $0x3f200000
+DATA splat256x3f200000<>+16(SB)/4, $0x3f200000
+DATA splat256x3f200000<>+20(SB)/4, $0x3f200000
+DATA splat256x3f200000<>+24(SB)/4, $0x3f200000
+DATA splat256x3f200000<>+28(SB)/4, $0x3f200000
+GLOBL splat256x3f200000<>(SB), RODATA|NOPTR, $32
+
+// func sigmoidAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·sigmoidAVX2F32(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000008
+	JL      last
+	VMOVUPS (CX)(BX*1), Y0
+
+body:
+	VMOVUPS      splat256xc2d10000<>+0(SB), Y1
+	VANDPS       splat256x7fffffff<>+0(SB), Y0, Y2
+	VXORPS       splat256x80000000<>+0(SB), Y2, Y2
+	VMAXPS       Y2, Y1, Y1
+	VMOVUPS      splat256x4b400000<>+0(SB), Y2
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  splat256x3fb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       splat256x4b400000<>+0(SB), Y2, Y2
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS splat256x3f317200<>+0(SB), Y2, Y1
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y2, Y3
+	VSUBPS       Y3, Y1, Y1
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y2, Y1
+	VMULPS       Y3, Y3, Y4
+	VMOVUPS      splat256x3ab5575c<>+0(SB), Y5
+	VFMADD213PS  splat256x3c091e87<>+0(SB), Y3, Y5
+	VFMADD213PS  splat256x3d2aac2d<>+0(SB), Y3, Y5
+	VFMADD213PS  splat256x3e2aaa46<>+0(SB), Y3, Y5
+	VFMADD213PS  splat256x3efffffe<>+0(SB), Y3, Y5
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y5, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VADDPS       splat256x3f800000<>+0(SB), Y1, Y3
+	VMOVUPS      splat256x4b400000<>+0(SB), Y4
+	VMOVAPS      Y4, Y4
+	VFMADD231PS  splat256x3f000000<>+0(SB), Y2, Y4
+	VSUBPS       splat256x4b400000<>+0(SB), Y4, Y5
+	VSUBPS       Y5, Y2, Y5
+	VADDPS       splat256x4b400000<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       splat256x3f800000<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y3, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       splat256x3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       splat256x3f800000<>+0(SB), Y3, Y3
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      splat256x4b400000<>+0(SB), Y3
+	VMOVAPS      Y3, Y3
+	VFMADD231PS  splat256x3f000000<>+0(SB), Y2, Y3
+	VSUBPS       splat256x4b400000<>+0(SB), Y3, Y5
+	VSUBPS       Y5, Y2, Y2
+	VADDPS       splat256x4b400000<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       splat256x3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       splat256x3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       splat256x3f800000<>+0(SB), Y4, Y2
+	VSUBPS       splat256x3f800000<>+0(SB), Y2, Y3
+	VSUBPS       Y3, Y4, Y3
+	VADDPS       Y1, Y3, Y3
+	VCMPPS       $0x11, splat256x00000000<>+0(SB), Y0, Y0
+	VMOVUPS      splat256x3f800000<>+0(SB), Y5
+	VBLENDVPS    Y0, Y4, Y5, Y4
+	VXORPS       Y5, Y5, Y5
+	VBLENDVPS    Y0, Y1, Y5, Y0
+	VMOVUPS      splat256x3f800000<>+0(SB), Y1
+	VDIVPS       Y2, Y1, Y1
+	VMULPS       Y1, Y4, Y5
+	VMOVAPS      Y4, Y4
+	VFNMADD231PS Y2, Y5, Y4
+	VADDPS       Y0, Y4, Y0
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS Y3, Y5, Y0
+	VMOVAPS      Y5, Y2
+	VFMADD231PS  Y1, Y0, Y2
+	CMPQ         DX, $0x00000008
+	JL           lastStore
+	VMOVUPS      Y2, (AX)(BX*1)
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000008, DX
+	JMP          one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	LEAQ       window32<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    128(DI)(SI*4), Y0
+	VMASKMOVPS (CX)(BX*1), Y0, Y0
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	LEAQ       window32<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    128(DX)(CX*4), Y0
+	VMASKMOVPS Y2, Y0, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+// func softplusAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softplusAVX2F32(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000008
+	JL      last
+	VMOVUPS (CX)(BX*1), Y0
+
+body:
+	VMOVUPS      splat256xc2d10000<>+0(SB), Y1
+	VANDPS       splat256x7fffffff<>+0(SB), Y0, Y2
+	VXORPS       splat256x80000000<>+0(SB), Y2, Y2
+	VMAXPS       Y2, Y1, Y1
+	VMOVUPS      splat256x4b400000<>+0(SB), Y2
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  splat256x3fb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       splat256x4b400000<>+0(SB), Y2, Y2
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS splat256x3f317200<>+0(SB), Y2, Y1
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y2, Y3
+	VSUBPS       Y3, Y1, Y1
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y2, Y1
+	VMULPS       Y3, Y3, Y4
+	VMOVUPS      splat256x3ab5575c<>+0(SB), Y5
+	VFMADD213PS  splat256x3c091e87<>+0(SB), Y3, Y5
+	VFMADD213PS  splat256x3d2aac2d<>+0(SB), Y3, Y5
+	VFMADD213PS  splat256x3e2aaa46<>+0(SB), Y3, Y5
+	VFMADD213PS  splat256x3efffffe<>+0(SB), Y3, Y5
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y5, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VADDPS       splat256x3f800000<>+0(SB), Y1, Y3
+	VMOVUPS      splat256x4b400000<>+0(SB), Y4
+	VMOVAPS      Y4, Y4
+	VFMADD231PS  splat256x3f000000<>+0(SB), Y2, Y4
+	VSUBPS       splat256x4b400000<>+0(SB), Y4, Y5
+	VSUBPS       Y5, Y2, Y5
+	VADDPS       splat256x4b400000<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       splat256x3f800000<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y3, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       splat256x3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       splat256x3f800000<>+0(SB), Y3, Y3
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      splat256x4b400000<>+0(SB), Y3
+	VMOVAPS      Y3, Y3
+	VFMADD231PS  splat256x3f000000<>+0(SB), Y2, Y3
+	VSUBPS       splat256x4b400000<>+0(SB), Y3, Y5
+	VSUBPS       Y5, Y2, Y2
+	VADDPS       splat256x4b400000<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       splat256x3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       splat256x3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       splat256x3f800000<>+0(SB), Y4, Y2
+	VSUBPS       splat256x3f800000<>+0(SB), Y2, Y3
+	VSUBPS       Y3, Y4, Y3
+	VADDPS       Y1, Y3, Y1
+	VDIVPS       Y2, Y1, Y1
+	VCMPPS       $0x11, splat256x00800000<>+0(SB), Y2, Y3
+	VMULPS       splat256x4b000000<>+0(SB), Y2, Y4
+	VBLENDVPS    Y3, Y4, Y2, Y2
+	VPADDD       splat256x004afb0d<>+0(SB), Y2, Y2
+	VPSRLD       $0x17, Y2, Y4
+	VORPS        splat256x4b000000<>+0(SB), Y4, Y4
+	VMOVUPS      splat256x4b00007f<>+0(SB), Y5
+	VBLENDVPS    Y3, splat256x4b000096<>+0(SB), Y5, Y3
+	VSUBPS       Y3, Y4, Y3
+	VANDPS       splat256x007fffff<>+0(SB), Y2, Y2
+	VPADDD       splat256x3f3504f3<>+0(SB), Y2, Y2
+	VSUBPS       splat256x3f800000<>+0(SB), Y2, Y2
+	VMULPS       splat256x35bfbe8e<>+0(SB), Y3, Y4
+	VADDPS       Y1, Y4, Y1
+	VMULPS       Y2, Y2, Y4
+	VMOVUPS      splat256xbddf9ef0<>+0(SB), Y5
+	VFMADD213PS  splat256xbe008150<>+0(SB), Y4, Y5
+	VFMADD213PS  splat256xbe2a9792<>+0(SB), Y4, Y5
+	VFMADD213PS  splat256xbe800038<>+0(SB), Y4, Y5
+	VMOVUPS      splat256x3d5ad541<>+0(SB), Y6
+	VFMADD213PS  splat256x3df7fc02<>+0(SB), Y4, Y6
+	VFMADD213PS  splat256x3e118185<>+0(SB), Y4, Y6
+	VFMADD213PS  splat256x3e4cd2a1<>+0(SB), Y4, Y6
+	VFMADD213PS  splat256x3eaaaaa4<>+0(SB), Y4, Y6
+	VMOVAPS      Y6, Y6
+	VFMADD231PS  Y2, Y5, Y6
+	VMULPS       Y2, Y4, Y5
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y6, Y5, Y1
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  splat256xbf000000<>+0(SB), Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  splat256x3f317200<>+0(SB), Y3, Y1
+	VXORPS       Y2, Y2, Y2
+	VMAXPS       Y0, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x1e, splat256x41a00000<>+0(SB), Y0, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y0
+	CMPQ         DX, $0x00000008
+	JL           lastStore
+	VMOVUPS      Y0, (AX)(BX*1)
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000008, DX
+	JMP          one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	LEAQ       window32<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    128(DI)(SI*4), Y0
+	VMASKMOVPS (CX)(BX*1), Y0, Y0
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	LEAQ       window32<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    128(DX)(CX*4), Y1
+	VMASKMOVPS Y0, Y1, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+// func erfAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·erfAVX2F32(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000008
+	JL      last
+	VMOVUPS (CX)(BX*1), Y0
+
+body:
+	VANDPS       splat256x7fffffff<>+0(SB), Y0, Y1
+	VMULPS       Y0, Y0, Y2
+	VMULPS       Y2, Y2, Y3
+	VMOVUPS      splat256xba51a8ae<>+0(SB), Y4
+	VFMADD213PS  splat256xbcdbfb8d<>+0(SB), Y3, Y4
+	VFMADD213PS  splat256xbec0939f<>+0(SB), Y3, Y4
+	VMOVUPS      splat256x38a3b8f6<>+0(SB), Y5
+	VFMADD213PS  splat256x3ba9f912<>+0(SB), Y3, Y5
+	VFMADD213PS  splat256x3de71673<>+0(SB), Y3, Y5
+	VFMADD213PS  splat256x3e0375d4<>+0(SB), Y3, Y5
+	VMOVAPS      Y5, Y3
+	VFMADD231PS  Y2, Y4, Y3
+	VMOVAPS      Y0, Y2
+	VFMADD231PS  Y0, Y3, Y2
+	VMOVUPS      splat256x40800000<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y3
+	VMULPS       Y3, Y3, Y4
+	VMOVUPS      splat256xb800312c<>+0(SB), Y5
+	VFMADD213PS  splat256xb9e17eba<>+0(SB), Y4, Y5
+	VFMADD213PS  splat256x3cb03fc1<>+0(SB), Y4, Y5
+	VFMADD213PS  splat256xbf22d018<>+0(SB), Y4, Y5
+	VMOVUPS      splat256x35fd0d87<>+0(SB), Y6
+	VFMADD213PS  splat256x394b8dd1<>+0(SB), Y4, Y6
+	VFMADD213PS  splat256xbb022b13<>+0(SB), Y4, Y6
+	VFMADD213PS  splat256xbdd5ccd0<>+0(SB), Y4, Y6
+	VFMADD213PS  splat256xbf907244<>+0(SB), Y4, Y6
+	VMOVAPS      Y6, Y4
+	VFMADD231PS  Y3, Y5, Y4
+	VMULPS       Y3, Y4, Y3
+	VMOVUPS      splat256x4b400000<>+0(SB), Y4
+	VMOVAPS      Y4, Y4
+	VFMADD231PS  splat256x3fb8aa3b<>+0(SB), Y3, Y4
+	VSUBPS       splat256x4b400000<>+0(SB), Y4, Y5
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS splat256x3f317200<>+0(SB), Y5, Y3
+	VMOVAPS      Y3, Y6
+	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y5, Y6
+	VSUBPS       Y6, Y3, Y3
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y5, Y3
+	VMULPS       Y6, Y6, Y5
+	VMOVUPS      splat256x3ab5575c<>+0(SB), Y7
+	VFMADD213PS  splat256x3c091e87<>+0(SB), Y6, Y7
+	VFMADD213PS  splat256x3d2aac2d<>+0(SB), Y6, Y7
+	VFMADD213PS  splat256x3e2aaa46<>+0(SB), Y6, Y7
+	VFMADD213PS  splat256x3efffffe<>+0(SB), Y6, Y7
+	VMOVAPS      Y3, Y3
+	VFMADD231PS  Y7, Y5, Y3
+	VADDPS       Y6, Y3, Y3
+	VADDPS       splat256x3f800000<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       splat256x3f800000<>+0(SB), Y4, Y4
+	VMOVUPS      splat256x3f800000<>+0(SB), Y5
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS Y4, Y3, Y5
+	VCMPPS       $0x11, splat256x3f800000<>+0(SB), Y1, Y1
+	VANDPS       splat256x80000000<>+0(SB), Y0, Y0
+	VORPS        Y0, Y5, Y0
+	VBLENDVPS    Y1, Y2, Y0, Y0
+	CMPQ         DX, $0x00000008
+	JL           lastStore
+	VMOVUPS      Y0, (AX)(BX*1)
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000008, DX
+	JMP          one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	LEAQ       window32<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    128(DI)(SI*4), Y0
+	VMASKMOVPS (CX)(BX*1), Y0, Y0
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	LEAQ       window32<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    128(DX)(CX*4), Y1
+	VMASKMOVPS Y0, Y1, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA splat256xba51a8ae<>+0(SB)/4, $0xba51a8ae
+DATA splat256xba51a8ae<>+4(SB)/4, $0xba51a8ae
+DATA splat256xba51a8ae<>+8(SB)/4, $0xba51a8ae
+DATA splat256xba51a8ae<>+12(SB)/4, $0xba51a8ae
+DATA splat256xba51a8ae<>+16(SB)/4, $0xba51a8ae
+DATA splat256xba51a8ae<>+20(SB)/4, $0xba51a8ae
+DATA splat256xba51a8ae<>+24(SB)/4, $0xba51a8ae
+DATA splat256xba51a8ae<>+28(SB)/4, $0xba51a8ae
+GLOBL splat256xba51a8ae<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbcdbfb8d<>+0(SB)/4, $0xbcdbfb8d
+DATA splat256xbcdbfb8d<>+4(SB)/4, $0xbcdbfb8d
+DATA splat256xbcdbfb8d<>+8(SB)/4, $0xbcdbfb8d
+DATA splat256xbcdbfb8d<>+12(SB)/4, $0xbcdbfb8d
+DATA splat256xbcdbfb8d<>+16(SB)/4, $0xbcdbfb8d
+DATA splat256xbcdbfb8d<>+20(SB)/4, $0xbcdbfb8d
+DATA splat256xbcdbfb8d<>+24(SB)/4, $0xbcdbfb8d
+DATA splat256xbcdbfb8d<>+28(SB)/4, $0xbcdbfb8d
+GLOBL splat256xbcdbfb8d<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbec0939f<>+0(SB)/4, $0xbec0939f
+DATA splat256xbec0939f<>+4(SB)/4, $0xbec0939f
+DATA splat256xbec0939f<>+8(SB)/4, $0xbec0939f
+DATA splat256xbec0939f<>+12(SB)/4, $0xbec0939f
+DATA splat256xbec0939f<>+16(SB)/4, $0xbec0939f
+DATA splat256xbec0939f<>+20(SB)/4, $0xbec0939f
+DATA splat256xbec0939f<>+24(SB)/4, $0xbec0939f
+DATA splat256xbec0939f<>+28(SB)/4, $0xbec0939f
+GLOBL splat256xbec0939f<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x38a3b8f6<>+0(SB)/4, $0x38a3b8f6
+DATA splat256x38a3b8f6<>+4(SB)/4, $0x38a3b8f6
+DATA splat256x38a3b8f6<>+8(SB)/4, $0x38a3b8f6
+DATA splat256x38a3b8f6<>+12(SB)/4, $0x38a3b8f6
+DATA splat256x38a3b8f6<>+16(SB)/4, $0x38a3b8f6
+DATA splat256x38a3b8f6<>+20(SB)/4, $0x38a3b8f6
+DATA splat256x38a3b8f6<>+24(SB)/4, $0x38a3b8f6
+DATA splat256x38a3b8f6<>+28(SB)/4, $0x38a3b8f6
+GLOBL splat256x38a3b8f6<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3ba9f912<>+0(SB)/4, $0x3ba9f912
+DATA splat256x3ba9f912<>+4(SB)/4, $0x3ba9f912
+DATA splat256x3ba9f912<>+8(SB)/4, $0x3ba9f912
+DATA splat256x3ba9f912<>+12(SB)/4, $0x3ba9f912
+DATA splat256x3ba9f912<>+16(SB)/4, $0x3ba9f912
+DATA splat256x3ba9f912<>+20(SB)/4, $0x3ba9f912
+DATA splat256x3ba9f912<>+24(SB)/4, $0x3ba9f912
+DATA splat256x3ba9f912<>+28(SB)/4, $0x3ba9f912
+GLOBL splat256x3ba9f912<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3de71673<>+0(SB)/4, $0x3de71673
+DATA splat256x3de71673<>+4(SB)/4, $0x3de71673
+DATA splat256x3de71673<>+8(SB)/4, $0x3de71673
+DATA splat256x3de71673<>+12(SB)/4, $0x3de71673
+DATA splat256x3de71673<>+16(SB)/4, $0x3de71673
+DATA splat256x3de71673<>+20(SB)/4, $0x3de71673
+DATA splat256x3de71673<>+24(SB)/4, $0x3de71673
+DATA splat256x3de71673<>+28(SB)/4, $0x3de71673
+GLOBL splat256x3de71673<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3e0375d4<>+0(SB)/4, $0x3e0375d4
+DATA splat256x3e0375d4<>+4(SB)/4, $0x3e0375d4
+DATA splat256x3e0375d4<>+8(SB)/4, $0x3e0375d4
+DATA splat256x3e0375d4<>+12(SB)/4, $0x3e0375d4
+DATA splat256x3e0375d4<>+16(SB)/4, $0x3e0375d4
+DATA splat256x3e0375d4<>+20(SB)/4, $0x3e0375d4
+DATA splat256x3e0375d4<>+24(SB)/4, $0x3e0375d4
+DATA splat256x3e0375d4<>+28(SB)/4, $0x3e0375d4
+GLOBL splat256x3e0375d4<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x40800000<>+0(SB)/4, $0x40800000
+DATA splat256x40800000<>+4(SB)/4, $0x40800000
+DATA splat256x40800000<>+8(SB)/4, $0x40800000
+DATA splat256x40800000<>+12(SB)/4, $0x40800000
+DATA splat256x40800000<>+16(SB)/4, $0x40800000
+DATA splat256x40800000<>+20(SB)/4, $0x40800000
+DATA splat256x40800000<>+24(SB)/4, $0x40800000
+DATA splat256x40800000<>+28(SB)/4, $0x40800000
+GLOBL splat256x40800000<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xb800312c<>+0(SB)/4, $0xb800312c
+DATA splat256xb800312c<>+4(SB)/4, $0xb800312c
+DATA splat256xb800312c<>+8(SB)/4, $0xb800312c
+DATA splat256xb800312c<>+12(SB)/4, $0xb800312c
+DATA splat256xb800312c<>+16(SB)/4, $0xb800312c
+DATA splat256xb800312c<>+20(SB)/4, $0xb800312c
+DATA splat256xb800312c<>+24(SB)/4, $0xb800312c
+DATA splat256xb800312c<>+28(SB)/4, $0xb800312c
+GLOBL splat256xb800312c<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xb9e17eba<>+0(SB)/4, $0xb9e17eba
+DATA splat256xb9e17eba<>+4(SB)/4, $0xb9e17eba
+DATA splat256xb9e17eba<>+8(SB)/4, $0xb9e17eba
+DATA splat256xb9e17eba<>+12(SB)/4, $0xb9e17eba
+DATA splat256xb9e17eba<>+16(SB)/4, $0xb9e17eba
+DATA splat256xb9e17eba<>+20(SB)/4, $0xb9e17eba
+DATA splat256xb9e17eba<>+24(SB)/4, $0xb9e17eba
+DATA splat256xb9e17eba<>+28(SB)/4, $0xb9e17eba
+GLOBL splat256xb9e17eba<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3cb03fc1<>+0(SB)/4, $0x3cb03fc1
+DATA splat256x3cb03fc1<>+4(SB)/4, $0x3cb03fc1
+DATA splat256x3cb03fc1<>+8(SB)/4, $0x3cb03fc1
+DATA splat256x3cb03fc1<>+12(SB)/4, $0x3cb03fc1
+DATA splat256x3cb03fc1<>+16(SB)/4, $0x3cb03fc1
+DATA splat256x3cb03fc1<>+20(SB)/4, $0x3cb03fc1
+DATA splat256x3cb03fc1<>+24(SB)/4, $0x3cb03fc1
+DATA splat256x3cb03fc1<>+28(SB)/4, $0x3cb03fc1
+GLOBL splat256x3cb03fc1<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbf22d018<>+0(SB)/4, $0xbf22d018
+DATA splat256xbf22d018<>+4(SB)/4, $0xbf22d018
+DATA splat256xbf22d018<>+8(SB)/4, $0xbf22d018
+DATA splat256xbf22d018<>+12(SB)/4, $0xbf22d018
+DATA splat256xbf22d018<>+16(SB)/4, $0xbf22d018
+DATA splat256xbf22d018<>+20(SB)/4, $0xbf22d018
+DATA splat256xbf22d018<>+24(SB)/4, $0xbf22d018
+DATA splat256xbf22d018<>+28(SB)/4, $0xbf22d018
+GLOBL splat256xbf22d018<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x35fd0d87<>+0(SB)/4, $0x35fd0d87
+DATA splat256x35fd0d87<>+4(SB)/4, $0x35fd0d87
+DATA splat256x35fd0d87<>+8(SB)/4, $0x35fd0d87
+DATA splat256x35fd0d87<>+12(SB)/4, $0x35fd0d87
+DATA splat256x35fd0d87<>+16(SB)/4, $0x35fd0d87
+DATA splat256x35fd0d87<>+20(SB)/4, $0x35fd0d87
+DATA splat256x35fd0d87<>+24(SB)/4, $0x35fd0d87
+DATA splat256x35fd0d87<>+28(SB)/4, $0x35fd0d87
+GLOBL splat256x35fd0d87<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x394b8dd1<>+0(SB)/4, $0x394b8dd1
+DATA splat256x394b8dd1<>+4(SB)/4, $0x394b8dd1
+DATA splat256x394b8dd1<>+8(SB)/4, $0x394b8dd1
+DATA splat256x394b8dd1<>+12(SB)/4, $0x394b8dd1
+DATA splat256x394b8dd1<>+16(SB)/4, $0x394b8dd1
+DATA splat256x394b8dd1<>+20(SB)/4, $0x394b8dd1
+DATA splat256x394b8dd1<>+24(SB)/4, $0x394b8dd1
+DATA splat256x394b8dd1<>+28(SB)/4, $0x394b8dd1
+GLOBL splat256x394b8dd1<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbb022b13<>+0(SB)/4, $0xbb022b13
+DATA splat256xbb022b13<>+4(SB)/4, $0xbb022b13
+DATA splat256xbb022b13<>+8(SB)/4, $0xbb022b13
+DATA splat256xbb022b13<>+12(SB)/4, $0xbb022b13
+DATA splat256xbb022b13<>+16(SB)/4, $0xbb022b13
+DATA splat256xbb022b13<>+20(SB)/4, $0xbb022b13
+DATA splat256xbb022b13<>+24(SB)/4, $0xbb022b13
+DATA splat256xbb022b13<>+28(SB)/4, $0xbb022b13
+GLOBL splat256xbb022b13<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbdd5ccd0<>+0(SB)/4, $0xbdd5ccd0
+DATA splat256xbdd5ccd0<>+4(SB)/4, $0xbdd5ccd0
+DATA splat256xbdd5ccd0<>+8(SB)/4, $0xbdd5ccd0
+DATA splat256xbdd5ccd0<>+12(SB)/4, $0xbdd5ccd0
+DATA splat256xbdd5ccd0<>+16(SB)/4, $0xbdd5ccd0
+DATA splat256xbdd5ccd0<>+20(SB)/4, $0xbdd5ccd0
+DATA splat256xbdd5ccd0<>+24(SB)/4, $0xbdd5ccd0
+DATA splat256xbdd5ccd0<>+28(SB)/4, $0xbdd5ccd0
+GLOBL splat256xbdd5ccd0<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbf907244<>+0(SB)/4, $0xbf907244
+DATA splat256xbf907244<>+4(SB)/4, $0xbf907244
+DATA splat256xbf907244<>+8(SB)/4, $0xbf907244
+DATA splat256xbf907244<>+12(SB)/4, $0xbf907244
+DATA splat256xbf907244<>+16(SB)/4, $0xbf907244
+DATA splat256xbf907244<>+20(SB)/4, $0xbf907244
+DATA splat256xbf907244<>+24(SB)/4, $0xbf907244
+DATA splat256xbf907244<>+28(SB)/4, $0xbf907244
+GLOBL splat256xbf907244<>(SB), RODATA|NOPTR, $32
+
+// func atan2AVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+// Requires: AVX, FMA3
+TEXT ·atan2AVX2F32(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), BX
+	XORQ SI, SI
+
+one:
+	CMPQ    BX, $0x00000008
+	JL      last
+	VMOVUPS (CX)(SI*1), Y0
+	VMOVUPS (DX)(SI*1), Y1
+
+body:
+	VANDPS      splat256x7fffffff<>+0(SB), Y1, Y2
+	VANDPS      splat256x7fffffff<>+0(SB), Y0, Y3
+	VMINPS      Y3, Y2, Y4
+	VMAXPS      Y3, Y2, Y5
+	VDIVPS      Y5, Y4, Y6
+	VCMPPS      $0x00, splat256x00000000<>+0(SB), Y5, Y5
+	VBLENDVPS   Y5, splat256x00000000<>+0(SB), Y6, Y5
+	VCMPPS      $0x00, splat256x7f800000<>+0(SB), Y4, Y4
+	VBLENDVPS   Y4, splat256x3f800000<>+0(SB), Y5, Y4
+	VMULPS      Y4, Y4, Y5
+	VMULPS      Y5, Y5, Y6
+	VMOVUPS     splat256x3c3213d5<>+0(SB), Y7
+	VFMADD213PS splat256x3d6d1526<>+0(SB), Y6, Y7
+	VFMADD213PS splat256x3de04627<>+0(SB), Y6, Y7
+	VFMADD213PS splat256x3e4cc8f2<>+0(SB), Y6, Y7
+	VMOVUPS     splat256xbae9b175<>+0(SB), Y8
+	VFMADD213PS splat256xbcfebfb0<>+0(SB), Y6, Y8
+	VFMADD213PS splat256xbdac0490<>+0(SB), Y6, Y8
+	VFMADD213PS splat256xbe121043<>+0(SB), Y6, Y8
+	VFMADD213PS splat256xbeaaaa9f<>+0(SB), Y6, Y8
+	VMOVAPS     Y8, Y6
+	VFMADD231PS Y5, Y7, Y6
+	VMULPS      Y6, Y5, Y5
+	VMULPS      Y4, Y5, Y5
+	VCMPPS      $0x11, Y3, Y2, Y2
+	VXORPS      Y3, Y3, Y3
+	VBLENDVPS   Y1, splat256x40490fdb<>+0(SB), Y3, Y3
+	VBLENDVPS   Y2, splat256x3fc90fdb<>+0(SB), Y3, Y3
+	VMULPS      splat256xb2ef0965<>+0(SB), Y3, Y6
+	VANDPS      splat256x80000000<>+0(SB), Y2, Y2
+	VANDPS      splat256x80000000<>+0(SB), Y1, Y7
+	VXORPS      Y7, Y2, Y2
+	VXORPS      Y2, Y4, Y4
+	VXORPS      Y2, Y5, Y2
+	VADDPS      Y4, Y3, Y5
+	VSUBPS      Y5, Y3, Y3
+	VADDPS      Y4, Y3, Y3
+	VADDPS      Y6, Y2, Y2
+	VADDPS      Y2, Y3, Y2
+	VADDPS      Y2, Y5, Y2
+	VCMPPS      $0x03, Y0, Y1, Y1
+	VANDPS      splat256x80000000<>+0(SB), Y0, Y0
+	VORPS       Y0, Y2, Y0
+	VBLENDVPS   Y1, splat256x7fc00000<>+0(SB), Y0, Y0
+	CMPQ        BX, $0x00000008
+	JL          lastStore
+	VMOVUPS     Y0, (AX)(SI*1)
+	ADDQ        $0x00000020, SI
+	SUBQ        $0x00000008, BX
+	JMP         one
+
+last:
+	TESTQ      BX, BX
+	JZ         done
+	MOVQ       BX, DI
+	LEAQ       window32<>+0(SB), R8
+	NEGQ       DI
+	VMOVUPS    128(R8)(DI*4), Y0
+	VMASKMOVPS (CX)(SI*1), Y0, Y0
+	MOVQ       BX, DI
+	LEAQ       window32<>+0(SB), R8
+	NEGQ       DI
+	VMOVUPS    128(R8)(DI*4), Y1
+	VMASKMOVPS (DX)(SI*1), Y1, Y1
+	JMP        body
+
+lastStore:
+	MOVQ       BX, CX
+	LEAQ       window32<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    128(DX)(CX*4), Y1
+	VMASKMOVPS Y0, Y1, (AX)(SI*1)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA splat256x3c3213d5<>+0(SB)/4, $0x3c3213d5
+DATA splat256x3c3213d5<>+4(SB)/4, $0x3c3213d5
+DATA splat256x3c3213d5<>+8(SB)/4, $0x3c3213d5
+DATA splat256x3c3213d5<>+12(SB)/4, $0x3c3213d5
+DATA splat256x3c3213d5<>+16(SB)/4, $0x3c3213d5
+DATA splat256x3c3213d5<>+20(SB)/4, $0x3c3213d5
+DATA splat256x3c3213d5<>+24(SB)/4, $0x3c3213d5
+DATA splat256x3c3213d5<>+28(SB)/4, $0x3c3213d5
+GLOBL splat256x3c3213d5<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3d6d1526<>+0(SB)/4, $0x3d6d1526
+DATA splat256x3d6d1526<>+4(SB)/4, $0x3d6d1526
+DATA splat256x3d6d1526<>+8(SB)/4, $0x3d6d1526
+DATA splat256x3d6d1526<>+12(SB)/4, $0x3d6d1526
+DATA splat256x3d6d1526<>+16(SB)/4, $0x3d6d1526
+DATA splat256x3d6d1526<>+20(SB)/4, $0x3d6d1526
+DATA splat256x3d6d1526<>+24(SB)/4, $0x3d6d1526
+DATA splat256x3d6d1526<>+28(SB)/4, $0x3d6d1526
+GLOBL splat256x3d6d1526<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3de04627<>+0(SB)/4, $0x3de04627
+DATA splat256x3de04627<>+4(SB)/4, $0x3de04627
+DATA splat256x3de04627<>+8(SB)/4, $0x3de04627
+DATA splat256x3de04627<>+12(SB)/4, $0x3de04627
+DATA splat256x3de04627<>+16(SB)/4, $0x3de04627
+DATA splat256x3de04627<>+20(SB)/4, $0x3de04627
+DATA splat256x3de04627<>+24(SB)/4, $0x3de04627
+DATA splat256x3de04627<>+28(SB)/4, $0x3de04627
+GLOBL splat256x3de04627<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3e4cc8f2<>+0(SB)/4, $0x3e4cc8f2
+DATA splat256x3e4cc8f2<>+4(SB)/4, $0x3e4cc8f2
+DATA splat256x3e4cc8f2<>+8(SB)/4, $0x3e4cc8f2
+DATA splat256x3e4cc8f2<>+12(SB)/4, $0x3e4cc8f2
+DATA splat256x3e4cc8f2<>+16(SB)/4, $0x3e4cc8f2
+DATA splat256x3e4cc8f2<>+20(SB)/4, $0x3e4cc8f2
+DATA splat256x3e4cc8f2<>+24(SB)/4, $0x3e4cc8f2
+DATA splat256x3e4cc8f2<>+28(SB)/4, $0x3e4cc8f2
+GLOBL splat256x3e4cc8f2<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbae9b175<>+0(SB)/4, $0xbae9b175
+DATA splat256xbae9b175<>+4(SB)/4, $0xbae9b175
+DATA splat256xbae9b175<>+8(SB)/4, $0xbae9b175
+DATA splat256xbae9b175<>+12(SB)/4, $0xbae9b175
+DATA splat256xbae9b175<>+16(SB)/4, $0xbae9b175
+DATA splat256xbae9b175<>+20(SB)/4, $0xbae9b175
+DATA splat256xbae9b175<>+24(SB)/4, $0xbae9b175
+DATA splat256xbae9b175<>+28(SB)/4, $0xbae9b175
+GLOBL splat256xbae9b175<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbcfebfb0<>+0(SB)/4, $0xbcfebfb0
+DATA splat256xbcfebfb0<>+4(SB)/4, $0xbcfebfb0
+DATA splat256xbcfebfb0<>+8(SB)/4, $0xbcfebfb0
+DATA splat256xbcfebfb0<>+12(SB)/4, $0xbcfebfb0
+DATA splat256xbcfebfb0<>+16(SB)/4, $0xbcfebfb0
+DATA splat256xbcfebfb0<>+20(SB)/4, $0xbcfebfb0
+DATA splat256xbcfebfb0<>+24(SB)/4, $0xbcfebfb0
+DATA splat256xbcfebfb0<>+28(SB)/4, $0xbcfebfb0
+GLOBL splat256xbcfebfb0<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbdac0490<>+0(SB)/4, $0xbdac0490
+DATA splat256xbdac0490<>+4(SB)/4, $0xbdac0490
+DATA splat256xbdac0490<>+8(SB)/4, $0xbdac0490
+DATA splat256xbdac0490<>+12(SB)/4, $0xbdac0490
+DATA splat256xbdac0490<>+16(SB)/4, $0xbdac0490
+DATA splat256xbdac0490<>+20(SB)/4, $0xbdac0490
+DATA splat256xbdac0490<>+24(SB)/4, $0xbdac0490
+DATA splat256xbdac0490<>+28(SB)/4, $0xbdac0490
+GLOBL splat256xbdac0490<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbe121043<>+0(SB)/4, $0xbe121043
+DATA splat256xbe121043<>+4(SB)/4, $0xbe121043
+DATA splat256xbe121043<>+8(SB)/4, $0xbe121043
+DATA splat256xbe121043<>+12(SB)/4, $0xbe121043
+DATA splat256xbe121043<>+16(SB)/4, $0xbe121043
+DATA splat256xbe121043<>+20(SB)/4, $0xbe121043
+DATA splat256xbe121043<>+24(SB)/4, $0xbe121043
+DATA splat256xbe121043<>+28(SB)/4, $0xbe121043
+GLOBL splat256xbe121043<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbeaaaa9f<>+0(SB)/4, $0xbeaaaa9f
+DATA splat256xbeaaaa9f<>+4(SB)/4, $0xbeaaaa9f
+DATA splat256xbeaaaa9f<>+8(SB)/4, $0xbeaaaa9f
+DATA splat256xbeaaaa9f<>+12(SB)/4, $0xbeaaaa9f
+DATA splat256xbeaaaa9f<>+16(SB)/4, $0xbeaaaa9f
+DATA splat256xbeaaaa9f<>+20(SB)/4, $0xbeaaaa9f
+DATA splat256xbeaaaa9f<>+24(SB)/4, $0xbeaaaa9f
+DATA splat256xbeaaaa9f<>+28(SB)/4, $0xbeaaaa9f
+GLOBL splat256xbeaaaa9f<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x40490fdb<>+0(SB)/4, $0x40490fdb
+DATA splat256x40490fdb<>+4(SB)/4, $0x40490fdb
+DATA splat256x40490fdb<>+8(SB)/4, $0x40490fdb
+DATA splat256x40490fdb<>+12(SB)/4, $0x40490fdb
+DATA splat256x40490fdb<>+16(SB)/4, $0x40490fdb
+DATA splat256x40490fdb<>+20(SB)/4, $0x40490fdb
+DATA splat256x40490fdb<>+24(SB)/4, $0x40490fdb
+DATA splat256x40490fdb<>+28(SB)/4, $0x40490fdb
+GLOBL splat256x40490fdb<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xb2ef0965<>+0(SB)/4, $0xb2ef0965
+DATA splat256xb2ef0965<>+4(SB)/4, $0xb2ef0965
+DATA splat256xb2ef0965<>+8(SB)/4, $0xb2ef0965
+DATA splat256xb2ef0965<>+12(SB)/4, $0xb2ef0965
+DATA splat256xb2ef0965<>+16(SB)/4, $0xb2ef0965
+DATA splat256xb2ef0965<>+20(SB)/4, $0xb2ef0965
+DATA splat256xb2ef0965<>+24(SB)/4, $0xb2ef0965
+DATA splat256xb2ef0965<>+28(SB)/4, $0xb2ef0965
+GLOBL splat256xb2ef0965<>(SB), RODATA|NOPTR, $32
+
+// func cangleAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·cangleAVX2F32(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000008
+	JL      last
+	VMOVUPS (CX)(BX*2), Y0
+	VMOVUPS 32(CX)(BX*2), Y1
+
+body:
+	VSHUFPS     $0x88, Y1, Y0, Y2
+	VSHUFPS     $0xdd, Y1, Y0, Y0
+	VANDPS      splat256x7fffffff<>+0(SB), Y2, Y1
+	VANDPS      splat256x7fffffff<>+0(SB), Y0, Y3
+	VMINPS      Y3, Y1, Y4
+	VMAXPS      Y3, Y1, Y5
+	VDIVPS      Y5, Y4, Y6
+	VCMPPS      $0x00, splat256x00000000<>+0(SB), Y5, Y5
+	VBLENDVPS   Y5, splat256x00000000<>+0(SB), Y6, Y5
+	VCMPPS      $0x00, splat256x7f800000<>+0(SB), Y4, Y4
+	VBLENDVPS   Y4, splat256x3f800000<>+0(SB), Y5, Y4
+	VMULPS      Y4, Y4, Y5
+	VMULPS      Y5, Y5, Y6
+	VMOVUPS     splat256x3c3213d5<>+0(SB), Y7
+	VFMADD213PS splat256x3d6d1526<>+0(SB), Y6, Y7
+	VFMADD213PS splat256x3de04627<>+0(SB), Y6, Y7
+	VFMADD213PS splat256x3e4cc8f2<>+0(SB), Y6, Y7
+	VMOVUPS     splat256xbae9b175<>+0(SB), Y8
+	VFMADD213PS splat256xbcfebfb0<>+0(SB), Y6, Y8
+	VFMADD213PS splat256xbdac0490<>+0(SB), Y6, Y8
+	VFMADD213PS splat256xbe121043<>+0(SB), Y6, Y8
+	VFMADD213PS splat256xbeaaaa9f<>+0(SB), Y6, Y8
+	VMOVAPS     Y8, Y6
+	VFMADD231PS Y5, Y7, Y6
+	VMULPS      Y6, Y5, Y5
+	VMULPS      Y4, Y5, Y5
+	VCMPPS      $0x11, Y3, Y1, Y1
+	VXORPS      Y3, Y3, Y3
+	VBLENDVPS   Y2, splat256x40490fdb<>+0(SB), Y3, Y3
+	VBLENDVPS   Y1, splat256x3fc90fdb<>+0(SB), Y3, Y3
+	VMULPS      splat256xb2ef0965<>+0(SB), Y3, Y6
+	VANDPS      splat256x80000000<>+0(SB), Y1, Y1
+	VANDPS      splat256x80000000<>+0(SB), Y2, Y7
+	VXORPS      Y7, Y1, Y1
+	VXORPS      Y1, Y4, Y4
+	VXORPS      Y1, Y5, Y1
+	VADDPS      Y4, Y3, Y5
+	VSUBPS      Y5, Y3, Y3
+	VADDPS      Y4, Y3, Y3
+	VADDPS      Y6, Y1, Y1
+	VADDPS      Y1, Y3, Y1
+	VADDPS      Y1, Y5, Y1
+	VCMPPS      $0x03, Y0, Y2, Y2
+	VANDPS      splat256x80000000<>+0(SB), Y0, Y0
+	VORPS       Y0, Y1, Y0
+	VBLENDVPS   Y2, splat256x7fc00000<>+0(SB), Y0, Y0
+	VPERMPD     $0xd8, Y0, Y0
+	CMPQ        DX, $0x00000008
+	JL          lastStore
+	VMOVUPS     Y0, (AX)(BX*1)
+	ADDQ        $0x00000020, BX
+	SUBQ        $0x00000008, DX
+	JMP         one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	ADDQ       SI, SI
+	LEAQ       window32<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    128(DI)(SI*4), Y0
+	VMOVUPS    160(DI)(SI*4), Y1
+	VMASKMOVPS (CX)(BX*2), Y0, Y0
+	VMASKMOVPS 32(CX)(BX*2), Y1, Y1
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	LEAQ       window32<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    128(DX)(CX*4), Y1
+	VMASKMOVPS Y0, Y1, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+// func cexpAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·cexpAVX2F32(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000008
+	JL      last
+	VMOVUPS (CX)(BX*2), Y0
+	VMOVUPS 32(CX)(BX*2), Y1
+
+body:
+	VSHUFPS      $0x88, Y1, Y0, Y2
+	VSHUFPS      $0xdd, Y1, Y0, Y0
+	VMOVUPS      splat256x4b400000<>+0(SB), Y1
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  splat256x3f22f983<>+0(SB), Y0, Y1
+	VSUBPS       splat256x4b400000<>+0(SB), Y1, Y3
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS splat256x3fc90fdb<>+0(SB), Y3, Y0
+	VMOVAPS      Y0, Y4
+	VFNMADD231PS splat256xb33bbd2e<>+0(SB), Y3, Y4
+	VSUBPS       Y4, Y0, Y0
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS splat256xb33bbd2e<>+0(SB), Y3, Y0
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS splat256xa6f72ced<>+0(SB), Y3, Y0
+	VMULPS       Y4, Y4, Y3
+	VMULPS       Y3, Y3, Y5
+	VMOVUPS      splat256xb94ca8f3<>+0(SB), Y6
+	VFMADD213PS  splat256x3c0883ba<>+0(SB), Y3, Y6
+	VFMADD213PS  splat256xbe2aaaa3<>+0(SB), Y3, Y6
+	VMULPS       Y6, Y3, Y6
+	VMOVAPS      Y0, Y7
+	VFMADD231PS  Y4, Y6, Y7
+	VADDPS       Y7, Y4, Y6
+	VMULPS       splat256x3f000000<>+0(SB), Y3, Y7
+	VMOVUPS      splat256x3f800000<>+0(SB), Y8
+	VSUBPS       Y7, Y8, Y8
+	VMOVUPS      splat256x3f800000<>+0(SB), Y9
+	VSUBPS       Y8, Y9, Y9
+	VSUBPS       Y7, Y9, Y7
+	VMOVUPS      splat256x37ccf405<>+0(SB), Y9
+	VFMADD213PS  splat256xbab60614<>+0(SB), Y3, Y9
+	VFMADD213PS  splat256x3d2aaaa5<>+0(SB), Y3, Y9
+	VMOVAPS      Y7, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VMOVAPS      Y3, Y0
+	VFMADD231PS  Y9, Y5, Y0
+	VADDPS       Y0, Y8, Y0
+	VPSLLD       $0x1f, Y1, Y3
+	VPSLLD       $0x1e, Y1, Y4
+	VANDPS       splat256x80000000<>+0(SB), Y4, Y4
+	VPADDD       splat256x00000001<>+0(SB), Y1, Y1
+	VPSLLD       $0x1e, Y1, Y1
+	VANDPS       splat256x80000000<>+0(SB), Y1, Y1
+	VBLENDVPS    Y3, Y0, Y6, Y5
+	VXORPS       Y4, Y5, Y4
+	VBLENDVPS    Y3, Y6, Y0, Y0
+	VXORPS       Y1, Y0, Y0
+	VMOVUPS      splat256x42b30000<>+0(SB), Y1
+	VMINPS       Y2, Y1, Y1
+	VMOVUPS      splat256xc2d10000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      splat256x4b400000<>+0(SB), Y2
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  splat256x3fb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       splat256x4b400000<>+0(SB), Y2, Y2
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS splat256x3f317200<>+0(SB), Y2, Y1
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y2, Y3
+	VSUBPS       Y3, Y1, Y1
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y2, Y1
+	VMULPS       Y3, Y3, Y5
+	VMOVUPS      splat256x3ab5575c<>+0(SB), Y6
+	VFMADD213PS  splat256x3c091e87<>+0(SB), Y3, Y6
+	VFMADD213PS  splat256x3d2aac2d<>+0(SB), Y3, Y6
+	VFMADD213PS  splat256x3e2aaa46<>+0(SB), Y3, Y6
+	VFMADD213PS  splat256x3efffffe<>+0(SB), Y3, Y6
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y6, Y5, Y1
+	VADDPS       Y3, Y1, Y1
+	VADDPS       splat256x3f800000<>+0(SB), Y1, Y1
+	VMOVUPS      splat256x4b400000<>+0(SB), Y3
+	VMOVAPS      Y3, Y3
+	VFMADD231PS  splat256x3f000000<>+0(SB), Y2, Y3
+	VSUBPS       splat256x4b400000<>+0(SB), Y3, Y5
+	VSUBPS       Y5, Y2, Y2
+	VADDPS       splat256x4b400000<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       splat256x3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       splat256x3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VMULPS       Y1, Y4, Y1
+	VUNPCKLPS    Y1, Y0, Y2
+	VUNPCKHPS    Y1, Y0, Y0
+	CMPQ         DX, $0x00000008
+	JL           lastStore
+	VMOVUPS      Y2, (AX)(BX*2)
+	VMOVUPS      Y0, 32(AX)(BX*2)
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000008, DX
+	JMP          one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	ADDQ       SI, SI
+	LEAQ       window32<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    128(DI)(SI*4), Y0
+	VMOVUPS    160(DI)(SI*4), Y1
+	VMASKMOVPS (CX)(BX*2), Y0, Y0
+	VMASKMOVPS 32(CX)(BX*2), Y1, Y1
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	ADDQ       CX, CX
+	LEAQ       window32<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    128(DX)(CX*4), Y1
+	VMOVUPS    160(DX)(CX*4), Y3
+	VMASKMOVPS Y2, Y1, (AX)(BX*2)
+	VMASKMOVPS Y0, Y3, 32(AX)(BX*2)
+
+done:
+	VZEROUPPER
+	RET
+
+// func cpolarAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·cpolarAVX2F32(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), BX
+	XORQ SI, SI
+
+one:
+	CMPQ    BX, $0x00000008
+	JL      last
+	VMOVUPS (CX)(SI*1), Y0
+	VMOVUPS (DX)(SI*1), Y1
+
+body:
+	VPERMPD      $0xd8, Y0, Y0
+	VPERMPD      $0xd8, Y1, Y1
+	VMOVUPS      splat256x4b400000<>+0(SB), Y2
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  splat256x3f22f983<>+0(SB), Y1, Y2
+	VSUBPS       splat256x4b400000<>+0(SB), Y2, Y3
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS splat256x3fc90fdb<>+0(SB), Y3, Y1
+	VMOVAPS      Y1, Y4
+	VFNMADD231PS splat256xb33bbd2e<>+0(SB), Y3, Y4
+	VSUBPS       Y4, Y1, Y1
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS splat256xb33bbd2e<>+0(SB), Y3, Y1
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS splat256xa6f72ced<>+0(SB), Y3, Y1
+	VMULPS       Y4, Y4, Y3
+	VMULPS       Y3, Y3, Y5
+	VMOVUPS      splat256xb94ca8f3<>+0(SB), Y6
+	VFMADD213PS  splat256x3c0883ba<>+0(SB), Y3, Y6
+	VFMADD213PS  splat256xbe2aaaa3<>+0(SB), Y3, Y6
+	VMULPS       Y6, Y3, Y6
+	VMOVAPS      Y1, Y7
+	VFMADD231PS  Y4, Y6, Y7
+	VADDPS       Y7, Y4, Y6
+	VMULPS       splat256x3f000000<>+0(SB), Y3, Y7
+	VMOVUPS      splat256x3f800000<>+0(SB), Y8
+	VSUBPS       Y7, Y8, Y8
+	VMOVUPS      splat256x3f800000<>+0(SB), Y9
+	VSUBPS       Y8, Y9, Y9
+	VSUBPS       Y7, Y9, Y7
+	VMOVUPS      splat256x37ccf405<>+0(SB), Y9
+	VFMADD213PS  splat256xbab60614<>+0(SB), Y3, Y9
+	VFMADD213PS  splat256x3d2aaaa5<>+0(SB), Y3, Y9
+	VMOVAPS      Y7, Y3
+	VFNMADD231PS Y1, Y4, Y3
+	VMOVAPS      Y3, Y1
+	VFMADD231PS  Y9, Y5, Y1
+	VADDPS       Y1, Y8, Y1
+	VPSLLD       $0x1f, Y2, Y3
+	VPSLLD       $0x1e, Y2, Y4
+	VANDPS       splat256x80000000<>+0(SB), Y4, Y4
+	VPADDD       splat256x00000001<>+0(SB), Y2, Y2
+	VPSLLD       $0x1e, Y2, Y2
+	VANDPS       splat256x80000000<>+0(SB), Y2, Y2
+	VBLENDVPS    Y3, Y1, Y6, Y5
+	VXORPS       Y4, Y5, Y4
+	VBLENDVPS    Y3, Y6, Y1, Y1
+	VXORPS       Y2, Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMULPS       Y0, Y4, Y0
+	VUNPCKLPS    Y0, Y1, Y2
+	VUNPCKHPS    Y0, Y1, Y0
+	CMPQ         BX, $0x00000008
+	JL           lastStore
+	VMOVUPS      Y2, (AX)(SI*2)
+	VMOVUPS      Y0, 32(AX)(SI*2)
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x00000008, BX
+	JMP          one
+
+last:
+	TESTQ      BX, BX
+	JZ         done
+	MOVQ       BX, DI
+	LEAQ       window32<>+0(SB), R8
+	NEGQ       DI
+	VMOVUPS    128(R8)(DI*4), Y0
+	VMASKMOVPS (CX)(SI*1), Y0, Y0
+	MOVQ       BX, DI
+	LEAQ       window32<>+0(SB), R8
+	NEGQ       DI
+	VMOVUPS    128(R8)(DI*4), Y1
+	VMASKMOVPS (DX)(SI*1), Y1, Y1
+	JMP        body
+
+lastStore:
+	MOVQ       BX, CX
+	ADDQ       CX, CX
+	LEAQ       window32<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    128(DX)(CX*4), Y1
+	VMOVUPS    160(DX)(CX*4), Y3
+	VMASKMOVPS Y2, Y1, (AX)(SI*2)
+	VMASKMOVPS Y0, Y3, 32(AX)(SI*2)
+
+done:
+	VZEROUPPER
+	RET
+
+// func blockSumAVX2F32(a *float32, b *float32, n int) (even float64, odd float64)
+// Requires: AVX
+TEXT ·blockSumAVX2F32(SB), NOSPLIT, $0-40
+	MOVQ    a+0(FP), AX
+	MOVQ    n+16(FP), CX
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y0
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y1
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y2
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y3
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y4
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y5
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y6
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y7
+
+whole:
+	CMPQ      CX, $0x00000020
+	JL        last
+	VCVTPS2PD (AX), Y8
+	VADDPD    Y8, Y0, Y0
+	VMOVAPS   Y0, Y0
+	VCVTPS2PD 16(AX), Y8
+	VADDPD    Y8, Y1, Y1
+	VMOVAPS   Y1, Y1
+	VCVTPS2PD 32(AX), Y8
+	VADDPD    Y8, Y2, Y2
+	VMOVAPS   Y2, Y2
+	VCVTPS2PD 48(AX), Y8
+	VADDPD    Y8, Y3, Y3
+	VMOVAPS   Y3, Y3
+	VCVTPS2PD 64(AX), Y8
+	VADDPD    Y8, Y4, Y4
+	VMOVAPS   Y4, Y4
+	VCVTPS2PD 80(AX), Y8
+	VADDPD    Y8, Y5, Y5
+	VMOVAPS   Y5, Y5
+	VCVTPS2PD 96(AX), Y8
+	VADDPD    Y8, Y6, Y6
+	VMOVAPS   Y6, Y6
+	VCVTPS2PD 112(AX), Y8
+	VADDPD    Y8, Y7, Y7
+	VMOVAPS   Y7, Y7
+	ADDQ      $0x00000080, AX
+	SUBQ      $0x00000020, CX
+	JMP       whole
+
+last:
+	TESTQ      CX, CX
+	JZ         fold
+	LEAQ       window32<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    128(DX)(CX*4), X8
+	VMASKMOVPS (AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VADDPD     Y8, Y0, Y0
+	VMOVAPS    Y0, Y0
+	VMOVUPS    144(DX)(CX*4), X8
+	VMASKMOVPS 16(AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VADDPD     Y8, Y1, Y1
+	VMOVAPS    Y1, Y1
+	VMOVUPS    160(DX)(CX*4), X8
+	VMASKMOVPS 32(AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VADDPD     Y8, Y2, Y2
+	VMOVAPS    Y2, Y2
+	VMOVUPS    176(DX)(CX*4), X8
+	VMASKMOVPS 48(AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VADDPD     Y8, Y3, Y3
+	VMOVAPS    Y3, Y3
+	VMOVUPS    192(DX)(CX*4), X8
+	VMASKMOVPS 64(AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VADDPD     Y8, Y4, Y4
+	VMOVAPS    Y4, Y4
+	VMOVUPS    208(DX)(CX*4), X8
+	VMASKMOVPS 80(AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VADDPD     Y8, Y5, Y5
+	VMOVAPS    Y5, Y5
+	VMOVUPS    224(DX)(CX*4), X8
+	VMASKMOVPS 96(AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VADDPD     Y8, Y6, Y6
+	VMOVAPS    Y6, Y6
+	VMOVUPS    240(DX)(CX*4), X8
+	VMASKMOVPS 112(AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VADDPD     Y8, Y7, Y7
+	VMOVAPS    Y7, Y7
+
+fold:
+	VADDPD       Y4, Y0, Y0
+	VADDPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y3
+	VADDPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VPERMILPD    $0x01, X0, X1
+	VMOVSD       X0, even+24(FP)
+	VMOVSD       X1, odd+32(FP)
+	VZEROUPPER
+	RET
+
+DATA splat256x0000000000000000<>+0(SB)/8, $0x0000000000000000
+DATA splat256x0000000000000000<>+8(SB)/8, $0x0000000000000000
+DATA splat256x0000000000000000<>+16(SB)/8, $0x0000000000000000
+DATA splat256x0000000000000000<>+24(SB)/8, $0x0000000000000000
+GLOBL splat256x0000000000000000<>(SB), RODATA|NOPTR, $32
+
+// func blockAbssumAVX2F32(a *float32, b *float32, n int) (even float64, odd float64)
+// Requires: AVX
+TEXT ·blockAbssumAVX2F32(SB), NOSPLIT, $0-40
+	MOVQ    a+0(FP), AX
+	MOVQ    n+16(FP), CX
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y0
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y1
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y2
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y3
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y4
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y5
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y6
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y7
+
+whole:
+	CMPQ      CX, $0x00000020
+	JL        last
+	VCVTPS2PD (AX), Y8
+	VANDPS    splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD    Y8, Y0, Y0
+	VMOVAPS   Y0, Y0
+	VCVTPS2PD 16(AX), Y8
+	VANDPS    splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD    Y8, Y1, Y1
+	VMOVAPS   Y1, Y1
+	VCVTPS2PD 32(AX), Y8
+	VANDPS    splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD    Y8, Y2, Y2
+	VMOVAPS   Y2, Y2
+	VCVTPS2PD 48(AX), Y8
+	VANDPS    splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD    Y8, Y3, Y3
+	VMOVAPS   Y3, Y3
+	VCVTPS2PD 64(AX), Y8
+	VANDPS    splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD    Y8, Y4, Y4
+	VMOVAPS   Y4, Y4
+	VCVTPS2PD 80(AX), Y8
+	VANDPS    splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD    Y8, Y5, Y5
+	VMOVAPS   Y5, Y5
+	VCVTPS2PD 96(AX), Y8
+	VANDPS    splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD    Y8, Y6, Y6
+	VMOVAPS   Y6, Y6
+	VCVTPS2PD 112(AX), Y8
+	VANDPS    splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD    Y8, Y7, Y7
+	VMOVAPS   Y7, Y7
+	ADDQ      $0x00000080, AX
+	SUBQ      $0x00000020, CX
+	JMP       whole
+
+last:
+	TESTQ      CX, CX
+	JZ         fold
+	LEAQ       window32<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    128(DX)(CX*4), X8
+	VMASKMOVPS (AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD     Y8, Y0, Y0
+	VMOVAPS    Y0, Y0
+	VMOVUPS    144(DX)(CX*4), X8
+	VMASKMOVPS 16(AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD     Y8, Y1, Y1
+	VMOVAPS    Y1, Y1
+	VMOVUPS    160(DX)(CX*4), X8
+	VMASKMOVPS 32(AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD     Y8, Y2, Y2
+	VMOVAPS    Y2, Y2
+	VMOVUPS    176(DX)(CX*4), X8
+	VMASKMOVPS 48(AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD     Y8, Y3, Y3
+	VMOVAPS    Y3, Y3
+	VMOVUPS    192(DX)(CX*4), X8
+	VMASKMOVPS 64(AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD     Y8, Y4, Y4
+	VMOVAPS    Y4, Y4
+	VMOVUPS    208(DX)(CX*4), X8
+	VMASKMOVPS 80(AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD     Y8, Y5, Y5
+	VMOVAPS    Y5, Y5
+	VMOVUPS    224(DX)(CX*4), X8
+	VMASKMOVPS 96(AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD     Y8, Y6, Y6
+	VMOVAPS    Y6, Y6
+	VMOVUPS    240(DX)(CX*4), X8
+	VMASKMOVPS 112(AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD     Y8, Y7, Y7
+	VMOVAPS    Y7, Y7
+
+fold:
+	VADDPD       Y4, Y0, Y0
+	VADDPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y3
+	VADDPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VPERMILPD    $0x01, X0, X1
+	VMOVSD       X0, even+24(FP)
+	VMOVSD       X1, odd+32(FP)
+	VZEROUPPER
+	RET
+
+DATA splat256x7fffffffffffffff<>+0(SB)/8, $0x7fffffffffffffff
+DATA splat256x7fffffffffffffff<>+8(SB)/8, $0x7fffffffffffffff
+DATA splat256x7fffffffffffffff<>+16(SB)/8, $0x7fffffffffffffff
+DATA splat256x7fffffffffffffff<>+24(SB)/8, $0x7fffffffffffffff
+GLOBL splat256x7fffffffffffffff<>(SB), RODATA|NOPTR, $32
+
+// func blockSumsqAVX2F32(a *float32, b *float32, n int) (even float64, odd float64)
+// Requires: AVX
+TEXT ·blockSumsqAVX2F32(SB), NOSPLIT, $0-40
+	MOVQ    a+0(FP), AX
+	MOVQ    n+16(FP), CX
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y0
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y1
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y2
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y3
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y4
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y5
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y6
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y7
+
+whole:
+	CMPQ      CX, $0x00000020
+	JL        last
+	VCVTPS2PD (AX), Y8
+	VMULPD    Y8, Y8, Y8
+	VADDPD    Y8, Y0, Y0
+	VMOVAPS   Y0, Y0
+	VCVTPS2PD 16(AX), Y8
+	VMULPD    Y8, Y8, Y8
+	VADDPD    Y8, Y1, Y1
+	VMOVAPS   Y1, Y1
+	VCVTPS2PD 32(AX), Y8
+	VMULPD    Y8, Y8, Y8
+	VADDPD    Y8, Y2, Y2
+	VMOVAPS   Y2, Y2
+	VCVTPS2PD 48(AX), Y8
+	VMULPD    Y8, Y8, Y8
+	VADDPD    Y8, Y3, Y3
+	VMOVAPS   Y3, Y3
+	VCVTPS2PD 64(AX), Y8
+	VMULPD    Y8, Y8, Y8
+	VADDPD    Y8, Y4, Y4
+	VMOVAPS   Y4, Y4
+	VCVTPS2PD 80(AX), Y8
+	VMULPD    Y8, Y8, Y8
+	VADDPD    Y8, Y5, Y5
+	VMOVAPS   Y5, Y5
+	VCVTPS2PD 96(AX), Y8
+	VMULPD    Y8, Y8, Y8
+	VADDPD    Y8, Y6, Y6
+	VMOVAPS   Y6, Y6
+	VCVTPS2PD 112(AX), Y8
+	VMULPD    Y8, Y8, Y8
+	VADDPD    Y8, Y7, Y7
+	VMOVAPS   Y7, Y7
+	ADDQ      $0x00000080, AX
+	SUBQ      $0x00000020, CX
+	JMP       whole
+
+last:
+	TESTQ      CX, CX
+	JZ         fold
+	LEAQ       window32<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    128(DX)(CX*4), X8
+	VMASKMOVPS (AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VMULPD     Y8, Y8, Y8
+	VADDPD     Y8, Y0, Y0
+	VMOVAPS    Y0, Y0
+	VMOVUPS    144(DX)(CX*4), X8
+	VMASKMOVPS 16(AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VMULPD     Y8, Y8, Y8
+	VADDPD     Y8, Y1, Y1
+	VMOVAPS    Y1, Y1
+	VMOVUPS    160(DX)(CX*4), X8
+	VMASKMOVPS 32(AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VMULPD     Y8, Y8, Y8
+	VADDPD     Y8, Y2, Y2
+	VMOVAPS    Y2, Y2
+	VMOVUPS    176(DX)(CX*4), X8
+	VMASKMOVPS 48(AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VMULPD     Y8, Y8, Y8
+	VADDPD     Y8, Y3, Y3
+	VMOVAPS    Y3, Y3
+	VMOVUPS    192(DX)(CX*4), X8
+	VMASKMOVPS 64(AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VMULPD     Y8, Y8, Y8
+	VADDPD     Y8, Y4, Y4
+	VMOVAPS    Y4, Y4
+	VMOVUPS    208(DX)(CX*4), X8
+	VMASKMOVPS 80(AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VMULPD     Y8, Y8, Y8
+	VADDPD     Y8, Y5, Y5
+	VMOVAPS    Y5, Y5
+	VMOVUPS    224(DX)(CX*4), X8
+	VMASKMOVPS 96(AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VMULPD     Y8, Y8, Y8
+	VADDPD     Y8, Y6, Y6
+	VMOVAPS    Y6, Y6
+	VMOVUPS    240(DX)(CX*4), X8
+	VMASKMOVPS 112(AX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VMULPD     Y8, Y8, Y8
+	VADDPD     Y8, Y7, Y7
+	VMOVAPS    Y7, Y7
+
+fold:
+	VADDPD       Y4, Y0, Y0
+	VADDPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y3
+	VADDPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VPERMILPD    $0x01, X0, X1
+	VMOVSD       X0, even+24(FP)
+	VMOVSD       X1, odd+32(FP)
+	VZEROUPPER
+	RET
+
+// func blockDotAVX2F32(a *float32, b *float32, n int) (even float64, odd float64)
+// Requires: AVX
+TEXT ·blockDotAVX2F32(SB), NOSPLIT, $0-40
+	MOVQ    a+0(FP), AX
+	MOVQ    b+8(FP), CX
+	MOVQ    n+16(FP), DX
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y0
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y1
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y2
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y3
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y4
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y5
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y6
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y7
+
+whole:
+	CMPQ      DX, $0x00000020
+	JL        last
+	VCVTPS2PD (AX), Y8
+	VCVTPS2PD (CX), Y9
+	VMULPD    Y9, Y8, Y8
+	VADDPD    Y8, Y0, Y0
+	VMOVAPS   Y0, Y0
+	VCVTPS2PD 16(AX), Y8
+	VCVTPS2PD 16(CX), Y9
+	VMULPD    Y9, Y8, Y8
+	VADDPD    Y8, Y1, Y1
+	VMOVAPS   Y1, Y1
+	VCVTPS2PD 32(AX), Y8
+	VCVTPS2PD 32(CX), Y9
+	VMULPD    Y9, Y8, Y8
+	VADDPD    Y8, Y2, Y2
+	VMOVAPS   Y2, Y2
+	VCVTPS2PD 48(AX), Y8
+	VCVTPS2PD 48(CX), Y9
+	VMULPD    Y9, Y8, Y8
+	VADDPD    Y8, Y3, Y3
+	VMOVAPS   Y3, Y3
+	VCVTPS2PD 64(AX), Y8
+	VCVTPS2PD 64(CX), Y9
+	VMULPD    Y9, Y8, Y8
+	VADDPD    Y8, Y4, Y4
+	VMOVAPS   Y4, Y4
+	VCVTPS2PD 80(AX), Y8
+	VCVTPS2PD 80(CX), Y9
+	VMULPD    Y9, Y8, Y8
+	VADDPD    Y8, Y5, Y5
+	VMOVAPS   Y5, Y5
+	VCVTPS2PD 96(AX), Y8
+	VCVTPS2PD 96(CX), Y9
+	VMULPD    Y9, Y8, Y8
+	VADDPD    Y8, Y6, Y6
+	VMOVAPS   Y6, Y6
+	VCVTPS2PD 112(AX), Y8
+	VCVTPS2PD 112(CX), Y9
+	VMULPD    Y9, Y8, Y8
+	VADDPD    Y8, Y7, Y7
+	VMOVAPS   Y7, Y7
+	ADDQ      $0x00000080, AX
+	ADDQ      $0x00000080, CX
+	SUBQ      $0x00000020, DX
+	JMP       whole
+
+last:
+	TESTQ      DX, DX
+	JZ         fold
+	LEAQ       window32<>+0(SB), BX
+	NEGQ       DX
+	VMOVUPS    128(BX)(DX*4), X8
+	VMASKMOVPS (AX), X8, X9
+	VCVTPS2PD  X9, Y9
+	VMASKMOVPS (CX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VMULPD     Y8, Y9, Y8
+	VADDPD     Y8, Y0, Y0
+	VMOVAPS    Y0, Y0
+	VMOVUPS    144(BX)(DX*4), X8
+	VMASKMOVPS 16(AX), X8, X9
+	VCVTPS2PD  X9, Y9
+	VMASKMOVPS 16(CX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VMULPD     Y8, Y9, Y8
+	VADDPD     Y8, Y1, Y1
+	VMOVAPS    Y1, Y1
+	VMOVUPS    160(BX)(DX*4), X8
+	VMASKMOVPS 32(AX), X8, X9
+	VCVTPS2PD  X9, Y9
+	VMASKMOVPS 32(CX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VMULPD     Y8, Y9, Y8
+	VADDPD     Y8, Y2, Y2
+	VMOVAPS    Y2, Y2
+	VMOVUPS    176(BX)(DX*4), X8
+	VMASKMOVPS 48(AX), X8, X9
+	VCVTPS2PD  X9, Y9
+	VMASKMOVPS 48(CX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VMULPD     Y8, Y9, Y8
+	VADDPD     Y8, Y3, Y3
+	VMOVAPS    Y3, Y3
+	VMOVUPS    192(BX)(DX*4), X8
+	VMASKMOVPS 64(AX), X8, X9
+	VCVTPS2PD  X9, Y9
+	VMASKMOVPS 64(CX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VMULPD     Y8, Y9, Y8
+	VADDPD     Y8, Y4, Y4
+	VMOVAPS    Y4, Y4
+	VMOVUPS    208(BX)(DX*4), X8
+	VMASKMOVPS 80(AX), X8, X9
+	VCVTPS2PD  X9, Y9
+	VMASKMOVPS 80(CX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VMULPD     Y8, Y9, Y8
+	VADDPD     Y8, Y5, Y5
+	VMOVAPS    Y5, Y5
+	VMOVUPS    224(BX)(DX*4), X8
+	VMASKMOVPS 96(AX), X8, X9
+	VCVTPS2PD  X9, Y9
+	VMASKMOVPS 96(CX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VMULPD     Y8, Y9, Y8
+	VADDPD     Y8, Y6, Y6
+	VMOVAPS    Y6, Y6
+	VMOVUPS    240(BX)(DX*4), X8
+	VMASKMOVPS 112(AX), X8, X9
+	VCVTPS2PD  X9, Y9
+	VMASKMOVPS 112(CX), X8, X8
+	VCVTPS2PD  X8, Y8
+	VMULPD     Y8, Y9, Y8
+	VADDPD     Y8, Y7, Y7
+	VMOVAPS    Y7, Y7
+
+fold:
+	VADDPD       Y4, Y0, Y0
+	VADDPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y3
+	VADDPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VPERMILPD    $0x01, X0, X1
+	VMOVSD       X0, even+24(FP)
+	VMOVSD       X1, odd+32(FP)
+	VZEROUPPER
+	RET
+
+// func blockMaxAVX2F32(a *float32, b *float32, n int) (even float64, odd float64)
+// Requires: AVX
+TEXT ·blockMaxAVX2F32(SB), NOSPLIT, $0-40
+	MOVQ    a+0(FP), AX
+	MOVQ    n+16(FP), CX
+	VMOVUPS splat256xfff0000000000000<>+0(SB), Y0
+	VMOVUPS splat256xfff0000000000000<>+0(SB), Y1
+	VMOVUPS splat256xfff0000000000000<>+0(SB), Y2
+	VMOVUPS splat256xfff0000000000000<>+0(SB), Y3
+	VMOVUPS splat256xfff0000000000000<>+0(SB), Y4
+	VMOVUPS splat256xfff0000000000000<>+0(SB), Y5
+	VMOVUPS splat256xfff0000000000000<>+0(SB), Y6
+	VMOVUPS splat256xfff0000000000000<>+0(SB), Y7
+
+whole:
+	CMPQ      CX, $0x00000020
+	JL        last
+	VCVTPS2PD (AX), Y8
+	VCMPPD    $0x03, Y0, Y0, Y9
+	VMAXPD    Y8, Y0, Y8
+	VBLENDVPD Y9, Y0, Y8, Y0
+	VMOVAPS   Y0, Y0
+	VCVTPS2PD 16(AX), Y8
+	VCMPPD    $0x03, Y1, Y1, Y9
+	VMAXPD    Y8, Y1, Y8
+	VBLENDVPD Y9, Y1, Y8, Y1
+	VMOVAPS   Y1, Y1
+	VCVTPS2PD 32(AX), Y8
+	VCMPPD    $0x03, Y2, Y2, Y9
+	VMAXPD    Y8, Y2, Y8
+	VBLENDVPD Y9, Y2, Y8, Y2
+	VMOVAPS   Y2, Y2
+	VCVTPS2PD 48(AX), Y8
+	VCMPPD    $0x03, Y3, Y3, Y9
+	VMAXPD    Y8, Y3, Y8
+	VBLENDVPD Y9, Y3, Y8, Y3
+	VMOVAPS   Y3, Y3
+	VCVTPS2PD 64(AX), Y8
+	VCMPPD    $0x03, Y4, Y4, Y9
+	VMAXPD    Y8, Y4, Y8
+	VBLENDVPD Y9, Y4, Y8, Y4
+	VMOVAPS   Y4, Y4
+	VCVTPS2PD 80(AX), Y8
+	VCMPPD    $0x03, Y5, Y5, Y9
+	VMAXPD    Y8, Y5, Y8
+	VBLENDVPD Y9, Y5, Y8, Y5
+	VMOVAPS   Y5, Y5
+	VCVTPS2PD 96(AX), Y8
+	VCMPPD    $0x03, Y6, Y6, Y9
+	VMAXPD    Y8, Y6, Y8
+	VBLENDVPD Y9, Y6, Y8, Y6
+	VMOVAPS   Y6, Y6
+	VCVTPS2PD 112(AX), Y8
+	VCMPPD    $0x03, Y7, Y7, Y9
+	VMAXPD    Y8, Y7, Y8
+	VBLENDVPD Y9, Y7, Y8, Y7
+	VMOVAPS   Y7, Y7
+	ADDQ      $0x00000080, AX
+	SUBQ      $0x00000020, CX
+	JMP       whole
+
+last:
+	TESTQ      CX, CX
+	JZ         fold
+	LEAQ       window32<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    128(DX)(CX*4), X8
+	VMASKMOVPS (AX), X8, X9
+	VMOVUPS    splat128xff800000<>+0(SB), X10
+	VBLENDVPS  X8, X9, X10, X8
+	VCVTPS2PD  X8, Y8
+	VCMPPD     $0x03, Y0, Y0, Y9
+	VMAXPD     Y8, Y0, Y8
+	VBLENDVPD  Y9, Y0, Y8, Y0
+	VMOVAPS    Y0, Y0
+	VMOVUPS    144(DX)(CX*4), X8
+	VMASKMOVPS 16(AX), X8, X9
+	VMOVUPS    splat128xff800000<>+0(SB), X10
+	VBLENDVPS  X8, X9, X10, X8
+	VCVTPS2PD  X8, Y8
+	VCMPPD     $0x03, Y1, Y1, Y9
+	VMAXPD     Y8, Y1, Y8
+	VBLENDVPD  Y9, Y1, Y8, Y1
+	VMOVAPS    Y1, Y1
+	VMOVUPS    160(DX)(CX*4), X8
+	VMASKMOVPS 32(AX), X8, X9
+	VMOVUPS    splat128xff800000<>+0(SB), X10
+	VBLENDVPS  X8, X9, X10, X8
+	VCVTPS2PD  X8, Y8
+	VCMPPD     $0x03, Y2, Y2, Y9
+	VMAXPD     Y8, Y2, Y8
+	VBLENDVPD  Y9, Y2, Y8, Y2
+	VMOVAPS    Y2, Y2
+	VMOVUPS    176(DX)(CX*4), X8
+	VMASKMOVPS 48(AX), X8, X9
+	VMOVUPS    splat128xff800000<>+0(SB), X10
+	VBLENDVPS  X8, X9, X10, X8
+	VCVTPS2PD  X8, Y8
+	VCMPPD     $0x03, Y3, Y3, Y9
+	VMAXPD     Y8, Y3, Y8
+	VBLENDVPD  Y9, Y3, Y8, Y3
+	VMOVAPS    Y3, Y3
+	VMOVUPS    192(DX)(CX*4), X8
+	VMASKMOVPS 64(AX), X8, X9
+	VMOVUPS    splat128xff800000<>+0(SB), X10
+	VBLENDVPS  X8, X9, X10, X8
+	VCVTPS2PD  X8, Y8
+	VCMPPD     $0x03, Y4, Y4, Y9
+	VMAXPD     Y8, Y4, Y8
+	VBLENDVPD  Y9, Y4, Y8, Y4
+	VMOVAPS    Y4, Y4
+	VMOVUPS    208(DX)(CX*4), X8
+	VMASKMOVPS 80(AX), X8, X9
+	VMOVUPS    splat128xff800000<>+0(SB), X10
+	VBLENDVPS  X8, X9, X10, X8
+	VCVTPS2PD  X8, Y8
+	VCMPPD     $0x03, Y5, Y5, Y9
+	VMAXPD     Y8, Y5, Y8
+	VBLENDVPD  Y9, Y5, Y8, Y5
+	VMOVAPS    Y5, Y5
+	VMOVUPS    224(DX)(CX*4), X8
+	VMASKMOVPS 96(AX), X8, X9
+	VMOVUPS    splat128xff800000<>+0(SB), X10
+	VBLENDVPS  X8, X9, X10, X8
+	VCVTPS2PD  X8, Y8
+	VCMPPD     $0x03, Y6, Y6, Y9
+	VMAXPD     Y8, Y6, Y8
+	VBLENDVPD  Y9, Y6, Y8, Y6
+	VMOVAPS    Y6, Y6
+	VMOVUPS    240(DX)(CX*4), X8
+	VMASKMOVPS 112(AX), X8, X9
+	VMOVUPS    splat128xff800000<>+0(SB), X10
+	VBLENDVPS  X8, X9, X10, X8
+	VCVTPS2PD  X8, Y8
+	VCMPPD     $0x03, Y7, Y7, Y9
+	VMAXPD     Y8, Y7, Y8
+	VBLENDVPD  Y9, Y7, Y8, Y7
+	VMOVAPS    Y7, Y7
+
+fold:
+	VCMPPD       $0x03, Y0, Y0, Y8
+	VMAXPD       Y4, Y0, Y4
+	VBLENDVPD    Y8, Y0, Y4, Y0
+	VCMPPD       $0x03, Y1, Y1, Y4
+	VMAXPD       Y5, Y1, Y5
+	VBLENDVPD    Y4, Y1, Y5, Y1
+	VCMPPD       $0x03, Y2, Y2, Y4
+	VMAXPD       Y6, Y2, Y5
+	VBLENDVPD    Y4, Y2, Y5, Y2
+	VCMPPD       $0x03, Y3, Y3, Y4
+	VMAXPD       Y7, Y3, Y5
+	VBLENDVPD    Y4, Y3, Y5, Y3
+	VCMPPD       $0x03, Y0, Y0, Y4
+	VMAXPD       Y2, Y0, Y2
+	VBLENDVPD    Y4, Y0, Y2, Y0
+	VCMPPD       $0x03, Y1, Y1, Y2
+	VMAXPD       Y3, Y1, Y3
+	VBLENDVPD    Y2, Y1, Y3, Y1
+	VCMPPD       $0x03, Y0, Y0, Y2
+	VMAXPD       Y1, Y0, Y1
+	VBLENDVPD    Y2, Y0, Y1, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VCMPPD       $0x03, X0, X0, X2
+	VMAXPD       X1, X0, X1
+	VBLENDVPD    X2, X0, X1, X0
+	VPERMILPD    $0x01, X0, X1
+	VMOVSD       X0, even+24(FP)
+	VMOVSD       X1, odd+32(FP)
+	VZEROUPPER
+	RET
+
+DATA splat256xfff0000000000000<>+0(SB)/8, $0xfff0000000000000
+DATA splat256xfff0000000000000<>+8(SB)/8, $0xfff0000000000000
+DATA splat256xfff0000000000000<>+16(SB)/8, $0xfff0000000000000
+DATA splat256xfff0000000000000<>+24(SB)/8, $0xfff0000000000000
+GLOBL splat256xfff0000000000000<>(SB), RODATA|NOPTR, $32
+
+DATA splat128xff800000<>+0(SB)/4, $0xff800000
+DATA splat128xff800000<>+4(SB)/4, $0xff800000
+DATA splat128xff800000<>+8(SB)/4, $0xff800000
+DATA splat128xff800000<>+12(SB)/4, $0xff800000
+GLOBL splat128xff800000<>(SB), RODATA|NOPTR, $16
+
+// func blockMinAVX2F32(a *float32, b *float32, n int) (even float64, odd float64)
+// Requires: AVX
+TEXT ·blockMinAVX2F32(SB), NOSPLIT, $0-40
+	MOVQ    a+0(FP), AX
+	MOVQ    n+16(FP), CX
+	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y0
+	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y1
+	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y2
+	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y3
+	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y4
+	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y5
+	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y6
+	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y7
+
+whole:
+	CMPQ      CX, $0x00000020
+	JL        last
+	VCVTPS2PD (AX), Y8
+	VCMPPD    $0x03, Y0, Y0, Y9
+	VMINPD    Y8, Y0, Y8
+	VBLENDVPD Y9, Y0, Y8, Y0
+	VMOVAPS   Y0, Y0
+	VCVTPS2PD 16(AX), Y8
+	VCMPPD    $0x03, Y1, Y1, Y9
+	VMINPD    Y8, Y1, Y8
+	VBLENDVPD Y9, Y1, Y8, Y1
+	VMOVAPS   Y1, Y1
+	VCVTPS2PD 32(AX), Y8
+	VCMPPD    $0x03, Y2, Y2, Y9
+	VMINPD    Y8, Y2, Y8
+	VBLENDVPD Y9, Y2, Y8, Y2
+	VMOVAPS   Y2, Y2
+	VCVTPS2PD 48(AX), Y8
+	VCMPPD    $0x03, Y3, Y3, Y9
+	VMINPD    Y8, Y3, Y8
+	VBLENDVPD Y9, Y3, Y8, Y3
+	VMOVAPS   Y3, Y3
+	VCVTPS2PD 64(AX), Y8
+	VCMPPD    $0x03, Y4, Y4, Y9
+	VMINPD    Y8, Y4, Y8
+	VBLENDVPD Y9, Y4, Y8, Y4
+	VMOVAPS   Y4, Y4
+	VCVTPS2PD 80(AX), Y8
+	VCMPPD    $0x03, Y5, Y5, Y9
+	VMINPD    Y8, Y5, Y8
+	VBLENDVPD Y9, Y5, Y8, Y5
+	VMOVAPS   Y5, Y5
+	VCVTPS2PD 96(AX), Y8
+	VCMPPD    $0x03, Y6, Y6, Y9
+	VMINPD    Y8, Y6, Y8
+	VBLENDVPD Y9, Y6, Y8, Y6
+	VMOVAPS   Y6, Y6
+	VCVTPS2PD 112(AX), Y8
+	VCMPPD    $0x03, Y7, Y7, Y9
+	VMINPD    Y8, Y7, Y8
+	VBLENDVPD Y9, Y7, Y8, Y7
+	VMOVAPS   Y7, Y7
+	ADDQ      $0x00000080, AX
+	SUBQ      $0x00000020, CX
+	JMP       whole
+
+last:
+	TESTQ      CX, CX
+	JZ         fold
+	LEAQ       window32<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    128(DX)(CX*4), X8
+	VMASKMOVPS (AX), X8, X9
+	VMOVUPS    splat128x7f800000<>+0(SB), X10
+	VBLENDVPS  X8, X9, X10, X8
+	VCVTPS2PD  X8, Y8
+	VCMPPD     $0x03, Y0, Y0, Y9
+	VMINPD     Y8, Y0, Y8
+	VBLENDVPD  Y9, Y0, Y8, Y0
+	VMOVAPS    Y0, Y0
+	VMOVUPS    144(DX)(CX*4), X8
+	VMASKMOVPS 16(AX), X8, X9
+	VMOVUPS    splat128x7f800000<>+0(SB), X10
+	VBLENDVPS  X8, X9, X10, X8
+	VCVTPS2PD  X8, Y8
+	VCMPPD     $0x03, Y1, Y1, Y9
+	VMINPD     Y8, Y1, Y8
+	VBLENDVPD  Y9, Y1, Y8, Y1
+	VMOVAPS    Y1, Y1
+	VMOVUPS    160(DX)(CX*4), X8
+	VMASKMOVPS 32(AX), X8, X9
+	VMOVUPS    splat128x7f800000<>+0(SB), X10
+	VBLENDVPS  X8, X9, X10, X8
+	VCVTPS2PD  X8, Y8
+	VCMPPD     $0x03, Y2, Y2, Y9
+	VMINPD     Y8, Y2, Y8
+	VBLENDVPD  Y9, Y2, Y8, Y2
+	VMOVAPS    Y2, Y2
+	VMOVUPS    176(DX)(CX*4), X8
+	VMASKMOVPS 48(AX), X8, X9
+	VMOVUPS    splat128x7f800000<>+0(SB), X10
+	VBLENDVPS  X8, X9, X10, X8
+	VCVTPS2PD  X8, Y8
+	VCMPPD     $0x03, Y3, Y3, Y9
+	VMINPD     Y8, Y3, Y8
+	VBLENDVPD  Y9, Y3, Y8, Y3
+	VMOVAPS    Y3, Y3
+	VMOVUPS    192(DX)(CX*4), X8
+	VMASKMOVPS 64(AX), X8, X9
+	VMOVUPS    splat128x7f800000<>+0(SB), X10
+	VBLENDVPS  X8, X9, X10, X8
+	VCVTPS2PD  X8, Y8
+	VCMPPD     $0x03, Y4, Y4, Y9
+	VMINPD     Y8, Y4, Y8
+	VBLENDVPD  Y9, Y4, Y8, Y4
+	VMOVAPS    Y4, Y4
+	VMOVUPS    208(DX)(CX*4), X8
+	VMASKMOVPS 80(AX), X8, X9
+	VMOVUPS    splat128x7f800000<>+0(SB), X10
+	VBLENDVPS  X8, X9, X10, X8
+	VCVTPS2PD  X8, Y8
+	VCMPPD     $0x03, Y5, Y5, Y9
+	VMINPD     Y8, Y5, Y8
+	VBLENDVPD  Y9, Y5, Y8, Y5
+	VMOVAPS    Y5, Y5
+	VMOVUPS    224(DX)(CX*4), X8
+	VMASKMOVPS 96(AX), X8, X9
+	VMOVUPS    splat128x7f800000<>+0(SB), X10
+	VBLENDVPS  X8, X9, X10, X8
+	VCVTPS2PD  X8, Y8
+	VCMPPD     $0x03, Y6, Y6, Y9
+	VMINPD     Y8, Y6, Y8
+	VBLENDVPD  Y9, Y6, Y8, Y6
+	VMOVAPS    Y6, Y6
+	VMOVUPS    240(DX)(CX*4), X8
+	VMASKMOVPS 112(AX), X8, X9
+	VMOVUPS    splat128x7f800000<>+0(SB), X10
+	VBLENDVPS  X8, X9, X10, X8
+	VCVTPS2PD  X8, Y8
+	VCMPPD     $0x03, Y7, Y7, Y9
+	VMINPD     Y8, Y7, Y8
+	VBLENDVPD  Y9, Y7, Y8, Y7
+	VMOVAPS    Y7, Y7
+
+fold:
+	VCMPPD       $0x03, Y0, Y0, Y8
+	VMINPD       Y4, Y0, Y4
+	VBLENDVPD    Y8, Y0, Y4, Y0
+	VCMPPD       $0x03, Y1, Y1, Y4
+	VMINPD       Y5, Y1, Y5
+	VBLENDVPD    Y4, Y1, Y5, Y1
+	VCMPPD       $0x03, Y2, Y2, Y4
+	VMINPD       Y6, Y2, Y5
+	VBLENDVPD    Y4, Y2, Y5, Y2
+	VCMPPD       $0x03, Y3, Y3, Y4
+	VMINPD       Y7, Y3, Y5
+	VBLENDVPD    Y4, Y3, Y5, Y3
+	VCMPPD       $0x03, Y0, Y0, Y4
+	VMINPD       Y2, Y0, Y2
+	VBLENDVPD    Y4, Y0, Y2, Y0
+	VCMPPD       $0x03, Y1, Y1, Y2
+	VMINPD       Y3, Y1, Y3
+	VBLENDVPD    Y2, Y1, Y3, Y1
+	VCMPPD       $0x03, Y0, Y0, Y2
+	VMINPD       Y1, Y0, Y1
+	VBLENDVPD    Y2, Y0, Y1, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VCMPPD       $0x03, X0, X0, X2
+	VMINPD       X1, X0, X1
+	VBLENDVPD    X2, X0, X1, X0
+	VPERMILPD    $0x01, X0, X1
+	VMOVSD       X0, even+24(FP)
+	VMOVSD       X1, odd+32(FP)
+	VZEROUPPER
+	RET
+
+DATA splat256x7ff0000000000000<>+0(SB)/8, $0x7ff0000000000000
+DATA splat256x7ff0000000000000<>+8(SB)/8, $0x7ff0000000000000
+DATA splat256x7ff0000000000000<>+16(SB)/8, $0x7ff0000000000000
+DATA splat256x7ff0000000000000<>+24(SB)/8, $0x7ff0000000000000
+GLOBL splat256x7ff0000000000000<>(SB), RODATA|NOPTR, $32
+
+DATA splat128x7f800000<>+0(SB)/4, $0x7f800000
+DATA splat128x7f800000<>+4(SB)/4, $0x7f800000
+DATA splat128x7f800000<>+8(SB)/4, $0x7f800000
+DATA splat128x7f800000<>+12(SB)/4, $0x7f800000
+GLOBL splat128x7f800000<>(SB), RODATA|NOPTR, $16
+
+// func withinAVX2F32(a *float32, n int, limit float32) bool
+// Requires: AVX
+TEXT ·withinAVX2F32(SB), NOSPLIT, $0-25
+	MOVQ         a+0(FP), AX
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS limit+16(FP), Y0
+	VXORPS       Y1, Y1, Y1
+
+whole:
+	CMPQ    CX, $0x00000008
+	JL      last
+	VMOVUPS (AX), Y2
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000008, CX
+
+take:
+	VANDPS  splat256x7fffffff<>+0(SB), Y2, Y2
+	VMAXPS  Y1, Y2, Y1
+	VMOVAPS Y1, Y1
+	JMP     whole
+
+last:
+	TESTQ      CX, CX
+	JZ         test
+	LEAQ       window32<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    128(DX)(CX*4), Y2
+	VMASKMOVPS (AX), Y2, Y2
+	XORQ       CX, CX
+	JMP        take
+
+test:
+	VCMPPS $0x1e, Y0, Y1, Y0
+	VPTEST Y0, Y0
+	SETEQ  AL
+	MOVB   AL, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func accumulateAVX2F32(dst *float64, a *float32, n int)
+// Requires: AVX
+TEXT ·accumulateAVX2F32(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+
+turn:
+	CMPQ      DX, $0x00000020
+	JL        done
+	VCVTPS2PD (CX), Y0
+	VADDPD    (AX), Y0, Y0
+	VMOVUPD   Y0, (AX)
+	VCVTPS2PD 16(CX), Y0
+	VADDPD    32(AX), Y0, Y0
+	VMOVUPD   Y0, 32(AX)
+	VCVTPS2PD 32(CX), Y0
+	VADDPD    64(AX), Y0, Y0
+	VMOVUPD   Y0, 64(AX)
+	VCVTPS2PD 48(CX), Y0
+	VADDPD    96(AX), Y0, Y0
+	VMOVUPD   Y0, 96(AX)
+	VCVTPS2PD 64(CX), Y0
+	VADDPD    128(AX), Y0, Y0
+	VMOVUPD   Y0, 128(AX)
+	VCVTPS2PD 80(CX), Y0
+	VADDPD    160(AX), Y0, Y0
+	VMOVUPD   Y0, 160(AX)
+	VCVTPS2PD 96(CX), Y0
+	VADDPD    192(AX), Y0, Y0
+	VMOVUPD   Y0, 192(AX)
+	VCVTPS2PD 112(CX), Y0
+	VADDPD    224(AX), Y0, Y0
+	VMOVUPD   Y0, 224(AX)
+	ADDQ      $0x00000100, AX
+	ADDQ      $0x00000080, CX
+	SUBQ      $0x00000020, DX
+	JMP       turn
+
+done:
+	VZEROUPPER
+	RET
+
+// func toFloat64AVX2F32(dst *float64, a *float32, n int)
+// Requires: AVX
+TEXT ·toFloat64AVX2F32(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+
+turn:
+	CMPQ      DX, $0x00000020
+	JL        done
+	VCVTPS2PD (CX), Y0
+	VMOVUPD   Y0, (AX)
+	VCVTPS2PD 16(CX), Y0
+	VMOVUPD   Y0, 32(AX)
+	VCVTPS2PD 32(CX), Y0
+	VMOVUPD   Y0, 64(AX)
+	VCVTPS2PD 48(CX), Y0
+	VMOVUPD   Y0, 96(AX)
+	VCVTPS2PD 64(CX), Y0
+	VMOVUPD   Y0, 128(AX)
+	VCVTPS2PD 80(CX), Y0
+	VMOVUPD   Y0, 160(AX)
+	VCVTPS2PD 96(CX), Y0
+	VMOVUPD   Y0, 192(AX)
+	VCVTPS2PD 112(CX), Y0
+	VMOVUPD   Y0, 224(AX)
+	ADDQ      $0x00000100, AX
+	ADDQ      $0x00000080, CX
+	SUBQ      $0x00000020, DX
+	JMP       turn
+
+done:
+	VZEROUPPER
+	RET
+
+// func fromFloat64AVX2F32(dst *float32, a *float64, n int)
+// Requires: AVX
+TEXT ·fromFloat64AVX2F32(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+
+turn:
+	CMPQ       DX, $0x00000020
+	JL         done
+	VCVTPD2PSY (CX), X0
+	VMOVUPS    X0, (AX)
+	VCVTPD2PSY 32(CX), X0
+	VMOVUPS    X0, 16(AX)
+	VCVTPD2PSY 64(CX), X0
+	VMOVUPS    X0, 32(AX)
+	VCVTPD2PSY 96(CX), X0
+	VMOVUPS    X0, 48(AX)
+	VCVTPD2PSY 128(CX), X0
+	VMOVUPS    X0, 64(AX)
+	VCVTPD2PSY 160(CX), X0
+	VMOVUPS    X0, 80(AX)
+	VCVTPD2PSY 192(CX), X0
+	VMOVUPS    X0, 96(AX)
+	VCVTPD2PSY 224(CX), X0
+	VMOVUPS    X0, 112(AX)
+	ADDQ       $0x00000080, AX
+	ADDQ       $0x00000100, CX
+	SUBQ       $0x00000020, DX
+	JMP        turn
 
 done:
 	VZEROUPPER

@@ -120,3 +120,69 @@ func cdotAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s floa
 
 //go:noescape
 func cmakeAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func expAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func expm1AVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func logAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func log1pAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func sinAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func cosAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func tanhAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func sigmoidAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func softplusAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func erfAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func atan2AVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func cangleAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func cexpAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func cpolarAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func blockSumAVX2F64(a *float64, b *float64, n int) (even float64, odd float64)
+
+//go:noescape
+func blockAbssumAVX2F64(a *float64, b *float64, n int) (even float64, odd float64)
+
+//go:noescape
+func blockSumsqAVX2F64(a *float64, b *float64, n int) (even float64, odd float64)
+
+//go:noescape
+func blockDotAVX2F64(a *float64, b *float64, n int) (even float64, odd float64)
+
+//go:noescape
+func blockMaxAVX2F64(a *float64, b *float64, n int) (even float64, odd float64)
+
+//go:noescape
+func blockMinAVX2F64(a *float64, b *float64, n int) (even float64, odd float64)
+
+//go:noescape
+func withinAVX2F64(a *float64, n int, limit float64) bool
+
+//go:noescape
+func accumulateAVX2F64(dst *float64, a *float64, n int)

@@ -57,12 +57,12 @@ last:
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y0
+	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y1
+	VMOVUPS    256(R8)(DI*8), Y1
 	VMASKMOVPD (DX)(SI*1), Y1, Y1
 	JMP        body
 
@@ -70,7 +70,7 @@ lastStore:
 	MOVQ       BX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(SI*1)
 
 done:
@@ -93,23 +93,55 @@ DATA window64<>+96(SB)/8, $0xffffffffffffffff
 DATA window64<>+104(SB)/8, $0xffffffffffffffff
 DATA window64<>+112(SB)/8, $0xffffffffffffffff
 DATA window64<>+120(SB)/8, $0xffffffffffffffff
-DATA window64<>+128(SB)/8, $0x0000000000000000
-DATA window64<>+136(SB)/8, $0x0000000000000000
-DATA window64<>+144(SB)/8, $0x0000000000000000
-DATA window64<>+152(SB)/8, $0x0000000000000000
-DATA window64<>+160(SB)/8, $0x0000000000000000
-DATA window64<>+168(SB)/8, $0x0000000000000000
-DATA window64<>+176(SB)/8, $0x0000000000000000
-DATA window64<>+184(SB)/8, $0x0000000000000000
-DATA window64<>+192(SB)/8, $0x0000000000000000
-DATA window64<>+200(SB)/8, $0x0000000000000000
-DATA window64<>+208(SB)/8, $0x0000000000000000
-DATA window64<>+216(SB)/8, $0x0000000000000000
-DATA window64<>+224(SB)/8, $0x0000000000000000
-DATA window64<>+232(SB)/8, $0x0000000000000000
-DATA window64<>+240(SB)/8, $0x0000000000000000
-DATA window64<>+248(SB)/8, $0x0000000000000000
-GLOBL window64<>(SB), RODATA|NOPTR, $256
+DATA window64<>+128(SB)/8, $0xffffffffffffffff
+DATA window64<>+136(SB)/8, $0xffffffffffffffff
+DATA window64<>+144(SB)/8, $0xffffffffffffffff
+DATA window64<>+152(SB)/8, $0xffffffffffffffff
+DATA window64<>+160(SB)/8, $0xffffffffffffffff
+DATA window64<>+168(SB)/8, $0xffffffffffffffff
+DATA window64<>+176(SB)/8, $0xffffffffffffffff
+DATA window64<>+184(SB)/8, $0xffffffffffffffff
+DATA window64<>+192(SB)/8, $0xffffffffffffffff
+DATA window64<>+200(SB)/8, $0xffffffffffffffff
+DATA window64<>+208(SB)/8, $0xffffffffffffffff
+DATA window64<>+216(SB)/8, $0xffffffffffffffff
+DATA window64<>+224(SB)/8, $0xffffffffffffffff
+DATA window64<>+232(SB)/8, $0xffffffffffffffff
+DATA window64<>+240(SB)/8, $0xffffffffffffffff
+DATA window64<>+248(SB)/8, $0xffffffffffffffff
+DATA window64<>+256(SB)/8, $0x0000000000000000
+DATA window64<>+264(SB)/8, $0x0000000000000000
+DATA window64<>+272(SB)/8, $0x0000000000000000
+DATA window64<>+280(SB)/8, $0x0000000000000000
+DATA window64<>+288(SB)/8, $0x0000000000000000
+DATA window64<>+296(SB)/8, $0x0000000000000000
+DATA window64<>+304(SB)/8, $0x0000000000000000
+DATA window64<>+312(SB)/8, $0x0000000000000000
+DATA window64<>+320(SB)/8, $0x0000000000000000
+DATA window64<>+328(SB)/8, $0x0000000000000000
+DATA window64<>+336(SB)/8, $0x0000000000000000
+DATA window64<>+344(SB)/8, $0x0000000000000000
+DATA window64<>+352(SB)/8, $0x0000000000000000
+DATA window64<>+360(SB)/8, $0x0000000000000000
+DATA window64<>+368(SB)/8, $0x0000000000000000
+DATA window64<>+376(SB)/8, $0x0000000000000000
+DATA window64<>+384(SB)/8, $0x0000000000000000
+DATA window64<>+392(SB)/8, $0x0000000000000000
+DATA window64<>+400(SB)/8, $0x0000000000000000
+DATA window64<>+408(SB)/8, $0x0000000000000000
+DATA window64<>+416(SB)/8, $0x0000000000000000
+DATA window64<>+424(SB)/8, $0x0000000000000000
+DATA window64<>+432(SB)/8, $0x0000000000000000
+DATA window64<>+440(SB)/8, $0x0000000000000000
+DATA window64<>+448(SB)/8, $0x0000000000000000
+DATA window64<>+456(SB)/8, $0x0000000000000000
+DATA window64<>+464(SB)/8, $0x0000000000000000
+DATA window64<>+472(SB)/8, $0x0000000000000000
+DATA window64<>+480(SB)/8, $0x0000000000000000
+DATA window64<>+488(SB)/8, $0x0000000000000000
+DATA window64<>+496(SB)/8, $0x0000000000000000
+DATA window64<>+504(SB)/8, $0x0000000000000000
+GLOBL window64<>(SB), RODATA|NOPTR, $512
 
 // func subAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 // Requires: AVX
@@ -164,12 +196,12 @@ last:
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y0
+	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y1
+	VMOVUPS    256(R8)(DI*8), Y1
 	VMASKMOVPD (DX)(SI*1), Y1, Y1
 	JMP        body
 
@@ -177,7 +209,7 @@ lastStore:
 	MOVQ       BX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(SI*1)
 
 done:
@@ -237,12 +269,12 @@ last:
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y0
+	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y1
+	VMOVUPS    256(R8)(DI*8), Y1
 	VMASKMOVPD (DX)(SI*1), Y1, Y1
 	JMP        body
 
@@ -250,7 +282,7 @@ lastStore:
 	MOVQ       BX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(SI*1)
 
 done:
@@ -287,12 +319,12 @@ last:
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y0
+	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y1
+	VMOVUPS    256(R8)(DI*8), Y1
 	VMASKMOVPD (DX)(SI*1), Y1, Y1
 	JMP        body
 
@@ -300,7 +332,7 @@ lastStore:
 	MOVQ       BX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(SI*1)
 
 done:
@@ -358,12 +390,12 @@ last:
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y0
+	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y1
+	VMOVUPS    256(R8)(DI*8), Y1
 	VMASKMOVPD (DX)(SI*1), Y1, Y1
 	JMP        body
 
@@ -371,7 +403,7 @@ lastStore:
 	MOVQ       BX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(SI*1)
 
 done:
@@ -429,12 +461,12 @@ last:
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y0
+	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y1
+	VMOVUPS    256(R8)(DI*8), Y1
 	VMASKMOVPD (DX)(SI*1), Y1, Y1
 	JMP        body
 
@@ -442,7 +474,7 @@ lastStore:
 	MOVQ       BX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(SI*1)
 
 done:
@@ -497,12 +529,12 @@ last:
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y0
+	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y1
+	VMOVUPS    256(R8)(DI*8), Y1
 	VMASKMOVPD (DX)(SI*1), Y1, Y1
 	JMP        body
 
@@ -510,7 +542,7 @@ lastStore:
 	MOVQ       BX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(SI*1)
 
 done:
@@ -571,12 +603,12 @@ last:
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y0
+	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y1
+	VMOVUPS    256(R8)(DI*8), Y1
 	VMASKMOVPD (DX)(SI*1), Y1, Y1
 	JMP        body
 
@@ -584,7 +616,7 @@ lastStore:
 	MOVQ       BX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(SI*1)
 
 done:
@@ -639,12 +671,12 @@ last:
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y0
+	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y1
+	VMOVUPS    256(R8)(DI*8), Y1
 	VMASKMOVPD (DX)(SI*1), Y1, Y1
 	JMP        body
 
@@ -652,7 +684,7 @@ lastStore:
 	MOVQ       BX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(SI*1)
 
 done:
@@ -707,12 +739,12 @@ last:
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y0
+	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y1
+	VMOVUPS    256(R8)(DI*8), Y1
 	VMASKMOVPD (DX)(SI*1), Y1, Y1
 	JMP        body
 
@@ -720,7 +752,7 @@ lastStore:
 	MOVQ       BX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(SI*1)
 
 done:
@@ -774,7 +806,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    128(DI)(SI*8), Y0
+	VMOVUPS    256(DI)(SI*8), Y0
 	VMASKMOVPD (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -782,7 +814,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(BX*1)
 
 done:
@@ -842,7 +874,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    128(DI)(SI*8), Y0
+	VMOVUPS    256(DI)(SI*8), Y0
 	VMASKMOVPD (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -850,7 +882,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(BX*1)
 
 done:
@@ -913,7 +945,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    128(DI)(SI*8), Y0
+	VMOVUPS    256(DI)(SI*8), Y0
 	VMASKMOVPD (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -921,7 +953,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(BX*1)
 
 done:
@@ -962,7 +994,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    128(DI)(SI*8), Y0
+	VMOVUPS    256(DI)(SI*8), Y0
 	VMASKMOVPD (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -970,7 +1002,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(BX*1)
 
 done:
@@ -1024,7 +1056,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    128(DI)(SI*8), Y0
+	VMOVUPS    256(DI)(SI*8), Y0
 	VMASKMOVPD (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -1032,7 +1064,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(BX*1)
 
 done:
@@ -1068,7 +1100,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    128(DI)(SI*8), Y0
+	VMOVUPS    256(DI)(SI*8), Y0
 	VMASKMOVPD (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -1076,7 +1108,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(BX*1)
 
 done:
@@ -1135,7 +1167,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    128(DI)(SI*8), Y0
+	VMOVUPS    256(DI)(SI*8), Y0
 	VMASKMOVPD (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -1143,7 +1175,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(BX*1)
 
 done:
@@ -1194,7 +1226,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    128(DI)(SI*8), Y0
+	VMOVUPS    256(DI)(SI*8), Y0
 	VMASKMOVPD (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -1202,7 +1234,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(BX*1)
 
 done:
@@ -1261,17 +1293,17 @@ last:
 	MOVQ       SI, R8
 	LEAQ       window64<>+0(SB), R9
 	NEGQ       R8
-	VMOVUPS    128(R9)(R8*8), Y0
+	VMOVUPS    256(R9)(R8*8), Y0
 	VMASKMOVPD (CX)(DI*1), Y0, Y0
 	MOVQ       SI, R8
 	LEAQ       window64<>+0(SB), R9
 	NEGQ       R8
-	VMOVUPS    128(R9)(R8*8), Y1
+	VMOVUPS    256(R9)(R8*8), Y1
 	VMASKMOVPD (DX)(DI*1), Y1, Y1
 	MOVQ       SI, R8
 	LEAQ       window64<>+0(SB), R9
 	NEGQ       R8
-	VMOVUPS    128(R9)(R8*8), Y2
+	VMOVUPS    256(R9)(R8*8), Y2
 	VMASKMOVPD (BX)(DI*1), Y2, Y2
 	JMP        body
 
@@ -1279,7 +1311,7 @@ lastStore:
 	MOVQ       SI, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(DI*1)
 
 done:
@@ -1338,17 +1370,17 @@ last:
 	MOVQ       SI, R8
 	LEAQ       window64<>+0(SB), R9
 	NEGQ       R8
-	VMOVUPS    128(R9)(R8*8), Y0
+	VMOVUPS    256(R9)(R8*8), Y0
 	VMASKMOVPD (CX)(DI*1), Y0, Y0
 	MOVQ       SI, R8
 	LEAQ       window64<>+0(SB), R9
 	NEGQ       R8
-	VMOVUPS    128(R9)(R8*8), Y1
+	VMOVUPS    256(R9)(R8*8), Y1
 	VMASKMOVPD (DX)(DI*1), Y1, Y1
 	MOVQ       SI, R8
 	LEAQ       window64<>+0(SB), R9
 	NEGQ       R8
-	VMOVUPS    128(R9)(R8*8), Y2
+	VMOVUPS    256(R9)(R8*8), Y2
 	VMASKMOVPD (BX)(DI*1), Y2, Y2
 	JMP        body
 
@@ -1356,7 +1388,7 @@ lastStore:
 	MOVQ       SI, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y0
+	VMOVUPS    256(DX)(CX*8), Y0
 	VMASKMOVPD Y2, Y0, (AX)(DI*1)
 
 done:
@@ -1402,7 +1434,7 @@ last:
 lastStore:
 	LEAQ       window64<>+0(SB), BX
 	NEGQ       CX
-	VMOVUPS    128(BX)(CX*8), Y1
+	VMOVUPS    256(BX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(DX*1)
 
 done:
@@ -1457,7 +1489,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    128(DI)(SI*8), Y0
+	VMOVUPS    256(DI)(SI*8), Y0
 	VMASKMOVPD (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -1465,7 +1497,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(BX*1)
 
 done:
@@ -1520,7 +1552,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    128(DI)(SI*8), Y0
+	VMOVUPS    256(DI)(SI*8), Y0
 	VMASKMOVPD (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -1528,7 +1560,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(BX*1)
 
 done:
@@ -1589,7 +1621,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    128(DI)(SI*8), Y0
+	VMOVUPS    256(DI)(SI*8), Y0
 	VMASKMOVPD (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -1597,7 +1629,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(BX*1)
 
 done:
@@ -1656,7 +1688,7 @@ last:
 	MOVQ       DX, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    128(DI)(SI*8), Y0
+	VMOVUPS    256(DI)(SI*8), Y0
 	VMASKMOVPD (CX)(BX*1), Y0, Y0
 	JMP        body
 
@@ -1664,7 +1696,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(BX*1)
 
 done:
@@ -1737,8 +1769,8 @@ last:
 	ADDQ       SI, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    128(DI)(SI*8), Y0
-	VMOVUPS    160(DI)(SI*8), Y1
+	VMOVUPS    256(DI)(SI*8), Y0
+	VMOVUPS    288(DI)(SI*8), Y1
 	VMASKMOVPD (CX)(BX*2), Y0, Y0
 	VMASKMOVPD 32(CX)(BX*2), Y1, Y1
 	JMP        body
@@ -1748,8 +1780,8 @@ lastStore:
 	ADDQ       CX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y2
-	VMOVUPS    160(DX)(CX*8), Y3
+	VMOVUPS    256(DX)(CX*8), Y2
+	VMOVUPS    288(DX)(CX*8), Y3
 	VMASKMOVPD Y1, Y2, (AX)(BX*2)
 	VMASKMOVPD Y0, Y3, 32(AX)(BX*2)
 
@@ -1817,8 +1849,8 @@ last:
 	ADDQ       SI, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    128(DI)(SI*8), Y0
-	VMOVUPS    160(DI)(SI*8), Y1
+	VMOVUPS    256(DI)(SI*8), Y0
+	VMOVUPS    288(DI)(SI*8), Y1
 	VMASKMOVPD (CX)(BX*2), Y0, Y0
 	VMASKMOVPD 32(CX)(BX*2), Y1, Y1
 	JMP        body
@@ -1828,8 +1860,8 @@ lastStore:
 	ADDQ       CX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y2
-	VMOVUPS    160(DX)(CX*8), Y3
+	VMOVUPS    256(DX)(CX*8), Y2
+	VMOVUPS    288(DX)(CX*8), Y3
 	VMASKMOVPD Y1, Y2, (AX)(BX*2)
 	VMASKMOVPD Y0, Y3, 32(AX)(BX*2)
 
@@ -1909,8 +1941,8 @@ last:
 	ADDQ       SI, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    128(DI)(SI*8), Y0
-	VMOVUPS    160(DI)(SI*8), Y1
+	VMOVUPS    256(DI)(SI*8), Y0
+	VMOVUPS    288(DI)(SI*8), Y1
 	VMASKMOVPD (CX)(BX*2), Y0, Y0
 	VMASKMOVPD 32(CX)(BX*2), Y1, Y1
 	JMP        body
@@ -1920,8 +1952,8 @@ lastStore:
 	ADDQ       CX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
-	VMOVUPS    160(DX)(CX*8), Y3
+	VMOVUPS    256(DX)(CX*8), Y1
+	VMOVUPS    288(DX)(CX*8), Y3
 	VMASKMOVPD Y2, Y1, (AX)(BX*2)
 	VMASKMOVPD Y0, Y3, 32(AX)(BX*2)
 
@@ -1972,8 +2004,8 @@ last:
 	ADDQ       SI, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    128(DI)(SI*8), Y0
-	VMOVUPS    160(DI)(SI*8), Y1
+	VMOVUPS    256(DI)(SI*8), Y0
+	VMOVUPS    288(DI)(SI*8), Y1
 	VMASKMOVPD (CX)(BX*2), Y0, Y0
 	VMASKMOVPD 32(CX)(BX*2), Y1, Y1
 	JMP        body
@@ -1983,8 +2015,8 @@ lastStore:
 	ADDQ       CX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y2
-	VMOVUPS    160(DX)(CX*8), Y3
+	VMOVUPS    256(DX)(CX*8), Y2
+	VMOVUPS    288(DX)(CX*8), Y3
 	VMASKMOVPD Y1, Y2, (AX)(BX*2)
 	VMASKMOVPD Y0, Y3, 32(AX)(BX*2)
 
@@ -2080,16 +2112,16 @@ last:
 	ADDQ       DI, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y0
-	VMOVUPS    160(R8)(DI*8), Y1
+	VMOVUPS    256(R8)(DI*8), Y0
+	VMOVUPS    288(R8)(DI*8), Y1
 	VMASKMOVPD (CX)(SI*2), Y0, Y0
 	VMASKMOVPD 32(CX)(SI*2), Y1, Y1
 	MOVQ       BX, DI
 	ADDQ       DI, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y2
-	VMOVUPS    160(R8)(DI*8), Y3
+	VMOVUPS    256(R8)(DI*8), Y2
+	VMOVUPS    288(R8)(DI*8), Y3
 	VMASKMOVPD (DX)(SI*2), Y2, Y2
 	VMASKMOVPD 32(DX)(SI*2), Y3, Y3
 	JMP        body
@@ -2099,8 +2131,8 @@ lastStore:
 	ADDQ       CX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y2
-	VMOVUPS    160(DX)(CX*8), Y3
+	VMOVUPS    256(DX)(CX*8), Y2
+	VMOVUPS    288(DX)(CX*8), Y3
 	VMASKMOVPD Y1, Y2, (AX)(SI*2)
 	VMASKMOVPD Y0, Y3, 32(AX)(SI*2)
 
@@ -2196,16 +2228,16 @@ last:
 	ADDQ       DI, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y0
-	VMOVUPS    160(R8)(DI*8), Y1
+	VMOVUPS    256(R8)(DI*8), Y0
+	VMOVUPS    288(R8)(DI*8), Y1
 	VMASKMOVPD (CX)(SI*2), Y0, Y0
 	VMASKMOVPD 32(CX)(SI*2), Y1, Y1
 	MOVQ       BX, DI
 	ADDQ       DI, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y2
-	VMOVUPS    160(R8)(DI*8), Y3
+	VMOVUPS    256(R8)(DI*8), Y2
+	VMOVUPS    288(R8)(DI*8), Y3
 	VMASKMOVPD (DX)(SI*2), Y2, Y2
 	VMASKMOVPD 32(DX)(SI*2), Y3, Y3
 	JMP        body
@@ -2215,8 +2247,8 @@ lastStore:
 	ADDQ       CX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y2
-	VMOVUPS    160(DX)(CX*8), Y3
+	VMOVUPS    256(DX)(CX*8), Y2
+	VMOVUPS    288(DX)(CX*8), Y3
 	VMASKMOVPD Y1, Y2, (AX)(SI*2)
 	VMASKMOVPD Y0, Y3, 32(AX)(SI*2)
 
@@ -2274,16 +2306,16 @@ last:
 	ADDQ       DI, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y0
-	VMOVUPS    160(R8)(DI*8), Y1
+	VMOVUPS    256(R8)(DI*8), Y0
+	VMOVUPS    288(R8)(DI*8), Y1
 	VMASKMOVPD (CX)(SI*2), Y0, Y0
 	VMASKMOVPD 32(CX)(SI*2), Y1, Y1
 	MOVQ       BX, DI
 	ADDQ       DI, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y2
-	VMOVUPS    160(R8)(DI*8), Y3
+	VMOVUPS    256(R8)(DI*8), Y2
+	VMOVUPS    288(R8)(DI*8), Y3
 	VMASKMOVPD (DX)(SI*2), Y2, Y2
 	VMASKMOVPD 32(DX)(SI*2), Y3, Y3
 	JMP        body
@@ -2293,8 +2325,8 @@ lastStore:
 	ADDQ       CX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y2
-	VMOVUPS    160(DX)(CX*8), Y3
+	VMOVUPS    256(DX)(CX*8), Y2
+	VMOVUPS    288(DX)(CX*8), Y3
 	VMASKMOVPD Y1, Y2, (AX)(SI*2)
 	VMASKMOVPD Y0, Y3, 32(AX)(SI*2)
 
@@ -2372,14 +2404,14 @@ last:
 	ADDQ       DI, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y0
-	VMOVUPS    160(R8)(DI*8), Y1
+	VMOVUPS    256(R8)(DI*8), Y0
+	VMOVUPS    288(R8)(DI*8), Y1
 	VMASKMOVPD (CX)(SI*2), Y0, Y0
 	VMASKMOVPD 32(CX)(SI*2), Y1, Y1
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y2
+	VMOVUPS    256(R8)(DI*8), Y2
 	VMASKMOVPD (DX)(SI*1), Y2, Y2
 	JMP        body
 
@@ -2388,8 +2420,8 @@ lastStore:
 	ADDQ       CX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y2
-	VMOVUPS    160(DX)(CX*8), Y3
+	VMOVUPS    256(DX)(CX*8), Y2
+	VMOVUPS    288(DX)(CX*8), Y3
 	VMASKMOVPD Y1, Y2, (AX)(SI*2)
 	VMASKMOVPD Y0, Y3, 32(AX)(SI*2)
 
@@ -2448,8 +2480,8 @@ last:
 	ADDQ       SI, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    128(DI)(SI*8), Y0
-	VMOVUPS    160(DI)(SI*8), Y1
+	VMOVUPS    256(DI)(SI*8), Y0
+	VMOVUPS    288(DI)(SI*8), Y1
 	VMASKMOVPD (CX)(BX*2), Y0, Y0
 	VMASKMOVPD 32(CX)(BX*2), Y1, Y1
 	JMP        body
@@ -2458,7 +2490,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(BX*1)
 
 done:
@@ -2516,8 +2548,8 @@ last:
 	ADDQ       SI, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    128(DI)(SI*8), Y0
-	VMOVUPS    160(DI)(SI*8), Y1
+	VMOVUPS    256(DI)(SI*8), Y0
+	VMOVUPS    288(DI)(SI*8), Y1
 	VMASKMOVPD (CX)(BX*2), Y0, Y0
 	VMASKMOVPD 32(CX)(BX*2), Y1, Y1
 	JMP        body
@@ -2526,7 +2558,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(BX*1)
 
 done:
@@ -2569,8 +2601,8 @@ last:
 	ADDQ       SI, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    128(DI)(SI*8), Y0
-	VMOVUPS    160(DI)(SI*8), Y1
+	VMOVUPS    256(DI)(SI*8), Y0
+	VMOVUPS    288(DI)(SI*8), Y1
 	VMASKMOVPD (CX)(BX*2), Y0, Y0
 	VMASKMOVPD 32(CX)(BX*2), Y1, Y1
 	JMP        body
@@ -2579,7 +2611,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(BX*1)
 
 done:
@@ -2646,8 +2678,8 @@ last:
 	ADDQ       SI, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
-	VMOVUPS    128(DI)(SI*8), Y0
-	VMOVUPS    160(DI)(SI*8), Y1
+	VMOVUPS    256(DI)(SI*8), Y0
+	VMOVUPS    288(DI)(SI*8), Y1
 	VMASKMOVPD (CX)(BX*2), Y0, Y0
 	VMASKMOVPD 32(CX)(BX*2), Y1, Y1
 	JMP        body
@@ -2656,7 +2688,7 @@ lastStore:
 	MOVQ       DX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(BX*1)
 
 done:
@@ -2736,16 +2768,16 @@ last:
 	ADDQ       DI, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y0
-	VMOVUPS    160(R8)(DI*8), Y1
+	VMOVUPS    256(R8)(DI*8), Y0
+	VMOVUPS    288(R8)(DI*8), Y1
 	VMASKMOVPD (CX)(SI*2), Y0, Y0
 	VMASKMOVPD 32(CX)(SI*2), Y1, Y1
 	MOVQ       BX, DI
 	ADDQ       DI, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y2
-	VMOVUPS    160(R8)(DI*8), Y3
+	VMOVUPS    256(R8)(DI*8), Y2
+	VMOVUPS    288(R8)(DI*8), Y3
 	VMASKMOVPD (DX)(SI*2), Y2, Y2
 	VMASKMOVPD 32(DX)(SI*2), Y3, Y3
 	JMP        body
@@ -2754,7 +2786,7 @@ lastStore:
 	MOVQ       BX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
+	VMOVUPS    256(DX)(CX*8), Y1
 	VMASKMOVPD Y0, Y1, (AX)(SI*1)
 
 done:
@@ -2818,12 +2850,12 @@ last:
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y0
+	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
 	MOVQ       BX, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    128(R8)(DI*8), Y1
+	VMOVUPS    256(R8)(DI*8), Y1
 	VMASKMOVPD (DX)(SI*1), Y1, Y1
 	JMP        body
 
@@ -2832,10 +2864,3210 @@ lastStore:
 	ADDQ       CX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*8), Y1
-	VMOVUPS    160(DX)(CX*8), Y3
+	VMOVUPS    256(DX)(CX*8), Y1
+	VMOVUPS    288(DX)(CX*8), Y3
 	VMASKMOVPD Y2, Y1, (AX)(SI*2)
 	VMASKMOVPD Y0, Y3, 32(AX)(SI*2)
+
+done:
+	VZEROUPPER
+	RET
+
+// func expAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·expAVX2F64(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000004
+	JL      last
+	VMOVUPS (CX)(BX*1), Y0
+
+body:
+	VMOVUPS      splat256x4086340000000000<>+0(SB), Y1
+	VMINPD       Y0, Y1, Y0
+	VMOVUPS      splat256xc087500000000000<>+0(SB), Y1
+	VMAXPD       Y0, Y1, Y0
+	VMOVUPS      splat256x4338000000000000<>+0(SB), Y1
+	VMOVAPS      Y1, Y1
+	VFMADD231PD  splat256x3ff71547652b82fe<>+0(SB), Y0, Y1
+	VSUBPD       splat256x4338000000000000<>+0(SB), Y1, Y1
+	VMOVAPS      Y0, Y0
+	VFNMADD231PD splat256x3fe62e42fee00000<>+0(SB), Y1, Y0
+	VMOVAPS      Y0, Y2
+	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y1, Y2
+	VSUBPD       Y2, Y0, Y0
+	VMOVAPS      Y0, Y0
+	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y1, Y0
+	VMULPD       Y2, Y2, Y3
+	VMOVUPS      splat256x3e5adc52ba076b02<>+0(SB), Y4
+	VFMADD213PD  splat256x3ec71df000862507<>+0(SB), Y3, Y4
+	VFMADD213PD  splat256x3f2a01a01382ef3f<>+0(SB), Y3, Y4
+	VFMADD213PD  splat256x3f81111111125acd<>+0(SB), Y3, Y4
+	VFMADD213PD  splat256x3fc5555555555500<>+0(SB), Y3, Y4
+	VMOVUPS      splat256x3e928aef332083d5<>+0(SB), Y5
+	VFMADD213PD  splat256x3efa0199877e9986<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256x3f56c16c184bb2aa<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256x3fa55555555505f6<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256x3fe000000000000a<>+0(SB), Y3, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PD  Y2, Y4, Y5
+	VMOVAPS      Y0, Y0
+	VFMADD231PD  Y5, Y3, Y0
+	VADDPD       Y2, Y0, Y0
+	VADDPD       splat256x3ff0000000000000<>+0(SB), Y0, Y0
+	VMOVUPS      splat256x4338000000000000<>+0(SB), Y2
+	VMOVAPS      Y2, Y2
+	VFMADD231PD  splat256x3fe0000000000000<>+0(SB), Y1, Y2
+	VSUBPD       splat256x4338000000000000<>+0(SB), Y2, Y3
+	VSUBPD       Y3, Y1, Y1
+	VADDPD       splat256x4338000000000000<>+0(SB), Y1, Y1
+	VPSLLQ       $0x34, Y2, Y2
+	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y2, Y2
+	VMULPD       Y2, Y0, Y0
+	VPSLLQ       $0x34, Y1, Y1
+	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y1, Y1
+	VMULPD       Y1, Y0, Y0
+	CMPQ         DX, $0x00000004
+	JL           lastStore
+	VMOVUPS      Y0, (AX)(BX*1)
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000004, DX
+	JMP          one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	LEAQ       window64<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    256(DI)(SI*8), Y0
+	VMASKMOVPD (CX)(BX*1), Y0, Y0
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	LEAQ       window64<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    256(DX)(CX*8), Y1
+	VMASKMOVPD Y0, Y1, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA splat256x4086340000000000<>+0(SB)/8, $0x4086340000000000
+DATA splat256x4086340000000000<>+8(SB)/8, $0x4086340000000000
+DATA splat256x4086340000000000<>+16(SB)/8, $0x4086340000000000
+DATA splat256x4086340000000000<>+24(SB)/8, $0x4086340000000000
+GLOBL splat256x4086340000000000<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xc087500000000000<>+0(SB)/8, $0xc087500000000000
+DATA splat256xc087500000000000<>+8(SB)/8, $0xc087500000000000
+DATA splat256xc087500000000000<>+16(SB)/8, $0xc087500000000000
+DATA splat256xc087500000000000<>+24(SB)/8, $0xc087500000000000
+GLOBL splat256xc087500000000000<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3ff71547652b82fe<>+0(SB)/8, $0x3ff71547652b82fe
+DATA splat256x3ff71547652b82fe<>+8(SB)/8, $0x3ff71547652b82fe
+DATA splat256x3ff71547652b82fe<>+16(SB)/8, $0x3ff71547652b82fe
+DATA splat256x3ff71547652b82fe<>+24(SB)/8, $0x3ff71547652b82fe
+GLOBL splat256x3ff71547652b82fe<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x4338000000000000<>+0(SB)/8, $0x4338000000000000
+DATA splat256x4338000000000000<>+8(SB)/8, $0x4338000000000000
+DATA splat256x4338000000000000<>+16(SB)/8, $0x4338000000000000
+DATA splat256x4338000000000000<>+24(SB)/8, $0x4338000000000000
+GLOBL splat256x4338000000000000<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fe62e42fee00000<>+0(SB)/8, $0x3fe62e42fee00000
+DATA splat256x3fe62e42fee00000<>+8(SB)/8, $0x3fe62e42fee00000
+DATA splat256x3fe62e42fee00000<>+16(SB)/8, $0x3fe62e42fee00000
+DATA splat256x3fe62e42fee00000<>+24(SB)/8, $0x3fe62e42fee00000
+GLOBL splat256x3fe62e42fee00000<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3dea39ef35793c76<>+0(SB)/8, $0x3dea39ef35793c76
+DATA splat256x3dea39ef35793c76<>+8(SB)/8, $0x3dea39ef35793c76
+DATA splat256x3dea39ef35793c76<>+16(SB)/8, $0x3dea39ef35793c76
+DATA splat256x3dea39ef35793c76<>+24(SB)/8, $0x3dea39ef35793c76
+GLOBL splat256x3dea39ef35793c76<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3e5adc52ba076b02<>+0(SB)/8, $0x3e5adc52ba076b02
+DATA splat256x3e5adc52ba076b02<>+8(SB)/8, $0x3e5adc52ba076b02
+DATA splat256x3e5adc52ba076b02<>+16(SB)/8, $0x3e5adc52ba076b02
+DATA splat256x3e5adc52ba076b02<>+24(SB)/8, $0x3e5adc52ba076b02
+GLOBL splat256x3e5adc52ba076b02<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3ec71df000862507<>+0(SB)/8, $0x3ec71df000862507
+DATA splat256x3ec71df000862507<>+8(SB)/8, $0x3ec71df000862507
+DATA splat256x3ec71df000862507<>+16(SB)/8, $0x3ec71df000862507
+DATA splat256x3ec71df000862507<>+24(SB)/8, $0x3ec71df000862507
+GLOBL splat256x3ec71df000862507<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3f2a01a01382ef3f<>+0(SB)/8, $0x3f2a01a01382ef3f
+DATA splat256x3f2a01a01382ef3f<>+8(SB)/8, $0x3f2a01a01382ef3f
+DATA splat256x3f2a01a01382ef3f<>+16(SB)/8, $0x3f2a01a01382ef3f
+DATA splat256x3f2a01a01382ef3f<>+24(SB)/8, $0x3f2a01a01382ef3f
+GLOBL splat256x3f2a01a01382ef3f<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3f81111111125acd<>+0(SB)/8, $0x3f81111111125acd
+DATA splat256x3f81111111125acd<>+8(SB)/8, $0x3f81111111125acd
+DATA splat256x3f81111111125acd<>+16(SB)/8, $0x3f81111111125acd
+DATA splat256x3f81111111125acd<>+24(SB)/8, $0x3f81111111125acd
+GLOBL splat256x3f81111111125acd<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fc5555555555500<>+0(SB)/8, $0x3fc5555555555500
+DATA splat256x3fc5555555555500<>+8(SB)/8, $0x3fc5555555555500
+DATA splat256x3fc5555555555500<>+16(SB)/8, $0x3fc5555555555500
+DATA splat256x3fc5555555555500<>+24(SB)/8, $0x3fc5555555555500
+GLOBL splat256x3fc5555555555500<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3e928aef332083d5<>+0(SB)/8, $0x3e928aef332083d5
+DATA splat256x3e928aef332083d5<>+8(SB)/8, $0x3e928aef332083d5
+DATA splat256x3e928aef332083d5<>+16(SB)/8, $0x3e928aef332083d5
+DATA splat256x3e928aef332083d5<>+24(SB)/8, $0x3e928aef332083d5
+GLOBL splat256x3e928aef332083d5<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3efa0199877e9986<>+0(SB)/8, $0x3efa0199877e9986
+DATA splat256x3efa0199877e9986<>+8(SB)/8, $0x3efa0199877e9986
+DATA splat256x3efa0199877e9986<>+16(SB)/8, $0x3efa0199877e9986
+DATA splat256x3efa0199877e9986<>+24(SB)/8, $0x3efa0199877e9986
+GLOBL splat256x3efa0199877e9986<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3f56c16c184bb2aa<>+0(SB)/8, $0x3f56c16c184bb2aa
+DATA splat256x3f56c16c184bb2aa<>+8(SB)/8, $0x3f56c16c184bb2aa
+DATA splat256x3f56c16c184bb2aa<>+16(SB)/8, $0x3f56c16c184bb2aa
+DATA splat256x3f56c16c184bb2aa<>+24(SB)/8, $0x3f56c16c184bb2aa
+GLOBL splat256x3f56c16c184bb2aa<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fa55555555505f6<>+0(SB)/8, $0x3fa55555555505f6
+DATA splat256x3fa55555555505f6<>+8(SB)/8, $0x3fa55555555505f6
+DATA splat256x3fa55555555505f6<>+16(SB)/8, $0x3fa55555555505f6
+DATA splat256x3fa55555555505f6<>+24(SB)/8, $0x3fa55555555505f6
+GLOBL splat256x3fa55555555505f6<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fe000000000000a<>+0(SB)/8, $0x3fe000000000000a
+DATA splat256x3fe000000000000a<>+8(SB)/8, $0x3fe000000000000a
+DATA splat256x3fe000000000000a<>+16(SB)/8, $0x3fe000000000000a
+DATA splat256x3fe000000000000a<>+24(SB)/8, $0x3fe000000000000a
+GLOBL splat256x3fe000000000000a<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fe0000000000000<>+0(SB)/8, $0x3fe0000000000000
+DATA splat256x3fe0000000000000<>+8(SB)/8, $0x3fe0000000000000
+DATA splat256x3fe0000000000000<>+16(SB)/8, $0x3fe0000000000000
+DATA splat256x3fe0000000000000<>+24(SB)/8, $0x3fe0000000000000
+GLOBL splat256x3fe0000000000000<>(SB), RODATA|NOPTR, $32
+
+// func expm1AVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·expm1AVX2F64(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000004
+	JL      last
+	VMOVUPS (CX)(BX*1), Y0
+
+body:
+	VMOVUPS      splat256x40862f3333333333<>+0(SB), Y1
+	VMINPD       Y0, Y1, Y1
+	VMOVUPS      splat256xc04e000000000000<>+0(SB), Y2
+	VMAXPD       Y1, Y2, Y1
+	VMOVUPS      splat256x4338000000000000<>+0(SB), Y2
+	VMOVAPS      Y2, Y2
+	VFMADD231PD  splat256x3ff71547652b82fe<>+0(SB), Y1, Y2
+	VSUBPD       splat256x4338000000000000<>+0(SB), Y2, Y3
+	VMOVAPS      Y1, Y1
+	VFNMADD231PD splat256x3fe62e42fee00000<>+0(SB), Y3, Y1
+	VMOVAPS      Y1, Y4
+	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y3, Y4
+	VSUBPD       Y4, Y1, Y1
+	VMOVAPS      Y1, Y1
+	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y3, Y1
+	VMULPD       Y4, Y4, Y3
+	VMOVUPS      splat256x3e5adc52ba076b02<>+0(SB), Y5
+	VFMADD213PD  splat256x3ec71df000862507<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256x3f2a01a01382ef3f<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256x3f81111111125acd<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256x3fc5555555555500<>+0(SB), Y3, Y5
+	VMOVUPS      splat256x3e928aef332083d5<>+0(SB), Y6
+	VFMADD213PD  splat256x3efa0199877e9986<>+0(SB), Y3, Y6
+	VFMADD213PD  splat256x3f56c16c184bb2aa<>+0(SB), Y3, Y6
+	VFMADD213PD  splat256x3fa55555555505f6<>+0(SB), Y3, Y6
+	VFMADD213PD  splat256x3fe000000000000a<>+0(SB), Y3, Y6
+	VMOVAPS      Y6, Y6
+	VFMADD231PD  Y4, Y5, Y6
+	VSUBPD       splat256x3ff0000000000000<>+0(SB), Y2, Y2
+	VPSLLQ       $0x34, Y2, Y2
+	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y2, Y2
+	VSUBPD       splat256x3fe0000000000000<>+0(SB), Y2, Y5
+	VMOVAPS      Y5, Y7
+	VFMADD231PD  Y2, Y4, Y7
+	VSUBPD       Y7, Y5, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PD  Y2, Y4, Y5
+	VMOVAPS      Y1, Y1
+	VFMADD231PD  Y6, Y3, Y1
+	VMOVAPS      Y5, Y3
+	VFMADD231PD  Y2, Y1, Y3
+	VADDPD       Y3, Y7, Y1
+	VANDPS       splat256x7fffffffffffffff<>+0(SB), Y0, Y2
+	VCMPPD       $0x11, splat256x3c80000000000000<>+0(SB), Y2, Y2
+	VADDPD       Y1, Y1, Y1
+	VBLENDVPD    Y2, Y0, Y1, Y0
+	CMPQ         DX, $0x00000004
+	JL           lastStore
+	VMOVUPS      Y0, (AX)(BX*1)
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000004, DX
+	JMP          one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	LEAQ       window64<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    256(DI)(SI*8), Y0
+	VMASKMOVPD (CX)(BX*1), Y0, Y0
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	LEAQ       window64<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    256(DX)(CX*8), Y1
+	VMASKMOVPD Y0, Y1, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA splat256x40862f3333333333<>+0(SB)/8, $0x40862f3333333333
+DATA splat256x40862f3333333333<>+8(SB)/8, $0x40862f3333333333
+DATA splat256x40862f3333333333<>+16(SB)/8, $0x40862f3333333333
+DATA splat256x40862f3333333333<>+24(SB)/8, $0x40862f3333333333
+GLOBL splat256x40862f3333333333<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xc04e000000000000<>+0(SB)/8, $0xc04e000000000000
+DATA splat256xc04e000000000000<>+8(SB)/8, $0xc04e000000000000
+DATA splat256xc04e000000000000<>+16(SB)/8, $0xc04e000000000000
+DATA splat256xc04e000000000000<>+24(SB)/8, $0xc04e000000000000
+GLOBL splat256xc04e000000000000<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3c80000000000000<>+0(SB)/8, $0x3c80000000000000
+DATA splat256x3c80000000000000<>+8(SB)/8, $0x3c80000000000000
+DATA splat256x3c80000000000000<>+16(SB)/8, $0x3c80000000000000
+DATA splat256x3c80000000000000<>+24(SB)/8, $0x3c80000000000000
+GLOBL splat256x3c80000000000000<>(SB), RODATA|NOPTR, $32
+
+// func logAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·logAVX2F64(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000004
+	JL      last
+	VMOVUPS (CX)(BX*1), Y0
+
+body:
+	VCMPPD      $0x11, splat256x0010000000000000<>+0(SB), Y0, Y1
+	VMULPD      splat256x4330000000000000<>+0(SB), Y0, Y2
+	VBLENDVPD   Y1, Y2, Y0, Y2
+	VPADDQ      splat256x00095f619980c433<>+0(SB), Y2, Y2
+	VPSRLQ      $0x34, Y2, Y3
+	VORPS       splat256x4330000000000000<>+0(SB), Y3, Y3
+	VMOVUPS     splat256x43300000000003ff<>+0(SB), Y4
+	VBLENDVPD   Y1, splat256x4330000000000433<>+0(SB), Y4, Y1
+	VSUBPD      Y1, Y3, Y1
+	VANDPS      splat256x000fffffffffffff<>+0(SB), Y2, Y2
+	VPADDQ      splat256x3fe6a09e667f3bcd<>+0(SB), Y2, Y2
+	VSUBPD      splat256x3ff0000000000000<>+0(SB), Y2, Y2
+	VMULPD      splat256x3dea39ef35793c76<>+0(SB), Y1, Y3
+	VMULPD      Y2, Y2, Y4
+	VADDPD      splat256x4000000000000000<>+0(SB), Y2, Y5
+	VDIVPD      Y5, Y2, Y5
+	VMULPD      Y5, Y5, Y6
+	VMULPD      Y6, Y6, Y7
+	VMOVUPS     splat256x3fc39a0a278926ba<>+0(SB), Y8
+	VFMADD213PD splat256x3fcc71c51d95edda<>+0(SB), Y7, Y8
+	VFMADD213PD splat256x3fd999999997f9ff<>+0(SB), Y7, Y8
+	VMOVUPS     splat256x3fc2f10ed614cc80<>+0(SB), Y9
+	VFMADD213PD splat256x3fc74664943814b6<>+0(SB), Y7, Y9
+	VFMADD213PD splat256x3fd249249422919c<>+0(SB), Y7, Y9
+	VFMADD213PD splat256x3fe5555555555593<>+0(SB), Y7, Y9
+	VMOVAPS     Y9, Y7
+	VFMADD231PD Y6, Y8, Y7
+	VMULPD      splat256x3fe0000000000000<>+0(SB), Y4, Y4
+	VMOVAPS     Y4, Y8
+	VFMADD231PD Y7, Y6, Y8
+	VMOVAPS     Y3, Y3
+	VFMADD231PD Y8, Y5, Y3
+	VSUBPD      Y3, Y4, Y3
+	VSUBPD      Y3, Y2, Y2
+	VMOVAPS     Y2, Y2
+	VFMADD231PD splat256x3fe62e42fee00000<>+0(SB), Y1, Y2
+	VCMPPD      $0x00, splat256x0000000000000000<>+0(SB), Y0, Y1
+	VBLENDVPD   Y1, splat256xfff0000000000000<>+0(SB), Y2, Y1
+	VCMPPD      $0x11, splat256x0000000000000000<>+0(SB), Y0, Y2
+	VBLENDVPD   Y2, splat256x7ff8000000000001<>+0(SB), Y1, Y1
+	VCMPPD      $0x15, splat256x7ff0000000000000<>+0(SB), Y0, Y2
+	VBLENDVPD   Y2, Y0, Y1, Y0
+	CMPQ        DX, $0x00000004
+	JL          lastStore
+	VMOVUPS     Y0, (AX)(BX*1)
+	ADDQ        $0x00000020, BX
+	SUBQ        $0x00000004, DX
+	JMP         one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	LEAQ       window64<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    256(DI)(SI*8), Y0
+	VMASKMOVPD (CX)(BX*1), Y0, Y0
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	LEAQ       window64<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    256(DX)(CX*8), Y1
+	VMASKMOVPD Y0, Y1, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA splat256x0010000000000000<>+0(SB)/8, $0x0010000000000000
+DATA splat256x0010000000000000<>+8(SB)/8, $0x0010000000000000
+DATA splat256x0010000000000000<>+16(SB)/8, $0x0010000000000000
+DATA splat256x0010000000000000<>+24(SB)/8, $0x0010000000000000
+GLOBL splat256x0010000000000000<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x4330000000000000<>+0(SB)/8, $0x4330000000000000
+DATA splat256x4330000000000000<>+8(SB)/8, $0x4330000000000000
+DATA splat256x4330000000000000<>+16(SB)/8, $0x4330000000000000
+DATA splat256x4330000000000000<>+24(SB)/8, $0x4330000000000000
+GLOBL splat256x4330000000000000<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x00095f619980c433<>+0(SB)/8, $0x00095f619980c433
+DATA splat256x00095f619980c433<>+8(SB)/8, $0x00095f619980c433
+DATA splat256x00095f619980c433<>+16(SB)/8, $0x00095f619980c433
+DATA splat256x00095f619980c433<>+24(SB)/8, $0x00095f619980c433
+GLOBL splat256x00095f619980c433<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x4330000000000433<>+0(SB)/8, $0x4330000000000433
+DATA splat256x4330000000000433<>+8(SB)/8, $0x4330000000000433
+DATA splat256x4330000000000433<>+16(SB)/8, $0x4330000000000433
+DATA splat256x4330000000000433<>+24(SB)/8, $0x4330000000000433
+GLOBL splat256x4330000000000433<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x43300000000003ff<>+0(SB)/8, $0x43300000000003ff
+DATA splat256x43300000000003ff<>+8(SB)/8, $0x43300000000003ff
+DATA splat256x43300000000003ff<>+16(SB)/8, $0x43300000000003ff
+DATA splat256x43300000000003ff<>+24(SB)/8, $0x43300000000003ff
+GLOBL splat256x43300000000003ff<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x000fffffffffffff<>+0(SB)/8, $0x000fffffffffffff
+DATA splat256x000fffffffffffff<>+8(SB)/8, $0x000fffffffffffff
+DATA splat256x000fffffffffffff<>+16(SB)/8, $0x000fffffffffffff
+DATA splat256x000fffffffffffff<>+24(SB)/8, $0x000fffffffffffff
+GLOBL splat256x000fffffffffffff<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fe6a09e667f3bcd<>+0(SB)/8, $0x3fe6a09e667f3bcd
+DATA splat256x3fe6a09e667f3bcd<>+8(SB)/8, $0x3fe6a09e667f3bcd
+DATA splat256x3fe6a09e667f3bcd<>+16(SB)/8, $0x3fe6a09e667f3bcd
+DATA splat256x3fe6a09e667f3bcd<>+24(SB)/8, $0x3fe6a09e667f3bcd
+GLOBL splat256x3fe6a09e667f3bcd<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x4000000000000000<>+0(SB)/8, $0x4000000000000000
+DATA splat256x4000000000000000<>+8(SB)/8, $0x4000000000000000
+DATA splat256x4000000000000000<>+16(SB)/8, $0x4000000000000000
+DATA splat256x4000000000000000<>+24(SB)/8, $0x4000000000000000
+GLOBL splat256x4000000000000000<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fc39a0a278926ba<>+0(SB)/8, $0x3fc39a0a278926ba
+DATA splat256x3fc39a0a278926ba<>+8(SB)/8, $0x3fc39a0a278926ba
+DATA splat256x3fc39a0a278926ba<>+16(SB)/8, $0x3fc39a0a278926ba
+DATA splat256x3fc39a0a278926ba<>+24(SB)/8, $0x3fc39a0a278926ba
+GLOBL splat256x3fc39a0a278926ba<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fcc71c51d95edda<>+0(SB)/8, $0x3fcc71c51d95edda
+DATA splat256x3fcc71c51d95edda<>+8(SB)/8, $0x3fcc71c51d95edda
+DATA splat256x3fcc71c51d95edda<>+16(SB)/8, $0x3fcc71c51d95edda
+DATA splat256x3fcc71c51d95edda<>+24(SB)/8, $0x3fcc71c51d95edda
+GLOBL splat256x3fcc71c51d95edda<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fd999999997f9ff<>+0(SB)/8, $0x3fd999999997f9ff
+DATA splat256x3fd999999997f9ff<>+8(SB)/8, $0x3fd999999997f9ff
+DATA splat256x3fd999999997f9ff<>+16(SB)/8, $0x3fd999999997f9ff
+DATA splat256x3fd999999997f9ff<>+24(SB)/8, $0x3fd999999997f9ff
+GLOBL splat256x3fd999999997f9ff<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fc2f10ed614cc80<>+0(SB)/8, $0x3fc2f10ed614cc80
+DATA splat256x3fc2f10ed614cc80<>+8(SB)/8, $0x3fc2f10ed614cc80
+DATA splat256x3fc2f10ed614cc80<>+16(SB)/8, $0x3fc2f10ed614cc80
+DATA splat256x3fc2f10ed614cc80<>+24(SB)/8, $0x3fc2f10ed614cc80
+GLOBL splat256x3fc2f10ed614cc80<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fc74664943814b6<>+0(SB)/8, $0x3fc74664943814b6
+DATA splat256x3fc74664943814b6<>+8(SB)/8, $0x3fc74664943814b6
+DATA splat256x3fc74664943814b6<>+16(SB)/8, $0x3fc74664943814b6
+DATA splat256x3fc74664943814b6<>+24(SB)/8, $0x3fc74664943814b6
+GLOBL splat256x3fc74664943814b6<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fd249249422919c<>+0(SB)/8, $0x3fd249249422919c
+DATA splat256x3fd249249422919c<>+8(SB)/8, $0x3fd249249422919c
+DATA splat256x3fd249249422919c<>+16(SB)/8, $0x3fd249249422919c
+DATA splat256x3fd249249422919c<>+24(SB)/8, $0x3fd249249422919c
+GLOBL splat256x3fd249249422919c<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fe5555555555593<>+0(SB)/8, $0x3fe5555555555593
+DATA splat256x3fe5555555555593<>+8(SB)/8, $0x3fe5555555555593
+DATA splat256x3fe5555555555593<>+16(SB)/8, $0x3fe5555555555593
+DATA splat256x3fe5555555555593<>+24(SB)/8, $0x3fe5555555555593
+GLOBL splat256x3fe5555555555593<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xfff0000000000000<>+0(SB)/8, $0xfff0000000000000
+DATA splat256xfff0000000000000<>+8(SB)/8, $0xfff0000000000000
+DATA splat256xfff0000000000000<>+16(SB)/8, $0xfff0000000000000
+DATA splat256xfff0000000000000<>+24(SB)/8, $0xfff0000000000000
+GLOBL splat256xfff0000000000000<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x7ff0000000000000<>+0(SB)/8, $0x7ff0000000000000
+DATA splat256x7ff0000000000000<>+8(SB)/8, $0x7ff0000000000000
+DATA splat256x7ff0000000000000<>+16(SB)/8, $0x7ff0000000000000
+DATA splat256x7ff0000000000000<>+24(SB)/8, $0x7ff0000000000000
+GLOBL splat256x7ff0000000000000<>(SB), RODATA|NOPTR, $32
+
+// func log1pAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·log1pAVX2F64(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000004
+	JL      last
+	VMOVUPS (CX)(BX*1), Y0
+
+body:
+	VADDPD      splat256x3ff0000000000000<>+0(SB), Y0, Y1
+	VSUBPD      splat256x3ff0000000000000<>+0(SB), Y1, Y2
+	VSUBPD      Y2, Y0, Y3
+	VMOVUPS     splat256x3ff0000000000000<>+0(SB), Y4
+	VSUBPD      Y2, Y1, Y2
+	VSUBPD      Y2, Y4, Y2
+	VADDPD      Y2, Y3, Y2
+	VDIVPD      Y1, Y2, Y2
+	VCMPPD      $0x11, splat256x0010000000000000<>+0(SB), Y1, Y3
+	VMULPD      splat256x4330000000000000<>+0(SB), Y1, Y4
+	VBLENDVPD   Y3, Y4, Y1, Y4
+	VPADDQ      splat256x00095f619980c433<>+0(SB), Y4, Y4
+	VPSRLQ      $0x34, Y4, Y5
+	VORPS       splat256x4330000000000000<>+0(SB), Y5, Y5
+	VMOVUPS     splat256x43300000000003ff<>+0(SB), Y6
+	VBLENDVPD   Y3, splat256x4330000000000433<>+0(SB), Y6, Y3
+	VSUBPD      Y3, Y5, Y3
+	VANDPS      splat256x000fffffffffffff<>+0(SB), Y4, Y4
+	VPADDQ      splat256x3fe6a09e667f3bcd<>+0(SB), Y4, Y4
+	VSUBPD      splat256x3ff0000000000000<>+0(SB), Y4, Y4
+	VMULPD      splat256x3dea39ef35793c76<>+0(SB), Y3, Y5
+	VADDPD      Y2, Y5, Y2
+	VMULPD      Y4, Y4, Y5
+	VADDPD      splat256x4000000000000000<>+0(SB), Y4, Y6
+	VDIVPD      Y6, Y4, Y6
+	VMULPD      Y6, Y6, Y7
+	VMULPD      Y7, Y7, Y8
+	VMOVUPS     splat256x3fc39a0a278926ba<>+0(SB), Y9
+	VFMADD213PD splat256x3fcc71c51d95edda<>+0(SB), Y8, Y9
+	VFMADD213PD splat256x3fd999999997f9ff<>+0(SB), Y8, Y9
+	VMOVUPS     splat256x3fc2f10ed614cc80<>+0(SB), Y10
+	VFMADD213PD splat256x3fc74664943814b6<>+0(SB), Y8, Y10
+	VFMADD213PD splat256x3fd249249422919c<>+0(SB), Y8, Y10
+	VFMADD213PD splat256x3fe5555555555593<>+0(SB), Y8, Y10
+	VMOVAPS     Y10, Y8
+	VFMADD231PD Y7, Y9, Y8
+	VMULPD      splat256x3fe0000000000000<>+0(SB), Y5, Y5
+	VMOVAPS     Y5, Y9
+	VFMADD231PD Y8, Y7, Y9
+	VMOVAPS     Y2, Y2
+	VFMADD231PD Y9, Y6, Y2
+	VSUBPD      Y2, Y5, Y2
+	VSUBPD      Y2, Y4, Y2
+	VMOVAPS     Y2, Y2
+	VFMADD231PD splat256x3fe62e42fee00000<>+0(SB), Y3, Y2
+	VCMPPD      $0x00, splat256x0000000000000000<>+0(SB), Y1, Y3
+	VBLENDVPD   Y3, splat256xfff0000000000000<>+0(SB), Y2, Y2
+	VCMPPD      $0x11, splat256x0000000000000000<>+0(SB), Y1, Y3
+	VBLENDVPD   Y3, splat256x7ff8000000000001<>+0(SB), Y2, Y2
+	VCMPPD      $0x15, splat256x7ff0000000000000<>+0(SB), Y1, Y3
+	VBLENDVPD   Y3, Y1, Y2, Y1
+	VCMPPD      $0x00, splat256x0000000000000000<>+0(SB), Y0, Y2
+	VBLENDVPD   Y2, Y0, Y1, Y0
+	CMPQ        DX, $0x00000004
+	JL          lastStore
+	VMOVUPS     Y0, (AX)(BX*1)
+	ADDQ        $0x00000020, BX
+	SUBQ        $0x00000004, DX
+	JMP         one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	LEAQ       window64<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    256(DI)(SI*8), Y0
+	VMASKMOVPD (CX)(BX*1), Y0, Y0
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	LEAQ       window64<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    256(DX)(CX*8), Y1
+	VMASKMOVPD Y0, Y1, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+// func sinAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·sinAVX2F64(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000004
+	JL      last
+	VMOVUPS (CX)(BX*1), Y0
+
+body:
+	VMOVUPS      splat256x4338000000000000<>+0(SB), Y1
+	VMOVAPS      Y1, Y1
+	VFMADD231PD  splat256x3fe45f306dc9c883<>+0(SB), Y0, Y1
+	VSUBPD       splat256x4338000000000000<>+0(SB), Y1, Y2
+	VMOVAPS      Y0, Y0
+	VFNMADD231PD splat256x3ff921fb54442d18<>+0(SB), Y2, Y0
+	VMOVAPS      Y0, Y3
+	VFNMADD231PD splat256x3c91a62633145c07<>+0(SB), Y2, Y3
+	VSUBPD       Y3, Y0, Y0
+	VMOVAPS      Y0, Y0
+	VFNMADD231PD splat256x3c91a62633145c07<>+0(SB), Y2, Y0
+	VMOVAPS      Y0, Y0
+	VFNMADD231PD splat256xb91f1976b7ed900b<>+0(SB), Y2, Y0
+	VMULPD       Y3, Y3, Y2
+	VMULPD       Y2, Y2, Y4
+	VMOVUPS      splat256x3de5d8b51c6e85f5<>+0(SB), Y5
+	VFMADD213PD  splat256x3ec71de355524564<>+0(SB), Y4, Y5
+	VFMADD213PD  splat256x3f8111111110f730<>+0(SB), Y4, Y5
+	VMOVUPS      splat256xbe5ae5e4b7a78b64<>+0(SB), Y6
+	VFMADD213PD  splat256xbf2a01a019be91eb<>+0(SB), Y4, Y6
+	VFMADD213PD  splat256xbfc5555555555548<>+0(SB), Y4, Y6
+	VMOVAPS      Y6, Y6
+	VFMADD231PD  Y2, Y5, Y6
+	VMULPD       Y6, Y2, Y5
+	VMOVAPS      Y0, Y6
+	VFMADD231PD  Y3, Y5, Y6
+	VADDPD       Y6, Y3, Y5
+	VMULPD       splat256x3fe0000000000000<>+0(SB), Y2, Y6
+	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y7
+	VSUBPD       Y6, Y7, Y7
+	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y8
+	VSUBPD       Y7, Y8, Y8
+	VSUBPD       Y6, Y8, Y6
+	VMOVUPS      splat256xbda8fa5516e97371<>+0(SB), Y8
+	VFMADD213PD  splat256xbe927e4f7ef0addc<>+0(SB), Y4, Y8
+	VFMADD213PD  splat256xbf56c16c16c15005<>+0(SB), Y4, Y8
+	VMOVUPS      splat256x3e21ee9d9c3adac5<>+0(SB), Y9
+	VFMADD213PD  splat256x3efa01a019c8c7c0<>+0(SB), Y4, Y9
+	VFMADD213PD  splat256x3fa555555555554b<>+0(SB), Y4, Y9
+	VMOVAPS      Y9, Y9
+	VFMADD231PD  Y2, Y8, Y9
+	VMOVAPS      Y6, Y2
+	VFNMADD231PD Y0, Y3, Y2
+	VMOVAPS      Y2, Y0
+	VFMADD231PD  Y9, Y4, Y0
+	VADDPD       Y0, Y7, Y0
+	VPSLLQ       $0x3f, Y1, Y2
+	VPSLLQ       $0x3e, Y1, Y3
+	VANDPS       splat256x8000000000000000<>+0(SB), Y3, Y3
+	VPADDQ       splat256x0000000000000001<>+0(SB), Y1, Y1
+	VPSLLQ       $0x3e, Y1, Y1
+	VANDPS       splat256x8000000000000000<>+0(SB), Y1, Y1
+	VBLENDVPD    Y2, Y0, Y5, Y4
+	VXORPS       Y3, Y4, Y3
+	VBLENDVPD    Y2, Y5, Y0, Y0
+	VXORPS       Y1, Y0, Y0
+	CMPQ         DX, $0x00000004
+	JL           lastStore
+	VMOVUPS      Y3, (AX)(BX*1)
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000004, DX
+	JMP          one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	LEAQ       window64<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    256(DI)(SI*8), Y0
+	VMASKMOVPD (CX)(BX*1), Y0, Y0
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	LEAQ       window64<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    256(DX)(CX*8), Y0
+	VMASKMOVPD Y3, Y0, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA splat256x3fe45f306dc9c883<>+0(SB)/8, $0x3fe45f306dc9c883
+DATA splat256x3fe45f306dc9c883<>+8(SB)/8, $0x3fe45f306dc9c883
+DATA splat256x3fe45f306dc9c883<>+16(SB)/8, $0x3fe45f306dc9c883
+DATA splat256x3fe45f306dc9c883<>+24(SB)/8, $0x3fe45f306dc9c883
+GLOBL splat256x3fe45f306dc9c883<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3ff921fb54442d18<>+0(SB)/8, $0x3ff921fb54442d18
+DATA splat256x3ff921fb54442d18<>+8(SB)/8, $0x3ff921fb54442d18
+DATA splat256x3ff921fb54442d18<>+16(SB)/8, $0x3ff921fb54442d18
+DATA splat256x3ff921fb54442d18<>+24(SB)/8, $0x3ff921fb54442d18
+GLOBL splat256x3ff921fb54442d18<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3c91a62633145c07<>+0(SB)/8, $0x3c91a62633145c07
+DATA splat256x3c91a62633145c07<>+8(SB)/8, $0x3c91a62633145c07
+DATA splat256x3c91a62633145c07<>+16(SB)/8, $0x3c91a62633145c07
+DATA splat256x3c91a62633145c07<>+24(SB)/8, $0x3c91a62633145c07
+GLOBL splat256x3c91a62633145c07<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xb91f1976b7ed900b<>+0(SB)/8, $0xb91f1976b7ed900b
+DATA splat256xb91f1976b7ed900b<>+8(SB)/8, $0xb91f1976b7ed900b
+DATA splat256xb91f1976b7ed900b<>+16(SB)/8, $0xb91f1976b7ed900b
+DATA splat256xb91f1976b7ed900b<>+24(SB)/8, $0xb91f1976b7ed900b
+GLOBL splat256xb91f1976b7ed900b<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3de5d8b51c6e85f5<>+0(SB)/8, $0x3de5d8b51c6e85f5
+DATA splat256x3de5d8b51c6e85f5<>+8(SB)/8, $0x3de5d8b51c6e85f5
+DATA splat256x3de5d8b51c6e85f5<>+16(SB)/8, $0x3de5d8b51c6e85f5
+DATA splat256x3de5d8b51c6e85f5<>+24(SB)/8, $0x3de5d8b51c6e85f5
+GLOBL splat256x3de5d8b51c6e85f5<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3ec71de355524564<>+0(SB)/8, $0x3ec71de355524564
+DATA splat256x3ec71de355524564<>+8(SB)/8, $0x3ec71de355524564
+DATA splat256x3ec71de355524564<>+16(SB)/8, $0x3ec71de355524564
+DATA splat256x3ec71de355524564<>+24(SB)/8, $0x3ec71de355524564
+GLOBL splat256x3ec71de355524564<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3f8111111110f730<>+0(SB)/8, $0x3f8111111110f730
+DATA splat256x3f8111111110f730<>+8(SB)/8, $0x3f8111111110f730
+DATA splat256x3f8111111110f730<>+16(SB)/8, $0x3f8111111110f730
+DATA splat256x3f8111111110f730<>+24(SB)/8, $0x3f8111111110f730
+GLOBL splat256x3f8111111110f730<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbe5ae5e4b7a78b64<>+0(SB)/8, $0xbe5ae5e4b7a78b64
+DATA splat256xbe5ae5e4b7a78b64<>+8(SB)/8, $0xbe5ae5e4b7a78b64
+DATA splat256xbe5ae5e4b7a78b64<>+16(SB)/8, $0xbe5ae5e4b7a78b64
+DATA splat256xbe5ae5e4b7a78b64<>+24(SB)/8, $0xbe5ae5e4b7a78b64
+GLOBL splat256xbe5ae5e4b7a78b64<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbf2a01a019be91eb<>+0(SB)/8, $0xbf2a01a019be91eb
+DATA splat256xbf2a01a019be91eb<>+8(SB)/8, $0xbf2a01a019be91eb
+DATA splat256xbf2a01a019be91eb<>+16(SB)/8, $0xbf2a01a019be91eb
+DATA splat256xbf2a01a019be91eb<>+24(SB)/8, $0xbf2a01a019be91eb
+GLOBL splat256xbf2a01a019be91eb<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbfc5555555555548<>+0(SB)/8, $0xbfc5555555555548
+DATA splat256xbfc5555555555548<>+8(SB)/8, $0xbfc5555555555548
+DATA splat256xbfc5555555555548<>+16(SB)/8, $0xbfc5555555555548
+DATA splat256xbfc5555555555548<>+24(SB)/8, $0xbfc5555555555548
+GLOBL splat256xbfc5555555555548<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbda8fa5516e97371<>+0(SB)/8, $0xbda8fa5516e97371
+DATA splat256xbda8fa5516e97371<>+8(SB)/8, $0xbda8fa5516e97371
+DATA splat256xbda8fa5516e97371<>+16(SB)/8, $0xbda8fa5516e97371
+DATA splat256xbda8fa5516e97371<>+24(SB)/8, $0xbda8fa5516e97371
+GLOBL splat256xbda8fa5516e97371<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbe927e4f7ef0addc<>+0(SB)/8, $0xbe927e4f7ef0addc
+DATA splat256xbe927e4f7ef0addc<>+8(SB)/8, $0xbe927e4f7ef0addc
+DATA splat256xbe927e4f7ef0addc<>+16(SB)/8, $0xbe927e4f7ef0addc
+DATA splat256xbe927e4f7ef0addc<>+24(SB)/8, $0xbe927e4f7ef0addc
+GLOBL splat256xbe927e4f7ef0addc<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbf56c16c16c15005<>+0(SB)/8, $0xbf56c16c16c15005
+DATA splat256xbf56c16c16c15005<>+8(SB)/8, $0xbf56c16c16c15005
+DATA splat256xbf56c16c16c15005<>+16(SB)/8, $0xbf56c16c16c15005
+DATA splat256xbf56c16c16c15005<>+24(SB)/8, $0xbf56c16c16c15005
+GLOBL splat256xbf56c16c16c15005<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3e21ee9d9c3adac5<>+0(SB)/8, $0x3e21ee9d9c3adac5
+DATA splat256x3e21ee9d9c3adac5<>+8(SB)/8, $0x3e21ee9d9c3adac5
+DATA splat256x3e21ee9d9c3adac5<>+16(SB)/8, $0x3e21ee9d9c3adac5
+DATA splat256x3e21ee9d9c3adac5<>+24(SB)/8, $0x3e21ee9d9c3adac5
+GLOBL splat256x3e21ee9d9c3adac5<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3efa01a019c8c7c0<>+0(SB)/8, $0x3efa01a019c8c7c0
+DATA splat256x3efa01a019c8c7c0<>+8(SB)/8, $0x3efa01a019c8c7c0
+DATA splat256x3efa01a019c8c7c0<>+16(SB)/8, $0x3efa01a019c8c7c0
+DATA splat256x3efa01a019c8c7c0<>+24(SB)/8, $0x3efa01a019c8c7c0
+GLOBL splat256x3efa01a019c8c7c0<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fa555555555554b<>+0(SB)/8, $0x3fa555555555554b
+DATA splat256x3fa555555555554b<>+8(SB)/8, $0x3fa555555555554b
+DATA splat256x3fa555555555554b<>+16(SB)/8, $0x3fa555555555554b
+DATA splat256x3fa555555555554b<>+24(SB)/8, $0x3fa555555555554b
+GLOBL splat256x3fa555555555554b<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x0000000000000001<>+0(SB)/8, $0x0000000000000001
+DATA splat256x0000000000000001<>+8(SB)/8, $0x0000000000000001
+DATA splat256x0000000000000001<>+16(SB)/8, $0x0000000000000001
+DATA splat256x0000000000000001<>+24(SB)/8, $0x0000000000000001
+GLOBL splat256x0000000000000001<>(SB), RODATA|NOPTR, $32
+
+// func cosAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·cosAVX2F64(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000004
+	JL      last
+	VMOVUPS (CX)(BX*1), Y0
+
+body:
+	VMOVUPS      splat256x4338000000000000<>+0(SB), Y1
+	VMOVAPS      Y1, Y1
+	VFMADD231PD  splat256x3fe45f306dc9c883<>+0(SB), Y0, Y1
+	VSUBPD       splat256x4338000000000000<>+0(SB), Y1, Y2
+	VMOVAPS      Y0, Y0
+	VFNMADD231PD splat256x3ff921fb54442d18<>+0(SB), Y2, Y0
+	VMOVAPS      Y0, Y3
+	VFNMADD231PD splat256x3c91a62633145c07<>+0(SB), Y2, Y3
+	VSUBPD       Y3, Y0, Y0
+	VMOVAPS      Y0, Y0
+	VFNMADD231PD splat256x3c91a62633145c07<>+0(SB), Y2, Y0
+	VMOVAPS      Y0, Y0
+	VFNMADD231PD splat256xb91f1976b7ed900b<>+0(SB), Y2, Y0
+	VMULPD       Y3, Y3, Y2
+	VMULPD       Y2, Y2, Y4
+	VMOVUPS      splat256x3de5d8b51c6e85f5<>+0(SB), Y5
+	VFMADD213PD  splat256x3ec71de355524564<>+0(SB), Y4, Y5
+	VFMADD213PD  splat256x3f8111111110f730<>+0(SB), Y4, Y5
+	VMOVUPS      splat256xbe5ae5e4b7a78b64<>+0(SB), Y6
+	VFMADD213PD  splat256xbf2a01a019be91eb<>+0(SB), Y4, Y6
+	VFMADD213PD  splat256xbfc5555555555548<>+0(SB), Y4, Y6
+	VMOVAPS      Y6, Y6
+	VFMADD231PD  Y2, Y5, Y6
+	VMULPD       Y6, Y2, Y5
+	VMOVAPS      Y0, Y6
+	VFMADD231PD  Y3, Y5, Y6
+	VADDPD       Y6, Y3, Y5
+	VMULPD       splat256x3fe0000000000000<>+0(SB), Y2, Y6
+	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y7
+	VSUBPD       Y6, Y7, Y7
+	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y8
+	VSUBPD       Y7, Y8, Y8
+	VSUBPD       Y6, Y8, Y6
+	VMOVUPS      splat256xbda8fa5516e97371<>+0(SB), Y8
+	VFMADD213PD  splat256xbe927e4f7ef0addc<>+0(SB), Y4, Y8
+	VFMADD213PD  splat256xbf56c16c16c15005<>+0(SB), Y4, Y8
+	VMOVUPS      splat256x3e21ee9d9c3adac5<>+0(SB), Y9
+	VFMADD213PD  splat256x3efa01a019c8c7c0<>+0(SB), Y4, Y9
+	VFMADD213PD  splat256x3fa555555555554b<>+0(SB), Y4, Y9
+	VMOVAPS      Y9, Y9
+	VFMADD231PD  Y2, Y8, Y9
+	VMOVAPS      Y6, Y2
+	VFNMADD231PD Y0, Y3, Y2
+	VMOVAPS      Y2, Y0
+	VFMADD231PD  Y9, Y4, Y0
+	VADDPD       Y0, Y7, Y0
+	VPSLLQ       $0x3f, Y1, Y2
+	VPSLLQ       $0x3e, Y1, Y3
+	VANDPS       splat256x8000000000000000<>+0(SB), Y3, Y3
+	VPADDQ       splat256x0000000000000001<>+0(SB), Y1, Y1
+	VPSLLQ       $0x3e, Y1, Y1
+	VANDPS       splat256x8000000000000000<>+0(SB), Y1, Y1
+	VBLENDVPD    Y2, Y0, Y5, Y4
+	VXORPS       Y3, Y4, Y3
+	VBLENDVPD    Y2, Y5, Y0, Y0
+	VXORPS       Y1, Y0, Y0
+	CMPQ         DX, $0x00000004
+	JL           lastStore
+	VMOVUPS      Y0, (AX)(BX*1)
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000004, DX
+	JMP          one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	LEAQ       window64<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    256(DI)(SI*8), Y0
+	VMASKMOVPD (CX)(BX*1), Y0, Y0
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	LEAQ       window64<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    256(DX)(CX*8), Y1
+	VMASKMOVPD Y0, Y1, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+// func tanhAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·tanhAVX2F64(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000004
+	JL      last
+	VMOVUPS (CX)(BX*1), Y0
+
+body:
+	VANDPS       splat256x7fffffffffffffff<>+0(SB), Y0, Y1
+	VMULPD       Y0, Y0, Y2
+	VMULPD       Y2, Y2, Y3
+	VMOVUPS      splat256x3ed94fe2529aaa39<>+0(SB), Y4
+	VFMADD213PD  splat256x3f17ff8a5b4e508b<>+0(SB), Y3, Y4
+	VFMADD213PD  splat256x3f4350ab54e525a6<>+0(SB), Y3, Y4
+	VFMADD213PD  splat256x3f6d6d3587d51c5c<>+0(SB), Y3, Y4
+	VFMADD213PD  splat256x3f9664f4870779fe<>+0(SB), Y3, Y4
+	VFMADD213PD  splat256x3fc1111111110c44<>+0(SB), Y3, Y4
+	VMOVUPS      splat256xbeffa343dccbc442<>+0(SB), Y5
+	VFMADD213PD  splat256xbf2f109c0516c1fd<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256xbf57d9c1b7ea8de1<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256xbf8226e32c5316d3<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256xbfaba1ba1b9d0718<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256xbfd5555555555552<>+0(SB), Y3, Y5
+	VMOVAPS      Y5, Y3
+	VFMADD231PD  Y2, Y4, Y3
+	VMULPD       Y2, Y3, Y2
+	VMOVAPS      Y0, Y3
+	VFMADD231PD  Y0, Y2, Y3
+	VMOVUPS      splat256x4044000000000000<>+0(SB), Y2
+	VADDPD       Y1, Y1, Y4
+	VMINPD       Y4, Y2, Y2
+	VMOVUPS      splat256x4338000000000000<>+0(SB), Y4
+	VMOVAPS      Y4, Y4
+	VFMADD231PD  splat256x3ff71547652b82fe<>+0(SB), Y2, Y4
+	VSUBPD       splat256x4338000000000000<>+0(SB), Y4, Y5
+	VMOVAPS      Y2, Y2
+	VFNMADD231PD splat256x3fe62e42fee00000<>+0(SB), Y5, Y2
+	VMOVAPS      Y2, Y6
+	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y5, Y6
+	VSUBPD       Y6, Y2, Y2
+	VMOVAPS      Y2, Y2
+	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y5, Y2
+	VMULPD       Y6, Y6, Y5
+	VMOVUPS      splat256x3e5adc52ba076b02<>+0(SB), Y7
+	VFMADD213PD  splat256x3ec71df000862507<>+0(SB), Y5, Y7
+	VFMADD213PD  splat256x3f2a01a01382ef3f<>+0(SB), Y5, Y7
+	VFMADD213PD  splat256x3f81111111125acd<>+0(SB), Y5, Y7
+	VFMADD213PD  splat256x3fc5555555555500<>+0(SB), Y5, Y7
+	VMOVUPS      splat256x3e928aef332083d5<>+0(SB), Y8
+	VFMADD213PD  splat256x3efa0199877e9986<>+0(SB), Y5, Y8
+	VFMADD213PD  splat256x3f56c16c184bb2aa<>+0(SB), Y5, Y8
+	VFMADD213PD  splat256x3fa55555555505f6<>+0(SB), Y5, Y8
+	VFMADD213PD  splat256x3fe000000000000a<>+0(SB), Y5, Y8
+	VMOVAPS      Y8, Y8
+	VFMADD231PD  Y6, Y7, Y8
+	VMOVAPS      Y2, Y2
+	VFMADD231PD  Y8, Y5, Y2
+	VADDPD       Y6, Y2, Y2
+	VADDPD       splat256x3ff0000000000000<>+0(SB), Y2, Y2
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y4, Y4
+	VMULPD       Y4, Y2, Y2
+	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y4
+	VMOVUPS      splat256x4000000000000000<>+0(SB), Y5
+	VADDPD       splat256x3ff0000000000000<>+0(SB), Y2, Y2
+	VDIVPD       Y2, Y5, Y2
+	VSUBPD       Y2, Y4, Y2
+	VCMPPD       $0x11, splat256x3fe4000000000000<>+0(SB), Y1, Y1
+	VANDPS       splat256x8000000000000000<>+0(SB), Y0, Y0
+	VORPS        Y0, Y2, Y0
+	VBLENDVPD    Y1, Y3, Y0, Y0
+	CMPQ         DX, $0x00000004
+	JL           lastStore
+	VMOVUPS      Y0, (AX)(BX*1)
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000004, DX
+	JMP          one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	LEAQ       window64<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    256(DI)(SI*8), Y0
+	VMASKMOVPD (CX)(BX*1), Y0, Y0
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	LEAQ       window64<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    256(DX)(CX*8), Y1
+	VMASKMOVPD Y0, Y1, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA splat256x3ed94fe2529aaa39<>+0(SB)/8, $0x3ed94fe2529aaa39
+DATA splat256x3ed94fe2529aaa39<>+8(SB)/8, $0x3ed94fe2529aaa39
+DATA splat256x3ed94fe2529aaa39<>+16(SB)/8, $0x3ed94fe2529aaa39
+DATA splat256x3ed94fe2529aaa39<>+24(SB)/8, $0x3ed94fe2529aaa39
+GLOBL splat256x3ed94fe2529aaa39<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3f17ff8a5b4e508b<>+0(SB)/8, $0x3f17ff8a5b4e508b
+DATA splat256x3f17ff8a5b4e508b<>+8(SB)/8, $0x3f17ff8a5b4e508b
+DATA splat256x3f17ff8a5b4e508b<>+16(SB)/8, $0x3f17ff8a5b4e508b
+DATA splat256x3f17ff8a5b4e508b<>+24(SB)/8, $0x3f17ff8a5b4e508b
+GLOBL splat256x3f17ff8a5b4e508b<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3f4350ab54e525a6<>+0(SB)/8, $0x3f4350ab54e525a6
+DATA splat256x3f4350ab54e525a6<>+8(SB)/8, $0x3f4350ab54e525a6
+DATA splat256x3f4350ab54e525a6<>+16(SB)/8, $0x3f4350ab54e525a6
+DATA splat256x3f4350ab54e525a6<>+24(SB)/8, $0x3f4350ab54e525a6
+GLOBL splat256x3f4350ab54e525a6<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3f6d6d3587d51c5c<>+0(SB)/8, $0x3f6d6d3587d51c5c
+DATA splat256x3f6d6d3587d51c5c<>+8(SB)/8, $0x3f6d6d3587d51c5c
+DATA splat256x3f6d6d3587d51c5c<>+16(SB)/8, $0x3f6d6d3587d51c5c
+DATA splat256x3f6d6d3587d51c5c<>+24(SB)/8, $0x3f6d6d3587d51c5c
+GLOBL splat256x3f6d6d3587d51c5c<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3f9664f4870779fe<>+0(SB)/8, $0x3f9664f4870779fe
+DATA splat256x3f9664f4870779fe<>+8(SB)/8, $0x3f9664f4870779fe
+DATA splat256x3f9664f4870779fe<>+16(SB)/8, $0x3f9664f4870779fe
+DATA splat256x3f9664f4870779fe<>+24(SB)/8, $0x3f9664f4870779fe
+GLOBL splat256x3f9664f4870779fe<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fc1111111110c44<>+0(SB)/8, $0x3fc1111111110c44
+DATA splat256x3fc1111111110c44<>+8(SB)/8, $0x3fc1111111110c44
+DATA splat256x3fc1111111110c44<>+16(SB)/8, $0x3fc1111111110c44
+DATA splat256x3fc1111111110c44<>+24(SB)/8, $0x3fc1111111110c44
+GLOBL splat256x3fc1111111110c44<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbeffa343dccbc442<>+0(SB)/8, $0xbeffa343dccbc442
+DATA splat256xbeffa343dccbc442<>+8(SB)/8, $0xbeffa343dccbc442
+DATA splat256xbeffa343dccbc442<>+16(SB)/8, $0xbeffa343dccbc442
+DATA splat256xbeffa343dccbc442<>+24(SB)/8, $0xbeffa343dccbc442
+GLOBL splat256xbeffa343dccbc442<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbf2f109c0516c1fd<>+0(SB)/8, $0xbf2f109c0516c1fd
+DATA splat256xbf2f109c0516c1fd<>+8(SB)/8, $0xbf2f109c0516c1fd
+DATA splat256xbf2f109c0516c1fd<>+16(SB)/8, $0xbf2f109c0516c1fd
+DATA splat256xbf2f109c0516c1fd<>+24(SB)/8, $0xbf2f109c0516c1fd
+GLOBL splat256xbf2f109c0516c1fd<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbf57d9c1b7ea8de1<>+0(SB)/8, $0xbf57d9c1b7ea8de1
+DATA splat256xbf57d9c1b7ea8de1<>+8(SB)/8, $0xbf57d9c1b7ea8de1
+DATA splat256xbf57d9c1b7ea8de1<>+16(SB)/8, $0xbf57d9c1b7ea8de1
+DATA splat256xbf57d9c1b7ea8de1<>+24(SB)/8, $0xbf57d9c1b7ea8de1
+GLOBL splat256xbf57d9c1b7ea8de1<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbf8226e32c5316d3<>+0(SB)/8, $0xbf8226e32c5316d3
+DATA splat256xbf8226e32c5316d3<>+8(SB)/8, $0xbf8226e32c5316d3
+DATA splat256xbf8226e32c5316d3<>+16(SB)/8, $0xbf8226e32c5316d3
+DATA splat256xbf8226e32c5316d3<>+24(SB)/8, $0xbf8226e32c5316d3
+GLOBL splat256xbf8226e32c5316d3<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbfaba1ba1b9d0718<>+0(SB)/8, $0xbfaba1ba1b9d0718
+DATA splat256xbfaba1ba1b9d0718<>+8(SB)/8, $0xbfaba1ba1b9d0718
+DATA splat256xbfaba1ba1b9d0718<>+16(SB)/8, $0xbfaba1ba1b9d0718
+DATA splat256xbfaba1ba1b9d0718<>+24(SB)/8, $0xbfaba1ba1b9d0718
+GLOBL splat256xbfaba1ba1b9d0718<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbfd5555555555552<>+0(SB)/8, $0xbfd5555555555552
+DATA splat256xbfd5555555555552<>+8(SB)/8, $0xbfd5555555555552
+DATA splat256xbfd5555555555552<>+16(SB)/8, $0xbfd5555555555552
+DATA splat256xbfd5555555555552<>+24(SB)/8, $0xbfd5555555555552
+GLOBL splat256xbfd5555555555552<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x4044000000000000<>+0(SB)/8, $0x4044000000000000
+DATA splat256x4044000000000000<>+8(SB)/8, $0x4044000000000000
+DATA splat256x4044000000000000<>+16(SB)/8, $0x4044000000000000
+DATA splat256x4044000000000000<>+24(SB)/8, $0x4044000000000000
+GLOBL splat256x4044000000000000<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fe4000000000000<>+0(SB)/8, $0x3fe4000000000000
+DATA splat256x3fe4000000000000<>+8(SB)/8, $0x3fe4000000000000
+DATA splat256x3fe4000000000000<>+16(SB)/8, $0x3fe4000000000000
+DATA splat256x3fe4000000000000<>+24(SB)/8, $0x3fe4000000000000
+GLOBL splat256x3fe4000000000000<>(SB), RODATA|NOPTR, $32
+
+// func sigmoidAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·sigmoidAVX2F64(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000004
+	JL      last
+	VMOVUPS (CX)(BX*1), Y0
+
+body:
+	VMOVUPS      splat256xc087500000000000<>+0(SB), Y1
+	VANDPS       splat256x7fffffffffffffff<>+0(SB), Y0, Y2
+	VXORPS       splat256x8000000000000000<>+0(SB), Y2, Y2
+	VMAXPD       Y2, Y1, Y1
+	VMOVUPS      splat256x4338000000000000<>+0(SB), Y2
+	VMOVAPS      Y2, Y2
+	VFMADD231PD  splat256x3ff71547652b82fe<>+0(SB), Y1, Y2
+	VSUBPD       splat256x4338000000000000<>+0(SB), Y2, Y2
+	VMOVAPS      Y1, Y1
+	VFNMADD231PD splat256x3fe62e42fee00000<>+0(SB), Y2, Y1
+	VMOVAPS      Y1, Y3
+	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y2, Y3
+	VSUBPD       Y3, Y1, Y1
+	VMOVAPS      Y1, Y1
+	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y2, Y1
+	VMULPD       Y3, Y3, Y4
+	VMOVUPS      splat256x3e5adc52ba076b02<>+0(SB), Y5
+	VFMADD213PD  splat256x3ec71df000862507<>+0(SB), Y4, Y5
+	VFMADD213PD  splat256x3f2a01a01382ef3f<>+0(SB), Y4, Y5
+	VFMADD213PD  splat256x3f81111111125acd<>+0(SB), Y4, Y5
+	VFMADD213PD  splat256x3fc5555555555500<>+0(SB), Y4, Y5
+	VMOVUPS      splat256x3e928aef332083d5<>+0(SB), Y6
+	VFMADD213PD  splat256x3efa0199877e9986<>+0(SB), Y4, Y6
+	VFMADD213PD  splat256x3f56c16c184bb2aa<>+0(SB), Y4, Y6
+	VFMADD213PD  splat256x3fa55555555505f6<>+0(SB), Y4, Y6
+	VFMADD213PD  splat256x3fe000000000000a<>+0(SB), Y4, Y6
+	VMOVAPS      Y6, Y6
+	VFMADD231PD  Y3, Y5, Y6
+	VMOVAPS      Y1, Y1
+	VFMADD231PD  Y6, Y4, Y1
+	VADDPD       Y3, Y1, Y1
+	VADDPD       splat256x3ff0000000000000<>+0(SB), Y1, Y3
+	VMOVUPS      splat256x4338000000000000<>+0(SB), Y4
+	VMOVAPS      Y4, Y4
+	VFMADD231PD  splat256x3fe0000000000000<>+0(SB), Y2, Y4
+	VSUBPD       splat256x4338000000000000<>+0(SB), Y4, Y5
+	VSUBPD       Y5, Y2, Y5
+	VADDPD       splat256x4338000000000000<>+0(SB), Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y4, Y4
+	VMULPD       Y4, Y3, Y4
+	VPSLLQ       $0x34, Y5, Y5
+	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y5, Y5
+	VMULPD       Y5, Y4, Y4
+	VSUBPD       splat256x3ff0000000000000<>+0(SB), Y3, Y3
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPS      splat256x4338000000000000<>+0(SB), Y3
+	VMOVAPS      Y3, Y3
+	VFMADD231PD  splat256x3fe0000000000000<>+0(SB), Y2, Y3
+	VSUBPD       splat256x4338000000000000<>+0(SB), Y3, Y5
+	VSUBPD       Y5, Y2, Y2
+	VADDPD       splat256x4338000000000000<>+0(SB), Y2, Y2
+	VPSLLQ       $0x34, Y3, Y3
+	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y3, Y3
+	VMULPD       Y3, Y1, Y1
+	VPSLLQ       $0x34, Y2, Y2
+	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y2, Y2
+	VMULPD       Y2, Y1, Y1
+	VADDPD       splat256x3ff0000000000000<>+0(SB), Y4, Y2
+	VSUBPD       splat256x3ff0000000000000<>+0(SB), Y2, Y3
+	VSUBPD       Y3, Y4, Y3
+	VADDPD       Y1, Y3, Y3
+	VCMPPD       $0x11, splat256x0000000000000000<>+0(SB), Y0, Y0
+	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y5
+	VBLENDVPD    Y0, Y4, Y5, Y4
+	VXORPS       Y5, Y5, Y5
+	VBLENDVPD    Y0, Y1, Y5, Y0
+	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y1
+	VDIVPD       Y2, Y1, Y1
+	VMULPD       Y1, Y4, Y5
+	VMOVAPS      Y4, Y4
+	VFNMADD231PD Y2, Y5, Y4
+	VADDPD       Y0, Y4, Y0
+	VMOVAPS      Y0, Y0
+	VFNMADD231PD Y3, Y5, Y0
+	VMOVAPS      Y5, Y2
+	VFMADD231PD  Y1, Y0, Y2
+	CMPQ         DX, $0x00000004
+	JL           lastStore
+	VMOVUPS      Y2, (AX)(BX*1)
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000004, DX
+	JMP          one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	LEAQ       window64<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    256(DI)(SI*8), Y0
+	VMASKMOVPD (CX)(BX*1), Y0, Y0
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	LEAQ       window64<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    256(DX)(CX*8), Y0
+	VMASKMOVPD Y2, Y0, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+// func softplusAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softplusAVX2F64(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000004
+	JL      last
+	VMOVUPS (CX)(BX*1), Y0
+
+body:
+	VMOVUPS      splat256xc087500000000000<>+0(SB), Y1
+	VANDPS       splat256x7fffffffffffffff<>+0(SB), Y0, Y2
+	VXORPS       splat256x8000000000000000<>+0(SB), Y2, Y2
+	VMAXPD       Y2, Y1, Y1
+	VMOVUPS      splat256x4338000000000000<>+0(SB), Y2
+	VMOVAPS      Y2, Y2
+	VFMADD231PD  splat256x3ff71547652b82fe<>+0(SB), Y1, Y2
+	VSUBPD       splat256x4338000000000000<>+0(SB), Y2, Y2
+	VMOVAPS      Y1, Y1
+	VFNMADD231PD splat256x3fe62e42fee00000<>+0(SB), Y2, Y1
+	VMOVAPS      Y1, Y3
+	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y2, Y3
+	VSUBPD       Y3, Y1, Y1
+	VMOVAPS      Y1, Y1
+	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y2, Y1
+	VMULPD       Y3, Y3, Y4
+	VMOVUPS      splat256x3e5adc52ba076b02<>+0(SB), Y5
+	VFMADD213PD  splat256x3ec71df000862507<>+0(SB), Y4, Y5
+	VFMADD213PD  splat256x3f2a01a01382ef3f<>+0(SB), Y4, Y5
+	VFMADD213PD  splat256x3f81111111125acd<>+0(SB), Y4, Y5
+	VFMADD213PD  splat256x3fc5555555555500<>+0(SB), Y4, Y5
+	VMOVUPS      splat256x3e928aef332083d5<>+0(SB), Y6
+	VFMADD213PD  splat256x3efa0199877e9986<>+0(SB), Y4, Y6
+	VFMADD213PD  splat256x3f56c16c184bb2aa<>+0(SB), Y4, Y6
+	VFMADD213PD  splat256x3fa55555555505f6<>+0(SB), Y4, Y6
+	VFMADD213PD  splat256x3fe000000000000a<>+0(SB), Y4, Y6
+	VMOVAPS      Y6, Y6
+	VFMADD231PD  Y3, Y5, Y6
+	VMOVAPS      Y1, Y1
+	VFMADD231PD  Y6, Y4, Y1
+	VADDPD       Y3, Y1, Y1
+	VADDPD       splat256x3ff0000000000000<>+0(SB), Y1, Y3
+	VMOVUPS      splat256x4338000000000000<>+0(SB), Y4
+	VMOVAPS      Y4, Y4
+	VFMADD231PD  splat256x3fe0000000000000<>+0(SB), Y2, Y4
+	VSUBPD       splat256x4338000000000000<>+0(SB), Y4, Y5
+	VSUBPD       Y5, Y2, Y5
+	VADDPD       splat256x4338000000000000<>+0(SB), Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y4, Y4
+	VMULPD       Y4, Y3, Y4
+	VPSLLQ       $0x34, Y5, Y5
+	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y5, Y5
+	VMULPD       Y5, Y4, Y4
+	VSUBPD       splat256x3ff0000000000000<>+0(SB), Y3, Y3
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPS      splat256x4338000000000000<>+0(SB), Y3
+	VMOVAPS      Y3, Y3
+	VFMADD231PD  splat256x3fe0000000000000<>+0(SB), Y2, Y3
+	VSUBPD       splat256x4338000000000000<>+0(SB), Y3, Y5
+	VSUBPD       Y5, Y2, Y2
+	VADDPD       splat256x4338000000000000<>+0(SB), Y2, Y2
+	VPSLLQ       $0x34, Y3, Y3
+	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y3, Y3
+	VMULPD       Y3, Y1, Y1
+	VPSLLQ       $0x34, Y2, Y2
+	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y2, Y2
+	VMULPD       Y2, Y1, Y1
+	VADDPD       splat256x3ff0000000000000<>+0(SB), Y4, Y2
+	VSUBPD       splat256x3ff0000000000000<>+0(SB), Y2, Y3
+	VSUBPD       Y3, Y4, Y3
+	VADDPD       Y1, Y3, Y1
+	VDIVPD       Y2, Y1, Y1
+	VCMPPD       $0x11, splat256x0010000000000000<>+0(SB), Y2, Y3
+	VMULPD       splat256x4330000000000000<>+0(SB), Y2, Y4
+	VBLENDVPD    Y3, Y4, Y2, Y2
+	VPADDQ       splat256x00095f619980c433<>+0(SB), Y2, Y2
+	VPSRLQ       $0x34, Y2, Y4
+	VORPS        splat256x4330000000000000<>+0(SB), Y4, Y4
+	VMOVUPS      splat256x43300000000003ff<>+0(SB), Y5
+	VBLENDVPD    Y3, splat256x4330000000000433<>+0(SB), Y5, Y3
+	VSUBPD       Y3, Y4, Y3
+	VANDPS       splat256x000fffffffffffff<>+0(SB), Y2, Y2
+	VPADDQ       splat256x3fe6a09e667f3bcd<>+0(SB), Y2, Y2
+	VSUBPD       splat256x3ff0000000000000<>+0(SB), Y2, Y2
+	VMULPD       splat256x3dea39ef35793c76<>+0(SB), Y3, Y4
+	VADDPD       Y1, Y4, Y1
+	VMULPD       Y2, Y2, Y4
+	VADDPD       splat256x4000000000000000<>+0(SB), Y2, Y5
+	VDIVPD       Y5, Y2, Y5
+	VMULPD       Y5, Y5, Y6
+	VMULPD       Y6, Y6, Y7
+	VMOVUPS      splat256x3fc39a0a278926ba<>+0(SB), Y8
+	VFMADD213PD  splat256x3fcc71c51d95edda<>+0(SB), Y7, Y8
+	VFMADD213PD  splat256x3fd999999997f9ff<>+0(SB), Y7, Y8
+	VMOVUPS      splat256x3fc2f10ed614cc80<>+0(SB), Y9
+	VFMADD213PD  splat256x3fc74664943814b6<>+0(SB), Y7, Y9
+	VFMADD213PD  splat256x3fd249249422919c<>+0(SB), Y7, Y9
+	VFMADD213PD  splat256x3fe5555555555593<>+0(SB), Y7, Y9
+	VMOVAPS      Y9, Y7
+	VFMADD231PD  Y6, Y8, Y7
+	VMULPD       splat256x3fe0000000000000<>+0(SB), Y4, Y4
+	VMOVAPS      Y4, Y8
+	VFMADD231PD  Y7, Y6, Y8
+	VMOVAPS      Y1, Y1
+	VFMADD231PD  Y8, Y5, Y1
+	VSUBPD       Y1, Y4, Y1
+	VSUBPD       Y1, Y2, Y1
+	VMOVAPS      Y1, Y1
+	VFMADD231PD  splat256x3fe62e42fee00000<>+0(SB), Y3, Y1
+	VXORPS       Y2, Y2, Y2
+	VMAXPD       Y0, Y2, Y2
+	VADDPD       Y2, Y1, Y1
+	VCMPPD       $0x1e, splat256x4034000000000000<>+0(SB), Y0, Y2
+	VBLENDVPD    Y2, Y0, Y1, Y0
+	CMPQ         DX, $0x00000004
+	JL           lastStore
+	VMOVUPS      Y0, (AX)(BX*1)
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000004, DX
+	JMP          one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	LEAQ       window64<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    256(DI)(SI*8), Y0
+	VMASKMOVPD (CX)(BX*1), Y0, Y0
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	LEAQ       window64<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    256(DX)(CX*8), Y1
+	VMASKMOVPD Y0, Y1, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA splat256x4034000000000000<>+0(SB)/8, $0x4034000000000000
+DATA splat256x4034000000000000<>+8(SB)/8, $0x4034000000000000
+DATA splat256x4034000000000000<>+16(SB)/8, $0x4034000000000000
+DATA splat256x4034000000000000<>+24(SB)/8, $0x4034000000000000
+GLOBL splat256x4034000000000000<>(SB), RODATA|NOPTR, $32
+
+// func erfAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·erfAVX2F64(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000004
+	JL      last
+	VMOVUPS (CX)(BX*1), Y0
+
+body:
+	VANDPS       splat256x7fffffffffffffff<>+0(SB), Y0, Y1
+	VMULPD       Y0, Y0, Y2
+	VMULPD       Y2, Y2, Y3
+	VMOVUPS      splat256xbe1c744e96b1b2d3<>+0(SB), Y4
+	VFMADD213PD  splat256xbe8639c7068258c4<>+0(SB), Y3, Y4
+	VFMADD213PD  splat256xbeef4dcfddd03371<>+0(SB), Y3, Y4
+	VFMADD213PD  splat256xbf4c02db9347e1b2<>+0(SB), Y3, Y4
+	VFMADD213PD  splat256xbf9b82ce31354c62<>+0(SB), Y3, Y4
+	VFMADD213PD  splat256xbfd812746b037a25<>+0(SB), Y3, Y4
+	VMOVUPS      splat256x3de3fd20027a8a9b<>+0(SB), Y5
+	VFMADD213PD  splat256x3e51373ea5de3821<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256x3ebba6a0d8739a85<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256x3f1f9a3b9b0a5b87<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256x3f7565bcd2c64745<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256x3fbce2f21a0458d6<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256x3fc06eba8214db69<>+0(SB), Y3, Y5
+	VMOVAPS      Y5, Y3
+	VFMADD231PD  Y2, Y4, Y3
+	VMOVAPS      Y0, Y2
+	VFMADD231PD  Y0, Y3, Y2
+	VMOVUPS      splat256x4018000000000000<>+0(SB), Y3
+	VMINPD       Y1, Y3, Y3
+	VMULPD       Y3, Y3, Y4
+	VMOVUPS      splat256x3d09440a82e14ed5<>+0(SB), Y5
+	VFMADD213PD  splat256x3db6de4b37d4dafb<>+0(SB), Y4, Y5
+	VFMADD213PD  splat256x3e3434070a2f9fa4<>+0(SB), Y4, Y5
+	VFMADD213PD  splat256x3e94ed73f285d37e<>+0(SB), Y4, Y5
+	VFMADD213PD  splat256x3ee0472eb2c85a3a<>+0(SB), Y4, Y5
+	VFMADD213PD  splat256x3f12a845ecd5d6c7<>+0(SB), Y4, Y5
+	VFMADD213PD  splat256x3f053cf957966052<>+0(SB), Y4, Y5
+	VFMADD213PD  splat256xbf5b118f56ba9d6b<>+0(SB), Y4, Y5
+	VFMADD213PD  splat256x3f939925d65b32f8<>+0(SB), Y4, Y5
+	VFMADD213PD  splat256xbfe45f2f38982e8a<>+0(SB), Y4, Y5
+	VMOVUPS      splat256xbd6908b74e6056a6<>+0(SB), Y6
+	VFMADD213PD  splat256xbdf9c829a8080965<>+0(SB), Y4, Y6
+	VFMADD213PD  splat256xbe67736b4d6b2605<>+0(SB), Y4, Y6
+	VFMADD213PD  splat256xbebd55cb7e394678<>+0(SB), Y4, Y6
+	VFMADD213PD  splat256xbefc5eba76d9c7b5<>+0(SB), Y4, Y6
+	VFMADD213PD  splat256xbf201a591af42b8d<>+0(SB), Y4, Y6
+	VFMADD213PD  splat256x3f4158ffeb632342<>+0(SB), Y4, Y6
+	VFMADD213PD  splat256x3f282aae81e2d905<>+0(SB), Y4, Y6
+	VFMADD213PD  splat256xbfba4f8223bd7479<>+0(SB), Y4, Y6
+	VFMADD213PD  splat256xbff20dd75dd0973b<>+0(SB), Y4, Y6
+	VMOVAPS      Y6, Y4
+	VFMADD231PD  Y3, Y5, Y4
+	VMULPD       Y3, Y4, Y3
+	VMOVUPS      splat256x4338000000000000<>+0(SB), Y4
+	VMOVAPS      Y4, Y4
+	VFMADD231PD  splat256x3ff71547652b82fe<>+0(SB), Y3, Y4
+	VSUBPD       splat256x4338000000000000<>+0(SB), Y4, Y5
+	VMOVAPS      Y3, Y3
+	VFNMADD231PD splat256x3fe62e42fee00000<>+0(SB), Y5, Y3
+	VMOVAPS      Y3, Y6
+	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y5, Y6
+	VSUBPD       Y6, Y3, Y3
+	VMOVAPS      Y3, Y3
+	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y5, Y3
+	VMULPD       Y6, Y6, Y5
+	VMOVUPS      splat256x3e5adc52ba076b02<>+0(SB), Y7
+	VFMADD213PD  splat256x3ec71df000862507<>+0(SB), Y5, Y7
+	VFMADD213PD  splat256x3f2a01a01382ef3f<>+0(SB), Y5, Y7
+	VFMADD213PD  splat256x3f81111111125acd<>+0(SB), Y5, Y7
+	VFMADD213PD  splat256x3fc5555555555500<>+0(SB), Y5, Y7
+	VMOVUPS      splat256x3e928aef332083d5<>+0(SB), Y8
+	VFMADD213PD  splat256x3efa0199877e9986<>+0(SB), Y5, Y8
+	VFMADD213PD  splat256x3f56c16c184bb2aa<>+0(SB), Y5, Y8
+	VFMADD213PD  splat256x3fa55555555505f6<>+0(SB), Y5, Y8
+	VFMADD213PD  splat256x3fe000000000000a<>+0(SB), Y5, Y8
+	VMOVAPS      Y8, Y8
+	VFMADD231PD  Y6, Y7, Y8
+	VMOVAPS      Y3, Y3
+	VFMADD231PD  Y8, Y5, Y3
+	VADDPD       Y6, Y3, Y3
+	VADDPD       splat256x3ff0000000000000<>+0(SB), Y3, Y3
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y4, Y4
+	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y5
+	VMOVAPS      Y5, Y5
+	VFNMADD231PD Y4, Y3, Y5
+	VCMPPD       $0x11, splat256x3ff0000000000000<>+0(SB), Y1, Y1
+	VANDPS       splat256x8000000000000000<>+0(SB), Y0, Y0
+	VORPS        Y0, Y5, Y0
+	VBLENDVPD    Y1, Y2, Y0, Y0
+	CMPQ         DX, $0x00000004
+	JL           lastStore
+	VMOVUPS      Y0, (AX)(BX*1)
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000004, DX
+	JMP          one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	LEAQ       window64<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    256(DI)(SI*8), Y0
+	VMASKMOVPD (CX)(BX*1), Y0, Y0
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	LEAQ       window64<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    256(DX)(CX*8), Y1
+	VMASKMOVPD Y0, Y1, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA splat256xbe1c744e96b1b2d3<>+0(SB)/8, $0xbe1c744e96b1b2d3
+DATA splat256xbe1c744e96b1b2d3<>+8(SB)/8, $0xbe1c744e96b1b2d3
+DATA splat256xbe1c744e96b1b2d3<>+16(SB)/8, $0xbe1c744e96b1b2d3
+DATA splat256xbe1c744e96b1b2d3<>+24(SB)/8, $0xbe1c744e96b1b2d3
+GLOBL splat256xbe1c744e96b1b2d3<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbe8639c7068258c4<>+0(SB)/8, $0xbe8639c7068258c4
+DATA splat256xbe8639c7068258c4<>+8(SB)/8, $0xbe8639c7068258c4
+DATA splat256xbe8639c7068258c4<>+16(SB)/8, $0xbe8639c7068258c4
+DATA splat256xbe8639c7068258c4<>+24(SB)/8, $0xbe8639c7068258c4
+GLOBL splat256xbe8639c7068258c4<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbeef4dcfddd03371<>+0(SB)/8, $0xbeef4dcfddd03371
+DATA splat256xbeef4dcfddd03371<>+8(SB)/8, $0xbeef4dcfddd03371
+DATA splat256xbeef4dcfddd03371<>+16(SB)/8, $0xbeef4dcfddd03371
+DATA splat256xbeef4dcfddd03371<>+24(SB)/8, $0xbeef4dcfddd03371
+GLOBL splat256xbeef4dcfddd03371<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbf4c02db9347e1b2<>+0(SB)/8, $0xbf4c02db9347e1b2
+DATA splat256xbf4c02db9347e1b2<>+8(SB)/8, $0xbf4c02db9347e1b2
+DATA splat256xbf4c02db9347e1b2<>+16(SB)/8, $0xbf4c02db9347e1b2
+DATA splat256xbf4c02db9347e1b2<>+24(SB)/8, $0xbf4c02db9347e1b2
+GLOBL splat256xbf4c02db9347e1b2<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbf9b82ce31354c62<>+0(SB)/8, $0xbf9b82ce31354c62
+DATA splat256xbf9b82ce31354c62<>+8(SB)/8, $0xbf9b82ce31354c62
+DATA splat256xbf9b82ce31354c62<>+16(SB)/8, $0xbf9b82ce31354c62
+DATA splat256xbf9b82ce31354c62<>+24(SB)/8, $0xbf9b82ce31354c62
+GLOBL splat256xbf9b82ce31354c62<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbfd812746b037a25<>+0(SB)/8, $0xbfd812746b037a25
+DATA splat256xbfd812746b037a25<>+8(SB)/8, $0xbfd812746b037a25
+DATA splat256xbfd812746b037a25<>+16(SB)/8, $0xbfd812746b037a25
+DATA splat256xbfd812746b037a25<>+24(SB)/8, $0xbfd812746b037a25
+GLOBL splat256xbfd812746b037a25<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3de3fd20027a8a9b<>+0(SB)/8, $0x3de3fd20027a8a9b
+DATA splat256x3de3fd20027a8a9b<>+8(SB)/8, $0x3de3fd20027a8a9b
+DATA splat256x3de3fd20027a8a9b<>+16(SB)/8, $0x3de3fd20027a8a9b
+DATA splat256x3de3fd20027a8a9b<>+24(SB)/8, $0x3de3fd20027a8a9b
+GLOBL splat256x3de3fd20027a8a9b<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3e51373ea5de3821<>+0(SB)/8, $0x3e51373ea5de3821
+DATA splat256x3e51373ea5de3821<>+8(SB)/8, $0x3e51373ea5de3821
+DATA splat256x3e51373ea5de3821<>+16(SB)/8, $0x3e51373ea5de3821
+DATA splat256x3e51373ea5de3821<>+24(SB)/8, $0x3e51373ea5de3821
+GLOBL splat256x3e51373ea5de3821<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3ebba6a0d8739a85<>+0(SB)/8, $0x3ebba6a0d8739a85
+DATA splat256x3ebba6a0d8739a85<>+8(SB)/8, $0x3ebba6a0d8739a85
+DATA splat256x3ebba6a0d8739a85<>+16(SB)/8, $0x3ebba6a0d8739a85
+DATA splat256x3ebba6a0d8739a85<>+24(SB)/8, $0x3ebba6a0d8739a85
+GLOBL splat256x3ebba6a0d8739a85<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3f1f9a3b9b0a5b87<>+0(SB)/8, $0x3f1f9a3b9b0a5b87
+DATA splat256x3f1f9a3b9b0a5b87<>+8(SB)/8, $0x3f1f9a3b9b0a5b87
+DATA splat256x3f1f9a3b9b0a5b87<>+16(SB)/8, $0x3f1f9a3b9b0a5b87
+DATA splat256x3f1f9a3b9b0a5b87<>+24(SB)/8, $0x3f1f9a3b9b0a5b87
+GLOBL splat256x3f1f9a3b9b0a5b87<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3f7565bcd2c64745<>+0(SB)/8, $0x3f7565bcd2c64745
+DATA splat256x3f7565bcd2c64745<>+8(SB)/8, $0x3f7565bcd2c64745
+DATA splat256x3f7565bcd2c64745<>+16(SB)/8, $0x3f7565bcd2c64745
+DATA splat256x3f7565bcd2c64745<>+24(SB)/8, $0x3f7565bcd2c64745
+GLOBL splat256x3f7565bcd2c64745<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fbce2f21a0458d6<>+0(SB)/8, $0x3fbce2f21a0458d6
+DATA splat256x3fbce2f21a0458d6<>+8(SB)/8, $0x3fbce2f21a0458d6
+DATA splat256x3fbce2f21a0458d6<>+16(SB)/8, $0x3fbce2f21a0458d6
+DATA splat256x3fbce2f21a0458d6<>+24(SB)/8, $0x3fbce2f21a0458d6
+GLOBL splat256x3fbce2f21a0458d6<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fc06eba8214db69<>+0(SB)/8, $0x3fc06eba8214db69
+DATA splat256x3fc06eba8214db69<>+8(SB)/8, $0x3fc06eba8214db69
+DATA splat256x3fc06eba8214db69<>+16(SB)/8, $0x3fc06eba8214db69
+DATA splat256x3fc06eba8214db69<>+24(SB)/8, $0x3fc06eba8214db69
+GLOBL splat256x3fc06eba8214db69<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x4018000000000000<>+0(SB)/8, $0x4018000000000000
+DATA splat256x4018000000000000<>+8(SB)/8, $0x4018000000000000
+DATA splat256x4018000000000000<>+16(SB)/8, $0x4018000000000000
+DATA splat256x4018000000000000<>+24(SB)/8, $0x4018000000000000
+GLOBL splat256x4018000000000000<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3d09440a82e14ed5<>+0(SB)/8, $0x3d09440a82e14ed5
+DATA splat256x3d09440a82e14ed5<>+8(SB)/8, $0x3d09440a82e14ed5
+DATA splat256x3d09440a82e14ed5<>+16(SB)/8, $0x3d09440a82e14ed5
+DATA splat256x3d09440a82e14ed5<>+24(SB)/8, $0x3d09440a82e14ed5
+GLOBL splat256x3d09440a82e14ed5<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3db6de4b37d4dafb<>+0(SB)/8, $0x3db6de4b37d4dafb
+DATA splat256x3db6de4b37d4dafb<>+8(SB)/8, $0x3db6de4b37d4dafb
+DATA splat256x3db6de4b37d4dafb<>+16(SB)/8, $0x3db6de4b37d4dafb
+DATA splat256x3db6de4b37d4dafb<>+24(SB)/8, $0x3db6de4b37d4dafb
+GLOBL splat256x3db6de4b37d4dafb<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3e3434070a2f9fa4<>+0(SB)/8, $0x3e3434070a2f9fa4
+DATA splat256x3e3434070a2f9fa4<>+8(SB)/8, $0x3e3434070a2f9fa4
+DATA splat256x3e3434070a2f9fa4<>+16(SB)/8, $0x3e3434070a2f9fa4
+DATA splat256x3e3434070a2f9fa4<>+24(SB)/8, $0x3e3434070a2f9fa4
+GLOBL splat256x3e3434070a2f9fa4<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3e94ed73f285d37e<>+0(SB)/8, $0x3e94ed73f285d37e
+DATA splat256x3e94ed73f285d37e<>+8(SB)/8, $0x3e94ed73f285d37e
+DATA splat256x3e94ed73f285d37e<>+16(SB)/8, $0x3e94ed73f285d37e
+DATA splat256x3e94ed73f285d37e<>+24(SB)/8, $0x3e94ed73f285d37e
+GLOBL splat256x3e94ed73f285d37e<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3ee0472eb2c85a3a<>+0(SB)/8, $0x3ee0472eb2c85a3a
+DATA splat256x3ee0472eb2c85a3a<>+8(SB)/8, $0x3ee0472eb2c85a3a
+DATA splat256x3ee0472eb2c85a3a<>+16(SB)/8, $0x3ee0472eb2c85a3a
+DATA splat256x3ee0472eb2c85a3a<>+24(SB)/8, $0x3ee0472eb2c85a3a
+GLOBL splat256x3ee0472eb2c85a3a<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3f12a845ecd5d6c7<>+0(SB)/8, $0x3f12a845ecd5d6c7
+DATA splat256x3f12a845ecd5d6c7<>+8(SB)/8, $0x3f12a845ecd5d6c7
+DATA splat256x3f12a845ecd5d6c7<>+16(SB)/8, $0x3f12a845ecd5d6c7
+DATA splat256x3f12a845ecd5d6c7<>+24(SB)/8, $0x3f12a845ecd5d6c7
+GLOBL splat256x3f12a845ecd5d6c7<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3f053cf957966052<>+0(SB)/8, $0x3f053cf957966052
+DATA splat256x3f053cf957966052<>+8(SB)/8, $0x3f053cf957966052
+DATA splat256x3f053cf957966052<>+16(SB)/8, $0x3f053cf957966052
+DATA splat256x3f053cf957966052<>+24(SB)/8, $0x3f053cf957966052
+GLOBL splat256x3f053cf957966052<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbf5b118f56ba9d6b<>+0(SB)/8, $0xbf5b118f56ba9d6b
+DATA splat256xbf5b118f56ba9d6b<>+8(SB)/8, $0xbf5b118f56ba9d6b
+DATA splat256xbf5b118f56ba9d6b<>+16(SB)/8, $0xbf5b118f56ba9d6b
+DATA splat256xbf5b118f56ba9d6b<>+24(SB)/8, $0xbf5b118f56ba9d6b
+GLOBL splat256xbf5b118f56ba9d6b<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3f939925d65b32f8<>+0(SB)/8, $0x3f939925d65b32f8
+DATA splat256x3f939925d65b32f8<>+8(SB)/8, $0x3f939925d65b32f8
+DATA splat256x3f939925d65b32f8<>+16(SB)/8, $0x3f939925d65b32f8
+DATA splat256x3f939925d65b32f8<>+24(SB)/8, $0x3f939925d65b32f8
+GLOBL splat256x3f939925d65b32f8<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbfe45f2f38982e8a<>+0(SB)/8, $0xbfe45f2f38982e8a
+DATA splat256xbfe45f2f38982e8a<>+8(SB)/8, $0xbfe45f2f38982e8a
+DATA splat256xbfe45f2f38982e8a<>+16(SB)/8, $0xbfe45f2f38982e8a
+DATA splat256xbfe45f2f38982e8a<>+24(SB)/8, $0xbfe45f2f38982e8a
+GLOBL splat256xbfe45f2f38982e8a<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbd6908b74e6056a6<>+0(SB)/8, $0xbd6908b74e6056a6
+DATA splat256xbd6908b74e6056a6<>+8(SB)/8, $0xbd6908b74e6056a6
+DATA splat256xbd6908b74e6056a6<>+16(SB)/8, $0xbd6908b74e6056a6
+DATA splat256xbd6908b74e6056a6<>+24(SB)/8, $0xbd6908b74e6056a6
+GLOBL splat256xbd6908b74e6056a6<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbdf9c829a8080965<>+0(SB)/8, $0xbdf9c829a8080965
+DATA splat256xbdf9c829a8080965<>+8(SB)/8, $0xbdf9c829a8080965
+DATA splat256xbdf9c829a8080965<>+16(SB)/8, $0xbdf9c829a8080965
+DATA splat256xbdf9c829a8080965<>+24(SB)/8, $0xbdf9c829a8080965
+GLOBL splat256xbdf9c829a8080965<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbe67736b4d6b2605<>+0(SB)/8, $0xbe67736b4d6b2605
+DATA splat256xbe67736b4d6b2605<>+8(SB)/8, $0xbe67736b4d6b2605
+DATA splat256xbe67736b4d6b2605<>+16(SB)/8, $0xbe67736b4d6b2605
+DATA splat256xbe67736b4d6b2605<>+24(SB)/8, $0xbe67736b4d6b2605
+GLOBL splat256xbe67736b4d6b2605<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbebd55cb7e394678<>+0(SB)/8, $0xbebd55cb7e394678
+DATA splat256xbebd55cb7e394678<>+8(SB)/8, $0xbebd55cb7e394678
+DATA splat256xbebd55cb7e394678<>+16(SB)/8, $0xbebd55cb7e394678
+DATA splat256xbebd55cb7e394678<>+24(SB)/8, $0xbebd55cb7e394678
+GLOBL splat256xbebd55cb7e394678<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbefc5eba76d9c7b5<>+0(SB)/8, $0xbefc5eba76d9c7b5
+DATA splat256xbefc5eba76d9c7b5<>+8(SB)/8, $0xbefc5eba76d9c7b5
+DATA splat256xbefc5eba76d9c7b5<>+16(SB)/8, $0xbefc5eba76d9c7b5
+DATA splat256xbefc5eba76d9c7b5<>+24(SB)/8, $0xbefc5eba76d9c7b5
+GLOBL splat256xbefc5eba76d9c7b5<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbf201a591af42b8d<>+0(SB)/8, $0xbf201a591af42b8d
+DATA splat256xbf201a591af42b8d<>+8(SB)/8, $0xbf201a591af42b8d
+DATA splat256xbf201a591af42b8d<>+16(SB)/8, $0xbf201a591af42b8d
+DATA splat256xbf201a591af42b8d<>+24(SB)/8, $0xbf201a591af42b8d
+GLOBL splat256xbf201a591af42b8d<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3f4158ffeb632342<>+0(SB)/8, $0x3f4158ffeb632342
+DATA splat256x3f4158ffeb632342<>+8(SB)/8, $0x3f4158ffeb632342
+DATA splat256x3f4158ffeb632342<>+16(SB)/8, $0x3f4158ffeb632342
+DATA splat256x3f4158ffeb632342<>+24(SB)/8, $0x3f4158ffeb632342
+GLOBL splat256x3f4158ffeb632342<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3f282aae81e2d905<>+0(SB)/8, $0x3f282aae81e2d905
+DATA splat256x3f282aae81e2d905<>+8(SB)/8, $0x3f282aae81e2d905
+DATA splat256x3f282aae81e2d905<>+16(SB)/8, $0x3f282aae81e2d905
+DATA splat256x3f282aae81e2d905<>+24(SB)/8, $0x3f282aae81e2d905
+GLOBL splat256x3f282aae81e2d905<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbfba4f8223bd7479<>+0(SB)/8, $0xbfba4f8223bd7479
+DATA splat256xbfba4f8223bd7479<>+8(SB)/8, $0xbfba4f8223bd7479
+DATA splat256xbfba4f8223bd7479<>+16(SB)/8, $0xbfba4f8223bd7479
+DATA splat256xbfba4f8223bd7479<>+24(SB)/8, $0xbfba4f8223bd7479
+GLOBL splat256xbfba4f8223bd7479<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbff20dd75dd0973b<>+0(SB)/8, $0xbff20dd75dd0973b
+DATA splat256xbff20dd75dd0973b<>+8(SB)/8, $0xbff20dd75dd0973b
+DATA splat256xbff20dd75dd0973b<>+16(SB)/8, $0xbff20dd75dd0973b
+DATA splat256xbff20dd75dd0973b<>+24(SB)/8, $0xbff20dd75dd0973b
+GLOBL splat256xbff20dd75dd0973b<>(SB), RODATA|NOPTR, $32
+
+// func atan2AVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+// Requires: AVX, FMA3
+TEXT ·atan2AVX2F64(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), BX
+	XORQ SI, SI
+
+one:
+	CMPQ    BX, $0x00000004
+	JL      last
+	VMOVUPS (CX)(SI*1), Y0
+	VMOVUPS (DX)(SI*1), Y1
+
+body:
+	VANDPS      splat256x7fffffffffffffff<>+0(SB), Y1, Y2
+	VANDPS      splat256x7fffffffffffffff<>+0(SB), Y0, Y3
+	VMINPD      Y3, Y2, Y4
+	VMAXPD      Y3, Y2, Y5
+	VDIVPD      Y5, Y4, Y6
+	VCMPPD      $0x00, splat256x0000000000000000<>+0(SB), Y5, Y5
+	VBLENDVPD   Y5, splat256x0000000000000000<>+0(SB), Y6, Y5
+	VCMPPD      $0x00, splat256x7ff0000000000000<>+0(SB), Y4, Y4
+	VBLENDVPD   Y4, splat256x3ff0000000000000<>+0(SB), Y5, Y4
+	VMULPD      Y4, Y4, Y5
+	VMULPD      Y5, Y5, Y6
+	VMOVUPS     splat256x3eebbe465b0d54ff<>+0(SB), Y7
+	VFMADD213PD splat256x3f4b3f4c1672118a<>+0(SB), Y6, Y7
+	VFMADD213PD splat256x3f7d7b5653bcdf43<>+0(SB), Y6, Y7
+	VFMADD213PD splat256x3f9683b83335f30d<>+0(SB), Y6, Y7
+	VFMADD213PD splat256x3fa2c2e109ed2116<>+0(SB), Y6, Y7
+	VFMADD213PD splat256x3fa82daca66b5774<>+0(SB), Y6, Y7
+	VFMADD213PD splat256x3fae1bba594a8239<>+0(SB), Y6, Y7
+	VFMADD213PD splat256x3fb3b136697e397f<>+0(SB), Y6, Y7
+	VFMADD213PD splat256x3fbc71c717fcc6c0<>+0(SB), Y6, Y7
+	VFMADD213PD splat256x3fc99999999955b1<>+0(SB), Y6, Y7
+	VMOVUPS     splat256xbf23f30cf1caf0e8<>+0(SB), Y8
+	VFMADD213PD splat256xbf67a3588e9a1a24<>+0(SB), Y6, Y8
+	VFMADD213PD splat256xbf8c78d47133ac01<>+0(SB), Y6, Y8
+	VFMADD213PD splat256xbf9e9f910abe0020<>+0(SB), Y6, Y8
+	VFMADD213PD splat256xbfa59a3db4bd99d6<>+0(SB), Y6, Y8
+	VFMADD213PD splat256xbfaae5e6ef5c29df<>+0(SB), Y6, Y8
+	VFMADD213PD splat256xbfb110e5114cec18<>+0(SB), Y6, Y8
+	VFMADD213PD splat256xbfb745d11ae40fd5<>+0(SB), Y6, Y8
+	VFMADD213PD splat256xbfc249249237f4aa<>+0(SB), Y6, Y8
+	VFMADD213PD splat256xbfd5555555555526<>+0(SB), Y6, Y8
+	VMOVAPS     Y8, Y6
+	VFMADD231PD Y5, Y7, Y6
+	VMULPD      Y6, Y5, Y5
+	VMULPD      Y4, Y5, Y5
+	VCMPPD      $0x11, Y3, Y2, Y2
+	VXORPS      Y3, Y3, Y3
+	VBLENDVPD   Y1, splat256x400921fb54442d18<>+0(SB), Y3, Y3
+	VBLENDVPD   Y2, splat256x3ff921fb54442d18<>+0(SB), Y3, Y3
+	VMULPD      splat256x3c8678afae35cdd1<>+0(SB), Y3, Y6
+	VANDPS      splat256x8000000000000000<>+0(SB), Y2, Y2
+	VANDPS      splat256x8000000000000000<>+0(SB), Y1, Y7
+	VXORPS      Y7, Y2, Y2
+	VXORPS      Y2, Y4, Y4
+	VXORPS      Y2, Y5, Y2
+	VADDPD      Y4, Y3, Y5
+	VSUBPD      Y5, Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VADDPD      Y6, Y2, Y2
+	VADDPD      Y2, Y3, Y2
+	VADDPD      Y2, Y5, Y2
+	VCMPPD      $0x03, Y0, Y1, Y1
+	VANDPS      splat256x8000000000000000<>+0(SB), Y0, Y0
+	VORPS       Y0, Y2, Y0
+	VBLENDVPD   Y1, splat256x7ff8000000000001<>+0(SB), Y0, Y0
+	CMPQ        BX, $0x00000004
+	JL          lastStore
+	VMOVUPS     Y0, (AX)(SI*1)
+	ADDQ        $0x00000020, SI
+	SUBQ        $0x00000004, BX
+	JMP         one
+
+last:
+	TESTQ      BX, BX
+	JZ         done
+	MOVQ       BX, DI
+	LEAQ       window64<>+0(SB), R8
+	NEGQ       DI
+	VMOVUPS    256(R8)(DI*8), Y0
+	VMASKMOVPD (CX)(SI*1), Y0, Y0
+	MOVQ       BX, DI
+	LEAQ       window64<>+0(SB), R8
+	NEGQ       DI
+	VMOVUPS    256(R8)(DI*8), Y1
+	VMASKMOVPD (DX)(SI*1), Y1, Y1
+	JMP        body
+
+lastStore:
+	MOVQ       BX, CX
+	LEAQ       window64<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    256(DX)(CX*8), Y1
+	VMASKMOVPD Y0, Y1, (AX)(SI*1)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA splat256x3eebbe465b0d54ff<>+0(SB)/8, $0x3eebbe465b0d54ff
+DATA splat256x3eebbe465b0d54ff<>+8(SB)/8, $0x3eebbe465b0d54ff
+DATA splat256x3eebbe465b0d54ff<>+16(SB)/8, $0x3eebbe465b0d54ff
+DATA splat256x3eebbe465b0d54ff<>+24(SB)/8, $0x3eebbe465b0d54ff
+GLOBL splat256x3eebbe465b0d54ff<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3f4b3f4c1672118a<>+0(SB)/8, $0x3f4b3f4c1672118a
+DATA splat256x3f4b3f4c1672118a<>+8(SB)/8, $0x3f4b3f4c1672118a
+DATA splat256x3f4b3f4c1672118a<>+16(SB)/8, $0x3f4b3f4c1672118a
+DATA splat256x3f4b3f4c1672118a<>+24(SB)/8, $0x3f4b3f4c1672118a
+GLOBL splat256x3f4b3f4c1672118a<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3f7d7b5653bcdf43<>+0(SB)/8, $0x3f7d7b5653bcdf43
+DATA splat256x3f7d7b5653bcdf43<>+8(SB)/8, $0x3f7d7b5653bcdf43
+DATA splat256x3f7d7b5653bcdf43<>+16(SB)/8, $0x3f7d7b5653bcdf43
+DATA splat256x3f7d7b5653bcdf43<>+24(SB)/8, $0x3f7d7b5653bcdf43
+GLOBL splat256x3f7d7b5653bcdf43<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3f9683b83335f30d<>+0(SB)/8, $0x3f9683b83335f30d
+DATA splat256x3f9683b83335f30d<>+8(SB)/8, $0x3f9683b83335f30d
+DATA splat256x3f9683b83335f30d<>+16(SB)/8, $0x3f9683b83335f30d
+DATA splat256x3f9683b83335f30d<>+24(SB)/8, $0x3f9683b83335f30d
+GLOBL splat256x3f9683b83335f30d<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fa2c2e109ed2116<>+0(SB)/8, $0x3fa2c2e109ed2116
+DATA splat256x3fa2c2e109ed2116<>+8(SB)/8, $0x3fa2c2e109ed2116
+DATA splat256x3fa2c2e109ed2116<>+16(SB)/8, $0x3fa2c2e109ed2116
+DATA splat256x3fa2c2e109ed2116<>+24(SB)/8, $0x3fa2c2e109ed2116
+GLOBL splat256x3fa2c2e109ed2116<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fa82daca66b5774<>+0(SB)/8, $0x3fa82daca66b5774
+DATA splat256x3fa82daca66b5774<>+8(SB)/8, $0x3fa82daca66b5774
+DATA splat256x3fa82daca66b5774<>+16(SB)/8, $0x3fa82daca66b5774
+DATA splat256x3fa82daca66b5774<>+24(SB)/8, $0x3fa82daca66b5774
+GLOBL splat256x3fa82daca66b5774<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fae1bba594a8239<>+0(SB)/8, $0x3fae1bba594a8239
+DATA splat256x3fae1bba594a8239<>+8(SB)/8, $0x3fae1bba594a8239
+DATA splat256x3fae1bba594a8239<>+16(SB)/8, $0x3fae1bba594a8239
+DATA splat256x3fae1bba594a8239<>+24(SB)/8, $0x3fae1bba594a8239
+GLOBL splat256x3fae1bba594a8239<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fb3b136697e397f<>+0(SB)/8, $0x3fb3b136697e397f
+DATA splat256x3fb3b136697e397f<>+8(SB)/8, $0x3fb3b136697e397f
+DATA splat256x3fb3b136697e397f<>+16(SB)/8, $0x3fb3b136697e397f
+DATA splat256x3fb3b136697e397f<>+24(SB)/8, $0x3fb3b136697e397f
+GLOBL splat256x3fb3b136697e397f<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fbc71c717fcc6c0<>+0(SB)/8, $0x3fbc71c717fcc6c0
+DATA splat256x3fbc71c717fcc6c0<>+8(SB)/8, $0x3fbc71c717fcc6c0
+DATA splat256x3fbc71c717fcc6c0<>+16(SB)/8, $0x3fbc71c717fcc6c0
+DATA splat256x3fbc71c717fcc6c0<>+24(SB)/8, $0x3fbc71c717fcc6c0
+GLOBL splat256x3fbc71c717fcc6c0<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3fc99999999955b1<>+0(SB)/8, $0x3fc99999999955b1
+DATA splat256x3fc99999999955b1<>+8(SB)/8, $0x3fc99999999955b1
+DATA splat256x3fc99999999955b1<>+16(SB)/8, $0x3fc99999999955b1
+DATA splat256x3fc99999999955b1<>+24(SB)/8, $0x3fc99999999955b1
+GLOBL splat256x3fc99999999955b1<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbf23f30cf1caf0e8<>+0(SB)/8, $0xbf23f30cf1caf0e8
+DATA splat256xbf23f30cf1caf0e8<>+8(SB)/8, $0xbf23f30cf1caf0e8
+DATA splat256xbf23f30cf1caf0e8<>+16(SB)/8, $0xbf23f30cf1caf0e8
+DATA splat256xbf23f30cf1caf0e8<>+24(SB)/8, $0xbf23f30cf1caf0e8
+GLOBL splat256xbf23f30cf1caf0e8<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbf67a3588e9a1a24<>+0(SB)/8, $0xbf67a3588e9a1a24
+DATA splat256xbf67a3588e9a1a24<>+8(SB)/8, $0xbf67a3588e9a1a24
+DATA splat256xbf67a3588e9a1a24<>+16(SB)/8, $0xbf67a3588e9a1a24
+DATA splat256xbf67a3588e9a1a24<>+24(SB)/8, $0xbf67a3588e9a1a24
+GLOBL splat256xbf67a3588e9a1a24<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbf8c78d47133ac01<>+0(SB)/8, $0xbf8c78d47133ac01
+DATA splat256xbf8c78d47133ac01<>+8(SB)/8, $0xbf8c78d47133ac01
+DATA splat256xbf8c78d47133ac01<>+16(SB)/8, $0xbf8c78d47133ac01
+DATA splat256xbf8c78d47133ac01<>+24(SB)/8, $0xbf8c78d47133ac01
+GLOBL splat256xbf8c78d47133ac01<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbf9e9f910abe0020<>+0(SB)/8, $0xbf9e9f910abe0020
+DATA splat256xbf9e9f910abe0020<>+8(SB)/8, $0xbf9e9f910abe0020
+DATA splat256xbf9e9f910abe0020<>+16(SB)/8, $0xbf9e9f910abe0020
+DATA splat256xbf9e9f910abe0020<>+24(SB)/8, $0xbf9e9f910abe0020
+GLOBL splat256xbf9e9f910abe0020<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbfa59a3db4bd99d6<>+0(SB)/8, $0xbfa59a3db4bd99d6
+DATA splat256xbfa59a3db4bd99d6<>+8(SB)/8, $0xbfa59a3db4bd99d6
+DATA splat256xbfa59a3db4bd99d6<>+16(SB)/8, $0xbfa59a3db4bd99d6
+DATA splat256xbfa59a3db4bd99d6<>+24(SB)/8, $0xbfa59a3db4bd99d6
+GLOBL splat256xbfa59a3db4bd99d6<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbfaae5e6ef5c29df<>+0(SB)/8, $0xbfaae5e6ef5c29df
+DATA splat256xbfaae5e6ef5c29df<>+8(SB)/8, $0xbfaae5e6ef5c29df
+DATA splat256xbfaae5e6ef5c29df<>+16(SB)/8, $0xbfaae5e6ef5c29df
+DATA splat256xbfaae5e6ef5c29df<>+24(SB)/8, $0xbfaae5e6ef5c29df
+GLOBL splat256xbfaae5e6ef5c29df<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbfb110e5114cec18<>+0(SB)/8, $0xbfb110e5114cec18
+DATA splat256xbfb110e5114cec18<>+8(SB)/8, $0xbfb110e5114cec18
+DATA splat256xbfb110e5114cec18<>+16(SB)/8, $0xbfb110e5114cec18
+DATA splat256xbfb110e5114cec18<>+24(SB)/8, $0xbfb110e5114cec18
+GLOBL splat256xbfb110e5114cec18<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbfb745d11ae40fd5<>+0(SB)/8, $0xbfb745d11ae40fd5
+DATA splat256xbfb745d11ae40fd5<>+8(SB)/8, $0xbfb745d11ae40fd5
+DATA splat256xbfb745d11ae40fd5<>+16(SB)/8, $0xbfb745d11ae40fd5
+DATA splat256xbfb745d11ae40fd5<>+24(SB)/8, $0xbfb745d11ae40fd5
+GLOBL splat256xbfb745d11ae40fd5<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbfc249249237f4aa<>+0(SB)/8, $0xbfc249249237f4aa
+DATA splat256xbfc249249237f4aa<>+8(SB)/8, $0xbfc249249237f4aa
+DATA splat256xbfc249249237f4aa<>+16(SB)/8, $0xbfc249249237f4aa
+DATA splat256xbfc249249237f4aa<>+24(SB)/8, $0xbfc249249237f4aa
+GLOBL splat256xbfc249249237f4aa<>(SB), RODATA|NOPTR, $32
+
+DATA splat256xbfd5555555555526<>+0(SB)/8, $0xbfd5555555555526
+DATA splat256xbfd5555555555526<>+8(SB)/8, $0xbfd5555555555526
+DATA splat256xbfd5555555555526<>+16(SB)/8, $0xbfd5555555555526
+DATA splat256xbfd5555555555526<>+24(SB)/8, $0xbfd5555555555526
+GLOBL splat256xbfd5555555555526<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x400921fb54442d18<>+0(SB)/8, $0x400921fb54442d18
+DATA splat256x400921fb54442d18<>+8(SB)/8, $0x400921fb54442d18
+DATA splat256x400921fb54442d18<>+16(SB)/8, $0x400921fb54442d18
+DATA splat256x400921fb54442d18<>+24(SB)/8, $0x400921fb54442d18
+GLOBL splat256x400921fb54442d18<>(SB), RODATA|NOPTR, $32
+
+DATA splat256x3c8678afae35cdd1<>+0(SB)/8, $0x3c8678afae35cdd1
+DATA splat256x3c8678afae35cdd1<>+8(SB)/8, $0x3c8678afae35cdd1
+DATA splat256x3c8678afae35cdd1<>+16(SB)/8, $0x3c8678afae35cdd1
+DATA splat256x3c8678afae35cdd1<>+24(SB)/8, $0x3c8678afae35cdd1
+GLOBL splat256x3c8678afae35cdd1<>(SB), RODATA|NOPTR, $32
+
+// func cangleAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·cangleAVX2F64(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000004
+	JL      last
+	VMOVUPS (CX)(BX*2), Y0
+	VMOVUPS 32(CX)(BX*2), Y1
+
+body:
+	VUNPCKLPD   Y1, Y0, Y2
+	VUNPCKHPD   Y1, Y0, Y0
+	VANDPS      splat256x7fffffffffffffff<>+0(SB), Y2, Y1
+	VANDPS      splat256x7fffffffffffffff<>+0(SB), Y0, Y3
+	VMINPD      Y3, Y1, Y4
+	VMAXPD      Y3, Y1, Y5
+	VDIVPD      Y5, Y4, Y6
+	VCMPPD      $0x00, splat256x0000000000000000<>+0(SB), Y5, Y5
+	VBLENDVPD   Y5, splat256x0000000000000000<>+0(SB), Y6, Y5
+	VCMPPD      $0x00, splat256x7ff0000000000000<>+0(SB), Y4, Y4
+	VBLENDVPD   Y4, splat256x3ff0000000000000<>+0(SB), Y5, Y4
+	VMULPD      Y4, Y4, Y5
+	VMULPD      Y5, Y5, Y6
+	VMOVUPS     splat256x3eebbe465b0d54ff<>+0(SB), Y7
+	VFMADD213PD splat256x3f4b3f4c1672118a<>+0(SB), Y6, Y7
+	VFMADD213PD splat256x3f7d7b5653bcdf43<>+0(SB), Y6, Y7
+	VFMADD213PD splat256x3f9683b83335f30d<>+0(SB), Y6, Y7
+	VFMADD213PD splat256x3fa2c2e109ed2116<>+0(SB), Y6, Y7
+	VFMADD213PD splat256x3fa82daca66b5774<>+0(SB), Y6, Y7
+	VFMADD213PD splat256x3fae1bba594a8239<>+0(SB), Y6, Y7
+	VFMADD213PD splat256x3fb3b136697e397f<>+0(SB), Y6, Y7
+	VFMADD213PD splat256x3fbc71c717fcc6c0<>+0(SB), Y6, Y7
+	VFMADD213PD splat256x3fc99999999955b1<>+0(SB), Y6, Y7
+	VMOVUPS     splat256xbf23f30cf1caf0e8<>+0(SB), Y8
+	VFMADD213PD splat256xbf67a3588e9a1a24<>+0(SB), Y6, Y8
+	VFMADD213PD splat256xbf8c78d47133ac01<>+0(SB), Y6, Y8
+	VFMADD213PD splat256xbf9e9f910abe0020<>+0(SB), Y6, Y8
+	VFMADD213PD splat256xbfa59a3db4bd99d6<>+0(SB), Y6, Y8
+	VFMADD213PD splat256xbfaae5e6ef5c29df<>+0(SB), Y6, Y8
+	VFMADD213PD splat256xbfb110e5114cec18<>+0(SB), Y6, Y8
+	VFMADD213PD splat256xbfb745d11ae40fd5<>+0(SB), Y6, Y8
+	VFMADD213PD splat256xbfc249249237f4aa<>+0(SB), Y6, Y8
+	VFMADD213PD splat256xbfd5555555555526<>+0(SB), Y6, Y8
+	VMOVAPS     Y8, Y6
+	VFMADD231PD Y5, Y7, Y6
+	VMULPD      Y6, Y5, Y5
+	VMULPD      Y4, Y5, Y5
+	VCMPPD      $0x11, Y3, Y1, Y1
+	VXORPS      Y3, Y3, Y3
+	VBLENDVPD   Y2, splat256x400921fb54442d18<>+0(SB), Y3, Y3
+	VBLENDVPD   Y1, splat256x3ff921fb54442d18<>+0(SB), Y3, Y3
+	VMULPD      splat256x3c8678afae35cdd1<>+0(SB), Y3, Y6
+	VANDPS      splat256x8000000000000000<>+0(SB), Y1, Y1
+	VANDPS      splat256x8000000000000000<>+0(SB), Y2, Y7
+	VXORPS      Y7, Y1, Y1
+	VXORPS      Y1, Y4, Y4
+	VXORPS      Y1, Y5, Y1
+	VADDPD      Y4, Y3, Y5
+	VSUBPD      Y5, Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VADDPD      Y6, Y1, Y1
+	VADDPD      Y1, Y3, Y1
+	VADDPD      Y1, Y5, Y1
+	VCMPPD      $0x03, Y0, Y2, Y2
+	VANDPS      splat256x8000000000000000<>+0(SB), Y0, Y0
+	VORPS       Y0, Y1, Y0
+	VBLENDVPD   Y2, splat256x7ff8000000000001<>+0(SB), Y0, Y0
+	VPERMPD     $0xd8, Y0, Y0
+	CMPQ        DX, $0x00000004
+	JL          lastStore
+	VMOVUPS     Y0, (AX)(BX*1)
+	ADDQ        $0x00000020, BX
+	SUBQ        $0x00000004, DX
+	JMP         one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	ADDQ       SI, SI
+	LEAQ       window64<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    256(DI)(SI*8), Y0
+	VMOVUPS    288(DI)(SI*8), Y1
+	VMASKMOVPD (CX)(BX*2), Y0, Y0
+	VMASKMOVPD 32(CX)(BX*2), Y1, Y1
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	LEAQ       window64<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    256(DX)(CX*8), Y1
+	VMASKMOVPD Y0, Y1, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+// func cexpAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·cexpAVX2F64(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+32(FP), DX
+	XORQ BX, BX
+
+one:
+	CMPQ    DX, $0x00000004
+	JL      last
+	VMOVUPS (CX)(BX*2), Y0
+	VMOVUPS 32(CX)(BX*2), Y1
+
+body:
+	VUNPCKLPD    Y1, Y0, Y2
+	VUNPCKHPD    Y1, Y0, Y0
+	VMOVUPS      splat256x4338000000000000<>+0(SB), Y1
+	VMOVAPS      Y1, Y1
+	VFMADD231PD  splat256x3fe45f306dc9c883<>+0(SB), Y0, Y1
+	VSUBPD       splat256x4338000000000000<>+0(SB), Y1, Y3
+	VMOVAPS      Y0, Y0
+	VFNMADD231PD splat256x3ff921fb54442d18<>+0(SB), Y3, Y0
+	VMOVAPS      Y0, Y4
+	VFNMADD231PD splat256x3c91a62633145c07<>+0(SB), Y3, Y4
+	VSUBPD       Y4, Y0, Y0
+	VMOVAPS      Y0, Y0
+	VFNMADD231PD splat256x3c91a62633145c07<>+0(SB), Y3, Y0
+	VMOVAPS      Y0, Y0
+	VFNMADD231PD splat256xb91f1976b7ed900b<>+0(SB), Y3, Y0
+	VMULPD       Y4, Y4, Y3
+	VMULPD       Y3, Y3, Y5
+	VMOVUPS      splat256x3de5d8b51c6e85f5<>+0(SB), Y6
+	VFMADD213PD  splat256x3ec71de355524564<>+0(SB), Y5, Y6
+	VFMADD213PD  splat256x3f8111111110f730<>+0(SB), Y5, Y6
+	VMOVUPS      splat256xbe5ae5e4b7a78b64<>+0(SB), Y7
+	VFMADD213PD  splat256xbf2a01a019be91eb<>+0(SB), Y5, Y7
+	VFMADD213PD  splat256xbfc5555555555548<>+0(SB), Y5, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PD  Y3, Y6, Y7
+	VMULPD       Y7, Y3, Y6
+	VMOVAPS      Y0, Y7
+	VFMADD231PD  Y4, Y6, Y7
+	VADDPD       Y7, Y4, Y6
+	VMULPD       splat256x3fe0000000000000<>+0(SB), Y3, Y7
+	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y8
+	VSUBPD       Y7, Y8, Y8
+	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y9
+	VSUBPD       Y8, Y9, Y9
+	VSUBPD       Y7, Y9, Y7
+	VMOVUPS      splat256xbda8fa5516e97371<>+0(SB), Y9
+	VFMADD213PD  splat256xbe927e4f7ef0addc<>+0(SB), Y5, Y9
+	VFMADD213PD  splat256xbf56c16c16c15005<>+0(SB), Y5, Y9
+	VMOVUPS      splat256x3e21ee9d9c3adac5<>+0(SB), Y10
+	VFMADD213PD  splat256x3efa01a019c8c7c0<>+0(SB), Y5, Y10
+	VFMADD213PD  splat256x3fa555555555554b<>+0(SB), Y5, Y10
+	VMOVAPS      Y10, Y10
+	VFMADD231PD  Y3, Y9, Y10
+	VMOVAPS      Y7, Y3
+	VFNMADD231PD Y0, Y4, Y3
+	VMOVAPS      Y3, Y0
+	VFMADD231PD  Y10, Y5, Y0
+	VADDPD       Y0, Y8, Y0
+	VPSLLQ       $0x3f, Y1, Y3
+	VPSLLQ       $0x3e, Y1, Y4
+	VANDPS       splat256x8000000000000000<>+0(SB), Y4, Y4
+	VPADDQ       splat256x0000000000000001<>+0(SB), Y1, Y1
+	VPSLLQ       $0x3e, Y1, Y1
+	VANDPS       splat256x8000000000000000<>+0(SB), Y1, Y1
+	VBLENDVPD    Y3, Y0, Y6, Y5
+	VXORPS       Y4, Y5, Y4
+	VBLENDVPD    Y3, Y6, Y0, Y0
+	VXORPS       Y1, Y0, Y0
+	VMOVUPS      splat256x4086340000000000<>+0(SB), Y1
+	VMINPD       Y2, Y1, Y1
+	VMOVUPS      splat256xc087500000000000<>+0(SB), Y2
+	VMAXPD       Y1, Y2, Y1
+	VMOVUPS      splat256x4338000000000000<>+0(SB), Y2
+	VMOVAPS      Y2, Y2
+	VFMADD231PD  splat256x3ff71547652b82fe<>+0(SB), Y1, Y2
+	VSUBPD       splat256x4338000000000000<>+0(SB), Y2, Y2
+	VMOVAPS      Y1, Y1
+	VFNMADD231PD splat256x3fe62e42fee00000<>+0(SB), Y2, Y1
+	VMOVAPS      Y1, Y3
+	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y2, Y3
+	VSUBPD       Y3, Y1, Y1
+	VMOVAPS      Y1, Y1
+	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y2, Y1
+	VMULPD       Y3, Y3, Y5
+	VMOVUPS      splat256x3e5adc52ba076b02<>+0(SB), Y6
+	VFMADD213PD  splat256x3ec71df000862507<>+0(SB), Y5, Y6
+	VFMADD213PD  splat256x3f2a01a01382ef3f<>+0(SB), Y5, Y6
+	VFMADD213PD  splat256x3f81111111125acd<>+0(SB), Y5, Y6
+	VFMADD213PD  splat256x3fc5555555555500<>+0(SB), Y5, Y6
+	VMOVUPS      splat256x3e928aef332083d5<>+0(SB), Y7
+	VFMADD213PD  splat256x3efa0199877e9986<>+0(SB), Y5, Y7
+	VFMADD213PD  splat256x3f56c16c184bb2aa<>+0(SB), Y5, Y7
+	VFMADD213PD  splat256x3fa55555555505f6<>+0(SB), Y5, Y7
+	VFMADD213PD  splat256x3fe000000000000a<>+0(SB), Y5, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PD  Y3, Y6, Y7
+	VMOVAPS      Y1, Y1
+	VFMADD231PD  Y7, Y5, Y1
+	VADDPD       Y3, Y1, Y1
+	VADDPD       splat256x3ff0000000000000<>+0(SB), Y1, Y1
+	VMOVUPS      splat256x4338000000000000<>+0(SB), Y3
+	VMOVAPS      Y3, Y3
+	VFMADD231PD  splat256x3fe0000000000000<>+0(SB), Y2, Y3
+	VSUBPD       splat256x4338000000000000<>+0(SB), Y3, Y5
+	VSUBPD       Y5, Y2, Y2
+	VADDPD       splat256x4338000000000000<>+0(SB), Y2, Y2
+	VPSLLQ       $0x34, Y3, Y3
+	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y3, Y3
+	VMULPD       Y3, Y1, Y1
+	VPSLLQ       $0x34, Y2, Y2
+	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y2, Y2
+	VMULPD       Y2, Y1, Y1
+	VMULPD       Y1, Y0, Y0
+	VMULPD       Y1, Y4, Y1
+	VUNPCKLPD    Y1, Y0, Y2
+	VUNPCKHPD    Y1, Y0, Y0
+	CMPQ         DX, $0x00000004
+	JL           lastStore
+	VMOVUPS      Y2, (AX)(BX*2)
+	VMOVUPS      Y0, 32(AX)(BX*2)
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000004, DX
+	JMP          one
+
+last:
+	TESTQ      DX, DX
+	JZ         done
+	MOVQ       DX, SI
+	ADDQ       SI, SI
+	LEAQ       window64<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    256(DI)(SI*8), Y0
+	VMOVUPS    288(DI)(SI*8), Y1
+	VMASKMOVPD (CX)(BX*2), Y0, Y0
+	VMASKMOVPD 32(CX)(BX*2), Y1, Y1
+	JMP        body
+
+lastStore:
+	MOVQ       DX, CX
+	ADDQ       CX, CX
+	LEAQ       window64<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    256(DX)(CX*8), Y1
+	VMOVUPS    288(DX)(CX*8), Y3
+	VMASKMOVPD Y2, Y1, (AX)(BX*2)
+	VMASKMOVPD Y0, Y3, 32(AX)(BX*2)
+
+done:
+	VZEROUPPER
+	RET
+
+// func cpolarAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·cpolarAVX2F64(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), BX
+	XORQ SI, SI
+
+one:
+	CMPQ    BX, $0x00000004
+	JL      last
+	VMOVUPS (CX)(SI*1), Y0
+	VMOVUPS (DX)(SI*1), Y1
+
+body:
+	VPERMPD      $0xd8, Y0, Y0
+	VPERMPD      $0xd8, Y1, Y1
+	VMOVUPS      splat256x4338000000000000<>+0(SB), Y2
+	VMOVAPS      Y2, Y2
+	VFMADD231PD  splat256x3fe45f306dc9c883<>+0(SB), Y1, Y2
+	VSUBPD       splat256x4338000000000000<>+0(SB), Y2, Y3
+	VMOVAPS      Y1, Y1
+	VFNMADD231PD splat256x3ff921fb54442d18<>+0(SB), Y3, Y1
+	VMOVAPS      Y1, Y4
+	VFNMADD231PD splat256x3c91a62633145c07<>+0(SB), Y3, Y4
+	VSUBPD       Y4, Y1, Y1
+	VMOVAPS      Y1, Y1
+	VFNMADD231PD splat256x3c91a62633145c07<>+0(SB), Y3, Y1
+	VMOVAPS      Y1, Y1
+	VFNMADD231PD splat256xb91f1976b7ed900b<>+0(SB), Y3, Y1
+	VMULPD       Y4, Y4, Y3
+	VMULPD       Y3, Y3, Y5
+	VMOVUPS      splat256x3de5d8b51c6e85f5<>+0(SB), Y6
+	VFMADD213PD  splat256x3ec71de355524564<>+0(SB), Y5, Y6
+	VFMADD213PD  splat256x3f8111111110f730<>+0(SB), Y5, Y6
+	VMOVUPS      splat256xbe5ae5e4b7a78b64<>+0(SB), Y7
+	VFMADD213PD  splat256xbf2a01a019be91eb<>+0(SB), Y5, Y7
+	VFMADD213PD  splat256xbfc5555555555548<>+0(SB), Y5, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PD  Y3, Y6, Y7
+	VMULPD       Y7, Y3, Y6
+	VMOVAPS      Y1, Y7
+	VFMADD231PD  Y4, Y6, Y7
+	VADDPD       Y7, Y4, Y6
+	VMULPD       splat256x3fe0000000000000<>+0(SB), Y3, Y7
+	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y8
+	VSUBPD       Y7, Y8, Y8
+	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y9
+	VSUBPD       Y8, Y9, Y9
+	VSUBPD       Y7, Y9, Y7
+	VMOVUPS      splat256xbda8fa5516e97371<>+0(SB), Y9
+	VFMADD213PD  splat256xbe927e4f7ef0addc<>+0(SB), Y5, Y9
+	VFMADD213PD  splat256xbf56c16c16c15005<>+0(SB), Y5, Y9
+	VMOVUPS      splat256x3e21ee9d9c3adac5<>+0(SB), Y10
+	VFMADD213PD  splat256x3efa01a019c8c7c0<>+0(SB), Y5, Y10
+	VFMADD213PD  splat256x3fa555555555554b<>+0(SB), Y5, Y10
+	VMOVAPS      Y10, Y10
+	VFMADD231PD  Y3, Y9, Y10
+	VMOVAPS      Y7, Y3
+	VFNMADD231PD Y1, Y4, Y3
+	VMOVAPS      Y3, Y1
+	VFMADD231PD  Y10, Y5, Y1
+	VADDPD       Y1, Y8, Y1
+	VPSLLQ       $0x3f, Y2, Y3
+	VPSLLQ       $0x3e, Y2, Y4
+	VANDPS       splat256x8000000000000000<>+0(SB), Y4, Y4
+	VPADDQ       splat256x0000000000000001<>+0(SB), Y2, Y2
+	VPSLLQ       $0x3e, Y2, Y2
+	VANDPS       splat256x8000000000000000<>+0(SB), Y2, Y2
+	VBLENDVPD    Y3, Y1, Y6, Y5
+	VXORPS       Y4, Y5, Y4
+	VBLENDVPD    Y3, Y6, Y1, Y1
+	VXORPS       Y2, Y1, Y1
+	VMULPD       Y0, Y1, Y1
+	VMULPD       Y0, Y4, Y0
+	VUNPCKLPD    Y0, Y1, Y2
+	VUNPCKHPD    Y0, Y1, Y0
+	CMPQ         BX, $0x00000004
+	JL           lastStore
+	VMOVUPS      Y2, (AX)(SI*2)
+	VMOVUPS      Y0, 32(AX)(SI*2)
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x00000004, BX
+	JMP          one
+
+last:
+	TESTQ      BX, BX
+	JZ         done
+	MOVQ       BX, DI
+	LEAQ       window64<>+0(SB), R8
+	NEGQ       DI
+	VMOVUPS    256(R8)(DI*8), Y0
+	VMASKMOVPD (CX)(SI*1), Y0, Y0
+	MOVQ       BX, DI
+	LEAQ       window64<>+0(SB), R8
+	NEGQ       DI
+	VMOVUPS    256(R8)(DI*8), Y1
+	VMASKMOVPD (DX)(SI*1), Y1, Y1
+	JMP        body
+
+lastStore:
+	MOVQ       BX, CX
+	ADDQ       CX, CX
+	LEAQ       window64<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    256(DX)(CX*8), Y1
+	VMOVUPS    288(DX)(CX*8), Y3
+	VMASKMOVPD Y2, Y1, (AX)(SI*2)
+	VMASKMOVPD Y0, Y3, 32(AX)(SI*2)
+
+done:
+	VZEROUPPER
+	RET
+
+// func blockSumAVX2F64(a *float64, b *float64, n int) (even float64, odd float64)
+// Requires: AVX
+TEXT ·blockSumAVX2F64(SB), NOSPLIT, $0-40
+	MOVQ    a+0(FP), AX
+	MOVQ    n+16(FP), CX
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y0
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y1
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y2
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y3
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y4
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y5
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y6
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y7
+
+whole:
+	CMPQ    CX, $0x00000020
+	JL      last
+	VMOVUPD (AX), Y8
+	VADDPD  Y8, Y0, Y0
+	VMOVAPS Y0, Y0
+	VMOVUPD 32(AX), Y8
+	VADDPD  Y8, Y1, Y1
+	VMOVAPS Y1, Y1
+	VMOVUPD 64(AX), Y8
+	VADDPD  Y8, Y2, Y2
+	VMOVAPS Y2, Y2
+	VMOVUPD 96(AX), Y8
+	VADDPD  Y8, Y3, Y3
+	VMOVAPS Y3, Y3
+	VMOVUPD 128(AX), Y8
+	VADDPD  Y8, Y4, Y4
+	VMOVAPS Y4, Y4
+	VMOVUPD 160(AX), Y8
+	VADDPD  Y8, Y5, Y5
+	VMOVAPS Y5, Y5
+	VMOVUPD 192(AX), Y8
+	VADDPD  Y8, Y6, Y6
+	VMOVAPS Y6, Y6
+	VMOVUPD 224(AX), Y8
+	VADDPD  Y8, Y7, Y7
+	VMOVAPS Y7, Y7
+	ADDQ    $0x00000100, AX
+	SUBQ    $0x00000020, CX
+	JMP     whole
+
+last:
+	TESTQ      CX, CX
+	JZ         fold
+	LEAQ       window64<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    256(DX)(CX*8), Y8
+	VMASKMOVPD (AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VADDPD     Y8, Y0, Y0
+	VMOVAPS    Y0, Y0
+	VMOVUPS    288(DX)(CX*8), Y8
+	VMASKMOVPD 32(AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VADDPD     Y8, Y1, Y1
+	VMOVAPS    Y1, Y1
+	VMOVUPS    320(DX)(CX*8), Y8
+	VMASKMOVPD 64(AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VADDPD     Y8, Y2, Y2
+	VMOVAPS    Y2, Y2
+	VMOVUPS    352(DX)(CX*8), Y8
+	VMASKMOVPD 96(AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VADDPD     Y8, Y3, Y3
+	VMOVAPS    Y3, Y3
+	VMOVUPS    384(DX)(CX*8), Y8
+	VMASKMOVPD 128(AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VADDPD     Y8, Y4, Y4
+	VMOVAPS    Y4, Y4
+	VMOVUPS    416(DX)(CX*8), Y8
+	VMASKMOVPD 160(AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VADDPD     Y8, Y5, Y5
+	VMOVAPS    Y5, Y5
+	VMOVUPS    448(DX)(CX*8), Y8
+	VMASKMOVPD 192(AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VADDPD     Y8, Y6, Y6
+	VMOVAPS    Y6, Y6
+	VMOVUPS    480(DX)(CX*8), Y8
+	VMASKMOVPD 224(AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VADDPD     Y8, Y7, Y7
+	VMOVAPS    Y7, Y7
+
+fold:
+	VADDPD       Y4, Y0, Y0
+	VADDPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y3
+	VADDPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VPERMILPD    $0x01, X0, X1
+	VMOVSD       X0, even+24(FP)
+	VMOVSD       X1, odd+32(FP)
+	VZEROUPPER
+	RET
+
+// func blockAbssumAVX2F64(a *float64, b *float64, n int) (even float64, odd float64)
+// Requires: AVX
+TEXT ·blockAbssumAVX2F64(SB), NOSPLIT, $0-40
+	MOVQ    a+0(FP), AX
+	MOVQ    n+16(FP), CX
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y0
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y1
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y2
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y3
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y4
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y5
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y6
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y7
+
+whole:
+	CMPQ    CX, $0x00000020
+	JL      last
+	VMOVUPD (AX), Y8
+	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD  Y8, Y0, Y0
+	VMOVAPS Y0, Y0
+	VMOVUPD 32(AX), Y8
+	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD  Y8, Y1, Y1
+	VMOVAPS Y1, Y1
+	VMOVUPD 64(AX), Y8
+	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD  Y8, Y2, Y2
+	VMOVAPS Y2, Y2
+	VMOVUPD 96(AX), Y8
+	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD  Y8, Y3, Y3
+	VMOVAPS Y3, Y3
+	VMOVUPD 128(AX), Y8
+	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD  Y8, Y4, Y4
+	VMOVAPS Y4, Y4
+	VMOVUPD 160(AX), Y8
+	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD  Y8, Y5, Y5
+	VMOVAPS Y5, Y5
+	VMOVUPD 192(AX), Y8
+	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD  Y8, Y6, Y6
+	VMOVAPS Y6, Y6
+	VMOVUPD 224(AX), Y8
+	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD  Y8, Y7, Y7
+	VMOVAPS Y7, Y7
+	ADDQ    $0x00000100, AX
+	SUBQ    $0x00000020, CX
+	JMP     whole
+
+last:
+	TESTQ      CX, CX
+	JZ         fold
+	LEAQ       window64<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    256(DX)(CX*8), Y8
+	VMASKMOVPD (AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD     Y8, Y0, Y0
+	VMOVAPS    Y0, Y0
+	VMOVUPS    288(DX)(CX*8), Y8
+	VMASKMOVPD 32(AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD     Y8, Y1, Y1
+	VMOVAPS    Y1, Y1
+	VMOVUPS    320(DX)(CX*8), Y8
+	VMASKMOVPD 64(AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD     Y8, Y2, Y2
+	VMOVAPS    Y2, Y2
+	VMOVUPS    352(DX)(CX*8), Y8
+	VMASKMOVPD 96(AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD     Y8, Y3, Y3
+	VMOVAPS    Y3, Y3
+	VMOVUPS    384(DX)(CX*8), Y8
+	VMASKMOVPD 128(AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD     Y8, Y4, Y4
+	VMOVAPS    Y4, Y4
+	VMOVUPS    416(DX)(CX*8), Y8
+	VMASKMOVPD 160(AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD     Y8, Y5, Y5
+	VMOVAPS    Y5, Y5
+	VMOVUPS    448(DX)(CX*8), Y8
+	VMASKMOVPD 192(AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD     Y8, Y6, Y6
+	VMOVAPS    Y6, Y6
+	VMOVUPS    480(DX)(CX*8), Y8
+	VMASKMOVPD 224(AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD     Y8, Y7, Y7
+	VMOVAPS    Y7, Y7
+
+fold:
+	VADDPD       Y4, Y0, Y0
+	VADDPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y3
+	VADDPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VPERMILPD    $0x01, X0, X1
+	VMOVSD       X0, even+24(FP)
+	VMOVSD       X1, odd+32(FP)
+	VZEROUPPER
+	RET
+
+// func blockSumsqAVX2F64(a *float64, b *float64, n int) (even float64, odd float64)
+// Requires: AVX
+TEXT ·blockSumsqAVX2F64(SB), NOSPLIT, $0-40
+	MOVQ    a+0(FP), AX
+	MOVQ    n+16(FP), CX
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y0
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y1
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y2
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y3
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y4
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y5
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y6
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y7
+
+whole:
+	CMPQ    CX, $0x00000020
+	JL      last
+	VMOVUPD (AX), Y8
+	VMULPD  Y8, Y8, Y8
+	VADDPD  Y8, Y0, Y0
+	VMOVAPS Y0, Y0
+	VMOVUPD 32(AX), Y8
+	VMULPD  Y8, Y8, Y8
+	VADDPD  Y8, Y1, Y1
+	VMOVAPS Y1, Y1
+	VMOVUPD 64(AX), Y8
+	VMULPD  Y8, Y8, Y8
+	VADDPD  Y8, Y2, Y2
+	VMOVAPS Y2, Y2
+	VMOVUPD 96(AX), Y8
+	VMULPD  Y8, Y8, Y8
+	VADDPD  Y8, Y3, Y3
+	VMOVAPS Y3, Y3
+	VMOVUPD 128(AX), Y8
+	VMULPD  Y8, Y8, Y8
+	VADDPD  Y8, Y4, Y4
+	VMOVAPS Y4, Y4
+	VMOVUPD 160(AX), Y8
+	VMULPD  Y8, Y8, Y8
+	VADDPD  Y8, Y5, Y5
+	VMOVAPS Y5, Y5
+	VMOVUPD 192(AX), Y8
+	VMULPD  Y8, Y8, Y8
+	VADDPD  Y8, Y6, Y6
+	VMOVAPS Y6, Y6
+	VMOVUPD 224(AX), Y8
+	VMULPD  Y8, Y8, Y8
+	VADDPD  Y8, Y7, Y7
+	VMOVAPS Y7, Y7
+	ADDQ    $0x00000100, AX
+	SUBQ    $0x00000020, CX
+	JMP     whole
+
+last:
+	TESTQ      CX, CX
+	JZ         fold
+	LEAQ       window64<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    256(DX)(CX*8), Y8
+	VMASKMOVPD (AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VMULPD     Y8, Y8, Y8
+	VADDPD     Y8, Y0, Y0
+	VMOVAPS    Y0, Y0
+	VMOVUPS    288(DX)(CX*8), Y8
+	VMASKMOVPD 32(AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VMULPD     Y8, Y8, Y8
+	VADDPD     Y8, Y1, Y1
+	VMOVAPS    Y1, Y1
+	VMOVUPS    320(DX)(CX*8), Y8
+	VMASKMOVPD 64(AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VMULPD     Y8, Y8, Y8
+	VADDPD     Y8, Y2, Y2
+	VMOVAPS    Y2, Y2
+	VMOVUPS    352(DX)(CX*8), Y8
+	VMASKMOVPD 96(AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VMULPD     Y8, Y8, Y8
+	VADDPD     Y8, Y3, Y3
+	VMOVAPS    Y3, Y3
+	VMOVUPS    384(DX)(CX*8), Y8
+	VMASKMOVPD 128(AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VMULPD     Y8, Y8, Y8
+	VADDPD     Y8, Y4, Y4
+	VMOVAPS    Y4, Y4
+	VMOVUPS    416(DX)(CX*8), Y8
+	VMASKMOVPD 160(AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VMULPD     Y8, Y8, Y8
+	VADDPD     Y8, Y5, Y5
+	VMOVAPS    Y5, Y5
+	VMOVUPS    448(DX)(CX*8), Y8
+	VMASKMOVPD 192(AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VMULPD     Y8, Y8, Y8
+	VADDPD     Y8, Y6, Y6
+	VMOVAPS    Y6, Y6
+	VMOVUPS    480(DX)(CX*8), Y8
+	VMASKMOVPD 224(AX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VMULPD     Y8, Y8, Y8
+	VADDPD     Y8, Y7, Y7
+	VMOVAPS    Y7, Y7
+
+fold:
+	VADDPD       Y4, Y0, Y0
+	VADDPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y3
+	VADDPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VPERMILPD    $0x01, X0, X1
+	VMOVSD       X0, even+24(FP)
+	VMOVSD       X1, odd+32(FP)
+	VZEROUPPER
+	RET
+
+// func blockDotAVX2F64(a *float64, b *float64, n int) (even float64, odd float64)
+// Requires: AVX
+TEXT ·blockDotAVX2F64(SB), NOSPLIT, $0-40
+	MOVQ    a+0(FP), AX
+	MOVQ    b+8(FP), CX
+	MOVQ    n+16(FP), DX
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y0
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y1
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y2
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y3
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y4
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y5
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y6
+	VMOVUPS splat256x0000000000000000<>+0(SB), Y7
+
+whole:
+	CMPQ    DX, $0x00000020
+	JL      last
+	VMOVUPD (AX), Y8
+	VMOVUPD (CX), Y9
+	VMULPD  Y9, Y8, Y8
+	VADDPD  Y8, Y0, Y0
+	VMOVAPS Y0, Y0
+	VMOVUPD 32(AX), Y8
+	VMOVUPD 32(CX), Y9
+	VMULPD  Y9, Y8, Y8
+	VADDPD  Y8, Y1, Y1
+	VMOVAPS Y1, Y1
+	VMOVUPD 64(AX), Y8
+	VMOVUPD 64(CX), Y9
+	VMULPD  Y9, Y8, Y8
+	VADDPD  Y8, Y2, Y2
+	VMOVAPS Y2, Y2
+	VMOVUPD 96(AX), Y8
+	VMOVUPD 96(CX), Y9
+	VMULPD  Y9, Y8, Y8
+	VADDPD  Y8, Y3, Y3
+	VMOVAPS Y3, Y3
+	VMOVUPD 128(AX), Y8
+	VMOVUPD 128(CX), Y9
+	VMULPD  Y9, Y8, Y8
+	VADDPD  Y8, Y4, Y4
+	VMOVAPS Y4, Y4
+	VMOVUPD 160(AX), Y8
+	VMOVUPD 160(CX), Y9
+	VMULPD  Y9, Y8, Y8
+	VADDPD  Y8, Y5, Y5
+	VMOVAPS Y5, Y5
+	VMOVUPD 192(AX), Y8
+	VMOVUPD 192(CX), Y9
+	VMULPD  Y9, Y8, Y8
+	VADDPD  Y8, Y6, Y6
+	VMOVAPS Y6, Y6
+	VMOVUPD 224(AX), Y8
+	VMOVUPD 224(CX), Y9
+	VMULPD  Y9, Y8, Y8
+	VADDPD  Y8, Y7, Y7
+	VMOVAPS Y7, Y7
+	ADDQ    $0x00000100, AX
+	ADDQ    $0x00000100, CX
+	SUBQ    $0x00000020, DX
+	JMP     whole
+
+last:
+	TESTQ      DX, DX
+	JZ         fold
+	LEAQ       window64<>+0(SB), BX
+	NEGQ       DX
+	VMOVUPS    256(BX)(DX*8), Y8
+	VMASKMOVPD (AX), Y8, Y9
+	VMOVUPD    Y9, Y9
+	VMASKMOVPD (CX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VMULPD     Y8, Y9, Y8
+	VADDPD     Y8, Y0, Y0
+	VMOVAPS    Y0, Y0
+	VMOVUPS    288(BX)(DX*8), Y8
+	VMASKMOVPD 32(AX), Y8, Y9
+	VMOVUPD    Y9, Y9
+	VMASKMOVPD 32(CX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VMULPD     Y8, Y9, Y8
+	VADDPD     Y8, Y1, Y1
+	VMOVAPS    Y1, Y1
+	VMOVUPS    320(BX)(DX*8), Y8
+	VMASKMOVPD 64(AX), Y8, Y9
+	VMOVUPD    Y9, Y9
+	VMASKMOVPD 64(CX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VMULPD     Y8, Y9, Y8
+	VADDPD     Y8, Y2, Y2
+	VMOVAPS    Y2, Y2
+	VMOVUPS    352(BX)(DX*8), Y8
+	VMASKMOVPD 96(AX), Y8, Y9
+	VMOVUPD    Y9, Y9
+	VMASKMOVPD 96(CX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VMULPD     Y8, Y9, Y8
+	VADDPD     Y8, Y3, Y3
+	VMOVAPS    Y3, Y3
+	VMOVUPS    384(BX)(DX*8), Y8
+	VMASKMOVPD 128(AX), Y8, Y9
+	VMOVUPD    Y9, Y9
+	VMASKMOVPD 128(CX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VMULPD     Y8, Y9, Y8
+	VADDPD     Y8, Y4, Y4
+	VMOVAPS    Y4, Y4
+	VMOVUPS    416(BX)(DX*8), Y8
+	VMASKMOVPD 160(AX), Y8, Y9
+	VMOVUPD    Y9, Y9
+	VMASKMOVPD 160(CX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VMULPD     Y8, Y9, Y8
+	VADDPD     Y8, Y5, Y5
+	VMOVAPS    Y5, Y5
+	VMOVUPS    448(BX)(DX*8), Y8
+	VMASKMOVPD 192(AX), Y8, Y9
+	VMOVUPD    Y9, Y9
+	VMASKMOVPD 192(CX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VMULPD     Y8, Y9, Y8
+	VADDPD     Y8, Y6, Y6
+	VMOVAPS    Y6, Y6
+	VMOVUPS    480(BX)(DX*8), Y8
+	VMASKMOVPD 224(AX), Y8, Y9
+	VMOVUPD    Y9, Y9
+	VMASKMOVPD 224(CX), Y8, Y8
+	VMOVUPD    Y8, Y8
+	VMULPD     Y8, Y9, Y8
+	VADDPD     Y8, Y7, Y7
+	VMOVAPS    Y7, Y7
+
+fold:
+	VADDPD       Y4, Y0, Y0
+	VADDPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y3
+	VADDPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VPERMILPD    $0x01, X0, X1
+	VMOVSD       X0, even+24(FP)
+	VMOVSD       X1, odd+32(FP)
+	VZEROUPPER
+	RET
+
+// func blockMaxAVX2F64(a *float64, b *float64, n int) (even float64, odd float64)
+// Requires: AVX
+TEXT ·blockMaxAVX2F64(SB), NOSPLIT, $0-40
+	MOVQ    a+0(FP), AX
+	MOVQ    n+16(FP), CX
+	VMOVUPS splat256xfff0000000000000<>+0(SB), Y0
+	VMOVUPS splat256xfff0000000000000<>+0(SB), Y1
+	VMOVUPS splat256xfff0000000000000<>+0(SB), Y2
+	VMOVUPS splat256xfff0000000000000<>+0(SB), Y3
+	VMOVUPS splat256xfff0000000000000<>+0(SB), Y4
+	VMOVUPS splat256xfff0000000000000<>+0(SB), Y5
+	VMOVUPS splat256xfff0000000000000<>+0(SB), Y6
+	VMOVUPS splat256xfff0000000000000<>+0(SB), Y7
+
+whole:
+	CMPQ      CX, $0x00000020
+	JL        last
+	VMOVUPD   (AX), Y8
+	VCMPPD    $0x03, Y0, Y0, Y9
+	VMAXPD    Y8, Y0, Y8
+	VBLENDVPD Y9, Y0, Y8, Y0
+	VMOVAPS   Y0, Y0
+	VMOVUPD   32(AX), Y8
+	VCMPPD    $0x03, Y1, Y1, Y9
+	VMAXPD    Y8, Y1, Y8
+	VBLENDVPD Y9, Y1, Y8, Y1
+	VMOVAPS   Y1, Y1
+	VMOVUPD   64(AX), Y8
+	VCMPPD    $0x03, Y2, Y2, Y9
+	VMAXPD    Y8, Y2, Y8
+	VBLENDVPD Y9, Y2, Y8, Y2
+	VMOVAPS   Y2, Y2
+	VMOVUPD   96(AX), Y8
+	VCMPPD    $0x03, Y3, Y3, Y9
+	VMAXPD    Y8, Y3, Y8
+	VBLENDVPD Y9, Y3, Y8, Y3
+	VMOVAPS   Y3, Y3
+	VMOVUPD   128(AX), Y8
+	VCMPPD    $0x03, Y4, Y4, Y9
+	VMAXPD    Y8, Y4, Y8
+	VBLENDVPD Y9, Y4, Y8, Y4
+	VMOVAPS   Y4, Y4
+	VMOVUPD   160(AX), Y8
+	VCMPPD    $0x03, Y5, Y5, Y9
+	VMAXPD    Y8, Y5, Y8
+	VBLENDVPD Y9, Y5, Y8, Y5
+	VMOVAPS   Y5, Y5
+	VMOVUPD   192(AX), Y8
+	VCMPPD    $0x03, Y6, Y6, Y9
+	VMAXPD    Y8, Y6, Y8
+	VBLENDVPD Y9, Y6, Y8, Y6
+	VMOVAPS   Y6, Y6
+	VMOVUPD   224(AX), Y8
+	VCMPPD    $0x03, Y7, Y7, Y9
+	VMAXPD    Y8, Y7, Y8
+	VBLENDVPD Y9, Y7, Y8, Y7
+	VMOVAPS   Y7, Y7
+	ADDQ      $0x00000100, AX
+	SUBQ      $0x00000020, CX
+	JMP       whole
+
+last:
+	TESTQ      CX, CX
+	JZ         fold
+	LEAQ       window64<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    256(DX)(CX*8), Y8
+	VMASKMOVPD (AX), Y8, Y9
+	VMOVUPS    splat256xfff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y8, Y9, Y10, Y8
+	VMOVUPD    Y8, Y8
+	VCMPPD     $0x03, Y0, Y0, Y9
+	VMAXPD     Y8, Y0, Y8
+	VBLENDVPD  Y9, Y0, Y8, Y0
+	VMOVAPS    Y0, Y0
+	VMOVUPS    288(DX)(CX*8), Y8
+	VMASKMOVPD 32(AX), Y8, Y9
+	VMOVUPS    splat256xfff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y8, Y9, Y10, Y8
+	VMOVUPD    Y8, Y8
+	VCMPPD     $0x03, Y1, Y1, Y9
+	VMAXPD     Y8, Y1, Y8
+	VBLENDVPD  Y9, Y1, Y8, Y1
+	VMOVAPS    Y1, Y1
+	VMOVUPS    320(DX)(CX*8), Y8
+	VMASKMOVPD 64(AX), Y8, Y9
+	VMOVUPS    splat256xfff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y8, Y9, Y10, Y8
+	VMOVUPD    Y8, Y8
+	VCMPPD     $0x03, Y2, Y2, Y9
+	VMAXPD     Y8, Y2, Y8
+	VBLENDVPD  Y9, Y2, Y8, Y2
+	VMOVAPS    Y2, Y2
+	VMOVUPS    352(DX)(CX*8), Y8
+	VMASKMOVPD 96(AX), Y8, Y9
+	VMOVUPS    splat256xfff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y8, Y9, Y10, Y8
+	VMOVUPD    Y8, Y8
+	VCMPPD     $0x03, Y3, Y3, Y9
+	VMAXPD     Y8, Y3, Y8
+	VBLENDVPD  Y9, Y3, Y8, Y3
+	VMOVAPS    Y3, Y3
+	VMOVUPS    384(DX)(CX*8), Y8
+	VMASKMOVPD 128(AX), Y8, Y9
+	VMOVUPS    splat256xfff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y8, Y9, Y10, Y8
+	VMOVUPD    Y8, Y8
+	VCMPPD     $0x03, Y4, Y4, Y9
+	VMAXPD     Y8, Y4, Y8
+	VBLENDVPD  Y9, Y4, Y8, Y4
+	VMOVAPS    Y4, Y4
+	VMOVUPS    416(DX)(CX*8), Y8
+	VMASKMOVPD 160(AX), Y8, Y9
+	VMOVUPS    splat256xfff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y8, Y9, Y10, Y8
+	VMOVUPD    Y8, Y8
+	VCMPPD     $0x03, Y5, Y5, Y9
+	VMAXPD     Y8, Y5, Y8
+	VBLENDVPD  Y9, Y5, Y8, Y5
+	VMOVAPS    Y5, Y5
+	VMOVUPS    448(DX)(CX*8), Y8
+	VMASKMOVPD 192(AX), Y8, Y9
+	VMOVUPS    splat256xfff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y8, Y9, Y10, Y8
+	VMOVUPD    Y8, Y8
+	VCMPPD     $0x03, Y6, Y6, Y9
+	VMAXPD     Y8, Y6, Y8
+	VBLENDVPD  Y9, Y6, Y8, Y6
+	VMOVAPS    Y6, Y6
+	VMOVUPS    480(DX)(CX*8), Y8
+	VMASKMOVPD 224(AX), Y8, Y9
+	VMOVUPS    splat256xfff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y8, Y9, Y10, Y8
+	VMOVUPD    Y8, Y8
+	VCMPPD     $0x03, Y7, Y7, Y9
+	VMAXPD     Y8, Y7, Y8
+	VBLENDVPD  Y9, Y7, Y8, Y7
+	VMOVAPS    Y7, Y7
+
+fold:
+	VCMPPD       $0x03, Y0, Y0, Y8
+	VMAXPD       Y4, Y0, Y4
+	VBLENDVPD    Y8, Y0, Y4, Y0
+	VCMPPD       $0x03, Y1, Y1, Y4
+	VMAXPD       Y5, Y1, Y5
+	VBLENDVPD    Y4, Y1, Y5, Y1
+	VCMPPD       $0x03, Y2, Y2, Y4
+	VMAXPD       Y6, Y2, Y5
+	VBLENDVPD    Y4, Y2, Y5, Y2
+	VCMPPD       $0x03, Y3, Y3, Y4
+	VMAXPD       Y7, Y3, Y5
+	VBLENDVPD    Y4, Y3, Y5, Y3
+	VCMPPD       $0x03, Y0, Y0, Y4
+	VMAXPD       Y2, Y0, Y2
+	VBLENDVPD    Y4, Y0, Y2, Y0
+	VCMPPD       $0x03, Y1, Y1, Y2
+	VMAXPD       Y3, Y1, Y3
+	VBLENDVPD    Y2, Y1, Y3, Y1
+	VCMPPD       $0x03, Y0, Y0, Y2
+	VMAXPD       Y1, Y0, Y1
+	VBLENDVPD    Y2, Y0, Y1, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VCMPPD       $0x03, X0, X0, X2
+	VMAXPD       X1, X0, X1
+	VBLENDVPD    X2, X0, X1, X0
+	VPERMILPD    $0x01, X0, X1
+	VMOVSD       X0, even+24(FP)
+	VMOVSD       X1, odd+32(FP)
+	VZEROUPPER
+	RET
+
+// func blockMinAVX2F64(a *float64, b *float64, n int) (even float64, odd float64)
+// Requires: AVX
+TEXT ·blockMinAVX2F64(SB), NOSPLIT, $0-40
+	MOVQ    a+0(FP), AX
+	MOVQ    n+16(FP), CX
+	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y0
+	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y1
+	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y2
+	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y3
+	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y4
+	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y5
+	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y6
+	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y7
+
+whole:
+	CMPQ      CX, $0x00000020
+	JL        last
+	VMOVUPD   (AX), Y8
+	VCMPPD    $0x03, Y0, Y0, Y9
+	VMINPD    Y8, Y0, Y8
+	VBLENDVPD Y9, Y0, Y8, Y0
+	VMOVAPS   Y0, Y0
+	VMOVUPD   32(AX), Y8
+	VCMPPD    $0x03, Y1, Y1, Y9
+	VMINPD    Y8, Y1, Y8
+	VBLENDVPD Y9, Y1, Y8, Y1
+	VMOVAPS   Y1, Y1
+	VMOVUPD   64(AX), Y8
+	VCMPPD    $0x03, Y2, Y2, Y9
+	VMINPD    Y8, Y2, Y8
+	VBLENDVPD Y9, Y2, Y8, Y2
+	VMOVAPS   Y2, Y2
+	VMOVUPD   96(AX), Y8
+	VCMPPD    $0x03, Y3, Y3, Y9
+	VMINPD    Y8, Y3, Y8
+	VBLENDVPD Y9, Y3, Y8, Y3
+	VMOVAPS   Y3, Y3
+	VMOVUPD   128(AX), Y8
+	VCMPPD    $0x03, Y4, Y4, Y9
+	VMINPD    Y8, Y4, Y8
+	VBLENDVPD Y9, Y4, Y8, Y4
+	VMOVAPS   Y4, Y4
+	VMOVUPD   160(AX), Y8
+	VCMPPD    $0x03, Y5, Y5, Y9
+	VMINPD    Y8, Y5, Y8
+	VBLENDVPD Y9, Y5, Y8, Y5
+	VMOVAPS   Y5, Y5
+	VMOVUPD   192(AX), Y8
+	VCMPPD    $0x03, Y6, Y6, Y9
+	VMINPD    Y8, Y6, Y8
+	VBLENDVPD Y9, Y6, Y8, Y6
+	VMOVAPS   Y6, Y6
+	VMOVUPD   224(AX), Y8
+	VCMPPD    $0x03, Y7, Y7, Y9
+	VMINPD    Y8, Y7, Y8
+	VBLENDVPD Y9, Y7, Y8, Y7
+	VMOVAPS   Y7, Y7
+	ADDQ      $0x00000100, AX
+	SUBQ      $0x00000020, CX
+	JMP       whole
+
+last:
+	TESTQ      CX, CX
+	JZ         fold
+	LEAQ       window64<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    256(DX)(CX*8), Y8
+	VMASKMOVPD (AX), Y8, Y9
+	VMOVUPS    splat256x7ff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y8, Y9, Y10, Y8
+	VMOVUPD    Y8, Y8
+	VCMPPD     $0x03, Y0, Y0, Y9
+	VMINPD     Y8, Y0, Y8
+	VBLENDVPD  Y9, Y0, Y8, Y0
+	VMOVAPS    Y0, Y0
+	VMOVUPS    288(DX)(CX*8), Y8
+	VMASKMOVPD 32(AX), Y8, Y9
+	VMOVUPS    splat256x7ff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y8, Y9, Y10, Y8
+	VMOVUPD    Y8, Y8
+	VCMPPD     $0x03, Y1, Y1, Y9
+	VMINPD     Y8, Y1, Y8
+	VBLENDVPD  Y9, Y1, Y8, Y1
+	VMOVAPS    Y1, Y1
+	VMOVUPS    320(DX)(CX*8), Y8
+	VMASKMOVPD 64(AX), Y8, Y9
+	VMOVUPS    splat256x7ff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y8, Y9, Y10, Y8
+	VMOVUPD    Y8, Y8
+	VCMPPD     $0x03, Y2, Y2, Y9
+	VMINPD     Y8, Y2, Y8
+	VBLENDVPD  Y9, Y2, Y8, Y2
+	VMOVAPS    Y2, Y2
+	VMOVUPS    352(DX)(CX*8), Y8
+	VMASKMOVPD 96(AX), Y8, Y9
+	VMOVUPS    splat256x7ff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y8, Y9, Y10, Y8
+	VMOVUPD    Y8, Y8
+	VCMPPD     $0x03, Y3, Y3, Y9
+	VMINPD     Y8, Y3, Y8
+	VBLENDVPD  Y9, Y3, Y8, Y3
+	VMOVAPS    Y3, Y3
+	VMOVUPS    384(DX)(CX*8), Y8
+	VMASKMOVPD 128(AX), Y8, Y9
+	VMOVUPS    splat256x7ff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y8, Y9, Y10, Y8
+	VMOVUPD    Y8, Y8
+	VCMPPD     $0x03, Y4, Y4, Y9
+	VMINPD     Y8, Y4, Y8
+	VBLENDVPD  Y9, Y4, Y8, Y4
+	VMOVAPS    Y4, Y4
+	VMOVUPS    416(DX)(CX*8), Y8
+	VMASKMOVPD 160(AX), Y8, Y9
+	VMOVUPS    splat256x7ff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y8, Y9, Y10, Y8
+	VMOVUPD    Y8, Y8
+	VCMPPD     $0x03, Y5, Y5, Y9
+	VMINPD     Y8, Y5, Y8
+	VBLENDVPD  Y9, Y5, Y8, Y5
+	VMOVAPS    Y5, Y5
+	VMOVUPS    448(DX)(CX*8), Y8
+	VMASKMOVPD 192(AX), Y8, Y9
+	VMOVUPS    splat256x7ff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y8, Y9, Y10, Y8
+	VMOVUPD    Y8, Y8
+	VCMPPD     $0x03, Y6, Y6, Y9
+	VMINPD     Y8, Y6, Y8
+	VBLENDVPD  Y9, Y6, Y8, Y6
+	VMOVAPS    Y6, Y6
+	VMOVUPS    480(DX)(CX*8), Y8
+	VMASKMOVPD 224(AX), Y8, Y9
+	VMOVUPS    splat256x7ff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y8, Y9, Y10, Y8
+	VMOVUPD    Y8, Y8
+	VCMPPD     $0x03, Y7, Y7, Y9
+	VMINPD     Y8, Y7, Y8
+	VBLENDVPD  Y9, Y7, Y8, Y7
+	VMOVAPS    Y7, Y7
+
+fold:
+	VCMPPD       $0x03, Y0, Y0, Y8
+	VMINPD       Y4, Y0, Y4
+	VBLENDVPD    Y8, Y0, Y4, Y0
+	VCMPPD       $0x03, Y1, Y1, Y4
+	VMINPD       Y5, Y1, Y5
+	VBLENDVPD    Y4, Y1, Y5, Y1
+	VCMPPD       $0x03, Y2, Y2, Y4
+	VMINPD       Y6, Y2, Y5
+	VBLENDVPD    Y4, Y2, Y5, Y2
+	VCMPPD       $0x03, Y3, Y3, Y4
+	VMINPD       Y7, Y3, Y5
+	VBLENDVPD    Y4, Y3, Y5, Y3
+	VCMPPD       $0x03, Y0, Y0, Y4
+	VMINPD       Y2, Y0, Y2
+	VBLENDVPD    Y4, Y0, Y2, Y0
+	VCMPPD       $0x03, Y1, Y1, Y2
+	VMINPD       Y3, Y1, Y3
+	VBLENDVPD    Y2, Y1, Y3, Y1
+	VCMPPD       $0x03, Y0, Y0, Y2
+	VMINPD       Y1, Y0, Y1
+	VBLENDVPD    Y2, Y0, Y1, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VCMPPD       $0x03, X0, X0, X2
+	VMINPD       X1, X0, X1
+	VBLENDVPD    X2, X0, X1, X0
+	VPERMILPD    $0x01, X0, X1
+	VMOVSD       X0, even+24(FP)
+	VMOVSD       X1, odd+32(FP)
+	VZEROUPPER
+	RET
+
+// func withinAVX2F64(a *float64, n int, limit float64) bool
+// Requires: AVX
+TEXT ·withinAVX2F64(SB), NOSPLIT, $0-25
+	MOVQ         a+0(FP), AX
+	MOVQ         n+8(FP), CX
+	VBROADCASTSD limit+16(FP), Y0
+	VXORPS       Y1, Y1, Y1
+
+whole:
+	CMPQ    CX, $0x00000004
+	JL      last
+	VMOVUPS (AX), Y2
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000004, CX
+
+take:
+	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y2, Y2
+	VMAXPD  Y1, Y2, Y1
+	VMOVAPS Y1, Y1
+	JMP     whole
+
+last:
+	TESTQ      CX, CX
+	JZ         test
+	LEAQ       window64<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    256(DX)(CX*8), Y2
+	VMASKMOVPD (AX), Y2, Y2
+	XORQ       CX, CX
+	JMP        take
+
+test:
+	VCMPPD $0x1e, Y0, Y1, Y0
+	VPTEST Y0, Y0
+	SETEQ  AL
+	MOVB   AL, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func accumulateAVX2F64(dst *float64, a *float64, n int)
+// Requires: AVX
+TEXT ·accumulateAVX2F64(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+
+turn:
+	CMPQ    DX, $0x00000020
+	JL      done
+	VMOVUPD (CX), Y0
+	VADDPD  (AX), Y0, Y0
+	VMOVUPD Y0, (AX)
+	VMOVUPD 32(CX), Y0
+	VADDPD  32(AX), Y0, Y0
+	VMOVUPD Y0, 32(AX)
+	VMOVUPD 64(CX), Y0
+	VADDPD  64(AX), Y0, Y0
+	VMOVUPD Y0, 64(AX)
+	VMOVUPD 96(CX), Y0
+	VADDPD  96(AX), Y0, Y0
+	VMOVUPD Y0, 96(AX)
+	VMOVUPD 128(CX), Y0
+	VADDPD  128(AX), Y0, Y0
+	VMOVUPD Y0, 128(AX)
+	VMOVUPD 160(CX), Y0
+	VADDPD  160(AX), Y0, Y0
+	VMOVUPD Y0, 160(AX)
+	VMOVUPD 192(CX), Y0
+	VADDPD  192(AX), Y0, Y0
+	VMOVUPD Y0, 192(AX)
+	VMOVUPD 224(CX), Y0
+	VADDPD  224(AX), Y0, Y0
+	VMOVUPD Y0, 224(AX)
+	ADDQ    $0x00000100, AX
+	ADDQ    $0x00000100, CX
+	SUBQ    $0x00000020, DX
+	JMP     turn
 
 done:
 	VZEROUPPER

@@ -120,3 +120,75 @@ func cdotAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s fl
 
 //go:noescape
 func cmakeAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func expAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func expm1AVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func logAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func log1pAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func sinAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func cosAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func tanhAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func sigmoidAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func softplusAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func erfAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func atan2AVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func cangleAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func cexpAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func cpolarAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func blockSumAVX512F32(a *float32, b *float32, n int) (even float64, odd float64)
+
+//go:noescape
+func blockAbssumAVX512F32(a *float32, b *float32, n int) (even float64, odd float64)
+
+//go:noescape
+func blockSumsqAVX512F32(a *float32, b *float32, n int) (even float64, odd float64)
+
+//go:noescape
+func blockDotAVX512F32(a *float32, b *float32, n int) (even float64, odd float64)
+
+//go:noescape
+func blockMaxAVX512F32(a *float32, b *float32, n int) (even float64, odd float64)
+
+//go:noescape
+func blockMinAVX512F32(a *float32, b *float32, n int) (even float64, odd float64)
+
+//go:noescape
+func withinAVX512F32(a *float32, n int, limit float32) bool
+
+//go:noescape
+func accumulateAVX512F32(dst *float64, a *float32, n int)
+
+//go:noescape
+func toFloat64AVX512F32(dst *float64, a *float32, n int)
+
+//go:noescape
+func fromFloat64AVX512F32(dst *float32, a *float64, n int)

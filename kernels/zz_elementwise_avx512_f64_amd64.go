@@ -120,3 +120,69 @@ func cdotAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s fl
 
 //go:noescape
 func cmakeAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func expAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func expm1AVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func logAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func log1pAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func sinAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func cosAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func tanhAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func sigmoidAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func softplusAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func erfAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func atan2AVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func cangleAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func cexpAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func cpolarAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func blockSumAVX512F64(a *float64, b *float64, n int) (even float64, odd float64)
+
+//go:noescape
+func blockAbssumAVX512F64(a *float64, b *float64, n int) (even float64, odd float64)
+
+//go:noescape
+func blockSumsqAVX512F64(a *float64, b *float64, n int) (even float64, odd float64)
+
+//go:noescape
+func blockDotAVX512F64(a *float64, b *float64, n int) (even float64, odd float64)
+
+//go:noescape
+func blockMaxAVX512F64(a *float64, b *float64, n int) (even float64, odd float64)
+
+//go:noescape
+func blockMinAVX512F64(a *float64, b *float64, n int) (even float64, odd float64)
+
+//go:noescape
+func withinAVX512F64(a *float64, n int, limit float64) bool
+
+//go:noescape
+func accumulateAVX512F64(dst *float64, a *float64, n int)

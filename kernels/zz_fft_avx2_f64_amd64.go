@@ -35,6 +35,9 @@ func fftLoadRows1AVX2F64(tile []float64, src []float64, off []int, stride int, t
 func fftStoreRows1AVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
 
 //go:noescape
+func fftCrossAVX2F64(dst []float64, tile []float64, pos []int, tw []float64, q int)
+
+//go:noescape
 func fftLoadAny1SwapAVX2F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
 
 //go:noescape
@@ -65,6 +68,9 @@ func fftLoadRows1SwapAVX2F64(tile []float64, src []float64, off []int, stride in
 func fftStoreRows1SwapAVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
 
 //go:noescape
+func fftCrossSwapAVX2F64(dst []float64, tile []float64, pos []int, tw []float64, q int)
+
+//go:noescape
 func fftStage2AVX2F64(tile []float64, tw []float64, q int, blocks int)
 
 //go:noescape
@@ -81,6 +87,9 @@ func fftStage7AVX2F64(tile []float64, tw []float64, q int, blocks int)
 
 //go:noescape
 func fftTangleAVX2F64(re []float64, im []float64, pos []int, u []float64)
+
+//go:noescape
+func fftTangleLineAVX2F64(x []float64, u []float64)
 
 //go:noescape
 func fftProductAVX2F64(dst []float64, src []float64, pos []int, w []float64, n int)

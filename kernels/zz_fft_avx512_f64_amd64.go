@@ -47,6 +47,9 @@ func fftLoadRows1AVX512F64(tile []float64, src []float64, off []int, stride int,
 func fftStoreRows1AVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
 
 //go:noescape
+func fftCrossAVX512F64(dst []float64, tile []float64, pos []int, tw []float64, q int)
+
+//go:noescape
 func fftLoadAny1SwapAVX512F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
 
 //go:noescape
@@ -89,6 +92,9 @@ func fftLoadRows1SwapAVX512F64(tile []float64, src []float64, off []int, stride 
 func fftStoreRows1SwapAVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
 
 //go:noescape
+func fftCrossSwapAVX512F64(dst []float64, tile []float64, pos []int, tw []float64, q int)
+
+//go:noescape
 func fftStage2AVX512F64(tile []float64, tw []float64, q int, blocks int)
 
 //go:noescape
@@ -108,6 +114,9 @@ func fftStage8AVX512F64(tile []float64, tw []float64, q int, blocks int)
 
 //go:noescape
 func fftTangleAVX512F64(re []float64, im []float64, pos []int, u []float64)
+
+//go:noescape
+func fftTangleLineAVX512F64(x []float64, u []float64)
 
 //go:noescape
 func fftProductAVX512F64(dst []float64, src []float64, pos []int, w []float64, n int)

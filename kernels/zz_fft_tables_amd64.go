@@ -53,6 +53,7 @@ func fftSetAVX2F64(b *fftBody[float64]) {
 	b.store[fftColumns][4][0] = fftStoreColumns4AVX2F64
 	b.load[fftRows][1][0] = fftLoadRows1AVX2F64
 	b.store[fftRows][1][0] = fftStoreRows1AVX2F64
+	b.cross[0] = fftCrossAVX2F64
 	b.load[fftAny][1][1] = fftLoadAny1SwapAVX2F64
 	b.store[fftAny][1][1] = fftStoreAny1SwapAVX2F64
 	b.load[fftAny][4][1] = fftLoadAny4SwapAVX2F64
@@ -63,12 +64,14 @@ func fftSetAVX2F64(b *fftBody[float64]) {
 	b.store[fftColumns][4][1] = fftStoreColumns4SwapAVX2F64
 	b.load[fftRows][1][1] = fftLoadRows1SwapAVX2F64
 	b.store[fftRows][1][1] = fftStoreRows1SwapAVX2F64
+	b.cross[1] = fftCrossSwapAVX2F64
 	b.stage[2] = fftStage2AVX2F64
 	b.stage[3] = fftStage3AVX2F64
 	b.stage[4] = fftStage4AVX2F64
 	b.stage[5] = fftStage5AVX2F64
 	b.stage[7] = fftStage7AVX2F64
 	b.tangle = fftTangleAVX2F64
+	b.tangleLine = fftTangleLineAVX2F64
 	b.product = fftProductAVX2F64
 }
 
@@ -134,6 +137,7 @@ func fftSetAVX512F64(b *fftBody[float64]) {
 	b.store[fftColumns][8][0] = fftStoreColumns8AVX512F64
 	b.load[fftRows][1][0] = fftLoadRows1AVX512F64
 	b.store[fftRows][1][0] = fftStoreRows1AVX512F64
+	b.cross[0] = fftCrossAVX512F64
 	b.load[fftAny][1][1] = fftLoadAny1SwapAVX512F64
 	b.store[fftAny][1][1] = fftStoreAny1SwapAVX512F64
 	b.load[fftAny][4][1] = fftLoadAny4SwapAVX512F64
@@ -148,6 +152,7 @@ func fftSetAVX512F64(b *fftBody[float64]) {
 	b.store[fftColumns][8][1] = fftStoreColumns8SwapAVX512F64
 	b.load[fftRows][1][1] = fftLoadRows1SwapAVX512F64
 	b.store[fftRows][1][1] = fftStoreRows1SwapAVX512F64
+	b.cross[1] = fftCrossSwapAVX512F64
 	b.stage[2] = fftStage2AVX512F64
 	b.stage[3] = fftStage3AVX512F64
 	b.stage[4] = fftStage4AVX512F64
@@ -155,5 +160,6 @@ func fftSetAVX512F64(b *fftBody[float64]) {
 	b.stage[7] = fftStage7AVX512F64
 	b.stage[8] = fftStage8AVX512F64
 	b.tangle = fftTangleAVX512F64
+	b.tangleLine = fftTangleLineAVX512F64
 	b.product = fftProductAVX512F64
 }

@@ -31,7 +31,7 @@ type SteerablePyramidOptions struct {
 // reconstruction differs from the image by some 10⁻⁵ at even sizes, and by
 // some 10⁻² where a size is odd.
 //
-// Without downsampling of energy (TightFrame) the amplitude of a band grows
+// Unless TightFrame is set, the amplitude of bands of downsampled levels grows
 // fourfold from each level to the next coarser one.
 type SteerablePyramid struct {
 	h, w      int
@@ -208,7 +208,7 @@ func (p *SteerablePyramid) Scales() []string {
 // (N, C, S): those of the parts that Groups lists, in its order. It panics
 // with *autograd.Error if x has another size.
 func (p *SteerablePyramid) Forward(x autograd.Value) autograd.Value {
-	return p.flatten(p.Coefficients(x))
+	return flatten(p.Coefficients(x).list())
 }
 
 // ForwardScales returns the entries of Forward that belong to the given
@@ -218,49 +218,22 @@ func (p *SteerablePyramid) ForwardScales(x autograd.Value, scales []string) auto
 	if len(scales) == 0 {
 		fail("steerable-pyramid", x, "no scales given; the scales are %v", p.Scales())
 	}
-	return p.flatten(p.Coefficients(x, scales...))
-}
-
-func (p *SteerablePyramid) flatten(c *Coefficients) autograd.Value {
-	var parts []autograd.Value
-	for _, v := range c.list() {
-		flat := []int{v.Type().Dim[0], v.Type().Dim[1], -1}
-		if v.Type().DType.IsComplex() {
-			parts = append(parts, v.Real().Reshape(flat...), v.Imag().Reshape(flat...))
-			continue
-		}
-		parts = append(parts, v.Reshape(flat...))
-	}
-	if len(parts) == 1 {
-		return parts[0]
-	}
-	return autograd.Concat(2, parts...)
+	return flatten(p.Coefficients(x, scales...).list())
 }
 
 // Groups returns the parts of the representation: "residual_highpass" (h, w),
 // the levels "0", "1", … (K, h, w), complex ones (2, K, h, w) with the real
 // parts before the imaginary ones, and "residual_lowpass" (h, w).
 func (p *SteerablePyramid) Groups() []synth.Group {
-	next := 0
-	group := func(name string, shape ...int) synth.Group {
-		n := 1
-		for _, d := range shape {
-			n *= d
-		}
-		from := make([]int, n)
-		for i := range from {
-			from[i] = next
-			next++
-		}
-		return synth.Group{Name: name, Shape: shape, From: from}
-	}
-	groups := []synth.Group{group(ResidualHighpass, p.h, p.w)}
+	var g groupList
+	g.add(ResidualHighpass, p.h, p.w)
 	for s, l := range p.level {
 		shape := []int{p.k, l.h, l.w}
 		if p.o.Complex {
 			shape = append([]int{2}, shape...)
 		}
-		groups = append(groups, group(strconv.Itoa(s), shape...))
+		g.add(strconv.Itoa(s), shape...)
 	}
-	return append(groups, group(ResidualLowpass, p.low.h, p.low.w))
+	g.add(ResidualLowpass, p.low.h, p.low.w)
+	return g.groups
 }

@@ -136,7 +136,7 @@ func TestReadNPYRefuses(t *testing.T) {
 		"unknown":           {npy("{'rows': 3}"), `unknown entry "rows"`},
 		"after":             {npy(strings.TrimSpace(ok) + "x"), "follows after the dictionary"},
 		"string":            {npy("{'descr"), "a string does not end"},
-		"boolean":           {npy(dict("<f8", "Maybe", "(1,)")), "True or False expected"},
+		"boolean":           {npy(dict("<f8", "Maybe", "(1,)")), "no True or False"},
 		"negative":          {npy(dict("<f8", "False", "(-1,)")), "negative size, -1"},
 		"no size":           {npy(dict("<f8", "False", "(a,)")), "a size expected"},
 		"huge size":         {npy(dict("<f8", "False", "(99999999999999999999,)")), "a size expected"},

@@ -217,7 +217,7 @@ func (p *literal) boolean() (bool, error) {
 	if p.take("False") {
 		return false, nil
 	}
-	return false, fmt.Errorf("True or False expected before %q", shorten(p.rest))
+	return false, fmt.Errorf("no True or False before %q", shorten(p.rest))
 }
 
 // tuple reads "()", "(3,)", "(3, 4)"; Python 2 wrote sizes as "3L".

@@ -79,8 +79,11 @@ func (g *guarded) fill(m tensor.Memory) {
 // check errs if a word outside a block has changed.
 func (g *guarded) check() error {
 	for _, b := range g.blocks {
-		for i, w := range b.raw {
-			if w != guardWord && (i < b.lo || i >= b.hi) {
+		for i := 0; i < len(b.raw); i++ {
+			if i == b.lo {
+				i = b.hi
+			}
+			if b.raw[i] != guardWord {
 				return fmt.Errorf("memory outside a block of %d bytes was written, %d bytes from its start", 4*(b.hi-b.lo), 4*(i-b.lo))
 			}
 		}

@@ -23,11 +23,14 @@ func same(t tensor.Type) ([]int, bool) { return t.Shape(), true }
 func permuted(name string, rank int, axes func(n int) []int) pattern {
 	return pattern{name,
 		func(t tensor.Type) ([]int, bool) {
+			if int(t.Rank) < rank {
+				return nil, false
+			}
 			shape := make([]int, t.Rank)
 			for i, a := range axes(int(t.Rank)) {
 				shape[a] = t.Dim[i]
 			}
-			return shape, int(t.Rank) >= rank
+			return shape, true
 		},
 		func(b tensor.Tensor, t tensor.Type) tensor.Tensor { return b.Permute(axes(int(t.Rank))...) },
 		func(b autograd.Value, t tensor.Type) autograd.Value { return b.Permute(axes(int(t.Rank))...) },

@@ -14,12 +14,12 @@ type reference struct {
 	out  tensor.Type // of Eval's result
 	tape *autograd.Tape
 
-	x, w   []autograd.Value
-	u      autograd.Value
-	y      *autograd.Program // the value, of an op with Lower
-	d      *autograd.Program // the VJP
-	dd     *autograd.Program // the VJP of the VJP, with respect to x and u
-	scalar []*autograd.Program
+	x, w []autograd.Value
+	u    autograd.Value
+	y    *autograd.Program   // the value, of an op with Lower
+	d    *autograd.Program   // the VJP
+	dd   *autograd.Program   // the VJP of the VJP, with respect to x and u
+	j    []*autograd.Program // the JVP along w, by argument; nil until needed
 }
 
 // newReference prepares op on arguments of the given types, widened.
@@ -93,6 +93,24 @@ func (r *reference) second(x []tensor.Tensor, u tensor.Tensor, w []tensor.Tensor
 	r.set(r.w, w)
 	r.set([]autograd.Value{r.u}, []tensor.Tensor{u})
 	return r.run(r.dd, len(x)+1)
+}
+
+// tangent returns the JVP along w of argument i.
+func (r *reference) tangent(i int, x []tensor.Tensor, w tensor.Tensor) (tensor.Tensor, error) {
+	if r.j == nil {
+		r.j = make([]*autograd.Program, len(x))
+	}
+	if r.j[i] == nil {
+		y := r.tape.Apply(r.op, r.attr, r.x...)
+		p, err := r.tape.Compile([]autograd.Value{autograd.JVP(y, r.x[i], r.w[i])}, autograd.Value{})
+		if err != nil {
+			return tensor.Tensor{}, err
+		}
+		r.j[i] = p
+	}
+	r.set(r.x, x)
+	r.set(r.w[i:i+1], []tensor.Tensor{w})
+	return r.run(r.j[i], 1)[0], nil
 }
 
 // set gives Vars new values, converted to their types.

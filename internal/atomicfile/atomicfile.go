@@ -4,6 +4,7 @@ package atomicfile
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -23,7 +24,7 @@ func Write(path string, perm fs.FileMode, write func(w io.Writer) error) error {
 	}
 	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
 		if st.IsDir() {
-			return &fs.PathError{Op: "write", Path: path, Err: fmt.Errorf("is a folder, not a file")}
+			return &fs.PathError{Op: "write", Path: path, Err: errors.New("is a folder, not a file")}
 		}
 		return writeTo(path, os.O_WRONLY, perm, write)
 	}
@@ -35,6 +36,10 @@ func Write(path string, perm fs.FileMode, write func(w io.Writer) error) error {
 		}
 	}()
 	if err := writeTo(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm, write); err != nil {
+		var p *fs.PathError
+		if errors.As(err, &p) && p.Path == temp {
+			p.Path = path // the name that the caller knows
+		}
 		return err
 	}
 	if err := os.Rename(temp, path); err != nil {

@@ -42,7 +42,7 @@ func plot(c Curve) *chart {
 	p.Loss = path(c.Loss, x, y, lo)
 	p.Penalty = path(c.Penalty, x, y, lo)
 	for d := lo; d <= hi; d += 1 + (hi-lo)/8 {
-		p.Y = append(p.Y, tick{y(math.Pow10(d)), fmt.Sprintf("1e%d", d)})
+		p.Y = append(p.Y, tick{y(math.Pow10(d)), powerOfTen(d)})
 	}
 	for step, k := niceStep(last), 0; k <= last; k += step {
 		p.X = append(p.X, tick{x(k), fmt.Sprint(k)})
@@ -67,9 +67,14 @@ func decades(v []float64) (lo, hi int) {
 	return lo, max(hi, lo+1)
 }
 
-// path draws v, with gaps where it is not positive and flat at the bottom
-// where it is below 10^lo. Of many points in a row only so many are kept as
-// can be told apart.
+// powerOfTen writes 10 to the power d.
+func powerOfTen(d int) string {
+	digits := strings.NewReplacer("-", "⁻", "0", "⁰", "1", "¹", "2", "²", "3", "³", "4", "⁴", "5", "⁵", "6", "⁶", "7", "⁷", "8", "⁸", "9", "⁹")
+	return "10" + digits.Replace(fmt.Sprint(d))
+}
+
+// path draws v, with gaps where it is below 10^lo or not a number. Of many
+// points only so many are kept as can be told apart.
 func path(v []float64, x func(int) float64, y func(float64) float64, lo int) string {
 	var b strings.Builder
 	pen := "M"
@@ -78,11 +83,11 @@ func path(v []float64, x func(int) float64, y func(float64) float64, lo int) str
 		if k%stride != 0 && k != len(v)-1 {
 			continue
 		}
-		if !(value > 0) || math.IsInf(value, 1) {
+		if !(value >= math.Pow10(lo)) || math.IsInf(value, 1) {
 			pen = "M"
 			continue
 		}
-		fmt.Fprintf(&b, "%s%.1f %.1f", pen, x(k), y(math.Max(value, math.Pow10(lo))))
+		fmt.Fprintf(&b, "%s%.1f %.1f", pen, x(k), y(value))
 		pen = "L"
 	}
 	return b.String()

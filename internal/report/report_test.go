@@ -79,7 +79,7 @@ func TestPlot(t *testing.T) {
 	for _, y := range p.Y {
 		labels += y.Label + " "
 	}
-	assert.Equal(t, "1e-2 1e-1 1e0 1e1 1e2 ", labels)
+	assert.Equal(t, "10⁻² 10⁻¹ 10⁰ 10¹ 10² ", labels)
 	assert.Len(t, p.X, 4)
 	assert.Nil(t, plot(Curve{Loss: []float64{0, -1}}))
 	assert.NotNil(t, plot(Curve{Loss: []float64{1}}), "one point is no reason to fail")
@@ -100,4 +100,14 @@ func TestZoomIsOneForLargePictures(t *testing.T) {
 	s := show([]Picture{{Width: 64, Height: 64}, {Width: 1000, Height: 20}})
 	assert.Equal(t, 1, s[0].Zoom)
 	assert.Equal(t, 64, s[0].Width)
+}
+
+func TestCite(t *testing.T) {
+	text := Cite("portilla2000", "duong2023")
+	assert.Less(t, strings.Index(text, "@article{portilla2000"), strings.Index(text, "@article{duong2023"))
+	assert.Panics(t, func() { Cite("nobody1900") })
+	for key, entry := range references {
+		assert.Contains(t, entry, "{"+key+",")
+		assert.Equal(t, strings.Count(entry, "{"), strings.Count(entry, "}"), key)
+	}
 }

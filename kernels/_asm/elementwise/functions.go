@@ -1,6 +1,10 @@
 package main
 
-import "math"
+import (
+	"math"
+
+	. "github.com/mmcloughlin/avo/operand"
+)
 
 // functions lists the kernels of transcendental functions. Every one keeps NaN,
 // infinities, the sign of zero and denormals as the definition does. sin, cos,

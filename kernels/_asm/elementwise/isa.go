@@ -19,23 +19,19 @@ type isa struct {
 	*build.Context
 	level  string // AVX2 or AVX512
 	bits   int    // of an element: 32 or 64
+	width  int    // bytes of a vector
 	consts map[string]Mem
 }
+
+// widths are the bytes of the largest vectors.
+var widths = map[string]int{"AVX2": 32, "AVX512": 64}
 
 func (k *isa) wide() bool   { return k.level == "AVX512" }
 func (k *isa) double() bool { return k.bits == 64 }
 func (k *isa) size() int    { return k.bits / 8 }
 
-// bytes returns the size of a vector.
-func (k *isa) bytes() int {
-	if k.wide() {
-		return 64
-	}
-	return 32
-}
-
 // lanes returns the number of elements of a vector.
-func (k *isa) lanes() int { return k.bytes() / k.size() }
+func (k *isa) lanes() int { return k.width / k.size() }
 
 // goType returns the name of the element type.
 func (k *isa) goType() string { return fmt.Sprintf("float%d", k.bits) }
@@ -43,16 +39,20 @@ func (k *isa) goType() string { return fmt.Sprintf("float%d", k.bits) }
 // suffix ends the names of the functions of this level and precision.
 func (k *isa) suffix() string { return fmt.Sprintf("%sF%d", k.level, k.bits) }
 
-// at returns the same level for elements of another size, in the same file.
-func (k *isa) at(bits int) *isa {
-	return &isa{Context: k.Context, level: k.level, bits: bits, consts: k.consts}
+// at returns the same level for elements and vectors of another size, in the same
+// file.
+func (k *isa) at(bits, width int) *isa {
+	return &isa{Context: k.Context, level: k.level, bits: bits, width: width, consts: k.consts}
 }
 
 func (k *isa) vec() V {
-	if k.wide() {
+	switch k.width {
+	case 64:
 		return k.ZMM()
+	case 32:
+		return k.YMM()
 	}
-	return k.YMM()
+	return k.XMM()
 }
 
 type instruction = func(ops ...Op)
@@ -67,7 +67,7 @@ func (k *isa) by(single, double instruction) instruction {
 
 // splat returns a read-only vector of equal words, an operand of any instruction.
 func (k *isa) splat(word uint64) Mem {
-	name := fmt.Sprintf("splat%dx%0*x", k.bytes()*8, k.bits/4, word)
+	name := fmt.Sprintf("splat%dx%0*x", k.width*8, k.bits/4, word)
 	return k.table(name, k.lanes(), func(int) uint64 { return word })
 }
 

@@ -137,7 +137,7 @@ func (k *isa) broadcast(param string) V {
 // mem returns where vector j of the stream is, u turns ahead.
 func (l *loop) mem(s stream, u, j int) Mem {
 	m := Mem{Base: s.ptr, Index: l.at, Scale: uint8(len(s.raw))}
-	return m.Offset((u*len(s.raw) + j) * l.bytes())
+	return m.Offset((u*len(s.raw) + j) * l.width)
 }
 
 func (l *loop) loadAll(u int) {
@@ -170,7 +170,7 @@ func (l *loop) storeLast(out []V) {
 }
 
 func (l *loop) advance(u int) {
-	l.ADDQ(U32(uint32(u*l.bytes())), l.at)
+	l.ADDQ(U32(uint32(u*l.width)), l.at)
 	l.SUBQ(U32(uint32(u*l.lanes())), l.n)
 }
 
@@ -186,22 +186,30 @@ func (l *loop) lastMasks(s stream) []mask {
 }
 
 // firstWords returns the masks of the first so many words of n vectors.
-func (k *isa) firstWords(words reg.Register, n int) []mask {
-	var ms []mask
+func (k *isa) firstWords(words reg.Register, n int) (ms []mask) {
+	w := k.window(words)
+	for j := range n {
+		ms = append(ms, w(j))
+	}
+	return ms
+}
+
+// window returns what emits the masks of the first so many words of vectors 0, 1,
+// …, to be called in that order. It overwrites words.
+func (k *isa) window(words reg.Register) func(j int) mask {
 	if k.wide() {
 		ones := k.GP64()
 		k.MOVQ(I32(-1), ones)
 		k.BZHIQ(words, ones, ones)
-		for range n {
+		return func(int) mask {
 			m := k.K()
 			k.KMOVQ(ones, m)
 			k.SHRQ(Imm(uint64(k.lanes())), ones)
-			ms = append(ms, mask{m})
+			return mask{m}
 		}
-		return ms
 	}
 	// A window on a table of ones, then zeros, that starts words before the zeros.
-	const half = 16
+	const half = 32
 	t := k.table(fmt.Sprintf("window%d", k.bits), 2*half, func(i int) uint64 {
 		if i < half {
 			return 1<<k.bits - 1
@@ -211,12 +219,11 @@ func (k *isa) firstWords(words reg.Register, n int) []mask {
 	base := k.GP64()
 	k.LEAQ(t, base)
 	k.NEGQ(words)
-	for j := range n {
+	return func(j int) mask {
 		m := k.vec()
-		k.VMOVUPS(Mem{Base: base, Index: words, Scale: uint8(k.size()), Disp: half*k.size() + j*k.bytes()}, m)
-		ms = append(ms, mask{m})
+		k.VMOVUPS(Mem{Base: base, Index: words, Scale: uint8(k.size()), Disp: half*k.size() + j*k.width}, m)
+		return mask{m}
 	}
-	return ms
 }
 
 // loadMasked loads the masked words and zeros the others.
@@ -298,11 +305,11 @@ func (k *isa) fromSplitOrder(v V) V { return k.permute(v, "fromSplit", 0, 2, 4, 
 // middle ones, its own inverse.
 func (k *isa) permute(v V, name string, order ...uint64) V {
 	r := k.vec()
-	if !k.wide() {
+	if k.width == 32 {
 		k.VPERMPD(Imm(0xd8), v, r)
 		return r
 	}
-	t := k.at(64).table(name, 8, func(i int) uint64 { return order[i] })
+	t := k.at(64, k.width).table(name, 8, func(i int) uint64 { return order[i] })
 	k.VPERMPD(v, k.load(t), r)
 	return r
 }

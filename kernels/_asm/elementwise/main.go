@@ -28,21 +28,16 @@ var config = printer.Config{Name: "kernels/_asm/elementwise", Pkg: "kernels"}
 
 func main() {
 	log.SetFlags(0)
-	table := tables{}
+	var tables []table
 	for _, level := range []string{"AVX2", "AVX512"} {
 		for _, bits := range []int{32, 64} {
-			k := &isa{Context: build.NewContext(), level: level, bits: bits, consts: map[string]Mem{}}
+			k := &isa{Context: build.NewContext(), level: level, bits: bits, width: widths[level], consts: map[string]Mem{}}
 			k.ConstraintExpr("amd64,!purego")
-			for _, kn := range append(arithmetic, functions...) {
-				if kn.body != nil {
-					k.emit(kn)
-					table.add("elementwise", k, kn.name)
-				}
-			}
+			tables = append(tables, k.emitAll())
 			write(k)
 		}
 	}
-	table.write()
+	writeTables(tables)
 }
 
 // write compiles and writes the assembly of one level and precision, and the Go
@@ -71,28 +66,57 @@ func save(name string, data []byte, err error) {
 	}
 }
 
-// tables collects which functions belong in which Go table.
-type tables []struct{ table, typ, name, function string }
-
-// add notes that the function of a kernel goes into the table of its level and
-// precision.
-func (t *tables) add(kind string, k *isa, name string) {
-	*t = append(*t, struct{ table, typ, name, function string }{kind + k.suffix(), k.goType(), name, name + k.suffix()})
+// A table lists the functions of one level and precision as the Go struct
+// asmTable wants them.
+type table struct {
+	*isa
+	elementwise, blocks [][2]string // names of kernels and of functions
+	others              []string    // fields, named as the kernels
 }
 
-// write writes the tables as Go maps.
-func (t tables) write() {
+// emitAll emits every kernel.
+func (k *isa) emitAll() table {
+	t := table{isa: k}
+	for _, kn := range append(arithmetic, functions...) {
+		k.emit(kn)
+		t.elementwise = append(t.elementwise, [2]string{kn.name, kn.name})
+	}
+	for _, r := range reductions {
+		k.emitReduction(r)
+		t.blocks = append(t.blocks, [2]string{r.name, r.function()})
+	}
+	k.emitWithin()
+	k.emitAccumulate()
+	t.others = []string{"within", "accumulate"}
+	if !k.double() {
+		k.emitToFloat64()
+		k.emitFromFloat64()
+		t.others = append(t.others, "toFloat64", "fromFloat64")
+	}
+	return t
+}
+
+// writeTables writes the tables as Go values.
+func writeTables(ts []table) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "// %s\n\n//go:build amd64 && !purego\n\npackage kernels\n", config.GeneratedWarning())
-	for i, e := range t {
-		if i == 0 || t[i-1].table != e.table {
-			fmt.Fprintf(&b, "\nvar %s = map[string]rawElementwise[%s]{\n", e.table, e.typ)
+	for _, t := range ts {
+		fmt.Fprintf(&b, "\nvar asm%s = asmTable[%s]{\n", t.suffix(), t.goType())
+		t.writeMap(&b, "elementwise", "rawElementwise", t.elementwise)
+		t.writeMap(&b, "blocks", "rawBlock", t.blocks)
+		for _, name := range t.others {
+			fmt.Fprintf(&b, "%s: %s%s,\n", name, name, t.suffix())
 		}
-		fmt.Fprintf(&b, "%q: %s,\n", e.name, e.function)
-		if i+1 == len(t) || t[i+1].table != e.table {
-			b.WriteString("}\n")
-		}
+		b.WriteString("}\n")
 	}
 	src, err := format.Source(b.Bytes())
 	save("zz_elementwise_tables_amd64.go", src, err)
+}
+
+func (t *table) writeMap(b *bytes.Buffer, field, typ string, names [][2]string) {
+	fmt.Fprintf(b, "%s: map[string]%s[%s]{\n", field, typ, t.goType())
+	for _, n := range names {
+		fmt.Fprintf(b, "%q: %s%s,\n", n[0], n[1], t.suffix())
+	}
+	b.WriteString("},\n")
 }

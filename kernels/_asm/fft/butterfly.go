@@ -17,10 +17,14 @@ func (k *isa) addI(a, b C) C { return C{k.sub(a.re, b.im), k.add(a.im, b.re)} }
 // turn returns x times the i-th complex number at tw.
 func (k *isa) turn(x C, tw R, i int) C {
 	w := Mem{Base: tw, Disp: 2 * k.size() * i}
-	wr, wi := k.broadcast(w), k.broadcast(disp(w, k.size()))
-	re, im := k.mul(x.im, wi), k.mul(x.re, wi)
-	k.fms(re, x.re, wr)
-	k.fma(im, x.im, wr)
+	return k.turnBy(x, C{k.broadcast(w), k.broadcast(disp(w, k.size()))})
+}
+
+// turnBy returns xw.
+func (k *isa) turnBy(x, w C) C {
+	re, im := k.mul(x.im, w.im), k.mul(x.re, w.im)
+	k.fms(re, x.re, w.re)
+	k.fma(im, x.im, w.re)
 	return C{re, im}
 }
 

@@ -117,13 +117,25 @@ func (k *isa) constant(x float64) Mem {
 	if !k.double() {
 		word = uint64(math.Float32bits(float32(x)))
 	}
-	name := fmt.Sprintf("fft%s%x", k.suffix(), word)
+	return k.alternating(word, word)
+}
+
+// alternating returns read-only data, a vector of a and b in turn.
+func (k *isa) alternating(a, b uint64) Mem {
+	name := fmt.Sprintf("fft%s%x", k.suffix(), a)
+	if a != b {
+		name += fmt.Sprintf("x%x", b)
+	}
 	if m, ok := k.consts[name]; ok {
 		return m
 	}
 	m := k.StaticGlobal(name)
 	k.DataAttributes(attr.RODATA | attr.NOPTR)
 	for i := range k.lanes() {
+		word := a
+		if i%2 == 1 {
+			word = b
+		}
 		if k.double() {
 			k.AddDatum(i*8, U64(word))
 		} else {

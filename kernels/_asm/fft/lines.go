@@ -246,3 +246,87 @@ func (k *isa) saveRows(tile, heads R, swap bool, scale V, to *strided, off R) {
 		k.save1(v, to.from(k.offset(off, i)).at(0))
 	}
 }
+
+// cross is an fftCross kernel of package kernels: the stage across the lanes of a
+// tile that holds one line. Blocks of as many rows as lanes are transposed.
+func (k *isa) cross(swap bool) {
+	i, suffix := 0, ""
+	if swap {
+		i, suffix = 1, "Swap"
+	}
+	k.function(fmt.Sprintf("cross[%d]", i), "Cross"+suffix, "func(dst, tile []T, pos []int, tw []T, q int)")
+	dst, tile, pos, tw, q := k.slice("dst"), k.slice("tile"), k.slice("pos"), k.slice("tw"), k.arg("q")
+	to := k.strided(dst, k.times(q, k.lanes()*2*k.size()), k.lanes())
+	k.loop("block", q, func() {
+		n := k.lanes()
+		re, im := make([]V, n), make([]V, n)
+		for i, slot := range k.slots() {
+			o := k.GP64()
+			k.MOVQ(Mem{Base: pos, Disp: 8 * i}, o)
+			w := Mem{Base: tw, Disp: k.rowBytes() * i}
+			x := k.turnBy(k.loadRow(k.element(tile, o)), k.loadRow(w))
+			re[slot], im[slot] = x.re, x.im
+		}
+		re, im = k.transpose(re), k.transpose(im)
+		x := make([]C, n)
+		for i, slot := range k.slots() {
+			x[i] = C{re[slot], im[slot]}
+		}
+		for t, y := range k.butterfly(x) {
+			a, b := k.join(swapped(y, swap))
+			k.save1(a, to.at(t))
+			k.save1(b, disp(to.at(t), k.bytes))
+		}
+		k.ADDQ(U32(uint32(8*n)), pos)
+		k.ADDQ(U32(uint32(n*k.rowBytes())), tw)
+		to.advance(U32(uint32(k.rowBytes())))
+	})
+	k.end()
+}
+
+// tangleLine is the tangle of a contiguous line of a multiple of lanes² numbers.
+// A vector of them meets the reversed vector from the other end; the last two
+// overlap in the number in the middle, which both set to the same value.
+func (k *isa) tangleLine() {
+	k.function("tangleLine", "TangleLine", "func(x, u []T)")
+	lo, u := k.slice("x"), k.slice("u")
+	n := k.Load(k.Param("x").Len(), k.GP64()).(R)
+	hi := k.GP64()
+	k.LEAQ(Mem{Base: lo, Index: n, Scale: uint8(k.size()), Disp: -k.bytes}, hi)
+	k.SHRQ(Imm(map[int]uint64{32: 3, 64: 4}[k.bytes]), n) // pairs of vectors
+	re, im, f := k.XMM(), k.XMM(), k.XMM()
+	k.VMOVSD(Mem{Base: lo}, re)
+	k.VMOVSD(Mem{Base: lo, Disp: 8}, im)
+	k.VMOVSD(Mem{Base: u}, f)
+	sum, dif := k.XMM(), k.XMM()
+	k.VADDSD(im, re, sum)
+	k.VSUBSD(im, re, dif)
+	k.VMULSD(f, sum, sum)
+	k.VMULSD(f, dif, dif)
+	k.VMOVSD(sum, Mem{Base: lo})
+	k.VMOVSD(dif, Mem{Base: lo, Disp: 8})
+	one, conj := k.load1(k.constant(1)), k.load1(k.alternating(0, 1<<63))
+	k.loop("pair", n, func() {
+		k.ADDQ(U32(16), lo)
+		k.ADDQ(U32(16), u)
+		a, b := k.load1(Mem{Base: lo}), k.reverse(k.load1(Mem{Base: hi}))
+		s, d := k.copy(a), k.copy(a)
+		k.VFMSUBADD213PD(b, one, s)
+		k.VFMADDSUB213PD(b, one, d)
+		w := k.load1(Mem{Base: u})
+		wr, wi, e := k.vec(), k.vec(), k.vec()
+		k.VMOVDDUP(w, wr)
+		k.VPERMILPD(Imm(0xff), w, wi)
+		k.VPERMILPD(Imm(0x55), d, e)
+		e = k.mul(e, wi)
+		k.VFMADDSUB213PD(e, wr, d)
+		y := k.sub(s, d)
+		k.VXORPD(conj, y, y)
+		k.save1(k.add(s, d), Mem{Base: lo})
+		k.save1(k.reverse(y), Mem{Base: hi})
+		k.ADDQ(U32(uint32(k.bytes-16)), lo)
+		k.ADDQ(U32(uint32(k.bytes-16)), u)
+		k.SUBQ(U32(uint32(k.bytes)), hi)
+	})
+	k.end()
+}

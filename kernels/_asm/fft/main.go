@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/ir"
 	"github.com/mmcloughlin/avo/pass"
@@ -38,18 +39,34 @@ var isas = []isa{
 
 func main() {
 	log.SetFlags(0)
+	files, err := generate()
+	for name, data := range files {
+		if err == nil {
+			err = os.WriteFile(filepath.Join(out, name), data, 0o644)
+		}
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// generate returns the generated files by name.
+func generate() (map[string][]byte, error) {
+	files := map[string][]byte{}
 	var tables bytes.Buffer
 	fmt.Fprintf(&tables, "// %s\n\n//go:build amd64 && !purego\n\npackage kernels\n", config.GeneratedWarning())
-	for i := range isas {
-		k := &isas[i]
+	for _, k := range isas {
 		k.Context = build.NewContext()
 		k.ConstraintExpr("amd64,!purego")
-		emitAll(k)
-		write(k)
+		emitAll(&k)
+		if err := k.print(files); err != nil {
+			return nil, fmt.Errorf("%s: %w", k.suffix(), err)
+		}
 		k.writeTable(&tables)
 	}
 	src, err := format.Source(tables.Bytes())
-	save("zz_fft_tables_amd64.go", src, err)
+	files["zz_fft_tables_amd64.go"] = src
+	return files, err
 }
 
 // emitAll emits the kernels of one level and precision.
@@ -61,11 +78,17 @@ func emitAll(k *isa) {
 				k.store(lay, radix, swap)
 			}
 		}
+		if k.double() {
+			k.cross(swap)
+		}
 	}
 	for _, radix := range k.radices() {
 		k.stage(radix)
 	}
 	k.tangle()
+	if k.double() {
+		k.tangleLine()
+	}
 	k.product()
 }
 
@@ -74,7 +97,7 @@ func (k *isa) function(field, name, signature string) {
 	name = "fft" + name + k.suffix()
 	k.table = append(k.table, fmt.Sprintf("b.%s = %s\n", field, name))
 	k.Function(name)
-	k.Attributes(4) // NOSPLIT
+	k.Attributes(attr.NOSPLIT)
 	k.Pragma("noescape")
 	k.SignatureExpr(strings.ReplaceAll(signature, "T", k.goType()))
 }
@@ -93,21 +116,21 @@ func (k *isa) writeTable(w *bytes.Buffer) {
 	fmt.Fprintf(w, "%s}\n", strings.Join(k.table, ""))
 }
 
-// write compiles and writes the assembly of one level and precision, and the Go
-// declarations.
-func write(k *isa) {
+// print compiles the kernels and adds the assembly and its Go declarations.
+func (k *isa) print(files map[string][]byte) error {
 	f, err := k.Result()
-	if err == nil {
-		err = k.compile(f)
-	}
 	if err != nil {
-		log.Fatal(k.suffix(), ": ", err)
+		return err
+	}
+	if err := k.compile(f); err != nil {
+		return err
 	}
 	name := strings.ToLower(fmt.Sprintf("zz_fft_%s_f%d_amd64", k.level, k.bits))
-	asm, err := printer.NewGoAsm(config).Print(f)
-	save(name+".s", asm, err)
-	stubs, err := printer.NewStubs(config).Print(f)
-	save(name+".go", stubs, err)
+	if files[name+".s"], err = printer.NewGoAsm(config).Print(f); err != nil {
+		return err
+	}
+	files[name+".go"], err = printer.NewStubs(config).Print(f)
+	return err
 }
 
 // compile compiles f. It reports functions that need more vector registers than
@@ -128,13 +151,4 @@ func (k *isa) compile(f *ir.File) error {
 	}
 	f.Includes = append(f.Includes, "textflag.h")
 	return nil
-}
-
-func save(name string, data []byte, err error) {
-	if err == nil {
-		err = os.WriteFile(filepath.Join(out, name), data, 0o644)
-	}
-	if err != nil {
-		log.Fatal(err)
-	}
 }

@@ -75,6 +75,32 @@ func (k *isa) transposeWithin(r []V) []V {
 	return []V{op(k.VUNPCKLPD, a, c), op(k.VUNPCKHPD, a, c), op(k.VUNPCKLPD, b, d), op(k.VUNPCKHPD, b, d)}
 }
 
+// transpose transposes a square matrix of double precision.
+func (k *isa) transpose(r []V) []V {
+	var even, odd []V
+	for i := 0; i < len(r); i += 2 {
+		c := k.split(r[i], r[i+1])
+		even, odd = append(even, c.re), append(odd, c.im)
+	}
+	even, odd = k.transposeGroups(even), k.transposeGroups(odd)
+	out := make([]V, len(r))
+	for i := range even {
+		out[2*i], out[2*i+1] = even[i], odd[i]
+	}
+	return out
+}
+
+// reverse reverses the order of complex numbers of double precision.
+func (k *isa) reverse(v V) V {
+	r := k.vec()
+	if k.bytes == 64 {
+		k.VSHUFF64X2(Imm(0x1b), v, v, r)
+	} else {
+		k.VPERM2F128(Imm(1), v, v, r)
+	}
+	return r
+}
+
 // columns makes rows of a tile of one vector of each lane.
 func (k *isa) columns(lane []V) []C {
 	half := k.lanes() / 2

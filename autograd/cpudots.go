@@ -1,0 +1,148 @@
+package autograd
+
+import (
+	"github.com/percept-go/percept/kernels"
+	"github.com/percept-go/percept/tensor"
+)
+
+// dots is a contraction by scalar products of rows, summed in float64: for few
+// rows of many elements, which it reads once at the speed of memory.
+type dots[T kernels.Float] struct {
+	rows, cols     matrices[T] // each contiguous along k; rows are the more
+	batch, m, n, k int
+	flipped        bool // rows are those of the second argument
+	symmetric      bool // both are the same: half of the products suffice
+	dot            kernels.Reduction[T]
+	chunk, chunks  int       // parts of k that units of their own sum
+	part           []float64 // sums of each chunk, where there are several
+	narrow         []T       // the result …
+	wide           []float64 // … or the result in float64
+	pool           *kernels.Pool
+	work, join     func(worker, lo, hi int)
+}
+
+const (
+	dotRows  = 4   // rows of a unit
+	dotCols  = 16  // the most columns
+	longDot  = 512 // from this length on, more than dotRows columns are worth it
+	fewUnits = 32  // below, k is split into chunks
+)
+
+// dots reports whether p is for scalar products.
+func (p *product[T]) dots() bool {
+	return p.alongK() && (min(p.m, p.n) <= dotRows || max(p.m, p.n) <= dotCols && p.k >= longDot)
+}
+
+func newDots[T kernels.Float](p *product[T], out tensor.Tensor) func() {
+	d := &dots[T]{rows: p.a, cols: p.b, batch: p.batch, m: p.m, n: p.n, k: p.k, pool: p.pool,
+		dot: kernels.LookupReduction[T]("dot", p.level)}
+	for _, x := range []*matrices[T]{&d.rows, &d.cols} {
+		if p.k == 1 && x.trans == (x == &d.rows) {
+			x.ld = 1 // a row is one element
+		}
+	}
+	d.symmetric = d.m == d.n && d.rows.ld == d.cols.ld && d.rows.batch == d.cols.batch && &d.rows.data[0] == &d.cols.data[0]
+	if d.n > d.m {
+		d.flipped = true
+		d.rows, d.cols, d.m, d.n = d.cols, d.rows, d.n, d.m
+	}
+	if out.DType == tensor.DTypeOf[T]() {
+		d.narrow = tensor.Span[T](out)
+	} else {
+		d.wide = tensor.Span[float64](out)
+	}
+	units := d.batch * ((d.m + dotRows - 1) / dotRows)
+	d.chunk, d.chunks = d.k, 1
+	if units < fewUnits && d.k > kernels.Block {
+		d.chunk, d.chunks = kernels.Block, (d.k+kernels.Block-1)/kernels.Block
+		d.part = make([]float64, d.chunks*d.batch*d.m*d.n)
+	}
+	d.work, d.join = d.units, d.sum
+	grain := max(1, 1<<14/(dotRows*d.n*d.chunk))
+	return func() {
+		d.pool.For(units*d.chunks, grain, d.work)
+		if d.part != nil {
+			d.pool.For(d.batch*d.m*d.n, 1<<12, d.join)
+		}
+	}
+}
+
+// units computes units lo up to hi: dotRows rows by all columns by one chunk.
+func (d *dots[T]) units(_, lo, hi int) {
+	tiles := (d.m + dotRows - 1) / dotRows
+	for u := lo; u < hi; u++ {
+		c, i, r := u%d.chunks, u/d.chunks/tiles, u/d.chunks%tiles*dotRows
+		d.unit(c, i, r, min(dotRows, d.m-r))
+	}
+}
+
+// unit multiplies rows r to r+count of matrix i with all columns, block by
+// block, so that a block of each is read from memory once.
+func (d *dots[T]) unit(c, i, r, count int) {
+	var acc [dotRows][dotCols]float64
+	rows, cols := d.rows.of(i), d.cols.of(i)
+	end := min((c+1)*d.chunk, d.k)
+	for from := c * d.chunk; from < end; from += kernels.Block {
+		n := min(kernels.Block, end-from)
+		for x := range count {
+			row := rows[(r+x)*d.rows.ld+from:][:n]
+			for y := range d.columns(r + x) {
+				acc[x][y] += d.dot(row, cols[y*d.cols.ld+from:][:n])
+			}
+		}
+	}
+	for x := range count {
+		for y := range d.columns(r + x) {
+			d.store(c, i, r+x, y, acc[x][y])
+		}
+	}
+}
+
+// columns returns how many products row r needs.
+func (d *dots[T]) columns(r int) int {
+	if d.symmetric {
+		return r + 1
+	}
+	return d.n
+}
+
+// store sets one element, and the one opposite if the result is symmetric.
+func (d *dots[T]) store(c, i, r, y int, v float64) {
+	at := i * d.m * d.n
+	to, opposite := at+r*d.n+y, at+y*d.n+r
+	if d.flipped {
+		to = at + y*d.m + r
+	}
+	if d.part != nil {
+		shift := c * d.batch * d.m * d.n
+		d.part[shift+to] = v
+		if d.symmetric {
+			d.part[shift+opposite] = v
+		}
+		return
+	}
+	d.put(to, v)
+	if d.symmetric {
+		d.put(opposite, v)
+	}
+}
+
+func (d *dots[T]) put(at int, v float64) {
+	if d.wide != nil {
+		d.wide[at] = v
+		return
+	}
+	d.narrow[at] = T(v)
+}
+
+// sum adds the chunks of elements lo up to hi in order.
+func (d *dots[T]) sum(_, lo, hi int) {
+	n := d.batch * d.m * d.n
+	for at := lo; at < hi; at++ {
+		v := 0.0
+		for c := range d.chunks {
+			v += d.part[c*n+at]
+		}
+		d.put(at, v)
+	}
+}

@@ -1,0 +1,15 @@
+package autograd
+
+// Passes are the compiler passes that tests switch off.
+type Passes struct{ NoHoist, NoFuse, NoPlan bool }
+
+// CompileWith is Compile without some passes.
+func (t *Tape) CompileWith(p Passes, out []Value, guard Value, updates ...Update) (*Program, error) {
+	return t.compile(passes{p.NoHoist, p.NoFuse, p.NoPlan}, out, guard, updates)
+}
+
+// Steps returns what p runs.
+func (p *Program) Steps() []Step { return p.steps }
+
+// Outs returns one entry per output of p.
+func (p *Program) Outs() []int32 { return p.outs }

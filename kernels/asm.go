@@ -1,0 +1,41 @@
+package kernels
+
+// An asmTable holds the generated functions of one level and precision. n is a
+// number of elements; arguments that a kernel does not read may be nil.
+type asmTable[T Float] struct {
+	elementwise map[string]rawElementwise[T]
+	blocks      map[string]rawBlock[T]
+	within      func(a *T, n int, limit T) bool       // whether no |a[i]| > limit
+	accumulate  func(dst *float64, a *T, n int)       // n a multiple of asmStretch
+	toFloat64   func(dst *float64, a *float32, n int) // likewise
+	fromFloat64 func(dst *float32, a *float64, n int) // likewise
+}
+
+type (
+	rawElementwise[T Float] func(dst, a, b, c *T, n int, s, t T)
+	rawBlock[T Float]       func(a, b *T, n int) (even, odd float64)
+)
+
+// asmChunk is the most elements that one call of assembly does: the runtime
+// cannot stop a goroutine in it.
+const asmChunk = 1 << 16
+
+// asmStretch is what the length must be a multiple of for functions that leave
+// the last elements to Go.
+const asmStretch = 32
+
+// The generated functions by level; empty where there are none.
+var (
+	asm32 = [AVX512 + 1]*asmTable[float32]{PureGo: {}, AVX2: &asmAVX2F32, AVX512: &asmAVX512F32}
+	asm64 = [AVX512 + 1]*asmTable[float64]{PureGo: {}, AVX2: &asmAVX2F64, AVX512: &asmAVX512F64}
+)
+
+// asmOf returns the functions of exactly level l.
+func asmOf[T Float](l Level) *asmTable[T] {
+	var t any = asm64[l]
+	var zero T
+	if _, single := any(zero).(float32); single {
+		t = asm32[l]
+	}
+	return t.(*asmTable[T])
+}

@@ -1,0 +1,267 @@
+package kernels
+
+import (
+	"fmt"
+	"math"
+	"math/cmplx"
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The kernels of every body one by one, against definitions in complex128.
+// Slices start off the alignment and are followed by guard words.
+
+func TestFFTKernels(t *testing.T) {
+	forBodiesRun(t, fftKernels[float32], fftKernels[float64])
+}
+
+func fftKernels[T Float](t *testing.T, level Level) {
+	b := fftBodyOf[T](level)
+	for radix := 1; radix <= fftMaxRadix; radix++ {
+		for lay := range fftLayouts {
+			for swap := range 2 {
+				name := fmt.Sprintf("layout %d, radix %d, swap %d", lay, radix, swap)
+				if f := b.load[lay][radix][swap]; f != nil {
+					t.Run("load "+name, func(t *testing.T) { fftKernelLoad(t, b, f, lay, radix, swap) })
+				}
+				if f := b.store[lay][radix][swap]; f != nil {
+					t.Run("store "+name, func(t *testing.T) { fftKernelStore(t, b, f, lay, radix, swap) })
+				}
+			}
+		}
+		if f := b.stage[radix]; f != nil {
+			t.Run(fmt.Sprintf("stage %d", radix), func(t *testing.T) { fftKernelStage(t, b, f, radix) })
+		}
+	}
+	t.Run("tangle", func(t *testing.T) { fftKernelTangle(t, b) })
+	t.Run("product", func(t *testing.T) { fftKernelProduct(t, b) })
+}
+
+// fftGuarded returns n random numbers, unaligned, and what follows them.
+func fftGuarded[T Float](n int) (x, after []T) {
+	all := fftRandom[T](n + 20)[3:]
+	for i := range all[n:] {
+		all[n+i] = fftGuard
+	}
+	return all[:n:n], all[n:]
+}
+
+func requireGuards[T Float](t *testing.T, after []T) {
+	t.Helper()
+	for _, x := range after {
+		require.True(t, x == fftGuard, "written beyond the end")
+	}
+}
+
+// rowsOf returns the lanes of each row of a tile, in order.
+func rowsOf[T Float](b *fftBody[T], tile []T) [][]complex128 {
+	var rows [][]complex128
+	for o := 0; o+2*b.lanes <= len(tile); o += 2 * b.lanes {
+		row := make([]complex128, b.lanes)
+		for i, s := range b.slot {
+			row[i] = complex(float64(tile[o+s]), float64(tile[o+b.lanes+s]))
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// fftOffsets returns the offsets of lanes lines of n elements.
+func fftOffsets(lay fftLayout, lanes, n int) (off []int, stride, size int) {
+	for i := range lanes {
+		switch lay {
+		case fftColumns:
+			off = append(off, 6+2*i)
+		case fftRows:
+			off = append(off, (lanes-1-i)*(2*n+4))
+		default:
+			off = append(off, (i*7%lanes)*(6*n+2))
+		}
+	}
+	switch lay {
+	case fftColumns:
+		return off, 2*lanes + 6, 6 + n*(2*lanes+6)
+	case fftRows:
+		return off, 2, lanes * (2*n + 4)
+	}
+	return off, 6, lanes * (6*n + 2)
+}
+
+func exchange(x complex128, swap int) complex128 {
+	if swap == 1 {
+		return complex(imag(x), real(x))
+	}
+	return x
+}
+
+// stageOf does the stage (len(x), q) at j by the definition.
+func stageOf(x []complex128, j, q int) []complex128 {
+	r := len(x)
+	y := make([]complex128, r)
+	for t := range y {
+		for s := range x {
+			y[t] += x[s] * cmplx.Rect(1, -2*math.Pi*float64(s*t%r)/float64(r))
+		}
+		y[t] *= cmplx.Rect(1, -2*math.Pi*float64(j*t)/float64(r*q))
+	}
+	return y
+}
+
+func fftClose[T Float](t *testing.T, want, got complex128, format string, args ...any) {
+	t.Helper()
+	bound := 1e-14
+	if unsafe.Sizeof(T(0)) == 4 {
+		bound = 5e-6
+	}
+	if !(cmplx.Abs(want-got) <= bound) {
+		require.Fail(t, fmt.Sprintf("want %v, got %v", want, got), append([]any{format}, args...)...)
+	}
+}
+
+func fftKernelLoad[T Float](t *testing.T, b *fftBody[T], f fftLoad[T], lay fftLayout, radix, swap int) {
+	for _, q := range []int{1, 2, 3, 8, 16} {
+		n := radix * q
+		if lay == fftRows && q%b.rowBlock != 0 {
+			continue
+		}
+		off, stride, size := fftOffsets(lay, b.lanes, n)
+		src := fftRandom[T](size + 1)[1:]
+		tile, after := fftGuarded[T](n * 2 * b.lanes)
+		f(tile, src, off, stride, newFFTStage[T](radix, q, 1).tw, q)
+		requireGuards(t, after)
+		rows := rowsOf(b, tile)
+		for i, o := range off {
+			for j := range q {
+				x := make([]complex128, radix)
+				for s := range x {
+					at := o + (j+s*q)*stride
+					x[s] = exchange(complex(float64(src[at]), float64(src[at+1])), swap)
+				}
+				for s, y := range stageOf(x, j, q) {
+					fftClose[T](t, y, rows[j+s*q][i], "q %d, lane %d, row %d", q, i, j+s*q)
+				}
+			}
+		}
+	}
+}
+
+func fftKernelStore[T Float](t *testing.T, b *fftBody[T], f fftStore[T], lay fftLayout, radix, swap int) {
+	for _, q := range []int{1, 2, 3, 8, 16} {
+		n := radix * q
+		if lay == fftRows && q%b.rowBlock != 0 {
+			continue
+		}
+		tile := fftRandom[T](n*2*b.lanes + 1)[1:]
+		rows := rowsOf(b, tile)
+		off, stride, size := fftOffsets(lay, b.lanes, n)
+		dst, after := fftGuarded[T](size)
+		heads := make([]int, q)
+		for k := range heads {
+			heads[k] = (q - 1 - k) * radix * 2 * b.lanes
+		}
+		f(dst, off, stride, tile, heads, q, .5)
+		requireGuards(t, after)
+		for i, o := range off {
+			for k := range q {
+				x := make([]complex128, radix)
+				for s := range x {
+					x[s] = rows[(q-1-k)*radix+s][i]
+				}
+				for s, y := range stageOf(x, 0, 1) {
+					at := o + (k+s*q)*stride
+					got := complex(float64(dst[at]), float64(dst[at+1]))
+					fftClose[T](t, exchange(y/2, swap), got, "q %d, lane %d, frequency %d", q, i, k+s*q)
+				}
+			}
+		}
+	}
+}
+
+func fftKernelStage[T Float](t *testing.T, b *fftBody[T], f func(tile, tw []T, q, blocks int), radix int) {
+	for _, c := range [][2]int{{1, 1}, {1, 5}, {2, 3}, {7, 1}, {16, 2}} {
+		q, blocks := c[0], c[1]
+		tile, after := fftGuarded[T](radix * q * blocks * 2 * b.lanes)
+		before := rowsOf(b, tile)
+		f(tile, newFFTStage[T](radix, q, 1).tw, q, blocks)
+		requireGuards(t, after)
+		got := rowsOf(b, tile)
+		for i := range b.lanes {
+			for j := range q * blocks {
+				first := j/q*radix*q + j%q
+				x := make([]complex128, radix)
+				for s := range x {
+					x[s] = before[first+s*q][i]
+				}
+				for s, y := range stageOf(x, j%q, q) {
+					fftClose[T](t, y, got[first+s*q][i], "q %d, lane %d, row %d", q, i, first+s*q)
+				}
+			}
+		}
+	}
+}
+
+// reversedRows returns the rows of a tile in falling order.
+func reversedRows(n, lanes int) []int {
+	pos := make([]int, n)
+	for k := range pos {
+		pos[k] = (n - 1 - k) * 2 * lanes
+	}
+	return pos
+}
+
+func fftKernelTangle[T Float](t *testing.T, b *fftBody[T]) {
+	for _, inverse := range []bool{false, true} {
+		for _, h := range []int{1, 2, 3, 4, 5, 8, 31, 64} {
+			pos := reversedRows(h, b.lanes)
+			tile, after := fftGuarded[T](h * 2 * b.lanes)
+			want := append([]T(nil), tile...)
+			u := fftTangles[T](2*h, inverse)
+			fftTangleGo(want, want[b.lanes:], pos, u, b.lanes)
+			b.tangle(tile, tile[b.lanes:], pos, u)
+			requireGuards(t, after)
+			for j, row := range rowsOf(b, want) {
+				for i, x := range row {
+					fftClose[T](t, x, rowsOf(b, tile)[j][i], "h %d, row %d, lane %d", h, j, i)
+				}
+			}
+			if b.tangleLine != nil && h%(b.lanes*b.lanes) == 0 {
+				fftKernelTangleLine(t, b, h, u)
+			}
+		}
+	}
+}
+
+func fftKernelTangleLine[T Float](t *testing.T, b *fftBody[T], h int, u []T) {
+	line, after := fftGuarded[T](2 * h)
+	want := append([]T(nil), line...)
+	pos := make([]int, h)
+	for k := range pos {
+		pos[k] = 2 * k
+	}
+	fftTangleGo(want, want[1:], pos, u, 1)
+	b.tangleLine(line, u)
+	requireGuards(t, after)
+	for i := range line {
+		fftClose[T](t, complex(float64(want[i]), 0), complex(float64(line[i]), 0), "h %d, element %d", h, i)
+	}
+}
+
+func fftKernelProduct[T Float](t *testing.T, b *fftBody[T]) {
+	for _, n := range []int{1, 2, 5, 16} {
+		pos := reversedRows(n, b.lanes)
+		src := fftRandom[T](n*2*b.lanes + 1)[1:]
+		w := fftRandom[T](2 * n)
+		dst, after := fftGuarded[T](n * 2 * b.lanes)
+		b.product(dst, src, pos, w, n)
+		requireGuards(t, after)
+		from, to := rowsOf(b, src), rowsOf(b, dst)
+		for k := range n {
+			for i := range b.lanes {
+				x := from[n-1-k][i] * complex(float64(w[2*k]), float64(w[2*k+1]))
+				fftClose[T](t, exchange(x, 1), to[k][i], "row %d, lane %d", k, i)
+			}
+		}
+	}
+}

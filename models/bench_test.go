@@ -1,0 +1,42 @@
+package models
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/tensor"
+)
+
+// BenchmarkPyramidGradient times the coefficients of a complex pyramid of four
+// levels and four orientations of a 256×256 image, and the gradient of the sum
+// of their squares.
+func BenchmarkPyramidGradient(b *testing.B) {
+	for _, d := range []tensor.DType{tensor.Float32, tensor.Float64} {
+		for _, threads := range []int{1, 2} {
+			b.Run(fmt.Sprintf("%v/threads=%d", d, threads), func(b *testing.B) {
+				p, err := NewSteerablePyramid(256, 256, SteerablePyramidOptions{Height: new(4), Complex: true})
+				require.NoError(b, err)
+				tape := autograd.New(autograd.CPU{Threads: threads})
+				defer tape.Close()
+				image := tensor.New(d, 1, 1, 256, 256)
+				tensor.Copy(image, texture(256, 256, 0))
+				x := tape.Var("x", image)
+				var energy []autograd.Value
+				for _, v := range p.Coefficients(x).list() {
+					energy = append(energy, v.Abs2().Sum())
+				}
+				loss := autograd.Sum(energy...)
+				prog, err := tape.Compile([]autograd.Value{loss, autograd.Grad(loss, x)[0]}, autograd.Value{})
+				require.NoError(b, err)
+				defer prog.Close()
+				require.NoError(b, prog.Run())
+				for b.Loop() {
+					_ = prog.Run()
+				}
+			})
+		}
+	}
+}

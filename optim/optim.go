@@ -1,0 +1,237 @@
+// Package optim has the optimizers of synthesis. An optimizer records its rule
+// on a Tape, one tick at a time: a tick evaluates a loss and its gradient once
+// and updates the optimizer's Vars. Nothing of it lives on the host.
+//
+// Axis 0 of what is optimized counts images. Each is a problem of its own: all
+// scalars (rate, step, counters, flags) are float64 of shape (N,), and an image
+// that is done no longer changes.
+package optim
+
+import (
+	"math"
+
+	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/tensor"
+)
+
+// An Optimizer minimizes the losses (N,) of images (N, …). Its zero value has
+// the documented defaults.
+type Optimizer interface {
+	// Start makes the optimizer's Vars for images that begin at x0. It panics
+	// with *autograd.Error if Vars of the same names exist.
+	Start(t *autograd.Tape, x0 tensor.Tensor, c Control) State
+	// Iterations returns after how many iterations a run ends by default. It
+	// does not panic.
+	Iterations() int
+}
+
+// A State is an optimizer at work.
+type State interface {
+	// X returns the Var of the images. It does not panic.
+	X() autograd.Value
+	// At returns the images at which the loss must be evaluated. It does not panic.
+	At() autograd.Value
+	// Limits returns a Var (N, LimitColumns): what ends the run of each image. It
+	// does not panic.
+	Limits() autograd.Value
+	// Rate returns the Var (N,) of the rates that the Scheduler changes. It does
+	// not panic.
+	Rate() autograd.Value
+	// Finish records the rest of a tick. It makes no Vars, so that one State can
+	// serve several losses in turn. It panics with *autograd.Error if the types
+	// of e do not fit.
+	Finish(e Evaluation) Tick
+}
+
+// Control is what all optimizers need to know besides their own options.
+type Control struct {
+	Scheduler Scheduler // nil: the rate stays as it is
+	// Window is the number of recorded losses, one per iteration, whose first and
+	// last must differ by less than a limit for an image to stop; 0 means 50.
+	Window int
+}
+
+// An Evaluation is the loss at State.At.
+type Evaluation struct {
+	Loss    autograd.Value // (N,) float64
+	Penalty autograd.Value // (N,) float64, the part of it that is reported by itself
+	Grad    autograd.Value // of the images' type
+}
+
+// A Tick is what one run of the program computes and stores.
+type Tick struct {
+	Guard   autograd.Value // (N,), 1 where the Updates take place
+	Updates []autograd.Update
+	Report  autograd.Value // (N, ReportColumns) float64
+}
+
+// The columns of State.Limits.
+const (
+	LimitIterations  = iota // no further tick after as many iterations
+	LimitEvaluations        // nor after as many evaluations
+	LimitTolerance          // stop when losses differ by less, over Control.Window of them
+	LimitColumns
+)
+
+// The columns of Tick.Report. Those from EndedLoss on belong to the iteration
+// that ended, whose number is Iterations − 1: the loss is that of the images
+// before it.
+const (
+	Committed   = iota // 1 if the guard let the Updates of this tick pass
+	Finite             // 1 if loss and gradient were finite
+	Stopped            // 1 if the loss has converged, after this tick
+	Iterations         // that have ended, after this tick
+	Spent              // evaluations made for them
+	NowKnown           // 1 if the next three belong to the images as they are now
+	NowLoss            // loss
+	NowPenalty         // its penalty
+	NowGradient        // L2 norm of its gradient
+	Ended              // 1 if an iteration ended in this tick
+	EndedLoss
+	EndedPenalty
+	EndedGradient
+	LastPenalty  // at the last point that the iteration evaluated
+	LastGradient // likewise
+	Change       // L2 norm of what the iteration added to the images
+	ReportColumns
+)
+
+// base is what all States share.
+type base struct {
+	tape     *autograd.Tape
+	n        int // images
+	x        autograd.Value
+	limits   autograd.Value
+	stopped  autograd.Value // 1: the loss has converged
+	losses   autograd.Value // (N, window): those recorded last
+	slot     autograd.Value // where the next goes
+	recorded autograd.Value // how many there were
+	window   int
+	schedule Schedule
+}
+
+func newBase(t *autograd.Tape, x0 tensor.Tensor, rate float64, c Control) base {
+	b := base{tape: t, n: x0.Dim[0], window: c.Window}
+	if b.window == 0 {
+		b.window = 50
+	}
+	b.x = t.Var("x", x0)
+	b.limits = t.Var("optim.limits", filled(math.Inf(1), b.n, LimitColumns))
+	b.stopped = b.scalar("optim.stopped", 0)
+	b.losses = t.Var("optim.losses", tensor.New(tensor.Float64, b.n, b.window))
+	b.slot = b.scalar("optim.slot", 0)
+	b.recorded = b.scalar("optim.recorded", 0)
+	s := c.Scheduler
+	if s == nil {
+		s = constant{}
+	}
+	b.schedule = s.Start(t, rate, b.n)
+	return b
+}
+
+func (b *base) X() autograd.Value      { return b.x }
+func (b *base) Limits() autograd.Value { return b.limits }
+func (b *base) Rate() autograd.Value   { return b.schedule.Rate }
+
+// scalar makes a Var (N,) that starts at v.
+func (b *base) scalar(name string, v float64) autograd.Value {
+	return b.tape.Var(name, filled(v, b.n))
+}
+
+// filled returns a float64 tensor whose elements are v.
+func filled(v float64, shape ...int) tensor.Tensor {
+	x := tensor.New(tensor.Float64, shape...)
+	for i := range tensor.Slice[float64](x) {
+		x.StoreReal(i, v)
+	}
+	return x
+}
+
+// number returns v as a Const to compare or select with scalars.
+func (b *base) number(v float64) autograd.Value { return b.tape.Scalar(tensor.Float64, v) }
+
+func not(x autograd.Value) autograd.Value { return x.Eq(x.Tape().Scalar(tensor.Float64, 0)) }
+
+// column returns column i of x (N, M) as (N,).
+func column(x autograd.Value, i int) autograd.Value {
+	return x.Crop(1, i, i+1).Reshape(x.Type().Dim[0])
+}
+
+// columns is the inverse: it makes (N, M) of M values (N,).
+func columns(v ...autograd.Value) autograd.Value { return autograd.Stack(1, v...) }
+
+// per shapes a scalar (N,) so that it multiplies x (N, …).
+func per(s, x autograd.Value) autograd.Value {
+	shape := x.Type().Shape()
+	for i := range shape[1:] {
+		shape[i+1] = 1
+	}
+	return s.Cast(x.Type().DType).Reshape(shape...)
+}
+
+// flat returns x (N, …) as (N, P).
+func flat(x autograd.Value) autograd.Value { return x.Reshape(x.Type().Dim[0], -1) }
+
+// finite returns 1 where x is neither infinite nor NaN.
+func finite(x autograd.Value) autograd.Value {
+	return x.Abs().Le(x.Tape().Scalar(tensor.Float64, math.MaxFloat64))
+}
+
+// running returns 1 for the images that may take part in this tick.
+func (b *base) running(iterations, evaluations autograd.Value) autograd.Value {
+	return not(b.stopped).
+		Mul(iterations.Lt(column(b.limits, LimitIterations))).
+		Mul(evaluations.Lt(column(b.limits, LimitEvaluations)))
+}
+
+// record keeps the loss of the images where when is 1. It returns 1 where the
+// losses recorded have converged: there are more than window, and the last
+// differs from the one window−1 before by less than the limit.
+func (b *base) record(loss, when autograd.Value) (converged autograd.Value, up []autograd.Update) {
+	next := autograd.Where(b.slot.Ge(b.number(float64(b.window-1))), b.number(0), b.slot.AddScalar(1))
+	old := b.losses.Row(next)
+	if b.window == 1 {
+		old = loss
+	}
+	count := b.recorded.Add(when)
+	converged = when.Mul(count.Gt(b.number(float64(b.window)))).
+		Mul(loss.Sub(old).Abs().Lt(column(b.limits, LimitTolerance)))
+	return converged, []autograd.Update{
+		b.losses.RowBecomes(autograd.Where(when, b.slot, b.number(-1)), loss),
+		b.slot.Becomes(autograd.Where(when, next, b.slot)),
+		b.recorded.Becomes(count),
+	}
+}
+
+// reschedule returns the rates after an iteration with the given losses and,
+// where ended is 1, the Updates that bring them about.
+func (b *base) reschedule(loss, ended autograd.Value) (next autograd.Value, up []autograd.Update) {
+	next = b.schedule.Rate
+	if b.schedule.Next == nil {
+		return next, nil
+	}
+	up = b.schedule.Next(loss)
+	for i, u := range up {
+		if u.Var == b.schedule.Rate {
+			next = u.Value
+		}
+		up[i].Value = autograd.Where(ended, u.Value, u.Var)
+	}
+	return next, up
+}
+
+// or returns the default d where the option p is not given.
+func or(p *float64, d float64) float64 {
+	if p == nil {
+		return d
+	}
+	return *p
+}
+
+// positive returns v, or the default d where v is 0.
+func positive[T int | float64](v, d T) T {
+	if v == 0 {
+		return d
+	}
+	return v
+}

@@ -1,0 +1,440 @@
+package synth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/optim"
+	"github.com/percept-go/percept/tensor"
+)
+
+// A StopReason says what ended the synthesis of an image.
+type StopReason string
+
+// What ends a synthesis. The empty StopReason means that it has not ended.
+const (
+	StopTolerance   StopReason = "tolerance"
+	StopIterations  StopReason = "iterations"
+	StopEvaluations StopReason = "evaluations"
+	StopTime        StopReason = "time"
+	StopSignal      StopReason = "signal"
+	StopNaN         StopReason = "nan"
+)
+
+// ErrNaN says that the loss or its gradient became infinite or NaN. The images
+// are those of the step before.
+var ErrNaN = errors.New("the loss or its gradient is not finite")
+
+// Stop says when Run ends, beside convergence.
+type Stop struct {
+	Iterations  int           // in all, of each image; 0 means the optimizer's default
+	Evaluations int           // in all, of each image; 0 means no limit
+	Time        time.Duration // of this Run; 0 means no limit
+}
+
+// A Record is one row of an image's history: its state before iteration
+// Iteration, and what that iteration did. Unknown numbers are NaN.
+type Record struct {
+	Iteration    int
+	Evaluations  int     // made before
+	Seconds      float64 // spent before
+	Loss         float64 // the objective: loss and weighted penalty
+	Penalty      float64 // without its weight
+	GradientNorm float64 // L2
+	PixelChange  float64 // L2 norm of the iteration's change; NaN in the last row
+}
+
+// A Frame is an image as it was before an iteration.
+type Frame struct {
+	Iteration int
+	Image     tensor.Tensor // (C, H, W)
+}
+
+// problem is what a method synthesizes.
+type problem struct {
+	start     tensor.Tensor // (N, …)
+	optimizer optim.Optimizer
+	control   optim.Control
+	tolerance float64
+	reference bool // penalties and gradients of a record are those of its last evaluation
+	every     int  // iterations between frames; 0 means none
+	// record records the losses of the images with the given numbers at x, which
+	// holds them in that order.
+	record func(x autograd.Value, images []int) (objective, penalty autograd.Value)
+}
+
+// track is what the host knows of one image.
+type track struct {
+	records    []Record
+	frames     []Frame
+	iterations int
+	spent      int     // evaluations
+	mark       float64 // seconds at the start of this iteration
+	now        Record  // the row of the image as it is
+	known      bool    // whether now is up to date
+	ended      StopReason
+}
+
+// A Synthesis changes images until a loss is small. Metamer and MAD are
+// syntheses of their own losses. Its methods are for one goroutine.
+type Synthesis struct {
+	problem
+	backend autograd.Backend
+	tape    *autograd.Tape
+	state   optim.State
+	prog    *autograd.Program
+	report  tensor.Tensor // (rows, optim.ReportColumns)
+	limits  tensor.Tensor // (rows, optim.LimitColumns)
+	rows    []int         // numbers of the images that the program holds
+	retired tensor.Tensor // images that it no longer holds, in their places
+	tracks  []track
+	seconds float64
+}
+
+// newSynthesis records and compiles p for all its images. It errs if that fails.
+func newSynthesis(dev autograd.Backend, p problem) (*Synthesis, error) {
+	n := p.start.Dim[0]
+	s := &Synthesis{problem: p, backend: dev, tracks: make([]track, n), retired: tensor.New(p.start.DType, p.start.Shape()...)}
+	tensor.Copy(s.retired, p.start)
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	if err := s.build(all); err != nil {
+		return nil, err
+	}
+	return s, s.addFrames(func(*track) bool { return true })
+}
+
+// build records and compiles the program for the given images, from their
+// starts.
+func (s *Synthesis) build(images []int) (err error) {
+	tape := autograd.New(s.backend)
+	defer func() {
+		if err != nil {
+			tape.Close()
+		}
+	}()
+	var tick optim.Tick
+	var state optim.State
+	if err := autograd.Try(func() {
+		state = s.optimizer.Start(tape, pick(s.start, images), s.control)
+		x := state.At()
+		objective, penalty := s.record(x, images)
+		tick = state.Finish(optim.Evaluation{Loss: objective, Penalty: penalty, Grad: autograd.Grad(objective, x)[0]})
+	}); err != nil {
+		return err
+	}
+	prog, err := tape.Compile([]autograd.Value{tick.Report}, tick.Guard, tick.Updates...)
+	if err != nil {
+		return err
+	}
+	s.tape, s.state, s.prog, s.rows = tape, state, prog, images
+	s.report = tensor.New(tensor.Float64, len(images), optim.ReportColumns)
+	s.limits = tensor.New(tensor.Float64, len(images), optim.LimitColumns)
+	return nil
+}
+
+// pick returns the given rows of axis 0 of x, copied.
+func pick(x tensor.Tensor, rows []int) tensor.Tensor {
+	shape := x.Shape()
+	shape[0] = len(rows)
+	y := tensor.New(x.DType, shape...)
+	for i, r := range rows {
+		tensor.Copy(y.Crop(0, i, i+1, 1), x.Crop(0, r, r+1, 1))
+	}
+	return y
+}
+
+// limit lets each image run up to as many iterations and evaluations.
+func (s *Synthesis) limit(iterations func(t *track) int, evaluations int) error {
+	v := tensor.Slice[float64](s.limits)
+	for i, k := range s.rows {
+		l := v[i*optim.LimitColumns:][:optim.LimitColumns]
+		l[optim.LimitIterations] = float64(iterations(&s.tracks[k]))
+		l[optim.LimitEvaluations] = float64(evaluations)
+		l[optim.LimitTolerance] = s.tolerance
+	}
+	return s.tape.Set(s.state.Limits(), s.limits)
+}
+
+// tick runs the program once and reads what it reports.
+func (s *Synthesis) tick() error {
+	begin := time.Now()
+	if err := s.prog.Run(); err != nil {
+		return err
+	}
+	if err := s.prog.Read(0, s.report); err != nil {
+		return err
+	}
+	s.seconds += time.Since(begin).Seconds()
+	v := tensor.Slice[float64](s.report)
+	ended := false
+	for i, k := range s.rows {
+		ended = s.tracks[k].absorb(v[i*optim.ReportColumns:][:optim.ReportColumns], s.seconds, s.reference) || ended
+	}
+	if ended && s.every > 0 {
+		return s.addFrames(func(t *track) bool { return t.iterations%s.every == 0 })
+	}
+	return nil
+}
+
+// absorb takes one row of a report and reports whether an iteration ended.
+func (t *track) absorb(r []float64, seconds float64, reference bool) bool {
+	ended := r[optim.Ended] != 0
+	if ended {
+		rec := Record{Iteration: t.iterations, Evaluations: t.spent, Seconds: t.mark, Loss: r[optim.EndedLoss],
+			Penalty: r[optim.EndedPenalty], GradientNorm: r[optim.EndedGradient], PixelChange: r[optim.Change]}
+		if reference {
+			rec.Penalty, rec.GradientNorm = r[optim.LastPenalty], r[optim.LastGradient]
+		}
+		t.records = append(t.records, rec)
+		t.iterations, t.spent, t.mark = int(r[optim.Iterations]), int(r[optim.Spent]), seconds
+	}
+	if t.known = r[optim.NowKnown] != 0; t.known {
+		t.now = Record{Loss: r[optim.NowLoss], Penalty: r[optim.NowPenalty], GradientNorm: r[optim.NowGradient]}
+	}
+	switch {
+	case r[optim.Finite] == 0:
+		t.ended = StopNaN
+	case r[optim.Stopped] != 0:
+		t.ended = StopTolerance
+	case r[optim.Committed] == 0 && t.ended == "":
+		t.ended = StopEvaluations // for advance, which knows better
+	}
+	return ended
+}
+
+// addFrames appends the images for which due says so.
+func (s *Synthesis) addFrames(due func(t *track) bool) error {
+	if s.every <= 0 {
+		return nil
+	}
+	x, err := s.Image()
+	if err != nil {
+		return err
+	}
+	for k := range s.tracks {
+		t := &s.tracks[k]
+		if due(t) && (len(t.frames) == 0 || t.frames[len(t.frames)-1].Iteration < t.iterations) {
+			t.frames = append(t.frames, Frame{t.iterations, imageOf(x, k)})
+		}
+	}
+	return nil
+}
+
+// imageOf returns image k of x (N, …) without axis 0, copied.
+func imageOf(x tensor.Tensor, k int) tensor.Tensor {
+	y := tensor.New(x.DType, x.Shape()[1:]...)
+	one, _ := x.Crop(0, k, k+1, 1).Reshape(y.Shape()...)
+	tensor.Copy(y, one)
+	return y
+}
+
+// advance runs until every image has done as many iterations as it may, has
+// ended otherwise, or more says no.
+func (s *Synthesis) advance(iterations func(t *track) int, evaluations int, more func() bool) error {
+	if err := s.limit(iterations, evaluations); err != nil {
+		return err
+	}
+	for _, k := range s.rows {
+		if t := &s.tracks[k]; t.ended != StopTolerance {
+			t.ended = ""
+		}
+	}
+	for {
+		running := 0
+		for _, k := range s.rows {
+			t := &s.tracks[k]
+			if t.ended == "" && t.iterations >= iterations(t) {
+				t.ended = StopIterations
+			}
+			if t.ended == "" {
+				running++
+			}
+		}
+		if running == 0 || !more() {
+			return nil
+		}
+		if err := s.tick(); err != nil {
+			return err
+		}
+	}
+}
+
+// unlimited is more evaluations than anyone makes.
+const unlimited = math.MaxInt64
+
+// Step runs one more iteration of every image that has not converged. It errs
+// if the backend fails, or with ErrNaN if an image cannot be continued.
+func (s *Synthesis) Step() error {
+	target := make(map[*track]int, len(s.tracks))
+	for k := range s.tracks {
+		target[&s.tracks[k]] = s.tracks[k].iterations + 1
+	}
+	if err := s.advance(func(t *track) int { return target[t] }, unlimited, func() bool { return true }); err != nil {
+		return err
+	}
+	return s.nanError()
+}
+
+// nanError says which image became NaN, if one did.
+func (s *Synthesis) nanError() error {
+	for k := range s.tracks {
+		if t := &s.tracks[k]; t.ended == StopNaN {
+			return fmt.Errorf("synth: image %d, iteration %d: %w", k, t.iterations, ErrNaN)
+		}
+	}
+	return nil
+}
+
+// Run runs until every image has converged or stop says so. When ctx ends it
+// stops between two evaluations and returns ctx's error; nothing is lost, and
+// Run can be called again. It also errs if the backend fails, or with ErrNaN if
+// an image could not be continued.
+func (s *Synthesis) Run(ctx context.Context, stop Stop) (Result, error) {
+	if stop.Iterations == 0 {
+		stop.Iterations = s.optimizer.Iterations()
+	}
+	if stop.Evaluations == 0 {
+		stop.Evaluations = unlimited
+	}
+	begin := time.Now()
+	late := func() bool { return stop.Time > 0 && time.Since(begin) >= stop.Time }
+	err := s.advance(func(*track) int { return stop.Iterations }, stop.Evaluations, func() bool {
+		return ctx.Err() == nil && !late()
+	})
+	reason := StopSignal
+	if ctx.Err() == nil {
+		reason = StopTime
+	}
+	for k := range s.tracks {
+		if t := &s.tracks[k]; t.ended == "" {
+			t.ended = reason
+		}
+	}
+	if err == nil {
+		err = s.settle()
+	}
+	if err == nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		err = s.nanError()
+	}
+	return s.result(), err
+}
+
+// A Result says how a Run ended, for each image.
+type Result struct {
+	StoppedBy   []StopReason
+	Iterations  []int // in all
+	Evaluations []int // in all
+	Loss        []float64
+	Seconds     float64 // in all
+}
+
+func (s *Synthesis) result() Result {
+	r := Result{Seconds: s.seconds}
+	for k := range s.tracks {
+		t := &s.tracks[k]
+		r.StoppedBy = append(r.StoppedBy, t.ended)
+		r.Iterations = append(r.Iterations, t.iterations)
+		r.Evaluations = append(r.Evaluations, t.spent)
+		r.Loss = append(r.Loss, t.now.Loss)
+	}
+	return r
+}
+
+// settle finds the losses of the images as they are: it evaluates once without
+// changing them, where the last tick did not tell.
+func (s *Synthesis) settle() error {
+	known := true
+	for _, k := range s.rows {
+		known = known && s.tracks[k].known
+	}
+	if known {
+		return nil
+	}
+	ended := make([]StopReason, len(s.rows))
+	for i, k := range s.rows {
+		ended[i] = s.tracks[k].ended
+	}
+	if err := s.limit(func(*track) int { return 0 }, 0); err != nil {
+		return err
+	}
+	if err := s.tick(); err != nil {
+		return err
+	}
+	for i, k := range s.rows {
+		if s.tracks[k].ended != StopNaN {
+			s.tracks[k].ended = ended[i]
+		}
+	}
+	return nil
+}
+
+// Image returns the images as they are, (N, …), in host memory. It errs if the
+// backend fails.
+func (s *Synthesis) Image() (tensor.Tensor, error) {
+	x, err := s.tape.Get(s.state.X())
+	if err != nil {
+		return x, err
+	}
+	for i, k := range s.rows {
+		tensor.Copy(s.retired.Crop(0, k, k+1, 1), x.Crop(0, i, i+1, 1))
+	}
+	y := tensor.New(x.DType, s.retired.Shape()...)
+	tensor.Copy(y, s.retired)
+	return y, nil
+}
+
+// History returns the rows of image n: row k is its state before iteration k,
+// the last row the image as it is. Where the loss of that is not known yet, it
+// is evaluated; if the backend fails, it is NaN. It panics if there is no image n.
+func (s *Synthesis) History(n int) []Record {
+	t := &s.tracks[n]
+	last := t.now
+	if err := s.settle(); err != nil {
+		last = Record{Loss: math.NaN(), Penalty: math.NaN(), GradientNorm: math.NaN()}
+	} else {
+		last = t.now
+	}
+	last.Iteration, last.Evaluations, last.Seconds, last.PixelChange = t.iterations, t.spent, s.seconds, math.NaN()
+	return append(t.records[:len(t.records):len(t.records)], last)
+}
+
+// Losses returns the losses of the rows of History(n). It panics if there is no
+// image n.
+func (s *Synthesis) Losses(n int) []float64 {
+	h := s.History(n)
+	l := make([]float64, len(h))
+	for i := range h {
+		l[i] = h[i].Loss
+	}
+	return l
+}
+
+// Frames returns the stored states of image n, the first being its start. It
+// panics if there is no image n.
+func (s *Synthesis) Frames(n int) []Frame { return s.tracks[n].frames }
+
+// To moves the synthesis to another backend. It errs, changing nothing, if its
+// memory does not suffice.
+func (s *Synthesis) To(dev autograd.Backend) error {
+	if dev == nil {
+		dev = autograd.CPU{}
+	}
+	if err := s.tape.To(dev); err != nil {
+		return err
+	}
+	s.backend = dev
+	return nil
+}
+
+// Close frees the memory of the synthesis. A second call does nothing.
+func (s *Synthesis) Close() { s.tape.Close() }
