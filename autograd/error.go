@@ -67,6 +67,7 @@ type position struct {
 	file     string
 	line     int
 	backward bool // recorded by the VJP rule of a node with this position
+	rule     *Op  // that node's op
 }
 
 // String returns "file:line", followed by " (backward)" for a node of a VJP.

@@ -1,5 +1,7 @@
 package autograd
 
+import "github.com/percept-go/percept/tensor"
+
 // Passes are the compiler passes that tests switch off.
 type Passes struct{ NoHoist, NoFuse, NoPlan bool }
 
@@ -13,3 +15,6 @@ func (p *Program) Steps() []Step { return p.steps }
 
 // Outs returns one entry per output of p.
 func (p *Program) Outs() []int32 { return p.outs }
+
+// Arena returns the working memory of t.
+func (t *Tape) Arena() tensor.Memory { return t.arena }

@@ -64,16 +64,24 @@ func (g *graph) prune() error {
 		n := g.node(id)
 		for _, a := range n.args {
 			g.live[a] = true
-			if g.node(a).op == opHole {
-				return &Error{Op: n.op.Name, Pos: n.pos.String(),
-					Err: fmt.Errorf("%w: the VJP of this op is not linear in its cotangent, so it has no JVP", ErrHole)}
-			}
 		}
 		if n.op == opHole {
-			return &Error{Op: "hole", Pos: n.pos.String(), Err: ErrHole}
+			return g.holeError(id)
 		}
 	}
 	return nil
+}
+
+// holeError says which op's VJP rule makes a JVP depend on its hole.
+func (g *graph) holeError(hole int32) error {
+	second := g.node(hole).attr.(*holeAttr).second
+	for id, dep := range g.tape.dependents([]Value{{g.tape, hole}}, int32(len(g.live))-1) {
+		if n := &g.tape.nodes[id]; dep && g.live[id] && int32(id) >= second && n.pos.rule != nil {
+			return &Error{Op: n.pos.rule.Name, Pos: n.pos.String(),
+				Err: fmt.Errorf("%w: the VJP of this op is not linear in its cotangent, so it has no JVP", ErrHole)}
+		}
+	}
+	return &Error{Op: "jvp", Pos: g.node(hole).pos.String(), Err: ErrHole}
 }
 
 // hoist marks what depends on Consts alone.

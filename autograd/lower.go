@@ -27,7 +27,7 @@ func (p *Program) lower() {
 	}
 	for i := range p.updates {
 		u := &p.updates[i]
-		u.value = l.replace(u.value)
+		u.value, u.given = l.replace(u.value), l.replace(u.given)
 		if u.slot >= 0 {
 			u.slot = l.replace(u.slot)
 		}

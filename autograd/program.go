@@ -356,14 +356,22 @@ func (g *graph) emit(arena tensor.Memory) []Step {
 			steps = append(steps, g.emitGroup(g.groups[u.group], arena))
 			continue
 		}
-		n := g.node(u.first)
-		s := Step{Op: n.op, Attr: n.attr, Level: int(u.level), Pos: n.pos.String(), Out: []tensor.Tensor{g.memory(u.first, arena)}}
-		for _, a := range n.args {
-			s.In = append(s.In, g.memory(a, arena))
-		}
-		steps = append(steps, s)
+		steps = append(steps, g.emitNode(u.first, arena))
 	}
 	return append(steps, g.emitUpdates(arena)...)
+}
+
+// emitNode makes the step of one node.
+func (g *graph) emitNode(id int32, arena tensor.Memory) Step {
+	if g.group[id] >= 0 {
+		return g.emitGroup([]int32{id}, arena)
+	}
+	n := g.node(id)
+	s := Step{Op: n.op, Attr: n.attr, Level: int(g.level[id]), Pos: n.pos.String(), Out: []tensor.Tensor{g.memory(id, arena)}}
+	for _, a := range n.args {
+		s.In = append(s.In, g.memory(a, arena))
+	}
+	return s
 }
 
 // emitUpdates lists the rows first: their slots may be Vars that the copies

@@ -27,7 +27,6 @@ type Tape struct {
 	memo    map[nodeKey]int32
 	at      *position // overrides the caller's position while a VJP rule records
 	busy    atomic.Bool
-	holes   int
 	epoch   int // counts moves and arena growth; Programs bind again when it changes
 	moves   int // counts moves; Programs lower again when it changes
 

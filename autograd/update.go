@@ -162,6 +162,7 @@ type prepared struct {
 	value int32
 	slot  int32 // -1: none
 	guard int32 // -1: none, or already in value
+	given int32 // the value before the guard had its say
 }
 
 // prepare checks the updates and records the selection by the guard.
@@ -173,7 +174,7 @@ func (t *Tape) prepare(guard Value, updates []Update) ([]prepared, error) {
 			return nil, fmt.Errorf("autograd: an Update of a Value that is not a Var of this Tape")
 		}
 		name, typ, want := u.Var.node().attr, u.Value.Type(), u.Var.Type()
-		p := prepared{v: u.Var.id, slot: -1, guard: -1}
+		p := prepared{v: u.Var.id, slot: -1, guard: -1, given: u.Value.id}
 		if u.Slot.Valid() {
 			var err error
 			if want, err = rowType(want, u.Slot.Type()); err != nil {

@@ -30,9 +30,21 @@ func Grad(y Value, x ...Value) []Value {
 // the way has a VJP that is not linear in its cotangent. It panics as VJP does.
 func JVP(y, x, v Value) Value {
 	t := y.tape
-	u := t.record(opHole, t.holes, y.Type())
-	t.holes++
-	return VJP(VJP(y, u, x)[0], v, u)[0]
+	u, at := t.hole(y.Type())
+	d := VJP(y, u, x)[0]
+	at.second = int32(len(t.nodes))
+	return VJP(d, v, u)[0]
+}
+
+// holeAttr says from which node on the second VJP was recorded: what there
+// still depends on the hole is of a rule that is not linear. Every hole is its
+// own node.
+type holeAttr struct{ second int32 }
+
+// hole returns a new Value that stands for any of the given type.
+func (t *Tape) hole(typ tensor.Type) (Value, *holeAttr) {
+	at := &holeAttr{}
+	return t.record(opHole, at, typ), at
 }
 
 // HVP returns the product of the Hessian ∂²y/∂x² with v, for a real y (of a
@@ -124,7 +136,9 @@ func (t *Tape) pull(id int32, g Value, need []bool, adj map[int32][]Value) {
 		node.In[i] = Value{t, a}
 	}
 	outer, at := t.at, n.pos
-	at.backward = true
+	if !at.backward {
+		at.backward, at.rule = true, n.op
+	}
 	t.at = &at
 	defer func() { t.at = outer }()
 	var d []Value

@@ -31,13 +31,12 @@ var accuracies = []accuracy{
 	{"tanh", -60, 6, true, [2]float64{-2, 2}, of1(bigTanh)},
 	{"sigmoid", -60, 9, true, [2]float64{-700, 40}, of1(bigSigmoid)},
 	{"softplus", -60, 4, true, [2]float64{-700, 20}, of1(bigSoftplus)},
-	{"erf", -60, 3, true, [2]float64{-6, 6}, of1(bigErf)},
+	{"erf", -60, 2, true, [2]float64{-6, 6}, of1(bigErf)},
 	{"atan2", -40, 40, true, [2]float64{-3, 3}, bigAtan2},
 	{"pow", -10, 10, false, [2]float64{0.5, 2}, bigPow},
 }
 
-// Every function is within its bound of the exact value, in every body; the
-// definitions too, but that of float64 may be as bad as package math is.
+// Every function is within its bound of the exact value, in every body.
 func TestAccuracy(t *testing.T) {
 	for _, c := range accuracies {
 		t.Run(c.name, func(t *testing.T) {
@@ -72,7 +71,11 @@ func checkAccuracy[T Float](t *testing.T, c accuracy, n int) {
 			}
 		}
 		t.Logf("%T %v: %.2f ulp, at %v %v", got[0], l, worst, a[at], b[at])
-		if !(worst <= s.ULP) {
+		bound := s.ULP
+		if l == PureGo {
+			bound += 0.5 // package math, twice for some
+		}
+		if !(worst <= bound) {
 			t.Errorf("%T %v: %v is %.2f ulp off at %v %v", got[0], l, got[at], worst, a[at], b[at])
 		}
 	}
@@ -106,7 +109,7 @@ func draw[T Float](r *rand.Rand, c accuracy) T {
 			x = -x
 		}
 	}
-	if y := T(x); y-y == 0 {
+	if y := T(x); y-y == 0 && y != 0 {
 		return y
 	}
 	return draw[T](r, c)

@@ -46,7 +46,7 @@ func modulus[T Float](re, im T) T { return T(math.Sqrt(float64(T(re*re) + T(im*i
 func cexpGo[T Float](dst, a, _, _ []T, _, _ T) {
 	a = a[:len(dst)]
 	for i := 0; i+1 < len(a); i += 2 {
-		e := float64(T(math.Exp(float64(a[i]))))
+		e := float64(T(exp(float64(a[i]))))
 		s, c := math.Sincos(float64(a[i+1]))
 		dst[i], dst[i+1] = T(e*c), T(e*s)
 	}

@@ -1,5 +1,7 @@
 package kernels
 
+//go:generate go -C _asm run ./elementwise
+
 // An Elementwise kernel sets dst from a, b and c (as many of them as its
 // Scalar has Args) and the parameters s and t. A complex operand is interleaved
 // pairs. The length of dst counts; the others match it. dst may be exactly a, b

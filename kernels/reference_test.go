@@ -43,7 +43,13 @@ func bigExpm1(x *big.Float) *big.Float {
 	return m
 }
 
-func bigExp(x *big.Float) *big.Float { return bigAdd(bigExpm1(x), bigOf(1)) }
+func bigExp(x *big.Float) *big.Float {
+	e := bigAdd(bigExpm1(bigNew().Abs(x)), bigOf(1))
+	if x.Sign() < 0 {
+		return bigDiv(bigOf(1), e)
+	}
+	return e
+}
 
 // bigArtanh2 returns 2·artanh t.
 func bigArtanh2(t *big.Float) *big.Float {

@@ -30,9 +30,9 @@ var scalars = []Scalar{
 	arith("recip", 1, real3, "1/a", recipGo[float32], recipGo[float64]),
 	arith("relu", 1, real3, "0 if a < 0, else a", reluGo[float32], reluGo[float64]),
 	arith("step", 1, real3, "1 if a > 0, else 0", stepGo[float32], stepGo[float64]),
-	function("exp", "eᵃ", 1.5, math.Exp),
+	function("exp", "eᵃ", 1.5, exp),
 	function("expm1", "eᵃ - 1", 1.5, math.Expm1),
-	function("log", "ln a", 1.5, math.Log),
+	function("log", "ln a", 1.5, log),
 	function("log1p", "ln(1 + a)", 1.5, math.Log1p),
 	ofAngle(1, function("sin", "sin a", 1.5, math.Sin)),
 	ofAngle(1, function("cos", "cos a", 1.5, math.Cos)),
@@ -126,6 +126,24 @@ func binary[T Float](f func(a, b float64) float64) Elementwise[T] {
 			dst[i] = T(f(float64(x), float64(b[i])))
 		}
 	}
+}
+
+// exp is math.Exp, whose assembly for amd64 is infinite from 709.4 on.
+func exp(x float64) float64 {
+	if x < 709 {
+		return math.Exp(x)
+	}
+	const eLow = 1.4456468917292502e-16 // e - math.E
+	y := math.Exp(x - 1)
+	return math.FMA(y, math.E, y*eLow)
+}
+
+// log is math.Log, whose assembly for amd64 is wrong for denormals.
+func log(x float64) float64 {
+	if x > 0 && x < 0x1p-1022 {
+		return math.Log(x*0x1p54) - 54*math.Ln2
+	}
+	return math.Log(x)
 }
 
 // sigmoid keeps the exponent negative, so that small results lose nothing.

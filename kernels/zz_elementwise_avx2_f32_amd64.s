@@ -37,29 +37,28 @@ main:
 	JMP     main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
 
 body:
 	VADDPS  Y1, Y0, Y0
-	CMPQ    BX, $0x00000008
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(SI*1)
 	ADDQ    $0x00000020, SI
-	SUBQ    $0x00000008, BX
 	JMP     one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-8
+	JE         done
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y1
@@ -67,7 +66,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       8(BX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -176,29 +175,28 @@ main:
 	JMP     main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
 
 body:
 	VSUBPS  Y1, Y0, Y0
-	CMPQ    BX, $0x00000008
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(SI*1)
 	ADDQ    $0x00000020, SI
-	SUBQ    $0x00000008, BX
 	JMP     one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-8
+	JE         done
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y1
@@ -206,7 +204,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       8(BX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -249,29 +247,28 @@ main:
 	JMP     main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
 
 body:
 	VMULPS  Y1, Y0, Y0
-	CMPQ    BX, $0x00000008
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(SI*1)
 	ADDQ    $0x00000020, SI
-	SUBQ    $0x00000008, BX
 	JMP     one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-8
+	JE         done
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y1
@@ -279,7 +276,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       8(BX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -299,29 +296,28 @@ TEXT ·divAVX2F32(SB), NOSPLIT, $0-48
 	XORQ SI, SI
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
 
 body:
 	VDIVPS  Y1, Y0, Y0
-	CMPQ    BX, $0x00000008
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(SI*1)
 	ADDQ    $0x00000020, SI
-	SUBQ    $0x00000008, BX
 	JMP     one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-8
+	JE         done
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y1
@@ -329,7 +325,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       8(BX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -368,7 +364,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
@@ -377,22 +373,21 @@ body:
 	VCMPPS    $0x03, Y0, Y0, Y2
 	VMINPS    Y1, Y0, Y1
 	VBLENDVPS Y2, Y0, Y1, Y0
-	CMPQ      BX, $0x00000008
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Y0, (AX)(SI*1)
 	ADDQ      $0x00000020, SI
-	SUBQ      $0x00000008, BX
 	JMP       one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-8
+	JE         done
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y1
@@ -400,7 +395,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       8(BX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -439,7 +434,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
@@ -448,22 +443,21 @@ body:
 	VCMPPS    $0x03, Y0, Y0, Y2
 	VMAXPS    Y1, Y0, Y1
 	VBLENDVPS Y2, Y0, Y1, Y0
-	CMPQ      BX, $0x00000008
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Y0, (AX)(SI*1)
 	ADDQ      $0x00000020, SI
-	SUBQ      $0x00000008, BX
 	JMP       one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-8
+	JE         done
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y1
@@ -471,7 +465,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       8(BX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -508,7 +502,7 @@ main:
 	JMP     main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
@@ -516,22 +510,21 @@ one:
 body:
 	VCMPPS  $0x00, Y1, Y0, Y0
 	VANDPS  splat256x3f800000<>+0(SB), Y0, Y0
-	CMPQ    BX, $0x00000008
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(SI*1)
 	ADDQ    $0x00000020, SI
-	SUBQ    $0x00000008, BX
 	JMP     one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-8
+	JE         done
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y1
@@ -539,7 +532,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       8(BX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -586,7 +579,7 @@ main:
 	JMP     main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
@@ -594,22 +587,21 @@ one:
 body:
 	VCMPPS  $0x04, Y1, Y0, Y0
 	VANDPS  splat256x3f800000<>+0(SB), Y0, Y0
-	CMPQ    BX, $0x00000008
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(SI*1)
 	ADDQ    $0x00000020, SI
-	SUBQ    $0x00000008, BX
 	JMP     one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-8
+	JE         done
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y1
@@ -617,7 +609,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       8(BX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -654,7 +646,7 @@ main:
 	JMP     main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
@@ -662,22 +654,21 @@ one:
 body:
 	VCMPPS  $0x11, Y1, Y0, Y0
 	VANDPS  splat256x3f800000<>+0(SB), Y0, Y0
-	CMPQ    BX, $0x00000008
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(SI*1)
 	ADDQ    $0x00000020, SI
-	SUBQ    $0x00000008, BX
 	JMP     one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-8
+	JE         done
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y1
@@ -685,7 +676,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       8(BX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -722,7 +713,7 @@ main:
 	JMP     main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
@@ -730,22 +721,21 @@ one:
 body:
 	VCMPPS  $0x12, Y1, Y0, Y0
 	VANDPS  splat256x3f800000<>+0(SB), Y0, Y0
-	CMPQ    BX, $0x00000008
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(SI*1)
 	ADDQ    $0x00000020, SI
-	SUBQ    $0x00000008, BX
 	JMP     one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-8
+	JE         done
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y1
@@ -753,7 +743,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       8(BX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -791,23 +781,22 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
 	VXORPS  splat256x80000000<>+0(SB), Y0, Y0
-	CMPQ    DX, $0x00000008
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000008, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    128(DI)(SI*4), Y0
@@ -815,7 +804,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -863,23 +852,22 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
 	VANDPS  splat256x7fffffff<>+0(SB), Y0, Y0
-	CMPQ    DX, $0x00000008
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000008, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    128(DI)(SI*4), Y0
@@ -887,7 +875,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -935,7 +923,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
@@ -944,17 +932,16 @@ body:
 	VANDPS    splat256x80000000<>+0(SB), Y0, Y2
 	VORPS     splat256x3f800000<>+0(SB), Y2, Y2
 	VBLENDVPS Y1, Y2, Y0, Y0
-	CMPQ      DX, $0x00000008
+	TESTQ     DX, DX
 	JL        lastStore
 	VMOVUPS   Y0, (AX)(BX*1)
 	ADDQ      $0x00000020, BX
-	SUBQ      $0x00000008, DX
 	JMP       one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    128(DI)(SI*4), Y0
@@ -962,7 +949,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -991,23 +978,22 @@ TEXT ·sqrtAVX2F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
 	VSQRTPS Y0, Y0
-	CMPQ    DX, $0x00000008
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000008, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    128(DI)(SI*4), Y0
@@ -1015,7 +1001,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -1053,23 +1039,22 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
 	VMULPS  Y0, Y0, Y0
-	CMPQ    DX, $0x00000008
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000008, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    128(DI)(SI*4), Y0
@@ -1077,7 +1062,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -1096,24 +1081,23 @@ TEXT ·recipAVX2F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
 	VMOVUPS splat256x3f800000<>+0(SB), Y1
 	VDIVPS  Y0, Y1, Y0
-	CMPQ    DX, $0x00000008
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000008, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    128(DI)(SI*4), Y0
@@ -1121,7 +1105,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -1163,24 +1147,23 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
 	VXORPS  Y1, Y1, Y1
 	VMAXPS  Y0, Y1, Y0
-	CMPQ    DX, $0x00000008
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000008, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    128(DI)(SI*4), Y0
@@ -1188,7 +1171,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -1222,24 +1205,23 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
 	VCMPPS  $0x1e, splat256x00000000<>+0(SB), Y0, Y0
 	VANDPS  splat256x3f800000<>+0(SB), Y0, Y0
-	CMPQ    DX, $0x00000008
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000008, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    128(DI)(SI*4), Y0
@@ -1247,7 +1229,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -1287,7 +1269,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    SI, $0x00000008
+	SUBQ    $0x00000008, SI
 	JL      last
 	VMOVUPS (CX)(DI*1), Y0
 	VMOVUPS (DX)(DI*1), Y1
@@ -1296,27 +1278,26 @@ one:
 body:
 	VCMPPS    $0x04, splat256x00000000<>+0(SB), Y0, Y0
 	VBLENDVPS Y0, Y1, Y2, Y0
-	CMPQ      SI, $0x00000008
+	TESTQ     SI, SI
 	JL        lastStore
 	VMOVUPS   Y0, (AX)(DI*1)
 	ADDQ      $0x00000020, DI
-	SUBQ      $0x00000008, SI
 	JMP       one
 
 last:
-	TESTQ      SI, SI
-	JZ         done
-	MOVQ       SI, R8
+	CMPQ       SI, $-8
+	JE         done
+	LEAQ       8(SI), R8
 	LEAQ       window32<>+0(SB), R9
 	NEGQ       R8
 	VMOVUPS    128(R9)(R8*4), Y0
 	VMASKMOVPS (CX)(DI*1), Y0, Y0
-	MOVQ       SI, R8
+	LEAQ       8(SI), R8
 	LEAQ       window32<>+0(SB), R9
 	NEGQ       R8
 	VMOVUPS    128(R9)(R8*4), Y1
 	VMASKMOVPS (DX)(DI*1), Y1, Y1
-	MOVQ       SI, R8
+	LEAQ       8(SI), R8
 	LEAQ       window32<>+0(SB), R9
 	NEGQ       R8
 	VMOVUPS    128(R9)(R8*4), Y2
@@ -1324,7 +1305,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       SI, CX
+	LEAQ       8(SI), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -1350,13 +1331,11 @@ main:
 	VMOVUPS     (CX)(DI*1), Y0
 	VMOVUPS     (DX)(DI*1), Y1
 	VMOVUPS     (BX)(DI*1), Y2
-	VMOVAPS     Y2, Y2
 	VFMADD231PS Y1, Y0, Y2
 	VMOVUPS     Y2, (AX)(DI*1)
 	VMOVUPS     32(CX)(DI*1), Y0
 	VMOVUPS     32(DX)(DI*1), Y1
 	VMOVUPS     32(BX)(DI*1), Y2
-	VMOVAPS     Y2, Y2
 	VFMADD231PS Y1, Y0, Y2
 	VMOVUPS     Y2, 32(AX)(DI*1)
 	ADDQ        $0x00000040, DI
@@ -1364,36 +1343,34 @@ main:
 	JMP         main
 
 one:
-	CMPQ    SI, $0x00000008
+	SUBQ    $0x00000008, SI
 	JL      last
 	VMOVUPS (CX)(DI*1), Y0
 	VMOVUPS (DX)(DI*1), Y1
 	VMOVUPS (BX)(DI*1), Y2
 
 body:
-	VMOVAPS     Y2, Y2
 	VFMADD231PS Y1, Y0, Y2
-	CMPQ        SI, $0x00000008
+	TESTQ       SI, SI
 	JL          lastStore
 	VMOVUPS     Y2, (AX)(DI*1)
 	ADDQ        $0x00000020, DI
-	SUBQ        $0x00000008, SI
 	JMP         one
 
 last:
-	TESTQ      SI, SI
-	JZ         done
-	MOVQ       SI, R8
+	CMPQ       SI, $-8
+	JE         done
+	LEAQ       8(SI), R8
 	LEAQ       window32<>+0(SB), R9
 	NEGQ       R8
 	VMOVUPS    128(R9)(R8*4), Y0
 	VMASKMOVPS (CX)(DI*1), Y0, Y0
-	MOVQ       SI, R8
+	LEAQ       8(SI), R8
 	LEAQ       window32<>+0(SB), R9
 	NEGQ       R8
 	VMOVUPS    128(R9)(R8*4), Y1
 	VMASKMOVPS (DX)(DI*1), Y1, Y1
-	MOVQ       SI, R8
+	LEAQ       8(SI), R8
 	LEAQ       window32<>+0(SB), R9
 	NEGQ       R8
 	VMOVUPS    128(R9)(R8*4), Y2
@@ -1401,7 +1378,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       SI, CX
+	LEAQ       8(SI), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y0
@@ -1431,23 +1408,23 @@ main:
 	JMP     main
 
 one:
-	CMPQ CX, $0x00000008
+	SUBQ $0x00000008, CX
 	JL   last
 
 body:
-	CMPQ    CX, $0x00000008
+	TESTQ   CX, CX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(DX*1)
 	ADDQ    $0x00000020, DX
-	SUBQ    $0x00000008, CX
 	JMP     one
 
 last:
-	TESTQ CX, CX
-	JZ    done
-	JMP   body
+	CMPQ CX, $-8
+	JE   done
+	JMP  body
 
 lastStore:
+	LEAQ       8(CX), CX
 	LEAQ       window32<>+0(SB), BX
 	NEGQ       CX
 	VMOVUPS    128(BX)(CX*4), Y1
@@ -1486,23 +1463,22 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
 	VMULPS  Y0, Y1, Y0
-	CMPQ    DX, $0x00000008
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000008, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    128(DI)(SI*4), Y0
@@ -1510,7 +1486,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -1549,23 +1525,22 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
 	VADDPS  Y1, Y0, Y0
-	CMPQ    DX, $0x00000008
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000008, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    128(DI)(SI*4), Y0
@@ -1573,7 +1548,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -1617,24 +1592,23 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
 	VMULPS  Y0, Y1, Y0
 	VADDPS  Y2, Y0, Y0
-	CMPQ    DX, $0x00000008
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000008, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    128(DI)(SI*4), Y0
@@ -1642,7 +1616,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -1682,7 +1656,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
@@ -1691,17 +1665,16 @@ body:
 	VMAXPS    Y0, Y1, Y0
 	VMINPS    Y0, Y2, Y0
 	VBLENDVPS Y3, splat256x7fc00000<>+0(SB), Y0, Y0
-	CMPQ      DX, $0x00000008
+	TESTQ     DX, DX
 	JL        lastStore
 	VMOVUPS   Y0, (AX)(BX*1)
 	ADDQ      $0x00000020, BX
-	SUBQ      $0x00000008, DX
 	JMP       one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    128(DI)(SI*4), Y0
@@ -1709,7 +1682,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -1763,7 +1736,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Y0
 	VMOVUPS 32(CX)(BX*2), Y1
@@ -1774,18 +1747,17 @@ body:
 	VXORPS    splat256x80000000<>+0(SB), Y0, Y0
 	VUNPCKLPS Y0, Y2, Y1
 	VUNPCKHPS Y0, Y2, Y0
-	CMPQ      DX, $0x00000008
+	TESTQ     DX, DX
 	JL        lastStore
 	VMOVUPS   Y1, (AX)(BX*2)
 	VMOVUPS   Y0, 32(AX)(BX*2)
 	ADDQ      $0x00000020, BX
-	SUBQ      $0x00000008, DX
 	JMP       one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	ADDQ       SI, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
@@ -1796,7 +1768,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	ADDQ       CX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
@@ -1843,7 +1815,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Y0
 	VMOVUPS 32(CX)(BX*2), Y1
@@ -1854,18 +1826,17 @@ body:
 	VXORPS    splat256x80000000<>+0(SB), Y0, Y0
 	VUNPCKLPS Y2, Y0, Y1
 	VUNPCKHPS Y2, Y0, Y0
-	CMPQ      DX, $0x00000008
+	TESTQ     DX, DX
 	JL        lastStore
 	VMOVUPS   Y1, (AX)(BX*2)
 	VMOVUPS   Y0, 32(AX)(BX*2)
 	ADDQ      $0x00000020, BX
-	SUBQ      $0x00000008, DX
 	JMP       one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	ADDQ       SI, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
@@ -1876,7 +1847,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	ADDQ       CX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
@@ -1931,7 +1902,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Y0
 	VMOVUPS 32(CX)(BX*2), Y1
@@ -1946,18 +1917,17 @@ body:
 	VADDPS    Y1, Y1, Y1
 	VUNPCKLPS Y1, Y0, Y2
 	VUNPCKHPS Y1, Y0, Y0
-	CMPQ      DX, $0x00000008
+	TESTQ     DX, DX
 	JL        lastStore
 	VMOVUPS   Y2, (AX)(BX*2)
 	VMOVUPS   Y0, 32(AX)(BX*2)
 	ADDQ      $0x00000020, BX
-	SUBQ      $0x00000008, DX
 	JMP       one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	ADDQ       SI, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
@@ -1968,7 +1938,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	ADDQ       CX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
@@ -1990,7 +1960,7 @@ TEXT ·cunitAVX2F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Y0
 	VMOVUPS 32(CX)(BX*2), Y1
@@ -2009,18 +1979,17 @@ body:
 	VBLENDVPS Y3, splat256x00000000<>+0(SB), Y0, Y0
 	VUNPCKLPS Y0, Y2, Y1
 	VUNPCKHPS Y0, Y2, Y0
-	CMPQ      DX, $0x00000008
+	TESTQ     DX, DX
 	JL        lastStore
 	VMOVUPS   Y1, (AX)(BX*2)
 	VMOVUPS   Y0, 32(AX)(BX*2)
 	ADDQ      $0x00000020, BX
-	SUBQ      $0x00000008, DX
 	JMP       one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	ADDQ       SI, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
@@ -2031,7 +2000,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	ADDQ       CX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
@@ -2097,7 +2066,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*2), Y0
 	VMOVUPS 32(CX)(SI*2), Y1
@@ -2117,18 +2086,17 @@ body:
 	VADDPS    Y0, Y2, Y0
 	VUNPCKLPS Y0, Y3, Y1
 	VUNPCKHPS Y0, Y3, Y0
-	CMPQ      BX, $0x00000008
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Y1, (AX)(SI*2)
 	VMOVUPS   Y0, 32(AX)(SI*2)
 	ADDQ      $0x00000020, SI
-	SUBQ      $0x00000008, BX
 	JMP       one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-8
+	JE         done
+	LEAQ       8(BX), DI
 	ADDQ       DI, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
@@ -2136,7 +2104,7 @@ last:
 	VMOVUPS    160(R8)(DI*4), Y1
 	VMASKMOVPS (CX)(SI*2), Y0, Y0
 	VMASKMOVPS 32(CX)(SI*2), Y1, Y1
-	MOVQ       BX, DI
+	LEAQ       8(BX), DI
 	ADDQ       DI, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
@@ -2147,7 +2115,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       8(BX), CX
 	ADDQ       CX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
@@ -2213,7 +2181,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*2), Y0
 	VMOVUPS 32(CX)(SI*2), Y1
@@ -2233,18 +2201,17 @@ body:
 	VSUBPS    Y0, Y2, Y0
 	VUNPCKLPS Y0, Y3, Y1
 	VUNPCKHPS Y0, Y3, Y0
-	CMPQ      BX, $0x00000008
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Y1, (AX)(SI*2)
 	VMOVUPS   Y0, 32(AX)(SI*2)
 	ADDQ      $0x00000020, SI
-	SUBQ      $0x00000008, BX
 	JMP       one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-8
+	JE         done
+	LEAQ       8(BX), DI
 	ADDQ       DI, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
@@ -2252,7 +2219,7 @@ last:
 	VMOVUPS    160(R8)(DI*4), Y1
 	VMASKMOVPS (CX)(SI*2), Y0, Y0
 	VMASKMOVPS 32(CX)(SI*2), Y1, Y1
-	MOVQ       BX, DI
+	LEAQ       8(BX), DI
 	ADDQ       DI, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
@@ -2263,7 +2230,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       8(BX), CX
 	ADDQ       CX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
@@ -2286,7 +2253,7 @@ TEXT ·cdivAVX2F32(SB), NOSPLIT, $0-48
 	XORQ SI, SI
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*2), Y0
 	VMOVUPS 32(CX)(SI*2), Y1
@@ -2311,18 +2278,17 @@ body:
 	VDIVPS    Y3, Y0, Y0
 	VUNPCKLPS Y0, Y5, Y1
 	VUNPCKHPS Y0, Y5, Y0
-	CMPQ      BX, $0x00000008
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Y1, (AX)(SI*2)
 	VMOVUPS   Y0, 32(AX)(SI*2)
 	ADDQ      $0x00000020, SI
-	SUBQ      $0x00000008, BX
 	JMP       one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-8
+	JE         done
+	LEAQ       8(BX), DI
 	ADDQ       DI, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
@@ -2330,7 +2296,7 @@ last:
 	VMOVUPS    160(R8)(DI*4), Y1
 	VMASKMOVPS (CX)(SI*2), Y0, Y0
 	VMASKMOVPS 32(CX)(SI*2), Y1, Y1
-	MOVQ       BX, DI
+	LEAQ       8(BX), DI
 	ADDQ       DI, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
@@ -2341,7 +2307,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       8(BX), CX
 	ADDQ       CX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
@@ -2395,7 +2361,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*2), Y0
 	VMOVUPS 32(CX)(SI*2), Y1
@@ -2409,18 +2375,17 @@ body:
 	VMULPS    Y1, Y0, Y0
 	VUNPCKLPS Y0, Y2, Y1
 	VUNPCKHPS Y0, Y2, Y0
-	CMPQ      BX, $0x00000008
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Y1, (AX)(SI*2)
 	VMOVUPS   Y0, 32(AX)(SI*2)
 	ADDQ      $0x00000020, SI
-	SUBQ      $0x00000008, BX
 	JMP       one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-8
+	JE         done
+	LEAQ       8(BX), DI
 	ADDQ       DI, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
@@ -2428,7 +2393,7 @@ last:
 	VMOVUPS    160(R8)(DI*4), Y1
 	VMASKMOVPS (CX)(SI*2), Y0, Y0
 	VMASKMOVPS 32(CX)(SI*2), Y1, Y1
-	MOVQ       BX, DI
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y2
@@ -2436,7 +2401,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       8(BX), CX
 	ADDQ       CX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
@@ -2477,7 +2442,7 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Y0
 	VMOVUPS 32(CX)(BX*2), Y1
@@ -2486,17 +2451,16 @@ body:
 	VSHUFPS $0x88, Y1, Y0, Y2
 	VSHUFPS $0xdd, Y1, Y0, Y0
 	VPERMPD $0xd8, Y2, Y0
-	CMPQ    DX, $0x00000008
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000008, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	ADDQ       SI, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
@@ -2507,7 +2471,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -2545,7 +2509,7 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Y0
 	VMOVUPS 32(CX)(BX*2), Y1
@@ -2554,17 +2518,16 @@ body:
 	VSHUFPS $0x88, Y1, Y0, Y2
 	VSHUFPS $0xdd, Y1, Y0, Y0
 	VPERMPD $0xd8, Y0, Y0
-	CMPQ    DX, $0x00000008
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000008, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	ADDQ       SI, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
@@ -2575,7 +2538,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -2594,7 +2557,7 @@ TEXT ·cabsAVX2F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Y0
 	VMOVUPS 32(CX)(BX*2), Y1
@@ -2607,17 +2570,16 @@ body:
 	VADDPS  Y0, Y1, Y0
 	VSQRTPS Y0, Y0
 	VPERMPD $0xd8, Y0, Y0
-	CMPQ    DX, $0x00000008
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000008, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	ADDQ       SI, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
@@ -2628,7 +2590,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -2672,7 +2634,7 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Y0
 	VMOVUPS 32(CX)(BX*2), Y1
@@ -2684,17 +2646,16 @@ body:
 	VMULPS  Y0, Y0, Y0
 	VADDPS  Y0, Y1, Y0
 	VPERMPD $0xd8, Y0, Y0
-	CMPQ    DX, $0x00000008
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000008, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	ADDQ       SI, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
@@ -2705,7 +2666,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -2758,7 +2719,7 @@ main:
 	JMP     main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*2), Y0
 	VMOVUPS 32(CX)(SI*2), Y1
@@ -2774,17 +2735,16 @@ body:
 	VMULPS  Y2, Y0, Y0
 	VADDPS  Y0, Y1, Y0
 	VPERMPD $0xd8, Y0, Y0
-	CMPQ    BX, $0x00000008
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(SI*1)
 	ADDQ    $0x00000020, SI
-	SUBQ    $0x00000008, BX
 	JMP     one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-8
+	JE         done
+	LEAQ       8(BX), DI
 	ADDQ       DI, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
@@ -2792,7 +2752,7 @@ last:
 	VMOVUPS    160(R8)(DI*4), Y1
 	VMASKMOVPS (CX)(SI*2), Y0, Y0
 	VMASKMOVPS 32(CX)(SI*2), Y1, Y1
-	MOVQ       BX, DI
+	LEAQ       8(BX), DI
 	ADDQ       DI, DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
@@ -2803,7 +2763,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       8(BX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -2846,7 +2806,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
@@ -2856,23 +2816,22 @@ body:
 	VPERMPD   $0xd8, Y1, Y1
 	VUNPCKLPS Y1, Y0, Y2
 	VUNPCKHPS Y1, Y0, Y0
-	CMPQ      BX, $0x00000008
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Y2, (AX)(SI*2)
 	VMOVUPS   Y0, 32(AX)(SI*2)
 	ADDQ      $0x00000020, SI
-	SUBQ      $0x00000008, BX
 	JMP       one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-8
+	JE         done
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y1
@@ -2880,7 +2839,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       8(BX), CX
 	ADDQ       CX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
@@ -2902,7 +2861,7 @@ TEXT ·expAVX2F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
@@ -2912,49 +2871,36 @@ body:
 	VMOVUPS      splat256xc2d10000<>+0(SB), Y1
 	VMAXPS       Y0, Y1, Y0
 	VMOVUPS      splat256x4b400000<>+0(SB), Y1
-	VMOVAPS      Y1, Y1
 	VFMADD231PS  splat256x3fb8aa3b<>+0(SB), Y0, Y1
-	VSUBPS       splat256x4b400000<>+0(SB), Y1, Y1
-	VMOVAPS      Y0, Y0
-	VFNMADD231PS splat256x3f317200<>+0(SB), Y1, Y0
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y1, Y2
-	VSUBPS       Y2, Y0, Y0
-	VMOVAPS      Y0, Y0
-	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y1, Y0
-	VMULPS       Y2, Y2, Y3
-	VMOVUPS      splat256x3ab5575c<>+0(SB), Y4
-	VFMADD213PS  splat256x3c091e87<>+0(SB), Y2, Y4
-	VFMADD213PS  splat256x3d2aac2d<>+0(SB), Y2, Y4
-	VFMADD213PS  splat256x3e2aaa46<>+0(SB), Y2, Y4
-	VFMADD213PS  splat256x3efffffe<>+0(SB), Y2, Y4
-	VMOVAPS      Y0, Y0
-	VFMADD231PS  Y4, Y3, Y0
-	VADDPS       Y2, Y0, Y0
+	VSUBPS       splat256x4b400000<>+0(SB), Y1, Y2
+	VFNMADD231PS splat256x3f317200<>+0(SB), Y2, Y0
+	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y2, Y0
+	VMULPS       Y0, Y0, Y2
+	VMOVUPS      splat256x3ab5575c<>+0(SB), Y3
+	VFMADD213PS  splat256x3c091e87<>+0(SB), Y0, Y3
+	VFMADD213PS  splat256x3d2aac2d<>+0(SB), Y0, Y3
+	VFMADD213PS  splat256x3e2aaa46<>+0(SB), Y0, Y3
+	VFMADD213PS  splat256x3efffffe<>+0(SB), Y0, Y3
+	VFMADD231PS  Y3, Y2, Y0
 	VADDPS       splat256x3f800000<>+0(SB), Y0, Y0
-	VMOVUPS      splat256x4b400000<>+0(SB), Y2
-	VMOVAPS      Y2, Y2
-	VFMADD231PS  splat256x3f000000<>+0(SB), Y1, Y2
-	VSUBPS       splat256x4b400000<>+0(SB), Y2, Y3
-	VSUBPS       Y3, Y1, Y1
-	VADDPS       splat256x4b400000<>+0(SB), Y1, Y1
-	VPSLLD       $0x17, Y2, Y2
-	VPADDD       splat256x3f800000<>+0(SB), Y2, Y2
-	VMULPS       Y2, Y0, Y0
+	VPSRLD       $0x01, Y1, Y2
+	VPSLLD       $0x17, Y2, Y3
+	VPADDD       splat256x3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y0, Y0
+	VPSUBD       Y2, Y1, Y1
 	VPSLLD       $0x17, Y1, Y1
 	VPADDD       splat256x3f800000<>+0(SB), Y1, Y1
 	VMULPS       Y1, Y0, Y0
-	CMPQ         DX, $0x00000008
+	TESTQ        DX, DX
 	JL           lastStore
 	VMOVUPS      Y0, (AX)(BX*1)
 	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000008, DX
 	JMP          one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    128(DI)(SI*4), Y0
@@ -2962,7 +2908,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -3082,16 +3028,6 @@ DATA splat256x3efffffe<>+24(SB)/4, $0x3efffffe
 DATA splat256x3efffffe<>+28(SB)/4, $0x3efffffe
 GLOBL splat256x3efffffe<>(SB), RODATA|NOPTR, $32
 
-DATA splat256x3f000000<>+0(SB)/4, $0x3f000000
-DATA splat256x3f000000<>+4(SB)/4, $0x3f000000
-DATA splat256x3f000000<>+8(SB)/4, $0x3f000000
-DATA splat256x3f000000<>+12(SB)/4, $0x3f000000
-DATA splat256x3f000000<>+16(SB)/4, $0x3f000000
-DATA splat256x3f000000<>+20(SB)/4, $0x3f000000
-DATA splat256x3f000000<>+24(SB)/4, $0x3f000000
-DATA splat256x3f000000<>+28(SB)/4, $0x3f000000
-GLOBL splat256x3f000000<>(SB), RODATA|NOPTR, $32
-
 // func expm1AVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·expm1AVX2F32(SB), NOSPLIT, $0-48
@@ -3101,7 +3037,7 @@ TEXT ·expm1AVX2F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
@@ -3111,15 +3047,12 @@ body:
 	VMOVUPS      splat256xc2700000<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVUPS      splat256x4b400000<>+0(SB), Y2
-	VMOVAPS      Y2, Y2
 	VFMADD231PS  splat256x3fb8aa3b<>+0(SB), Y1, Y2
 	VSUBPS       splat256x4b400000<>+0(SB), Y2, Y3
-	VMOVAPS      Y1, Y1
 	VFNMADD231PS splat256x3f317200<>+0(SB), Y3, Y1
 	VMOVAPS      Y1, Y4
 	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y3, Y4
 	VSUBPS       Y4, Y1, Y1
-	VMOVAPS      Y1, Y1
 	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y3, Y1
 	VMULPS       Y4, Y4, Y3
 	VMOVUPS      splat256x3ab5575c<>+0(SB), Y5
@@ -3134,28 +3067,24 @@ body:
 	VMOVAPS      Y6, Y7
 	VFMADD231PS  Y2, Y4, Y7
 	VSUBPS       Y7, Y6, Y6
-	VMOVAPS      Y6, Y6
 	VFMADD231PS  Y2, Y4, Y6
-	VMOVAPS      Y1, Y1
 	VFMADD231PS  Y5, Y3, Y1
-	VMOVAPS      Y6, Y3
-	VFMADD231PS  Y2, Y1, Y3
-	VADDPS       Y3, Y7, Y1
+	VFMADD231PS  Y2, Y1, Y6
+	VADDPS       Y6, Y7, Y1
 	VANDPS       splat256x7fffffff<>+0(SB), Y0, Y2
 	VCMPPS       $0x11, splat256x32800000<>+0(SB), Y2, Y2
 	VADDPS       Y1, Y1, Y1
 	VBLENDVPS    Y2, Y0, Y1, Y0
-	CMPQ         DX, $0x00000008
+	TESTQ        DX, DX
 	JL           lastStore
 	VMOVUPS      Y0, (AX)(BX*1)
 	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000008, DX
 	JMP          one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    128(DI)(SI*4), Y0
@@ -3163,7 +3092,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -3193,6 +3122,16 @@ DATA splat256xc2700000<>+24(SB)/4, $0xc2700000
 DATA splat256xc2700000<>+28(SB)/4, $0xc2700000
 GLOBL splat256xc2700000<>(SB), RODATA|NOPTR, $32
 
+DATA splat256x3f000000<>+0(SB)/4, $0x3f000000
+DATA splat256x3f000000<>+4(SB)/4, $0x3f000000
+DATA splat256x3f000000<>+8(SB)/4, $0x3f000000
+DATA splat256x3f000000<>+12(SB)/4, $0x3f000000
+DATA splat256x3f000000<>+16(SB)/4, $0x3f000000
+DATA splat256x3f000000<>+20(SB)/4, $0x3f000000
+DATA splat256x3f000000<>+24(SB)/4, $0x3f000000
+DATA splat256x3f000000<>+28(SB)/4, $0x3f000000
+GLOBL splat256x3f000000<>(SB), RODATA|NOPTR, $32
+
 DATA splat256x32800000<>+0(SB)/4, $0x32800000
 DATA splat256x32800000<>+4(SB)/4, $0x32800000
 DATA splat256x32800000<>+8(SB)/4, $0x32800000
@@ -3212,7 +3151,7 @@ TEXT ·logAVX2F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
@@ -3240,15 +3179,11 @@ body:
 	VFMADD213PS splat256x3e118185<>+0(SB), Y4, Y6
 	VFMADD213PS splat256x3e4cd2a1<>+0(SB), Y4, Y6
 	VFMADD213PS splat256x3eaaaaa4<>+0(SB), Y4, Y6
-	VMOVAPS     Y6, Y6
 	VFMADD231PS Y2, Y5, Y6
 	VMULPS      Y2, Y4, Y5
-	VMOVAPS     Y3, Y3
 	VFMADD231PS Y6, Y5, Y3
-	VMOVAPS     Y3, Y3
 	VFMADD231PS splat256xbf000000<>+0(SB), Y4, Y3
 	VADDPS      Y2, Y3, Y2
-	VMOVAPS     Y2, Y2
 	VFMADD231PS splat256x3f317200<>+0(SB), Y1, Y2
 	VCMPPS      $0x00, splat256x00000000<>+0(SB), Y0, Y1
 	VBLENDVPS   Y1, splat256xff800000<>+0(SB), Y2, Y1
@@ -3256,17 +3191,16 @@ body:
 	VBLENDVPS   Y2, splat256x7fc00000<>+0(SB), Y1, Y1
 	VCMPPS      $0x15, splat256x7f800000<>+0(SB), Y0, Y2
 	VBLENDVPS   Y2, Y0, Y1, Y0
-	CMPQ        DX, $0x00000008
+	TESTQ       DX, DX
 	JL          lastStore
 	VMOVUPS     Y0, (AX)(BX*1)
 	ADDQ        $0x00000020, BX
-	SUBQ        $0x00000008, DX
 	JMP         one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    128(DI)(SI*4), Y0
@@ -3274,7 +3208,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -3483,7 +3417,7 @@ TEXT ·log1pAVX2F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
@@ -3520,15 +3454,11 @@ body:
 	VFMADD213PS splat256x3e118185<>+0(SB), Y5, Y7
 	VFMADD213PS splat256x3e4cd2a1<>+0(SB), Y5, Y7
 	VFMADD213PS splat256x3eaaaaa4<>+0(SB), Y5, Y7
-	VMOVAPS     Y7, Y7
 	VFMADD231PS Y4, Y6, Y7
 	VMULPS      Y4, Y5, Y6
-	VMOVAPS     Y2, Y2
 	VFMADD231PS Y7, Y6, Y2
-	VMOVAPS     Y2, Y2
 	VFMADD231PS splat256xbf000000<>+0(SB), Y5, Y2
 	VADDPS      Y4, Y2, Y2
-	VMOVAPS     Y2, Y2
 	VFMADD231PS splat256x3f317200<>+0(SB), Y3, Y2
 	VCMPPS      $0x00, splat256x00000000<>+0(SB), Y1, Y3
 	VBLENDVPS   Y3, splat256xff800000<>+0(SB), Y2, Y2
@@ -3538,17 +3468,16 @@ body:
 	VBLENDVPS   Y3, Y1, Y2, Y1
 	VCMPPS      $0x00, splat256x00000000<>+0(SB), Y0, Y2
 	VBLENDVPS   Y2, Y0, Y1, Y0
-	CMPQ        DX, $0x00000008
+	TESTQ       DX, DX
 	JL          lastStore
 	VMOVUPS     Y0, (AX)(BX*1)
 	ADDQ        $0x00000020, BX
-	SUBQ        $0x00000008, DX
 	JMP         one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    128(DI)(SI*4), Y0
@@ -3556,7 +3485,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -3575,23 +3504,19 @@ TEXT ·sinAVX2F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
 	VMOVUPS      splat256x4b400000<>+0(SB), Y1
-	VMOVAPS      Y1, Y1
 	VFMADD231PS  splat256x3f22f983<>+0(SB), Y0, Y1
 	VSUBPS       splat256x4b400000<>+0(SB), Y1, Y2
-	VMOVAPS      Y0, Y0
 	VFNMADD231PS splat256x3fc90fdb<>+0(SB), Y2, Y0
 	VMOVAPS      Y0, Y3
 	VFNMADD231PS splat256xb33bbd2e<>+0(SB), Y2, Y3
 	VSUBPS       Y3, Y0, Y0
-	VMOVAPS      Y0, Y0
 	VFNMADD231PS splat256xb33bbd2e<>+0(SB), Y2, Y0
-	VMOVAPS      Y0, Y0
 	VFNMADD231PS splat256xa6f72ced<>+0(SB), Y2, Y0
 	VMULPS       Y3, Y3, Y2
 	VMULPS       Y2, Y2, Y4
@@ -3611,11 +3536,9 @@ body:
 	VMOVUPS      splat256x37ccf405<>+0(SB), Y8
 	VFMADD213PS  splat256xbab60614<>+0(SB), Y2, Y8
 	VFMADD213PS  splat256x3d2aaaa5<>+0(SB), Y2, Y8
-	VMOVAPS      Y6, Y2
-	VFNMADD231PS Y0, Y3, Y2
-	VMOVAPS      Y2, Y0
-	VFMADD231PS  Y8, Y4, Y0
-	VADDPS       Y0, Y7, Y0
+	VFNMADD231PS Y0, Y3, Y6
+	VFMADD231PS  Y8, Y4, Y6
+	VADDPS       Y6, Y7, Y0
 	VPSLLD       $0x1f, Y1, Y2
 	VPSLLD       $0x1e, Y1, Y3
 	VANDPS       splat256x80000000<>+0(SB), Y3, Y3
@@ -3626,17 +3549,16 @@ body:
 	VXORPS       Y3, Y4, Y3
 	VBLENDVPS    Y2, Y5, Y0, Y0
 	VXORPS       Y1, Y0, Y0
-	CMPQ         DX, $0x00000008
+	TESTQ        DX, DX
 	JL           lastStore
 	VMOVUPS      Y3, (AX)(BX*1)
 	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000008, DX
 	JMP          one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    128(DI)(SI*4), Y0
@@ -3644,7 +3566,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y0
@@ -3773,23 +3695,19 @@ TEXT ·cosAVX2F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
 	VMOVUPS      splat256x4b400000<>+0(SB), Y1
-	VMOVAPS      Y1, Y1
 	VFMADD231PS  splat256x3f22f983<>+0(SB), Y0, Y1
 	VSUBPS       splat256x4b400000<>+0(SB), Y1, Y2
-	VMOVAPS      Y0, Y0
 	VFNMADD231PS splat256x3fc90fdb<>+0(SB), Y2, Y0
 	VMOVAPS      Y0, Y3
 	VFNMADD231PS splat256xb33bbd2e<>+0(SB), Y2, Y3
 	VSUBPS       Y3, Y0, Y0
-	VMOVAPS      Y0, Y0
 	VFNMADD231PS splat256xb33bbd2e<>+0(SB), Y2, Y0
-	VMOVAPS      Y0, Y0
 	VFNMADD231PS splat256xa6f72ced<>+0(SB), Y2, Y0
 	VMULPS       Y3, Y3, Y2
 	VMULPS       Y2, Y2, Y4
@@ -3809,11 +3727,9 @@ body:
 	VMOVUPS      splat256x37ccf405<>+0(SB), Y8
 	VFMADD213PS  splat256xbab60614<>+0(SB), Y2, Y8
 	VFMADD213PS  splat256x3d2aaaa5<>+0(SB), Y2, Y8
-	VMOVAPS      Y6, Y2
-	VFNMADD231PS Y0, Y3, Y2
-	VMOVAPS      Y2, Y0
-	VFMADD231PS  Y8, Y4, Y0
-	VADDPS       Y0, Y7, Y0
+	VFNMADD231PS Y0, Y3, Y6
+	VFMADD231PS  Y8, Y4, Y6
+	VADDPS       Y6, Y7, Y0
 	VPSLLD       $0x1f, Y1, Y2
 	VPSLLD       $0x1e, Y1, Y3
 	VANDPS       splat256x80000000<>+0(SB), Y3, Y3
@@ -3824,17 +3740,16 @@ body:
 	VXORPS       Y3, Y4, Y3
 	VBLENDVPS    Y2, Y5, Y0, Y0
 	VXORPS       Y1, Y0, Y0
-	CMPQ         DX, $0x00000008
+	TESTQ        DX, DX
 	JL           lastStore
 	VMOVUPS      Y0, (AX)(BX*1)
 	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000008, DX
 	JMP          one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    128(DI)(SI*4), Y0
@@ -3842,7 +3757,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -3861,7 +3776,7 @@ TEXT ·tanhAVX2F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
@@ -3881,25 +3796,17 @@ body:
 	VADDPS       Y1, Y1, Y4
 	VMINPS       Y4, Y2, Y2
 	VMOVUPS      splat256x4b400000<>+0(SB), Y4
-	VMOVAPS      Y4, Y4
 	VFMADD231PS  splat256x3fb8aa3b<>+0(SB), Y2, Y4
 	VSUBPS       splat256x4b400000<>+0(SB), Y4, Y5
-	VMOVAPS      Y2, Y2
 	VFNMADD231PS splat256x3f317200<>+0(SB), Y5, Y2
-	VMOVAPS      Y2, Y6
-	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y5, Y6
-	VSUBPS       Y6, Y2, Y2
-	VMOVAPS      Y2, Y2
 	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y5, Y2
-	VMULPS       Y6, Y6, Y5
-	VMOVUPS      splat256x3ab5575c<>+0(SB), Y7
-	VFMADD213PS  splat256x3c091e87<>+0(SB), Y6, Y7
-	VFMADD213PS  splat256x3d2aac2d<>+0(SB), Y6, Y7
-	VFMADD213PS  splat256x3e2aaa46<>+0(SB), Y6, Y7
-	VFMADD213PS  splat256x3efffffe<>+0(SB), Y6, Y7
-	VMOVAPS      Y2, Y2
-	VFMADD231PS  Y7, Y5, Y2
-	VADDPS       Y6, Y2, Y2
+	VMULPS       Y2, Y2, Y5
+	VMOVUPS      splat256x3ab5575c<>+0(SB), Y6
+	VFMADD213PS  splat256x3c091e87<>+0(SB), Y2, Y6
+	VFMADD213PS  splat256x3d2aac2d<>+0(SB), Y2, Y6
+	VFMADD213PS  splat256x3e2aaa46<>+0(SB), Y2, Y6
+	VFMADD213PS  splat256x3efffffe<>+0(SB), Y2, Y6
+	VFMADD231PS  Y6, Y5, Y2
 	VADDPS       splat256x3f800000<>+0(SB), Y2, Y2
 	VPSLLD       $0x17, Y4, Y4
 	VPADDD       splat256x3f800000<>+0(SB), Y4, Y4
@@ -3913,17 +3820,16 @@ body:
 	VANDPS       splat256x80000000<>+0(SB), Y0, Y0
 	VORPS        Y0, Y2, Y0
 	VBLENDVPS    Y1, Y3, Y0, Y0
-	CMPQ         DX, $0x00000008
+	TESTQ        DX, DX
 	JL           lastStore
 	VMOVUPS      Y0, (AX)(BX*1)
 	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000008, DX
 	JMP          one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    128(DI)(SI*4), Y0
@@ -3931,7 +3837,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -4030,7 +3936,7 @@ TEXT ·sigmoidAVX2F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
@@ -4040,49 +3946,37 @@ body:
 	VXORPS       splat256x80000000<>+0(SB), Y2, Y2
 	VMAXPS       Y2, Y1, Y1
 	VMOVUPS      splat256x4b400000<>+0(SB), Y2
-	VMOVAPS      Y2, Y2
 	VFMADD231PS  splat256x3fb8aa3b<>+0(SB), Y1, Y2
-	VSUBPS       splat256x4b400000<>+0(SB), Y2, Y2
-	VMOVAPS      Y1, Y1
-	VFNMADD231PS splat256x3f317200<>+0(SB), Y2, Y1
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y2, Y3
-	VSUBPS       Y3, Y1, Y1
-	VMOVAPS      Y1, Y1
-	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y2, Y1
-	VMULPS       Y3, Y3, Y4
+	VSUBPS       splat256x4b400000<>+0(SB), Y2, Y3
+	VFNMADD231PS splat256x3f317200<>+0(SB), Y3, Y1
+	VMOVAPS      Y1, Y4
+	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y3, Y4
+	VSUBPS       Y4, Y1, Y1
+	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y3, Y1
+	VMULPS       Y4, Y4, Y3
 	VMOVUPS      splat256x3ab5575c<>+0(SB), Y5
-	VFMADD213PS  splat256x3c091e87<>+0(SB), Y3, Y5
-	VFMADD213PS  splat256x3d2aac2d<>+0(SB), Y3, Y5
-	VFMADD213PS  splat256x3e2aaa46<>+0(SB), Y3, Y5
-	VFMADD213PS  splat256x3efffffe<>+0(SB), Y3, Y5
-	VMOVAPS      Y1, Y1
-	VFMADD231PS  Y5, Y4, Y1
-	VADDPS       Y3, Y1, Y1
+	VFMADD213PS  splat256x3c091e87<>+0(SB), Y4, Y5
+	VFMADD213PS  splat256x3d2aac2d<>+0(SB), Y4, Y5
+	VFMADD213PS  splat256x3e2aaa46<>+0(SB), Y4, Y5
+	VFMADD213PS  splat256x3efffffe<>+0(SB), Y4, Y5
+	VFMADD231PS  Y5, Y3, Y1
+	VADDPS       Y4, Y1, Y1
 	VADDPS       splat256x3f800000<>+0(SB), Y1, Y3
-	VMOVUPS      splat256x4b400000<>+0(SB), Y4
-	VMOVAPS      Y4, Y4
-	VFMADD231PS  splat256x3f000000<>+0(SB), Y2, Y4
-	VSUBPS       splat256x4b400000<>+0(SB), Y4, Y5
-	VSUBPS       Y5, Y2, Y5
-	VADDPS       splat256x4b400000<>+0(SB), Y5, Y5
+	VPSRLD       $0x01, Y2, Y4
+	VPSLLD       $0x17, Y4, Y5
+	VPADDD       splat256x3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y5, Y3, Y5
+	VPSUBD       Y4, Y2, Y4
 	VPSLLD       $0x17, Y4, Y4
 	VPADDD       splat256x3f800000<>+0(SB), Y4, Y4
-	VMULPS       Y4, Y3, Y4
-	VPSLLD       $0x17, Y5, Y5
-	VPADDD       splat256x3f800000<>+0(SB), Y5, Y5
-	VMULPS       Y5, Y4, Y4
+	VMULPS       Y4, Y5, Y4
 	VSUBPS       splat256x3f800000<>+0(SB), Y3, Y3
 	VSUBPS       Y3, Y1, Y1
-	VMOVUPS      splat256x4b400000<>+0(SB), Y3
-	VMOVAPS      Y3, Y3
-	VFMADD231PS  splat256x3f000000<>+0(SB), Y2, Y3
-	VSUBPS       splat256x4b400000<>+0(SB), Y3, Y5
-	VSUBPS       Y5, Y2, Y2
-	VADDPS       splat256x4b400000<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VPADDD       splat256x3f800000<>+0(SB), Y3, Y3
-	VMULPS       Y3, Y1, Y1
+	VPSRLD       $0x01, Y2, Y3
+	VPSLLD       $0x17, Y3, Y5
+	VPADDD       splat256x3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y5, Y1, Y1
+	VPSUBD       Y3, Y2, Y2
 	VPSLLD       $0x17, Y2, Y2
 	VPADDD       splat256x3f800000<>+0(SB), Y2, Y2
 	VMULPS       Y2, Y1, Y1
@@ -4098,24 +3992,20 @@ body:
 	VMOVUPS      splat256x3f800000<>+0(SB), Y1
 	VDIVPS       Y2, Y1, Y1
 	VMULPS       Y1, Y4, Y5
-	VMOVAPS      Y4, Y4
 	VFNMADD231PS Y2, Y5, Y4
 	VADDPS       Y0, Y4, Y0
-	VMOVAPS      Y0, Y0
 	VFNMADD231PS Y3, Y5, Y0
-	VMOVAPS      Y5, Y2
-	VFMADD231PS  Y1, Y0, Y2
-	CMPQ         DX, $0x00000008
+	VFMADD231PS  Y1, Y0, Y5
+	TESTQ        DX, DX
 	JL           lastStore
-	VMOVUPS      Y2, (AX)(BX*1)
+	VMOVUPS      Y5, (AX)(BX*1)
 	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000008, DX
 	JMP          one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    128(DI)(SI*4), Y0
@@ -4123,11 +4013,11 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y0
-	VMASKMOVPS Y2, Y0, (AX)(BX*1)
+	VMASKMOVPS Y5, Y0, (AX)(BX*1)
 
 done:
 	VZEROUPPER
@@ -4142,7 +4032,7 @@ TEXT ·softplusAVX2F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
@@ -4152,49 +4042,37 @@ body:
 	VXORPS       splat256x80000000<>+0(SB), Y2, Y2
 	VMAXPS       Y2, Y1, Y1
 	VMOVUPS      splat256x4b400000<>+0(SB), Y2
-	VMOVAPS      Y2, Y2
 	VFMADD231PS  splat256x3fb8aa3b<>+0(SB), Y1, Y2
-	VSUBPS       splat256x4b400000<>+0(SB), Y2, Y2
-	VMOVAPS      Y1, Y1
-	VFNMADD231PS splat256x3f317200<>+0(SB), Y2, Y1
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y2, Y3
-	VSUBPS       Y3, Y1, Y1
-	VMOVAPS      Y1, Y1
-	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y2, Y1
-	VMULPS       Y3, Y3, Y4
+	VSUBPS       splat256x4b400000<>+0(SB), Y2, Y3
+	VFNMADD231PS splat256x3f317200<>+0(SB), Y3, Y1
+	VMOVAPS      Y1, Y4
+	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y3, Y4
+	VSUBPS       Y4, Y1, Y1
+	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y3, Y1
+	VMULPS       Y4, Y4, Y3
 	VMOVUPS      splat256x3ab5575c<>+0(SB), Y5
-	VFMADD213PS  splat256x3c091e87<>+0(SB), Y3, Y5
-	VFMADD213PS  splat256x3d2aac2d<>+0(SB), Y3, Y5
-	VFMADD213PS  splat256x3e2aaa46<>+0(SB), Y3, Y5
-	VFMADD213PS  splat256x3efffffe<>+0(SB), Y3, Y5
-	VMOVAPS      Y1, Y1
-	VFMADD231PS  Y5, Y4, Y1
-	VADDPS       Y3, Y1, Y1
+	VFMADD213PS  splat256x3c091e87<>+0(SB), Y4, Y5
+	VFMADD213PS  splat256x3d2aac2d<>+0(SB), Y4, Y5
+	VFMADD213PS  splat256x3e2aaa46<>+0(SB), Y4, Y5
+	VFMADD213PS  splat256x3efffffe<>+0(SB), Y4, Y5
+	VFMADD231PS  Y5, Y3, Y1
+	VADDPS       Y4, Y1, Y1
 	VADDPS       splat256x3f800000<>+0(SB), Y1, Y3
-	VMOVUPS      splat256x4b400000<>+0(SB), Y4
-	VMOVAPS      Y4, Y4
-	VFMADD231PS  splat256x3f000000<>+0(SB), Y2, Y4
-	VSUBPS       splat256x4b400000<>+0(SB), Y4, Y5
-	VSUBPS       Y5, Y2, Y5
-	VADDPS       splat256x4b400000<>+0(SB), Y5, Y5
+	VPSRLD       $0x01, Y2, Y4
+	VPSLLD       $0x17, Y4, Y5
+	VPADDD       splat256x3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y5, Y3, Y5
+	VPSUBD       Y4, Y2, Y4
 	VPSLLD       $0x17, Y4, Y4
 	VPADDD       splat256x3f800000<>+0(SB), Y4, Y4
-	VMULPS       Y4, Y3, Y4
-	VPSLLD       $0x17, Y5, Y5
-	VPADDD       splat256x3f800000<>+0(SB), Y5, Y5
-	VMULPS       Y5, Y4, Y4
+	VMULPS       Y4, Y5, Y4
 	VSUBPS       splat256x3f800000<>+0(SB), Y3, Y3
 	VSUBPS       Y3, Y1, Y1
-	VMOVUPS      splat256x4b400000<>+0(SB), Y3
-	VMOVAPS      Y3, Y3
-	VFMADD231PS  splat256x3f000000<>+0(SB), Y2, Y3
-	VSUBPS       splat256x4b400000<>+0(SB), Y3, Y5
-	VSUBPS       Y5, Y2, Y2
-	VADDPS       splat256x4b400000<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VPADDD       splat256x3f800000<>+0(SB), Y3, Y3
-	VMULPS       Y3, Y1, Y1
+	VPSRLD       $0x01, Y2, Y3
+	VPSLLD       $0x17, Y3, Y5
+	VPADDD       splat256x3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y5, Y1, Y1
+	VPSUBD       Y3, Y2, Y2
 	VPSLLD       $0x17, Y2, Y2
 	VPADDD       splat256x3f800000<>+0(SB), Y2, Y2
 	VMULPS       Y2, Y1, Y1
@@ -4227,32 +4105,27 @@ body:
 	VFMADD213PS  splat256x3e118185<>+0(SB), Y4, Y6
 	VFMADD213PS  splat256x3e4cd2a1<>+0(SB), Y4, Y6
 	VFMADD213PS  splat256x3eaaaaa4<>+0(SB), Y4, Y6
-	VMOVAPS      Y6, Y6
 	VFMADD231PS  Y2, Y5, Y6
 	VMULPS       Y2, Y4, Y5
-	VMOVAPS      Y1, Y1
 	VFMADD231PS  Y6, Y5, Y1
-	VMOVAPS      Y1, Y1
 	VFMADD231PS  splat256xbf000000<>+0(SB), Y4, Y1
 	VADDPS       Y2, Y1, Y1
-	VMOVAPS      Y1, Y1
 	VFMADD231PS  splat256x3f317200<>+0(SB), Y3, Y1
 	VXORPS       Y2, Y2, Y2
 	VMAXPS       Y0, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VCMPPS       $0x1e, splat256x41a00000<>+0(SB), Y0, Y2
 	VBLENDVPS    Y2, Y0, Y1, Y0
-	CMPQ         DX, $0x00000008
+	TESTQ        DX, DX
 	JL           lastStore
 	VMOVUPS      Y0, (AX)(BX*1)
 	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000008, DX
 	JMP          one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    128(DI)(SI*4), Y0
@@ -4260,7 +4133,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -4279,7 +4152,7 @@ TEXT ·erfAVX2F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
@@ -4294,10 +4167,9 @@ body:
 	VFMADD213PS  splat256x3ba9f912<>+0(SB), Y3, Y5
 	VFMADD213PS  splat256x3de71673<>+0(SB), Y3, Y5
 	VFMADD213PS  splat256x3e0375d4<>+0(SB), Y3, Y5
-	VMOVAPS      Y5, Y3
-	VFMADD231PS  Y2, Y4, Y3
+	VFMADD231PS  Y2, Y4, Y5
 	VMOVAPS      Y0, Y2
-	VFMADD231PS  Y0, Y3, Y2
+	VFMADD231PS  Y0, Y5, Y2
 	VMOVUPS      splat256x40800000<>+0(SB), Y3
 	VMINPS       Y1, Y3, Y3
 	VMULPS       Y3, Y3, Y4
@@ -4310,50 +4182,39 @@ body:
 	VFMADD213PS  splat256xbb022b13<>+0(SB), Y4, Y6
 	VFMADD213PS  splat256xbdd5ccd0<>+0(SB), Y4, Y6
 	VFMADD213PS  splat256xbf907244<>+0(SB), Y4, Y6
-	VMOVAPS      Y6, Y4
-	VFMADD231PS  Y3, Y5, Y4
-	VMULPS       Y3, Y4, Y3
+	VFMADD231PS  Y3, Y5, Y6
+	VMULPS       Y3, Y6, Y3
 	VMOVUPS      splat256x4b400000<>+0(SB), Y4
-	VMOVAPS      Y4, Y4
 	VFMADD231PS  splat256x3fb8aa3b<>+0(SB), Y3, Y4
 	VSUBPS       splat256x4b400000<>+0(SB), Y4, Y5
-	VMOVAPS      Y3, Y3
 	VFNMADD231PS splat256x3f317200<>+0(SB), Y5, Y3
-	VMOVAPS      Y3, Y6
-	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y5, Y6
-	VSUBPS       Y6, Y3, Y3
-	VMOVAPS      Y3, Y3
 	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y5, Y3
-	VMULPS       Y6, Y6, Y5
-	VMOVUPS      splat256x3ab5575c<>+0(SB), Y7
-	VFMADD213PS  splat256x3c091e87<>+0(SB), Y6, Y7
-	VFMADD213PS  splat256x3d2aac2d<>+0(SB), Y6, Y7
-	VFMADD213PS  splat256x3e2aaa46<>+0(SB), Y6, Y7
-	VFMADD213PS  splat256x3efffffe<>+0(SB), Y6, Y7
-	VMOVAPS      Y3, Y3
-	VFMADD231PS  Y7, Y5, Y3
-	VADDPS       Y6, Y3, Y3
+	VMULPS       Y3, Y3, Y5
+	VMOVUPS      splat256x3ab5575c<>+0(SB), Y6
+	VFMADD213PS  splat256x3c091e87<>+0(SB), Y3, Y6
+	VFMADD213PS  splat256x3d2aac2d<>+0(SB), Y3, Y6
+	VFMADD213PS  splat256x3e2aaa46<>+0(SB), Y3, Y6
+	VFMADD213PS  splat256x3efffffe<>+0(SB), Y3, Y6
+	VFMADD231PS  Y6, Y5, Y3
 	VADDPS       splat256x3f800000<>+0(SB), Y3, Y3
 	VPSLLD       $0x17, Y4, Y4
 	VPADDD       splat256x3f800000<>+0(SB), Y4, Y4
 	VMOVUPS      splat256x3f800000<>+0(SB), Y5
-	VMOVAPS      Y5, Y5
 	VFNMADD231PS Y4, Y3, Y5
 	VCMPPS       $0x11, splat256x3f800000<>+0(SB), Y1, Y1
 	VANDPS       splat256x80000000<>+0(SB), Y0, Y0
 	VORPS        Y0, Y5, Y0
 	VBLENDVPS    Y1, Y2, Y0, Y0
-	CMPQ         DX, $0x00000008
+	TESTQ        DX, DX
 	JL           lastStore
 	VMOVUPS      Y0, (AX)(BX*1)
 	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000008, DX
 	JMP          one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    128(DI)(SI*4), Y0
@@ -4361,7 +4222,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -4551,7 +4412,7 @@ TEXT ·atan2AVX2F32(SB), NOSPLIT, $0-48
 	XORQ SI, SI
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
@@ -4577,9 +4438,8 @@ body:
 	VFMADD213PS splat256xbdac0490<>+0(SB), Y6, Y8
 	VFMADD213PS splat256xbe121043<>+0(SB), Y6, Y8
 	VFMADD213PS splat256xbeaaaa9f<>+0(SB), Y6, Y8
-	VMOVAPS     Y8, Y6
-	VFMADD231PS Y5, Y7, Y6
-	VMULPS      Y6, Y5, Y5
+	VFMADD231PS Y5, Y7, Y8
+	VMULPS      Y8, Y5, Y5
 	VMULPS      Y4, Y5, Y5
 	VCMPPS      $0x11, Y3, Y2, Y2
 	VXORPS      Y3, Y3, Y3
@@ -4601,22 +4461,21 @@ body:
 	VANDPS      splat256x80000000<>+0(SB), Y0, Y0
 	VORPS       Y0, Y2, Y0
 	VBLENDVPS   Y1, splat256x7fc00000<>+0(SB), Y0, Y0
-	CMPQ        BX, $0x00000008
+	TESTQ       BX, BX
 	JL          lastStore
 	VMOVUPS     Y0, (AX)(SI*1)
 	ADDQ        $0x00000020, SI
-	SUBQ        $0x00000008, BX
 	JMP         one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-8
+	JE         done
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y1
@@ -4624,7 +4483,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       8(BX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -4753,7 +4612,7 @@ TEXT ·cangleAVX2F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Y0
 	VMOVUPS 32(CX)(BX*2), Y1
@@ -4781,9 +4640,8 @@ body:
 	VFMADD213PS splat256xbdac0490<>+0(SB), Y6, Y8
 	VFMADD213PS splat256xbe121043<>+0(SB), Y6, Y8
 	VFMADD213PS splat256xbeaaaa9f<>+0(SB), Y6, Y8
-	VMOVAPS     Y8, Y6
-	VFMADD231PS Y5, Y7, Y6
-	VMULPS      Y6, Y5, Y5
+	VFMADD231PS Y5, Y7, Y8
+	VMULPS      Y8, Y5, Y5
 	VMULPS      Y4, Y5, Y5
 	VCMPPS      $0x11, Y3, Y1, Y1
 	VXORPS      Y3, Y3, Y3
@@ -4806,17 +4664,16 @@ body:
 	VORPS       Y0, Y1, Y0
 	VBLENDVPS   Y2, splat256x7fc00000<>+0(SB), Y0, Y0
 	VPERMPD     $0xd8, Y0, Y0
-	CMPQ        DX, $0x00000008
+	TESTQ       DX, DX
 	JL          lastStore
 	VMOVUPS     Y0, (AX)(BX*1)
 	ADDQ        $0x00000020, BX
-	SUBQ        $0x00000008, DX
 	JMP         one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	ADDQ       SI, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
@@ -4827,7 +4684,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    128(DX)(CX*4), Y1
@@ -4846,7 +4703,7 @@ TEXT ·cexpAVX2F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Y0
 	VMOVUPS 32(CX)(BX*2), Y1
@@ -4855,17 +4712,13 @@ body:
 	VSHUFPS      $0x88, Y1, Y0, Y2
 	VSHUFPS      $0xdd, Y1, Y0, Y0
 	VMOVUPS      splat256x4b400000<>+0(SB), Y1
-	VMOVAPS      Y1, Y1
 	VFMADD231PS  splat256x3f22f983<>+0(SB), Y0, Y1
 	VSUBPS       splat256x4b400000<>+0(SB), Y1, Y3
-	VMOVAPS      Y0, Y0
 	VFNMADD231PS splat256x3fc90fdb<>+0(SB), Y3, Y0
 	VMOVAPS      Y0, Y4
 	VFNMADD231PS splat256xb33bbd2e<>+0(SB), Y3, Y4
 	VSUBPS       Y4, Y0, Y0
-	VMOVAPS      Y0, Y0
 	VFNMADD231PS splat256xb33bbd2e<>+0(SB), Y3, Y0
-	VMOVAPS      Y0, Y0
 	VFNMADD231PS splat256xa6f72ced<>+0(SB), Y3, Y0
 	VMULPS       Y4, Y4, Y3
 	VMULPS       Y3, Y3, Y5
@@ -4885,11 +4738,9 @@ body:
 	VMOVUPS      splat256x37ccf405<>+0(SB), Y9
 	VFMADD213PS  splat256xbab60614<>+0(SB), Y3, Y9
 	VFMADD213PS  splat256x3d2aaaa5<>+0(SB), Y3, Y9
-	VMOVAPS      Y7, Y3
-	VFNMADD231PS Y0, Y4, Y3
-	VMOVAPS      Y3, Y0
-	VFMADD231PS  Y9, Y5, Y0
-	VADDPS       Y0, Y8, Y0
+	VFNMADD231PS Y0, Y4, Y7
+	VFMADD231PS  Y9, Y5, Y7
+	VADDPS       Y7, Y8, Y0
 	VPSLLD       $0x1f, Y1, Y3
 	VPSLLD       $0x1e, Y1, Y4
 	VANDPS       splat256x80000000<>+0(SB), Y4, Y4
@@ -4905,35 +4756,23 @@ body:
 	VMOVUPS      splat256xc2d10000<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVUPS      splat256x4b400000<>+0(SB), Y2
-	VMOVAPS      Y2, Y2
 	VFMADD231PS  splat256x3fb8aa3b<>+0(SB), Y1, Y2
-	VSUBPS       splat256x4b400000<>+0(SB), Y2, Y2
-	VMOVAPS      Y1, Y1
-	VFNMADD231PS splat256x3f317200<>+0(SB), Y2, Y1
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y2, Y3
-	VSUBPS       Y3, Y1, Y1
-	VMOVAPS      Y1, Y1
-	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y2, Y1
-	VMULPS       Y3, Y3, Y5
-	VMOVUPS      splat256x3ab5575c<>+0(SB), Y6
-	VFMADD213PS  splat256x3c091e87<>+0(SB), Y3, Y6
-	VFMADD213PS  splat256x3d2aac2d<>+0(SB), Y3, Y6
-	VFMADD213PS  splat256x3e2aaa46<>+0(SB), Y3, Y6
-	VFMADD213PS  splat256x3efffffe<>+0(SB), Y3, Y6
-	VMOVAPS      Y1, Y1
-	VFMADD231PS  Y6, Y5, Y1
-	VADDPS       Y3, Y1, Y1
+	VSUBPS       splat256x4b400000<>+0(SB), Y2, Y3
+	VFNMADD231PS splat256x3f317200<>+0(SB), Y3, Y1
+	VFNMADD231PS splat256x35bfbe8e<>+0(SB), Y3, Y1
+	VMULPS       Y1, Y1, Y3
+	VMOVUPS      splat256x3ab5575c<>+0(SB), Y5
+	VFMADD213PS  splat256x3c091e87<>+0(SB), Y1, Y5
+	VFMADD213PS  splat256x3d2aac2d<>+0(SB), Y1, Y5
+	VFMADD213PS  splat256x3e2aaa46<>+0(SB), Y1, Y5
+	VFMADD213PS  splat256x3efffffe<>+0(SB), Y1, Y5
+	VFMADD231PS  Y5, Y3, Y1
 	VADDPS       splat256x3f800000<>+0(SB), Y1, Y1
-	VMOVUPS      splat256x4b400000<>+0(SB), Y3
-	VMOVAPS      Y3, Y3
-	VFMADD231PS  splat256x3f000000<>+0(SB), Y2, Y3
-	VSUBPS       splat256x4b400000<>+0(SB), Y3, Y5
-	VSUBPS       Y5, Y2, Y2
-	VADDPS       splat256x4b400000<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VPADDD       splat256x3f800000<>+0(SB), Y3, Y3
-	VMULPS       Y3, Y1, Y1
+	VPSRLD       $0x01, Y2, Y3
+	VPSLLD       $0x17, Y3, Y5
+	VPADDD       splat256x3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y5, Y1, Y1
+	VPSUBD       Y3, Y2, Y2
 	VPSLLD       $0x17, Y2, Y2
 	VPADDD       splat256x3f800000<>+0(SB), Y2, Y2
 	VMULPS       Y2, Y1, Y1
@@ -4941,18 +4780,17 @@ body:
 	VMULPS       Y1, Y4, Y1
 	VUNPCKLPS    Y1, Y0, Y2
 	VUNPCKHPS    Y1, Y0, Y0
-	CMPQ         DX, $0x00000008
+	TESTQ        DX, DX
 	JL           lastStore
 	VMOVUPS      Y2, (AX)(BX*2)
 	VMOVUPS      Y0, 32(AX)(BX*2)
 	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000008, DX
 	JMP          one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-8
+	JE         done
+	LEAQ       8(DX), SI
 	ADDQ       SI, SI
 	LEAQ       window32<>+0(SB), DI
 	NEGQ       SI
@@ -4963,7 +4801,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       8(DX), CX
 	ADDQ       CX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
@@ -4986,7 +4824,7 @@ TEXT ·cpolarAVX2F32(SB), NOSPLIT, $0-48
 	XORQ SI, SI
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
@@ -4995,17 +4833,13 @@ body:
 	VPERMPD      $0xd8, Y0, Y0
 	VPERMPD      $0xd8, Y1, Y1
 	VMOVUPS      splat256x4b400000<>+0(SB), Y2
-	VMOVAPS      Y2, Y2
 	VFMADD231PS  splat256x3f22f983<>+0(SB), Y1, Y2
 	VSUBPS       splat256x4b400000<>+0(SB), Y2, Y3
-	VMOVAPS      Y1, Y1
 	VFNMADD231PS splat256x3fc90fdb<>+0(SB), Y3, Y1
 	VMOVAPS      Y1, Y4
 	VFNMADD231PS splat256xb33bbd2e<>+0(SB), Y3, Y4
 	VSUBPS       Y4, Y1, Y1
-	VMOVAPS      Y1, Y1
 	VFNMADD231PS splat256xb33bbd2e<>+0(SB), Y3, Y1
-	VMOVAPS      Y1, Y1
 	VFNMADD231PS splat256xa6f72ced<>+0(SB), Y3, Y1
 	VMULPS       Y4, Y4, Y3
 	VMULPS       Y3, Y3, Y5
@@ -5025,11 +4859,9 @@ body:
 	VMOVUPS      splat256x37ccf405<>+0(SB), Y9
 	VFMADD213PS  splat256xbab60614<>+0(SB), Y3, Y9
 	VFMADD213PS  splat256x3d2aaaa5<>+0(SB), Y3, Y9
-	VMOVAPS      Y7, Y3
-	VFNMADD231PS Y1, Y4, Y3
-	VMOVAPS      Y3, Y1
-	VFMADD231PS  Y9, Y5, Y1
-	VADDPS       Y1, Y8, Y1
+	VFNMADD231PS Y1, Y4, Y7
+	VFMADD231PS  Y9, Y5, Y7
+	VADDPS       Y7, Y8, Y1
 	VPSLLD       $0x1f, Y2, Y3
 	VPSLLD       $0x1e, Y2, Y4
 	VANDPS       splat256x80000000<>+0(SB), Y4, Y4
@@ -5044,23 +4876,22 @@ body:
 	VMULPS       Y0, Y4, Y0
 	VUNPCKLPS    Y0, Y1, Y2
 	VUNPCKHPS    Y0, Y1, Y0
-	CMPQ         BX, $0x00000008
+	TESTQ        BX, BX
 	JL           lastStore
 	VMOVUPS      Y2, (AX)(SI*2)
 	VMOVUPS      Y0, 32(AX)(SI*2)
 	ADDQ         $0x00000020, SI
-	SUBQ         $0x00000008, BX
 	JMP          one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-8
+	JE         done
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       8(BX), DI
 	LEAQ       window32<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    128(R8)(DI*4), Y1
@@ -5068,7 +4899,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       8(BX), CX
 	ADDQ       CX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
@@ -5086,42 +4917,34 @@ done:
 TEXT ·blockSumAVX2F32(SB), NOSPLIT, $0-40
 	MOVQ    a+0(FP), AX
 	MOVQ    n+16(FP), CX
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y0
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y1
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y2
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y3
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y4
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y5
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y6
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y7
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y1
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y2
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y3
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y4
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y5
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y6
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y7
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y8
 
 whole:
 	CMPQ      CX, $0x00000020
 	JL        last
-	VCVTPS2PD (AX), Y8
-	VADDPD    Y8, Y0, Y0
-	VMOVAPS   Y0, Y0
-	VCVTPS2PD 16(AX), Y8
-	VADDPD    Y8, Y1, Y1
-	VMOVAPS   Y1, Y1
-	VCVTPS2PD 32(AX), Y8
-	VADDPD    Y8, Y2, Y2
-	VMOVAPS   Y2, Y2
-	VCVTPS2PD 48(AX), Y8
-	VADDPD    Y8, Y3, Y3
-	VMOVAPS   Y3, Y3
-	VCVTPS2PD 64(AX), Y8
-	VADDPD    Y8, Y4, Y4
-	VMOVAPS   Y4, Y4
-	VCVTPS2PD 80(AX), Y8
-	VADDPD    Y8, Y5, Y5
-	VMOVAPS   Y5, Y5
-	VCVTPS2PD 96(AX), Y8
-	VADDPD    Y8, Y6, Y6
-	VMOVAPS   Y6, Y6
-	VCVTPS2PD 112(AX), Y8
-	VADDPD    Y8, Y7, Y7
-	VMOVAPS   Y7, Y7
+	VCVTPS2PD (AX), Y0
+	VADDPD    Y0, Y1, Y1
+	VCVTPS2PD 16(AX), Y0
+	VADDPD    Y0, Y2, Y2
+	VCVTPS2PD 32(AX), Y0
+	VADDPD    Y0, Y3, Y3
+	VCVTPS2PD 48(AX), Y0
+	VADDPD    Y0, Y4, Y4
+	VCVTPS2PD 64(AX), Y0
+	VADDPD    Y0, Y5, Y5
+	VCVTPS2PD 80(AX), Y0
+	VADDPD    Y0, Y6, Y6
+	VCVTPS2PD 96(AX), Y0
+	VADDPD    Y0, Y7, Y7
+	VCVTPS2PD 112(AX), Y0
+	VADDPD    Y0, Y8, Y8
 	ADDQ      $0x00000080, AX
 	SUBQ      $0x00000020, CX
 	JMP       whole
@@ -5131,52 +4954,44 @@ last:
 	JZ         fold
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*4), X8
-	VMASKMOVPS (AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VADDPD     Y8, Y0, Y0
-	VMOVAPS    Y0, Y0
-	VMOVUPS    144(DX)(CX*4), X8
-	VMASKMOVPS 16(AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VADDPD     Y8, Y1, Y1
-	VMOVAPS    Y1, Y1
-	VMOVUPS    160(DX)(CX*4), X8
-	VMASKMOVPS 32(AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VADDPD     Y8, Y2, Y2
-	VMOVAPS    Y2, Y2
-	VMOVUPS    176(DX)(CX*4), X8
-	VMASKMOVPS 48(AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VADDPD     Y8, Y3, Y3
-	VMOVAPS    Y3, Y3
-	VMOVUPS    192(DX)(CX*4), X8
-	VMASKMOVPS 64(AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VADDPD     Y8, Y4, Y4
-	VMOVAPS    Y4, Y4
-	VMOVUPS    208(DX)(CX*4), X8
-	VMASKMOVPS 80(AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VADDPD     Y8, Y5, Y5
-	VMOVAPS    Y5, Y5
-	VMOVUPS    224(DX)(CX*4), X8
-	VMASKMOVPS 96(AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VADDPD     Y8, Y6, Y6
-	VMOVAPS    Y6, Y6
-	VMOVUPS    240(DX)(CX*4), X8
-	VMASKMOVPS 112(AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VADDPD     Y8, Y7, Y7
-	VMOVAPS    Y7, Y7
+	VMOVUPS    128(DX)(CX*4), X0
+	VMASKMOVPS (AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VADDPD     Y0, Y1, Y1
+	VMOVUPS    144(DX)(CX*4), X0
+	VMASKMOVPS 16(AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VADDPD     Y0, Y2, Y2
+	VMOVUPS    160(DX)(CX*4), X0
+	VMASKMOVPS 32(AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VADDPD     Y0, Y3, Y3
+	VMOVUPS    176(DX)(CX*4), X0
+	VMASKMOVPS 48(AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VADDPD     Y0, Y4, Y4
+	VMOVUPS    192(DX)(CX*4), X0
+	VMASKMOVPS 64(AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VADDPD     Y0, Y5, Y5
+	VMOVUPS    208(DX)(CX*4), X0
+	VMASKMOVPS 80(AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VADDPD     Y0, Y6, Y6
+	VMOVUPS    224(DX)(CX*4), X0
+	VMASKMOVPS 96(AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VADDPD     Y0, Y7, Y7
+	VMOVUPS    240(DX)(CX*4), X0
+	VMASKMOVPS 112(AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VADDPD     Y0, Y8, Y8
 
 fold:
-	VADDPD       Y4, Y0, Y0
-	VADDPD       Y5, Y1, Y1
-	VADDPD       Y6, Y2, Y2
-	VADDPD       Y7, Y3, Y3
+	VADDPD       Y5, Y1, Y0
+	VADDPD       Y6, Y2, Y1
+	VADDPD       Y7, Y3, Y2
+	VADDPD       Y8, Y4, Y3
 	VADDPD       Y2, Y0, Y0
 	VADDPD       Y3, Y1, Y1
 	VADDPD       Y1, Y0, Y0
@@ -5199,50 +5014,42 @@ GLOBL splat256x0000000000000000<>(SB), RODATA|NOPTR, $32
 TEXT ·blockAbssumAVX2F32(SB), NOSPLIT, $0-40
 	MOVQ    a+0(FP), AX
 	MOVQ    n+16(FP), CX
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y0
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y1
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y2
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y3
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y4
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y5
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y6
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y7
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y1
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y2
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y3
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y4
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y5
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y6
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y7
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y8
 
 whole:
 	CMPQ      CX, $0x00000020
 	JL        last
-	VCVTPS2PD (AX), Y8
-	VANDPS    splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD    Y8, Y0, Y0
-	VMOVAPS   Y0, Y0
-	VCVTPS2PD 16(AX), Y8
-	VANDPS    splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD    Y8, Y1, Y1
-	VMOVAPS   Y1, Y1
-	VCVTPS2PD 32(AX), Y8
-	VANDPS    splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD    Y8, Y2, Y2
-	VMOVAPS   Y2, Y2
-	VCVTPS2PD 48(AX), Y8
-	VANDPS    splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD    Y8, Y3, Y3
-	VMOVAPS   Y3, Y3
-	VCVTPS2PD 64(AX), Y8
-	VANDPS    splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD    Y8, Y4, Y4
-	VMOVAPS   Y4, Y4
-	VCVTPS2PD 80(AX), Y8
-	VANDPS    splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD    Y8, Y5, Y5
-	VMOVAPS   Y5, Y5
-	VCVTPS2PD 96(AX), Y8
-	VANDPS    splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD    Y8, Y6, Y6
-	VMOVAPS   Y6, Y6
-	VCVTPS2PD 112(AX), Y8
-	VANDPS    splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD    Y8, Y7, Y7
-	VMOVAPS   Y7, Y7
+	VCVTPS2PD (AX), Y0
+	VANDPD    splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD    Y0, Y1, Y1
+	VCVTPS2PD 16(AX), Y0
+	VANDPD    splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD    Y0, Y2, Y2
+	VCVTPS2PD 32(AX), Y0
+	VANDPD    splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD    Y0, Y3, Y3
+	VCVTPS2PD 48(AX), Y0
+	VANDPD    splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD    Y0, Y4, Y4
+	VCVTPS2PD 64(AX), Y0
+	VANDPD    splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD    Y0, Y5, Y5
+	VCVTPS2PD 80(AX), Y0
+	VANDPD    splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD    Y0, Y6, Y6
+	VCVTPS2PD 96(AX), Y0
+	VANDPD    splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD    Y0, Y7, Y7
+	VCVTPS2PD 112(AX), Y0
+	VANDPD    splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD    Y0, Y8, Y8
 	ADDQ      $0x00000080, AX
 	SUBQ      $0x00000020, CX
 	JMP       whole
@@ -5252,60 +5059,52 @@ last:
 	JZ         fold
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*4), X8
-	VMASKMOVPS (AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD     Y8, Y0, Y0
-	VMOVAPS    Y0, Y0
-	VMOVUPS    144(DX)(CX*4), X8
-	VMASKMOVPS 16(AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD     Y8, Y1, Y1
-	VMOVAPS    Y1, Y1
-	VMOVUPS    160(DX)(CX*4), X8
-	VMASKMOVPS 32(AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD     Y8, Y2, Y2
-	VMOVAPS    Y2, Y2
-	VMOVUPS    176(DX)(CX*4), X8
-	VMASKMOVPS 48(AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD     Y8, Y3, Y3
-	VMOVAPS    Y3, Y3
-	VMOVUPS    192(DX)(CX*4), X8
-	VMASKMOVPS 64(AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD     Y8, Y4, Y4
-	VMOVAPS    Y4, Y4
-	VMOVUPS    208(DX)(CX*4), X8
-	VMASKMOVPS 80(AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD     Y8, Y5, Y5
-	VMOVAPS    Y5, Y5
-	VMOVUPS    224(DX)(CX*4), X8
-	VMASKMOVPS 96(AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD     Y8, Y6, Y6
-	VMOVAPS    Y6, Y6
-	VMOVUPS    240(DX)(CX*4), X8
-	VMASKMOVPS 112(AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD     Y8, Y7, Y7
-	VMOVAPS    Y7, Y7
+	VMOVUPS    128(DX)(CX*4), X0
+	VMASKMOVPS (AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VANDPD     splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD     Y0, Y1, Y1
+	VMOVUPS    144(DX)(CX*4), X0
+	VMASKMOVPS 16(AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VANDPD     splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD     Y0, Y2, Y2
+	VMOVUPS    160(DX)(CX*4), X0
+	VMASKMOVPS 32(AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VANDPD     splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD     Y0, Y3, Y3
+	VMOVUPS    176(DX)(CX*4), X0
+	VMASKMOVPS 48(AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VANDPD     splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD     Y0, Y4, Y4
+	VMOVUPS    192(DX)(CX*4), X0
+	VMASKMOVPS 64(AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VANDPD     splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD     Y0, Y5, Y5
+	VMOVUPS    208(DX)(CX*4), X0
+	VMASKMOVPS 80(AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VANDPD     splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD     Y0, Y6, Y6
+	VMOVUPS    224(DX)(CX*4), X0
+	VMASKMOVPS 96(AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VANDPD     splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD     Y0, Y7, Y7
+	VMOVUPS    240(DX)(CX*4), X0
+	VMASKMOVPS 112(AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VANDPD     splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD     Y0, Y8, Y8
 
 fold:
-	VADDPD       Y4, Y0, Y0
-	VADDPD       Y5, Y1, Y1
-	VADDPD       Y6, Y2, Y2
-	VADDPD       Y7, Y3, Y3
+	VADDPD       Y5, Y1, Y0
+	VADDPD       Y6, Y2, Y1
+	VADDPD       Y7, Y3, Y2
+	VADDPD       Y8, Y4, Y3
 	VADDPD       Y2, Y0, Y0
 	VADDPD       Y3, Y1, Y1
 	VADDPD       Y1, Y0, Y0
@@ -5328,50 +5127,42 @@ GLOBL splat256x7fffffffffffffff<>(SB), RODATA|NOPTR, $32
 TEXT ·blockSumsqAVX2F32(SB), NOSPLIT, $0-40
 	MOVQ    a+0(FP), AX
 	MOVQ    n+16(FP), CX
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y0
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y1
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y2
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y3
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y4
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y5
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y6
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y7
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y1
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y2
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y3
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y4
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y5
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y6
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y7
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y8
 
 whole:
 	CMPQ      CX, $0x00000020
 	JL        last
-	VCVTPS2PD (AX), Y8
-	VMULPD    Y8, Y8, Y8
-	VADDPD    Y8, Y0, Y0
-	VMOVAPS   Y0, Y0
-	VCVTPS2PD 16(AX), Y8
-	VMULPD    Y8, Y8, Y8
-	VADDPD    Y8, Y1, Y1
-	VMOVAPS   Y1, Y1
-	VCVTPS2PD 32(AX), Y8
-	VMULPD    Y8, Y8, Y8
-	VADDPD    Y8, Y2, Y2
-	VMOVAPS   Y2, Y2
-	VCVTPS2PD 48(AX), Y8
-	VMULPD    Y8, Y8, Y8
-	VADDPD    Y8, Y3, Y3
-	VMOVAPS   Y3, Y3
-	VCVTPS2PD 64(AX), Y8
-	VMULPD    Y8, Y8, Y8
-	VADDPD    Y8, Y4, Y4
-	VMOVAPS   Y4, Y4
-	VCVTPS2PD 80(AX), Y8
-	VMULPD    Y8, Y8, Y8
-	VADDPD    Y8, Y5, Y5
-	VMOVAPS   Y5, Y5
-	VCVTPS2PD 96(AX), Y8
-	VMULPD    Y8, Y8, Y8
-	VADDPD    Y8, Y6, Y6
-	VMOVAPS   Y6, Y6
-	VCVTPS2PD 112(AX), Y8
-	VMULPD    Y8, Y8, Y8
-	VADDPD    Y8, Y7, Y7
-	VMOVAPS   Y7, Y7
+	VCVTPS2PD (AX), Y0
+	VMULPD    Y0, Y0, Y0
+	VADDPD    Y0, Y1, Y1
+	VCVTPS2PD 16(AX), Y0
+	VMULPD    Y0, Y0, Y0
+	VADDPD    Y0, Y2, Y2
+	VCVTPS2PD 32(AX), Y0
+	VMULPD    Y0, Y0, Y0
+	VADDPD    Y0, Y3, Y3
+	VCVTPS2PD 48(AX), Y0
+	VMULPD    Y0, Y0, Y0
+	VADDPD    Y0, Y4, Y4
+	VCVTPS2PD 64(AX), Y0
+	VMULPD    Y0, Y0, Y0
+	VADDPD    Y0, Y5, Y5
+	VCVTPS2PD 80(AX), Y0
+	VMULPD    Y0, Y0, Y0
+	VADDPD    Y0, Y6, Y6
+	VCVTPS2PD 96(AX), Y0
+	VMULPD    Y0, Y0, Y0
+	VADDPD    Y0, Y7, Y7
+	VCVTPS2PD 112(AX), Y0
+	VMULPD    Y0, Y0, Y0
+	VADDPD    Y0, Y8, Y8
 	ADDQ      $0x00000080, AX
 	SUBQ      $0x00000020, CX
 	JMP       whole
@@ -5381,60 +5172,52 @@ last:
 	JZ         fold
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*4), X8
-	VMASKMOVPS (AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VMULPD     Y8, Y8, Y8
-	VADDPD     Y8, Y0, Y0
-	VMOVAPS    Y0, Y0
-	VMOVUPS    144(DX)(CX*4), X8
-	VMASKMOVPS 16(AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VMULPD     Y8, Y8, Y8
-	VADDPD     Y8, Y1, Y1
-	VMOVAPS    Y1, Y1
-	VMOVUPS    160(DX)(CX*4), X8
-	VMASKMOVPS 32(AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VMULPD     Y8, Y8, Y8
-	VADDPD     Y8, Y2, Y2
-	VMOVAPS    Y2, Y2
-	VMOVUPS    176(DX)(CX*4), X8
-	VMASKMOVPS 48(AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VMULPD     Y8, Y8, Y8
-	VADDPD     Y8, Y3, Y3
-	VMOVAPS    Y3, Y3
-	VMOVUPS    192(DX)(CX*4), X8
-	VMASKMOVPS 64(AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VMULPD     Y8, Y8, Y8
-	VADDPD     Y8, Y4, Y4
-	VMOVAPS    Y4, Y4
-	VMOVUPS    208(DX)(CX*4), X8
-	VMASKMOVPS 80(AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VMULPD     Y8, Y8, Y8
-	VADDPD     Y8, Y5, Y5
-	VMOVAPS    Y5, Y5
-	VMOVUPS    224(DX)(CX*4), X8
-	VMASKMOVPS 96(AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VMULPD     Y8, Y8, Y8
-	VADDPD     Y8, Y6, Y6
-	VMOVAPS    Y6, Y6
-	VMOVUPS    240(DX)(CX*4), X8
-	VMASKMOVPS 112(AX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VMULPD     Y8, Y8, Y8
-	VADDPD     Y8, Y7, Y7
-	VMOVAPS    Y7, Y7
+	VMOVUPS    128(DX)(CX*4), X0
+	VMASKMOVPS (AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VMULPD     Y0, Y0, Y0
+	VADDPD     Y0, Y1, Y1
+	VMOVUPS    144(DX)(CX*4), X0
+	VMASKMOVPS 16(AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VMULPD     Y0, Y0, Y0
+	VADDPD     Y0, Y2, Y2
+	VMOVUPS    160(DX)(CX*4), X0
+	VMASKMOVPS 32(AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VMULPD     Y0, Y0, Y0
+	VADDPD     Y0, Y3, Y3
+	VMOVUPS    176(DX)(CX*4), X0
+	VMASKMOVPS 48(AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VMULPD     Y0, Y0, Y0
+	VADDPD     Y0, Y4, Y4
+	VMOVUPS    192(DX)(CX*4), X0
+	VMASKMOVPS 64(AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VMULPD     Y0, Y0, Y0
+	VADDPD     Y0, Y5, Y5
+	VMOVUPS    208(DX)(CX*4), X0
+	VMASKMOVPS 80(AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VMULPD     Y0, Y0, Y0
+	VADDPD     Y0, Y6, Y6
+	VMOVUPS    224(DX)(CX*4), X0
+	VMASKMOVPS 96(AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VMULPD     Y0, Y0, Y0
+	VADDPD     Y0, Y7, Y7
+	VMOVUPS    240(DX)(CX*4), X0
+	VMASKMOVPS 112(AX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VMULPD     Y0, Y0, Y0
+	VADDPD     Y0, Y8, Y8
 
 fold:
-	VADDPD       Y4, Y0, Y0
-	VADDPD       Y5, Y1, Y1
-	VADDPD       Y6, Y2, Y2
-	VADDPD       Y7, Y3, Y3
+	VADDPD       Y5, Y1, Y0
+	VADDPD       Y6, Y2, Y1
+	VADDPD       Y7, Y3, Y2
+	VADDPD       Y8, Y4, Y3
 	VADDPD       Y2, Y0, Y0
 	VADDPD       Y3, Y1, Y1
 	VADDPD       Y1, Y0, Y0
@@ -5452,58 +5235,50 @@ TEXT ·blockDotAVX2F32(SB), NOSPLIT, $0-40
 	MOVQ    a+0(FP), AX
 	MOVQ    b+8(FP), CX
 	MOVQ    n+16(FP), DX
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y0
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y1
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y2
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y3
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y4
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y5
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y6
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y7
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y2
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y3
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y4
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y5
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y6
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y7
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y8
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y9
 
 whole:
 	CMPQ      DX, $0x00000020
 	JL        last
-	VCVTPS2PD (AX), Y8
-	VCVTPS2PD (CX), Y9
-	VMULPD    Y9, Y8, Y8
-	VADDPD    Y8, Y0, Y0
-	VMOVAPS   Y0, Y0
-	VCVTPS2PD 16(AX), Y8
-	VCVTPS2PD 16(CX), Y9
-	VMULPD    Y9, Y8, Y8
-	VADDPD    Y8, Y1, Y1
-	VMOVAPS   Y1, Y1
-	VCVTPS2PD 32(AX), Y8
-	VCVTPS2PD 32(CX), Y9
-	VMULPD    Y9, Y8, Y8
-	VADDPD    Y8, Y2, Y2
-	VMOVAPS   Y2, Y2
-	VCVTPS2PD 48(AX), Y8
-	VCVTPS2PD 48(CX), Y9
-	VMULPD    Y9, Y8, Y8
-	VADDPD    Y8, Y3, Y3
-	VMOVAPS   Y3, Y3
-	VCVTPS2PD 64(AX), Y8
-	VCVTPS2PD 64(CX), Y9
-	VMULPD    Y9, Y8, Y8
-	VADDPD    Y8, Y4, Y4
-	VMOVAPS   Y4, Y4
-	VCVTPS2PD 80(AX), Y8
-	VCVTPS2PD 80(CX), Y9
-	VMULPD    Y9, Y8, Y8
-	VADDPD    Y8, Y5, Y5
-	VMOVAPS   Y5, Y5
-	VCVTPS2PD 96(AX), Y8
-	VCVTPS2PD 96(CX), Y9
-	VMULPD    Y9, Y8, Y8
-	VADDPD    Y8, Y6, Y6
-	VMOVAPS   Y6, Y6
-	VCVTPS2PD 112(AX), Y8
-	VCVTPS2PD 112(CX), Y9
-	VMULPD    Y9, Y8, Y8
-	VADDPD    Y8, Y7, Y7
-	VMOVAPS   Y7, Y7
+	VCVTPS2PD (AX), Y0
+	VCVTPS2PD (CX), Y1
+	VMULPD    Y1, Y0, Y0
+	VADDPD    Y0, Y2, Y2
+	VCVTPS2PD 16(AX), Y0
+	VCVTPS2PD 16(CX), Y1
+	VMULPD    Y1, Y0, Y0
+	VADDPD    Y0, Y3, Y3
+	VCVTPS2PD 32(AX), Y0
+	VCVTPS2PD 32(CX), Y1
+	VMULPD    Y1, Y0, Y0
+	VADDPD    Y0, Y4, Y4
+	VCVTPS2PD 48(AX), Y0
+	VCVTPS2PD 48(CX), Y1
+	VMULPD    Y1, Y0, Y0
+	VADDPD    Y0, Y5, Y5
+	VCVTPS2PD 64(AX), Y0
+	VCVTPS2PD 64(CX), Y1
+	VMULPD    Y1, Y0, Y0
+	VADDPD    Y0, Y6, Y6
+	VCVTPS2PD 80(AX), Y0
+	VCVTPS2PD 80(CX), Y1
+	VMULPD    Y1, Y0, Y0
+	VADDPD    Y0, Y7, Y7
+	VCVTPS2PD 96(AX), Y0
+	VCVTPS2PD 96(CX), Y1
+	VMULPD    Y1, Y0, Y0
+	VADDPD    Y0, Y8, Y8
+	VCVTPS2PD 112(AX), Y0
+	VCVTPS2PD 112(CX), Y1
+	VMULPD    Y1, Y0, Y0
+	VADDPD    Y0, Y9, Y9
 	ADDQ      $0x00000080, AX
 	ADDQ      $0x00000080, CX
 	SUBQ      $0x00000020, DX
@@ -5514,76 +5289,68 @@ last:
 	JZ         fold
 	LEAQ       window32<>+0(SB), BX
 	NEGQ       DX
-	VMOVUPS    128(BX)(DX*4), X8
-	VMASKMOVPS (AX), X8, X9
-	VCVTPS2PD  X9, Y9
-	VMASKMOVPS (CX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VMULPD     Y8, Y9, Y8
-	VADDPD     Y8, Y0, Y0
-	VMOVAPS    Y0, Y0
-	VMOVUPS    144(BX)(DX*4), X8
-	VMASKMOVPS 16(AX), X8, X9
-	VCVTPS2PD  X9, Y9
-	VMASKMOVPS 16(CX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VMULPD     Y8, Y9, Y8
-	VADDPD     Y8, Y1, Y1
-	VMOVAPS    Y1, Y1
-	VMOVUPS    160(BX)(DX*4), X8
-	VMASKMOVPS 32(AX), X8, X9
-	VCVTPS2PD  X9, Y9
-	VMASKMOVPS 32(CX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VMULPD     Y8, Y9, Y8
-	VADDPD     Y8, Y2, Y2
-	VMOVAPS    Y2, Y2
-	VMOVUPS    176(BX)(DX*4), X8
-	VMASKMOVPS 48(AX), X8, X9
-	VCVTPS2PD  X9, Y9
-	VMASKMOVPS 48(CX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VMULPD     Y8, Y9, Y8
-	VADDPD     Y8, Y3, Y3
-	VMOVAPS    Y3, Y3
-	VMOVUPS    192(BX)(DX*4), X8
-	VMASKMOVPS 64(AX), X8, X9
-	VCVTPS2PD  X9, Y9
-	VMASKMOVPS 64(CX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VMULPD     Y8, Y9, Y8
-	VADDPD     Y8, Y4, Y4
-	VMOVAPS    Y4, Y4
-	VMOVUPS    208(BX)(DX*4), X8
-	VMASKMOVPS 80(AX), X8, X9
-	VCVTPS2PD  X9, Y9
-	VMASKMOVPS 80(CX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VMULPD     Y8, Y9, Y8
-	VADDPD     Y8, Y5, Y5
-	VMOVAPS    Y5, Y5
-	VMOVUPS    224(BX)(DX*4), X8
-	VMASKMOVPS 96(AX), X8, X9
-	VCVTPS2PD  X9, Y9
-	VMASKMOVPS 96(CX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VMULPD     Y8, Y9, Y8
-	VADDPD     Y8, Y6, Y6
-	VMOVAPS    Y6, Y6
-	VMOVUPS    240(BX)(DX*4), X8
-	VMASKMOVPS 112(AX), X8, X9
-	VCVTPS2PD  X9, Y9
-	VMASKMOVPS 112(CX), X8, X8
-	VCVTPS2PD  X8, Y8
-	VMULPD     Y8, Y9, Y8
-	VADDPD     Y8, Y7, Y7
-	VMOVAPS    Y7, Y7
+	VMOVUPS    128(BX)(DX*4), X0
+	VMASKMOVPS (AX), X0, X1
+	VCVTPS2PD  X1, Y1
+	VMASKMOVPS (CX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VMULPD     Y0, Y1, Y0
+	VADDPD     Y0, Y2, Y2
+	VMOVUPS    144(BX)(DX*4), X0
+	VMASKMOVPS 16(AX), X0, X1
+	VCVTPS2PD  X1, Y1
+	VMASKMOVPS 16(CX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VMULPD     Y0, Y1, Y0
+	VADDPD     Y0, Y3, Y3
+	VMOVUPS    160(BX)(DX*4), X0
+	VMASKMOVPS 32(AX), X0, X1
+	VCVTPS2PD  X1, Y1
+	VMASKMOVPS 32(CX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VMULPD     Y0, Y1, Y0
+	VADDPD     Y0, Y4, Y4
+	VMOVUPS    176(BX)(DX*4), X0
+	VMASKMOVPS 48(AX), X0, X1
+	VCVTPS2PD  X1, Y1
+	VMASKMOVPS 48(CX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VMULPD     Y0, Y1, Y0
+	VADDPD     Y0, Y5, Y5
+	VMOVUPS    192(BX)(DX*4), X0
+	VMASKMOVPS 64(AX), X0, X1
+	VCVTPS2PD  X1, Y1
+	VMASKMOVPS 64(CX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VMULPD     Y0, Y1, Y0
+	VADDPD     Y0, Y6, Y6
+	VMOVUPS    208(BX)(DX*4), X0
+	VMASKMOVPS 80(AX), X0, X1
+	VCVTPS2PD  X1, Y1
+	VMASKMOVPS 80(CX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VMULPD     Y0, Y1, Y0
+	VADDPD     Y0, Y7, Y7
+	VMOVUPS    224(BX)(DX*4), X0
+	VMASKMOVPS 96(AX), X0, X1
+	VCVTPS2PD  X1, Y1
+	VMASKMOVPS 96(CX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VMULPD     Y0, Y1, Y0
+	VADDPD     Y0, Y8, Y8
+	VMOVUPS    240(BX)(DX*4), X0
+	VMASKMOVPS 112(AX), X0, X1
+	VCVTPS2PD  X1, Y1
+	VMASKMOVPS 112(CX), X0, X0
+	VCVTPS2PD  X0, Y0
+	VMULPD     Y0, Y1, Y0
+	VADDPD     Y0, Y9, Y9
 
 fold:
-	VADDPD       Y4, Y0, Y0
-	VADDPD       Y5, Y1, Y1
-	VADDPD       Y6, Y2, Y2
-	VADDPD       Y7, Y3, Y3
+	VADDPD       Y6, Y2, Y0
+	VADDPD       Y7, Y3, Y1
+	VADDPD       Y8, Y4, Y2
+	VADDPD       Y9, Y5, Y3
 	VADDPD       Y2, Y0, Y0
 	VADDPD       Y3, Y1, Y1
 	VADDPD       Y1, Y0, Y0
@@ -5600,58 +5367,50 @@ fold:
 TEXT ·blockMaxAVX2F32(SB), NOSPLIT, $0-40
 	MOVQ    a+0(FP), AX
 	MOVQ    n+16(FP), CX
-	VMOVUPS splat256xfff0000000000000<>+0(SB), Y0
-	VMOVUPS splat256xfff0000000000000<>+0(SB), Y1
-	VMOVUPS splat256xfff0000000000000<>+0(SB), Y2
-	VMOVUPS splat256xfff0000000000000<>+0(SB), Y3
-	VMOVUPS splat256xfff0000000000000<>+0(SB), Y4
-	VMOVUPS splat256xfff0000000000000<>+0(SB), Y5
-	VMOVUPS splat256xfff0000000000000<>+0(SB), Y6
-	VMOVUPS splat256xfff0000000000000<>+0(SB), Y7
+	VMOVUPD splat256xfff0000000000000<>+0(SB), Y2
+	VMOVUPD splat256xfff0000000000000<>+0(SB), Y3
+	VMOVUPD splat256xfff0000000000000<>+0(SB), Y4
+	VMOVUPD splat256xfff0000000000000<>+0(SB), Y5
+	VMOVUPD splat256xfff0000000000000<>+0(SB), Y6
+	VMOVUPD splat256xfff0000000000000<>+0(SB), Y7
+	VMOVUPD splat256xfff0000000000000<>+0(SB), Y8
+	VMOVUPD splat256xfff0000000000000<>+0(SB), Y9
 
 whole:
 	CMPQ      CX, $0x00000020
 	JL        last
-	VCVTPS2PD (AX), Y8
-	VCMPPD    $0x03, Y0, Y0, Y9
-	VMAXPD    Y8, Y0, Y8
-	VBLENDVPD Y9, Y0, Y8, Y0
-	VMOVAPS   Y0, Y0
-	VCVTPS2PD 16(AX), Y8
-	VCMPPD    $0x03, Y1, Y1, Y9
-	VMAXPD    Y8, Y1, Y8
-	VBLENDVPD Y9, Y1, Y8, Y1
-	VMOVAPS   Y1, Y1
-	VCVTPS2PD 32(AX), Y8
-	VCMPPD    $0x03, Y2, Y2, Y9
-	VMAXPD    Y8, Y2, Y8
-	VBLENDVPD Y9, Y2, Y8, Y2
-	VMOVAPS   Y2, Y2
-	VCVTPS2PD 48(AX), Y8
-	VCMPPD    $0x03, Y3, Y3, Y9
-	VMAXPD    Y8, Y3, Y8
-	VBLENDVPD Y9, Y3, Y8, Y3
-	VMOVAPS   Y3, Y3
-	VCVTPS2PD 64(AX), Y8
-	VCMPPD    $0x03, Y4, Y4, Y9
-	VMAXPD    Y8, Y4, Y8
-	VBLENDVPD Y9, Y4, Y8, Y4
-	VMOVAPS   Y4, Y4
-	VCVTPS2PD 80(AX), Y8
-	VCMPPD    $0x03, Y5, Y5, Y9
-	VMAXPD    Y8, Y5, Y8
-	VBLENDVPD Y9, Y5, Y8, Y5
-	VMOVAPS   Y5, Y5
-	VCVTPS2PD 96(AX), Y8
-	VCMPPD    $0x03, Y6, Y6, Y9
-	VMAXPD    Y8, Y6, Y8
-	VBLENDVPD Y9, Y6, Y8, Y6
-	VMOVAPS   Y6, Y6
-	VCVTPS2PD 112(AX), Y8
-	VCMPPD    $0x03, Y7, Y7, Y9
-	VMAXPD    Y8, Y7, Y8
-	VBLENDVPD Y9, Y7, Y8, Y7
-	VMOVAPS   Y7, Y7
+	VCVTPS2PD (AX), Y0
+	VCMPPD    $0x03, Y2, Y2, Y1
+	VMAXPD    Y0, Y2, Y0
+	VBLENDVPD Y1, Y2, Y0, Y2
+	VCVTPS2PD 16(AX), Y0
+	VCMPPD    $0x03, Y3, Y3, Y1
+	VMAXPD    Y0, Y3, Y0
+	VBLENDVPD Y1, Y3, Y0, Y3
+	VCVTPS2PD 32(AX), Y0
+	VCMPPD    $0x03, Y4, Y4, Y1
+	VMAXPD    Y0, Y4, Y0
+	VBLENDVPD Y1, Y4, Y0, Y4
+	VCVTPS2PD 48(AX), Y0
+	VCMPPD    $0x03, Y5, Y5, Y1
+	VMAXPD    Y0, Y5, Y0
+	VBLENDVPD Y1, Y5, Y0, Y5
+	VCVTPS2PD 64(AX), Y0
+	VCMPPD    $0x03, Y6, Y6, Y1
+	VMAXPD    Y0, Y6, Y0
+	VBLENDVPD Y1, Y6, Y0, Y6
+	VCVTPS2PD 80(AX), Y0
+	VCMPPD    $0x03, Y7, Y7, Y1
+	VMAXPD    Y0, Y7, Y0
+	VBLENDVPD Y1, Y7, Y0, Y7
+	VCVTPS2PD 96(AX), Y0
+	VCMPPD    $0x03, Y8, Y8, Y1
+	VMAXPD    Y0, Y8, Y0
+	VBLENDVPD Y1, Y8, Y0, Y8
+	VCVTPS2PD 112(AX), Y0
+	VCMPPD    $0x03, Y9, Y9, Y1
+	VMAXPD    Y0, Y9, Y0
+	VBLENDVPD Y1, Y9, Y0, Y9
 	ADDQ      $0x00000080, AX
 	SUBQ      $0x00000020, CX
 	JMP       whole
@@ -5661,92 +5420,84 @@ last:
 	JZ         fold
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*4), X8
-	VMASKMOVPS (AX), X8, X9
+	VMOVUPS    128(DX)(CX*4), X0
+	VMASKMOVPS (AX), X0, X1
 	VMOVUPS    splat128xff800000<>+0(SB), X10
-	VBLENDVPS  X8, X9, X10, X8
-	VCVTPS2PD  X8, Y8
-	VCMPPD     $0x03, Y0, Y0, Y9
-	VMAXPD     Y8, Y0, Y8
-	VBLENDVPD  Y9, Y0, Y8, Y0
-	VMOVAPS    Y0, Y0
-	VMOVUPS    144(DX)(CX*4), X8
-	VMASKMOVPS 16(AX), X8, X9
+	VBLENDVPS  X0, X1, X10, X0
+	VCVTPS2PD  X0, Y0
+	VCMPPD     $0x03, Y2, Y2, Y1
+	VMAXPD     Y0, Y2, Y0
+	VBLENDVPD  Y1, Y2, Y0, Y2
+	VMOVUPS    144(DX)(CX*4), X0
+	VMASKMOVPS 16(AX), X0, X1
 	VMOVUPS    splat128xff800000<>+0(SB), X10
-	VBLENDVPS  X8, X9, X10, X8
-	VCVTPS2PD  X8, Y8
-	VCMPPD     $0x03, Y1, Y1, Y9
-	VMAXPD     Y8, Y1, Y8
-	VBLENDVPD  Y9, Y1, Y8, Y1
-	VMOVAPS    Y1, Y1
-	VMOVUPS    160(DX)(CX*4), X8
-	VMASKMOVPS 32(AX), X8, X9
+	VBLENDVPS  X0, X1, X10, X0
+	VCVTPS2PD  X0, Y0
+	VCMPPD     $0x03, Y3, Y3, Y1
+	VMAXPD     Y0, Y3, Y0
+	VBLENDVPD  Y1, Y3, Y0, Y3
+	VMOVUPS    160(DX)(CX*4), X0
+	VMASKMOVPS 32(AX), X0, X1
 	VMOVUPS    splat128xff800000<>+0(SB), X10
-	VBLENDVPS  X8, X9, X10, X8
-	VCVTPS2PD  X8, Y8
-	VCMPPD     $0x03, Y2, Y2, Y9
-	VMAXPD     Y8, Y2, Y8
-	VBLENDVPD  Y9, Y2, Y8, Y2
-	VMOVAPS    Y2, Y2
-	VMOVUPS    176(DX)(CX*4), X8
-	VMASKMOVPS 48(AX), X8, X9
+	VBLENDVPS  X0, X1, X10, X0
+	VCVTPS2PD  X0, Y0
+	VCMPPD     $0x03, Y4, Y4, Y1
+	VMAXPD     Y0, Y4, Y0
+	VBLENDVPD  Y1, Y4, Y0, Y4
+	VMOVUPS    176(DX)(CX*4), X0
+	VMASKMOVPS 48(AX), X0, X1
 	VMOVUPS    splat128xff800000<>+0(SB), X10
-	VBLENDVPS  X8, X9, X10, X8
-	VCVTPS2PD  X8, Y8
-	VCMPPD     $0x03, Y3, Y3, Y9
-	VMAXPD     Y8, Y3, Y8
-	VBLENDVPD  Y9, Y3, Y8, Y3
-	VMOVAPS    Y3, Y3
-	VMOVUPS    192(DX)(CX*4), X8
-	VMASKMOVPS 64(AX), X8, X9
+	VBLENDVPS  X0, X1, X10, X0
+	VCVTPS2PD  X0, Y0
+	VCMPPD     $0x03, Y5, Y5, Y1
+	VMAXPD     Y0, Y5, Y0
+	VBLENDVPD  Y1, Y5, Y0, Y5
+	VMOVUPS    192(DX)(CX*4), X0
+	VMASKMOVPS 64(AX), X0, X1
 	VMOVUPS    splat128xff800000<>+0(SB), X10
-	VBLENDVPS  X8, X9, X10, X8
-	VCVTPS2PD  X8, Y8
-	VCMPPD     $0x03, Y4, Y4, Y9
-	VMAXPD     Y8, Y4, Y8
-	VBLENDVPD  Y9, Y4, Y8, Y4
-	VMOVAPS    Y4, Y4
-	VMOVUPS    208(DX)(CX*4), X8
-	VMASKMOVPS 80(AX), X8, X9
+	VBLENDVPS  X0, X1, X10, X0
+	VCVTPS2PD  X0, Y0
+	VCMPPD     $0x03, Y6, Y6, Y1
+	VMAXPD     Y0, Y6, Y0
+	VBLENDVPD  Y1, Y6, Y0, Y6
+	VMOVUPS    208(DX)(CX*4), X0
+	VMASKMOVPS 80(AX), X0, X1
 	VMOVUPS    splat128xff800000<>+0(SB), X10
-	VBLENDVPS  X8, X9, X10, X8
-	VCVTPS2PD  X8, Y8
-	VCMPPD     $0x03, Y5, Y5, Y9
-	VMAXPD     Y8, Y5, Y8
-	VBLENDVPD  Y9, Y5, Y8, Y5
-	VMOVAPS    Y5, Y5
-	VMOVUPS    224(DX)(CX*4), X8
-	VMASKMOVPS 96(AX), X8, X9
+	VBLENDVPS  X0, X1, X10, X0
+	VCVTPS2PD  X0, Y0
+	VCMPPD     $0x03, Y7, Y7, Y1
+	VMAXPD     Y0, Y7, Y0
+	VBLENDVPD  Y1, Y7, Y0, Y7
+	VMOVUPS    224(DX)(CX*4), X0
+	VMASKMOVPS 96(AX), X0, X1
 	VMOVUPS    splat128xff800000<>+0(SB), X10
-	VBLENDVPS  X8, X9, X10, X8
-	VCVTPS2PD  X8, Y8
-	VCMPPD     $0x03, Y6, Y6, Y9
-	VMAXPD     Y8, Y6, Y8
-	VBLENDVPD  Y9, Y6, Y8, Y6
-	VMOVAPS    Y6, Y6
-	VMOVUPS    240(DX)(CX*4), X8
-	VMASKMOVPS 112(AX), X8, X9
+	VBLENDVPS  X0, X1, X10, X0
+	VCVTPS2PD  X0, Y0
+	VCMPPD     $0x03, Y8, Y8, Y1
+	VMAXPD     Y0, Y8, Y0
+	VBLENDVPD  Y1, Y8, Y0, Y8
+	VMOVUPS    240(DX)(CX*4), X0
+	VMASKMOVPS 112(AX), X0, X1
 	VMOVUPS    splat128xff800000<>+0(SB), X10
-	VBLENDVPS  X8, X9, X10, X8
-	VCVTPS2PD  X8, Y8
-	VCMPPD     $0x03, Y7, Y7, Y9
-	VMAXPD     Y8, Y7, Y8
-	VBLENDVPD  Y9, Y7, Y8, Y7
-	VMOVAPS    Y7, Y7
+	VBLENDVPS  X0, X1, X10, X0
+	VCVTPS2PD  X0, Y0
+	VCMPPD     $0x03, Y9, Y9, Y1
+	VMAXPD     Y0, Y9, Y0
+	VBLENDVPD  Y1, Y9, Y0, Y9
 
 fold:
-	VCMPPD       $0x03, Y0, Y0, Y8
-	VMAXPD       Y4, Y0, Y4
-	VBLENDVPD    Y8, Y0, Y4, Y0
-	VCMPPD       $0x03, Y1, Y1, Y4
-	VMAXPD       Y5, Y1, Y5
-	VBLENDVPD    Y4, Y1, Y5, Y1
-	VCMPPD       $0x03, Y2, Y2, Y4
-	VMAXPD       Y6, Y2, Y5
-	VBLENDVPD    Y4, Y2, Y5, Y2
-	VCMPPD       $0x03, Y3, Y3, Y4
-	VMAXPD       Y7, Y3, Y5
-	VBLENDVPD    Y4, Y3, Y5, Y3
+	VCMPPD       $0x03, Y2, Y2, Y0
+	VMAXPD       Y6, Y2, Y1
+	VBLENDVPD    Y0, Y2, Y1, Y0
+	VCMPPD       $0x03, Y3, Y3, Y1
+	VMAXPD       Y7, Y3, Y2
+	VBLENDVPD    Y1, Y3, Y2, Y1
+	VCMPPD       $0x03, Y4, Y4, Y2
+	VMAXPD       Y8, Y4, Y3
+	VBLENDVPD    Y2, Y4, Y3, Y2
+	VCMPPD       $0x03, Y5, Y5, Y3
+	VMAXPD       Y9, Y5, Y4
+	VBLENDVPD    Y3, Y5, Y4, Y3
 	VCMPPD       $0x03, Y0, Y0, Y4
 	VMAXPD       Y2, Y0, Y2
 	VBLENDVPD    Y4, Y0, Y2, Y0
@@ -5783,58 +5534,50 @@ GLOBL splat128xff800000<>(SB), RODATA|NOPTR, $16
 TEXT ·blockMinAVX2F32(SB), NOSPLIT, $0-40
 	MOVQ    a+0(FP), AX
 	MOVQ    n+16(FP), CX
-	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y0
-	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y1
-	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y2
-	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y3
-	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y4
-	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y5
-	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y6
-	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y7
+	VMOVUPD splat256x7ff0000000000000<>+0(SB), Y2
+	VMOVUPD splat256x7ff0000000000000<>+0(SB), Y3
+	VMOVUPD splat256x7ff0000000000000<>+0(SB), Y4
+	VMOVUPD splat256x7ff0000000000000<>+0(SB), Y5
+	VMOVUPD splat256x7ff0000000000000<>+0(SB), Y6
+	VMOVUPD splat256x7ff0000000000000<>+0(SB), Y7
+	VMOVUPD splat256x7ff0000000000000<>+0(SB), Y8
+	VMOVUPD splat256x7ff0000000000000<>+0(SB), Y9
 
 whole:
 	CMPQ      CX, $0x00000020
 	JL        last
-	VCVTPS2PD (AX), Y8
-	VCMPPD    $0x03, Y0, Y0, Y9
-	VMINPD    Y8, Y0, Y8
-	VBLENDVPD Y9, Y0, Y8, Y0
-	VMOVAPS   Y0, Y0
-	VCVTPS2PD 16(AX), Y8
-	VCMPPD    $0x03, Y1, Y1, Y9
-	VMINPD    Y8, Y1, Y8
-	VBLENDVPD Y9, Y1, Y8, Y1
-	VMOVAPS   Y1, Y1
-	VCVTPS2PD 32(AX), Y8
-	VCMPPD    $0x03, Y2, Y2, Y9
-	VMINPD    Y8, Y2, Y8
-	VBLENDVPD Y9, Y2, Y8, Y2
-	VMOVAPS   Y2, Y2
-	VCVTPS2PD 48(AX), Y8
-	VCMPPD    $0x03, Y3, Y3, Y9
-	VMINPD    Y8, Y3, Y8
-	VBLENDVPD Y9, Y3, Y8, Y3
-	VMOVAPS   Y3, Y3
-	VCVTPS2PD 64(AX), Y8
-	VCMPPD    $0x03, Y4, Y4, Y9
-	VMINPD    Y8, Y4, Y8
-	VBLENDVPD Y9, Y4, Y8, Y4
-	VMOVAPS   Y4, Y4
-	VCVTPS2PD 80(AX), Y8
-	VCMPPD    $0x03, Y5, Y5, Y9
-	VMINPD    Y8, Y5, Y8
-	VBLENDVPD Y9, Y5, Y8, Y5
-	VMOVAPS   Y5, Y5
-	VCVTPS2PD 96(AX), Y8
-	VCMPPD    $0x03, Y6, Y6, Y9
-	VMINPD    Y8, Y6, Y8
-	VBLENDVPD Y9, Y6, Y8, Y6
-	VMOVAPS   Y6, Y6
-	VCVTPS2PD 112(AX), Y8
-	VCMPPD    $0x03, Y7, Y7, Y9
-	VMINPD    Y8, Y7, Y8
-	VBLENDVPD Y9, Y7, Y8, Y7
-	VMOVAPS   Y7, Y7
+	VCVTPS2PD (AX), Y0
+	VCMPPD    $0x03, Y2, Y2, Y1
+	VMINPD    Y0, Y2, Y0
+	VBLENDVPD Y1, Y2, Y0, Y2
+	VCVTPS2PD 16(AX), Y0
+	VCMPPD    $0x03, Y3, Y3, Y1
+	VMINPD    Y0, Y3, Y0
+	VBLENDVPD Y1, Y3, Y0, Y3
+	VCVTPS2PD 32(AX), Y0
+	VCMPPD    $0x03, Y4, Y4, Y1
+	VMINPD    Y0, Y4, Y0
+	VBLENDVPD Y1, Y4, Y0, Y4
+	VCVTPS2PD 48(AX), Y0
+	VCMPPD    $0x03, Y5, Y5, Y1
+	VMINPD    Y0, Y5, Y0
+	VBLENDVPD Y1, Y5, Y0, Y5
+	VCVTPS2PD 64(AX), Y0
+	VCMPPD    $0x03, Y6, Y6, Y1
+	VMINPD    Y0, Y6, Y0
+	VBLENDVPD Y1, Y6, Y0, Y6
+	VCVTPS2PD 80(AX), Y0
+	VCMPPD    $0x03, Y7, Y7, Y1
+	VMINPD    Y0, Y7, Y0
+	VBLENDVPD Y1, Y7, Y0, Y7
+	VCVTPS2PD 96(AX), Y0
+	VCMPPD    $0x03, Y8, Y8, Y1
+	VMINPD    Y0, Y8, Y0
+	VBLENDVPD Y1, Y8, Y0, Y8
+	VCVTPS2PD 112(AX), Y0
+	VCMPPD    $0x03, Y9, Y9, Y1
+	VMINPD    Y0, Y9, Y0
+	VBLENDVPD Y1, Y9, Y0, Y9
 	ADDQ      $0x00000080, AX
 	SUBQ      $0x00000020, CX
 	JMP       whole
@@ -5844,92 +5587,84 @@ last:
 	JZ         fold
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*4), X8
-	VMASKMOVPS (AX), X8, X9
+	VMOVUPS    128(DX)(CX*4), X0
+	VMASKMOVPS (AX), X0, X1
 	VMOVUPS    splat128x7f800000<>+0(SB), X10
-	VBLENDVPS  X8, X9, X10, X8
-	VCVTPS2PD  X8, Y8
-	VCMPPD     $0x03, Y0, Y0, Y9
-	VMINPD     Y8, Y0, Y8
-	VBLENDVPD  Y9, Y0, Y8, Y0
-	VMOVAPS    Y0, Y0
-	VMOVUPS    144(DX)(CX*4), X8
-	VMASKMOVPS 16(AX), X8, X9
+	VBLENDVPS  X0, X1, X10, X0
+	VCVTPS2PD  X0, Y0
+	VCMPPD     $0x03, Y2, Y2, Y1
+	VMINPD     Y0, Y2, Y0
+	VBLENDVPD  Y1, Y2, Y0, Y2
+	VMOVUPS    144(DX)(CX*4), X0
+	VMASKMOVPS 16(AX), X0, X1
 	VMOVUPS    splat128x7f800000<>+0(SB), X10
-	VBLENDVPS  X8, X9, X10, X8
-	VCVTPS2PD  X8, Y8
-	VCMPPD     $0x03, Y1, Y1, Y9
-	VMINPD     Y8, Y1, Y8
-	VBLENDVPD  Y9, Y1, Y8, Y1
-	VMOVAPS    Y1, Y1
-	VMOVUPS    160(DX)(CX*4), X8
-	VMASKMOVPS 32(AX), X8, X9
+	VBLENDVPS  X0, X1, X10, X0
+	VCVTPS2PD  X0, Y0
+	VCMPPD     $0x03, Y3, Y3, Y1
+	VMINPD     Y0, Y3, Y0
+	VBLENDVPD  Y1, Y3, Y0, Y3
+	VMOVUPS    160(DX)(CX*4), X0
+	VMASKMOVPS 32(AX), X0, X1
 	VMOVUPS    splat128x7f800000<>+0(SB), X10
-	VBLENDVPS  X8, X9, X10, X8
-	VCVTPS2PD  X8, Y8
-	VCMPPD     $0x03, Y2, Y2, Y9
-	VMINPD     Y8, Y2, Y8
-	VBLENDVPD  Y9, Y2, Y8, Y2
-	VMOVAPS    Y2, Y2
-	VMOVUPS    176(DX)(CX*4), X8
-	VMASKMOVPS 48(AX), X8, X9
+	VBLENDVPS  X0, X1, X10, X0
+	VCVTPS2PD  X0, Y0
+	VCMPPD     $0x03, Y4, Y4, Y1
+	VMINPD     Y0, Y4, Y0
+	VBLENDVPD  Y1, Y4, Y0, Y4
+	VMOVUPS    176(DX)(CX*4), X0
+	VMASKMOVPS 48(AX), X0, X1
 	VMOVUPS    splat128x7f800000<>+0(SB), X10
-	VBLENDVPS  X8, X9, X10, X8
-	VCVTPS2PD  X8, Y8
-	VCMPPD     $0x03, Y3, Y3, Y9
-	VMINPD     Y8, Y3, Y8
-	VBLENDVPD  Y9, Y3, Y8, Y3
-	VMOVAPS    Y3, Y3
-	VMOVUPS    192(DX)(CX*4), X8
-	VMASKMOVPS 64(AX), X8, X9
+	VBLENDVPS  X0, X1, X10, X0
+	VCVTPS2PD  X0, Y0
+	VCMPPD     $0x03, Y5, Y5, Y1
+	VMINPD     Y0, Y5, Y0
+	VBLENDVPD  Y1, Y5, Y0, Y5
+	VMOVUPS    192(DX)(CX*4), X0
+	VMASKMOVPS 64(AX), X0, X1
 	VMOVUPS    splat128x7f800000<>+0(SB), X10
-	VBLENDVPS  X8, X9, X10, X8
-	VCVTPS2PD  X8, Y8
-	VCMPPD     $0x03, Y4, Y4, Y9
-	VMINPD     Y8, Y4, Y8
-	VBLENDVPD  Y9, Y4, Y8, Y4
-	VMOVAPS    Y4, Y4
-	VMOVUPS    208(DX)(CX*4), X8
-	VMASKMOVPS 80(AX), X8, X9
+	VBLENDVPS  X0, X1, X10, X0
+	VCVTPS2PD  X0, Y0
+	VCMPPD     $0x03, Y6, Y6, Y1
+	VMINPD     Y0, Y6, Y0
+	VBLENDVPD  Y1, Y6, Y0, Y6
+	VMOVUPS    208(DX)(CX*4), X0
+	VMASKMOVPS 80(AX), X0, X1
 	VMOVUPS    splat128x7f800000<>+0(SB), X10
-	VBLENDVPS  X8, X9, X10, X8
-	VCVTPS2PD  X8, Y8
-	VCMPPD     $0x03, Y5, Y5, Y9
-	VMINPD     Y8, Y5, Y8
-	VBLENDVPD  Y9, Y5, Y8, Y5
-	VMOVAPS    Y5, Y5
-	VMOVUPS    224(DX)(CX*4), X8
-	VMASKMOVPS 96(AX), X8, X9
+	VBLENDVPS  X0, X1, X10, X0
+	VCVTPS2PD  X0, Y0
+	VCMPPD     $0x03, Y7, Y7, Y1
+	VMINPD     Y0, Y7, Y0
+	VBLENDVPD  Y1, Y7, Y0, Y7
+	VMOVUPS    224(DX)(CX*4), X0
+	VMASKMOVPS 96(AX), X0, X1
 	VMOVUPS    splat128x7f800000<>+0(SB), X10
-	VBLENDVPS  X8, X9, X10, X8
-	VCVTPS2PD  X8, Y8
-	VCMPPD     $0x03, Y6, Y6, Y9
-	VMINPD     Y8, Y6, Y8
-	VBLENDVPD  Y9, Y6, Y8, Y6
-	VMOVAPS    Y6, Y6
-	VMOVUPS    240(DX)(CX*4), X8
-	VMASKMOVPS 112(AX), X8, X9
+	VBLENDVPS  X0, X1, X10, X0
+	VCVTPS2PD  X0, Y0
+	VCMPPD     $0x03, Y8, Y8, Y1
+	VMINPD     Y0, Y8, Y0
+	VBLENDVPD  Y1, Y8, Y0, Y8
+	VMOVUPS    240(DX)(CX*4), X0
+	VMASKMOVPS 112(AX), X0, X1
 	VMOVUPS    splat128x7f800000<>+0(SB), X10
-	VBLENDVPS  X8, X9, X10, X8
-	VCVTPS2PD  X8, Y8
-	VCMPPD     $0x03, Y7, Y7, Y9
-	VMINPD     Y8, Y7, Y8
-	VBLENDVPD  Y9, Y7, Y8, Y7
-	VMOVAPS    Y7, Y7
+	VBLENDVPS  X0, X1, X10, X0
+	VCVTPS2PD  X0, Y0
+	VCMPPD     $0x03, Y9, Y9, Y1
+	VMINPD     Y0, Y9, Y0
+	VBLENDVPD  Y1, Y9, Y0, Y9
 
 fold:
-	VCMPPD       $0x03, Y0, Y0, Y8
-	VMINPD       Y4, Y0, Y4
-	VBLENDVPD    Y8, Y0, Y4, Y0
-	VCMPPD       $0x03, Y1, Y1, Y4
-	VMINPD       Y5, Y1, Y5
-	VBLENDVPD    Y4, Y1, Y5, Y1
-	VCMPPD       $0x03, Y2, Y2, Y4
-	VMINPD       Y6, Y2, Y5
-	VBLENDVPD    Y4, Y2, Y5, Y2
-	VCMPPD       $0x03, Y3, Y3, Y4
-	VMINPD       Y7, Y3, Y5
-	VBLENDVPD    Y4, Y3, Y5, Y3
+	VCMPPD       $0x03, Y2, Y2, Y0
+	VMINPD       Y6, Y2, Y1
+	VBLENDVPD    Y0, Y2, Y1, Y0
+	VCMPPD       $0x03, Y3, Y3, Y1
+	VMINPD       Y7, Y3, Y2
+	VBLENDVPD    Y1, Y3, Y2, Y1
+	VCMPPD       $0x03, Y4, Y4, Y2
+	VMINPD       Y8, Y4, Y3
+	VBLENDVPD    Y2, Y4, Y3, Y2
+	VCMPPD       $0x03, Y5, Y5, Y3
+	VMINPD       Y9, Y5, Y4
+	VBLENDVPD    Y3, Y5, Y4, Y3
 	VCMPPD       $0x03, Y0, Y0, Y4
 	VMINPD       Y2, Y0, Y2
 	VBLENDVPD    Y4, Y0, Y2, Y0
@@ -5967,33 +5702,33 @@ TEXT ·withinAVX2F32(SB), NOSPLIT, $0-25
 	MOVQ         a+0(FP), AX
 	MOVQ         n+8(FP), CX
 	VBROADCASTSS limit+16(FP), Y0
-	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
 
 whole:
 	CMPQ    CX, $0x00000008
 	JL      last
-	VMOVUPS (AX), Y2
+	VMOVUPS (AX), Y1
 	ADDQ    $0x00000020, AX
 	SUBQ    $0x00000008, CX
 
 take:
-	VANDPS  splat256x7fffffff<>+0(SB), Y2, Y2
-	VMAXPS  Y1, Y2, Y1
-	VMOVAPS Y1, Y1
-	JMP     whole
+	VANDPS splat256x7fffffff<>+0(SB), Y1, Y1
+	VMAXPS Y2, Y1, Y2
+	JMP    whole
 
 last:
 	TESTQ      CX, CX
 	JZ         test
+	MOVQ       CX, CX
 	LEAQ       window32<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    128(DX)(CX*4), Y2
-	VMASKMOVPS (AX), Y2, Y2
+	VMOVUPS    128(DX)(CX*4), Y1
+	VMASKMOVPS (AX), Y1, Y1
 	XORQ       CX, CX
 	JMP        take
 
 test:
-	VCMPPS $0x1e, Y0, Y1, Y0
+	VCMPPS $0x1e, Y0, Y2, Y0
 	VPTEST Y0, Y0
 	SETEQ  AL
 	MOVB   AL, ret+24(FP)

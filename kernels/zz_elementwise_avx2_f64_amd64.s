@@ -37,29 +37,28 @@ main:
 	JMP     main
 
 one:
-	CMPQ    BX, $0x00000004
+	SUBQ    $0x00000004, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
 
 body:
 	VADDPD  Y1, Y0, Y0
-	CMPQ    BX, $0x00000004
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(SI*1)
 	ADDQ    $0x00000020, SI
-	SUBQ    $0x00000004, BX
 	JMP     one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-4
+	JE         done
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y1
@@ -67,7 +66,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       4(BX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -176,29 +175,28 @@ main:
 	JMP     main
 
 one:
-	CMPQ    BX, $0x00000004
+	SUBQ    $0x00000004, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
 
 body:
 	VSUBPD  Y1, Y0, Y0
-	CMPQ    BX, $0x00000004
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(SI*1)
 	ADDQ    $0x00000020, SI
-	SUBQ    $0x00000004, BX
 	JMP     one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-4
+	JE         done
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y1
@@ -206,7 +204,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       4(BX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -249,29 +247,28 @@ main:
 	JMP     main
 
 one:
-	CMPQ    BX, $0x00000004
+	SUBQ    $0x00000004, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
 
 body:
 	VMULPD  Y1, Y0, Y0
-	CMPQ    BX, $0x00000004
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(SI*1)
 	ADDQ    $0x00000020, SI
-	SUBQ    $0x00000004, BX
 	JMP     one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-4
+	JE         done
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y1
@@ -279,7 +276,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       4(BX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -299,29 +296,28 @@ TEXT ·divAVX2F64(SB), NOSPLIT, $0-56
 	XORQ SI, SI
 
 one:
-	CMPQ    BX, $0x00000004
+	SUBQ    $0x00000004, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
 
 body:
 	VDIVPD  Y1, Y0, Y0
-	CMPQ    BX, $0x00000004
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(SI*1)
 	ADDQ    $0x00000020, SI
-	SUBQ    $0x00000004, BX
 	JMP     one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-4
+	JE         done
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y1
@@ -329,7 +325,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       4(BX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -368,7 +364,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000004
+	SUBQ    $0x00000004, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
@@ -377,22 +373,21 @@ body:
 	VCMPPD    $0x03, Y0, Y0, Y2
 	VMINPD    Y1, Y0, Y1
 	VBLENDVPD Y2, Y0, Y1, Y0
-	CMPQ      BX, $0x00000004
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Y0, (AX)(SI*1)
 	ADDQ      $0x00000020, SI
-	SUBQ      $0x00000004, BX
 	JMP       one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-4
+	JE         done
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y1
@@ -400,7 +395,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       4(BX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -439,7 +434,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000004
+	SUBQ    $0x00000004, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
@@ -448,22 +443,21 @@ body:
 	VCMPPD    $0x03, Y0, Y0, Y2
 	VMAXPD    Y1, Y0, Y1
 	VBLENDVPD Y2, Y0, Y1, Y0
-	CMPQ      BX, $0x00000004
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Y0, (AX)(SI*1)
 	ADDQ      $0x00000020, SI
-	SUBQ      $0x00000004, BX
 	JMP       one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-4
+	JE         done
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y1
@@ -471,7 +465,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       4(BX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -496,42 +490,41 @@ main:
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
 	VCMPPD  $0x00, Y1, Y0, Y0
-	VANDPS  splat256x3ff0000000000000<>+0(SB), Y0, Y0
+	VANDPD  splat256x3ff0000000000000<>+0(SB), Y0, Y0
 	VMOVUPS Y0, (AX)(SI*1)
 	VMOVUPS 32(CX)(SI*1), Y0
 	VMOVUPS 32(DX)(SI*1), Y1
 	VCMPPD  $0x00, Y1, Y0, Y0
-	VANDPS  splat256x3ff0000000000000<>+0(SB), Y0, Y0
+	VANDPD  splat256x3ff0000000000000<>+0(SB), Y0, Y0
 	VMOVUPS Y0, 32(AX)(SI*1)
 	ADDQ    $0x00000040, SI
 	SUBQ    $0x00000008, BX
 	JMP     main
 
 one:
-	CMPQ    BX, $0x00000004
+	SUBQ    $0x00000004, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
 
 body:
 	VCMPPD  $0x00, Y1, Y0, Y0
-	VANDPS  splat256x3ff0000000000000<>+0(SB), Y0, Y0
-	CMPQ    BX, $0x00000004
+	VANDPD  splat256x3ff0000000000000<>+0(SB), Y0, Y0
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(SI*1)
 	ADDQ    $0x00000020, SI
-	SUBQ    $0x00000004, BX
 	JMP     one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-4
+	JE         done
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y1
@@ -539,7 +532,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       4(BX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -570,42 +563,41 @@ main:
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
 	VCMPPD  $0x04, Y1, Y0, Y0
-	VANDPS  splat256x3ff0000000000000<>+0(SB), Y0, Y0
+	VANDPD  splat256x3ff0000000000000<>+0(SB), Y0, Y0
 	VMOVUPS Y0, (AX)(SI*1)
 	VMOVUPS 32(CX)(SI*1), Y0
 	VMOVUPS 32(DX)(SI*1), Y1
 	VCMPPD  $0x04, Y1, Y0, Y0
-	VANDPS  splat256x3ff0000000000000<>+0(SB), Y0, Y0
+	VANDPD  splat256x3ff0000000000000<>+0(SB), Y0, Y0
 	VMOVUPS Y0, 32(AX)(SI*1)
 	ADDQ    $0x00000040, SI
 	SUBQ    $0x00000008, BX
 	JMP     main
 
 one:
-	CMPQ    BX, $0x00000004
+	SUBQ    $0x00000004, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
 
 body:
 	VCMPPD  $0x04, Y1, Y0, Y0
-	VANDPS  splat256x3ff0000000000000<>+0(SB), Y0, Y0
-	CMPQ    BX, $0x00000004
+	VANDPD  splat256x3ff0000000000000<>+0(SB), Y0, Y0
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(SI*1)
 	ADDQ    $0x00000020, SI
-	SUBQ    $0x00000004, BX
 	JMP     one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-4
+	JE         done
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y1
@@ -613,7 +605,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       4(BX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -638,42 +630,41 @@ main:
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
 	VCMPPD  $0x11, Y1, Y0, Y0
-	VANDPS  splat256x3ff0000000000000<>+0(SB), Y0, Y0
+	VANDPD  splat256x3ff0000000000000<>+0(SB), Y0, Y0
 	VMOVUPS Y0, (AX)(SI*1)
 	VMOVUPS 32(CX)(SI*1), Y0
 	VMOVUPS 32(DX)(SI*1), Y1
 	VCMPPD  $0x11, Y1, Y0, Y0
-	VANDPS  splat256x3ff0000000000000<>+0(SB), Y0, Y0
+	VANDPD  splat256x3ff0000000000000<>+0(SB), Y0, Y0
 	VMOVUPS Y0, 32(AX)(SI*1)
 	ADDQ    $0x00000040, SI
 	SUBQ    $0x00000008, BX
 	JMP     main
 
 one:
-	CMPQ    BX, $0x00000004
+	SUBQ    $0x00000004, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
 
 body:
 	VCMPPD  $0x11, Y1, Y0, Y0
-	VANDPS  splat256x3ff0000000000000<>+0(SB), Y0, Y0
-	CMPQ    BX, $0x00000004
+	VANDPD  splat256x3ff0000000000000<>+0(SB), Y0, Y0
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(SI*1)
 	ADDQ    $0x00000020, SI
-	SUBQ    $0x00000004, BX
 	JMP     one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-4
+	JE         done
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y1
@@ -681,7 +672,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       4(BX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -706,42 +697,41 @@ main:
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
 	VCMPPD  $0x12, Y1, Y0, Y0
-	VANDPS  splat256x3ff0000000000000<>+0(SB), Y0, Y0
+	VANDPD  splat256x3ff0000000000000<>+0(SB), Y0, Y0
 	VMOVUPS Y0, (AX)(SI*1)
 	VMOVUPS 32(CX)(SI*1), Y0
 	VMOVUPS 32(DX)(SI*1), Y1
 	VCMPPD  $0x12, Y1, Y0, Y0
-	VANDPS  splat256x3ff0000000000000<>+0(SB), Y0, Y0
+	VANDPD  splat256x3ff0000000000000<>+0(SB), Y0, Y0
 	VMOVUPS Y0, 32(AX)(SI*1)
 	ADDQ    $0x00000040, SI
 	SUBQ    $0x00000008, BX
 	JMP     main
 
 one:
-	CMPQ    BX, $0x00000004
+	SUBQ    $0x00000004, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
 
 body:
 	VCMPPD  $0x12, Y1, Y0, Y0
-	VANDPS  splat256x3ff0000000000000<>+0(SB), Y0, Y0
-	CMPQ    BX, $0x00000004
+	VANDPD  splat256x3ff0000000000000<>+0(SB), Y0, Y0
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(SI*1)
 	ADDQ    $0x00000020, SI
-	SUBQ    $0x00000004, BX
 	JMP     one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-4
+	JE         done
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y1
@@ -749,7 +739,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       4(BX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -771,39 +761,38 @@ main:
 	CMPQ    DX, $0x00000010
 	JL      one
 	VMOVUPS (CX)(BX*1), Y0
-	VXORPS  splat256x8000000000000000<>+0(SB), Y0, Y0
+	VXORPD  splat256x8000000000000000<>+0(SB), Y0, Y0
 	VMOVUPS Y0, (AX)(BX*1)
 	VMOVUPS 32(CX)(BX*1), Y0
-	VXORPS  splat256x8000000000000000<>+0(SB), Y0, Y0
+	VXORPD  splat256x8000000000000000<>+0(SB), Y0, Y0
 	VMOVUPS Y0, 32(AX)(BX*1)
 	VMOVUPS 64(CX)(BX*1), Y0
-	VXORPS  splat256x8000000000000000<>+0(SB), Y0, Y0
+	VXORPD  splat256x8000000000000000<>+0(SB), Y0, Y0
 	VMOVUPS Y0, 64(AX)(BX*1)
 	VMOVUPS 96(CX)(BX*1), Y0
-	VXORPS  splat256x8000000000000000<>+0(SB), Y0, Y0
+	VXORPD  splat256x8000000000000000<>+0(SB), Y0, Y0
 	VMOVUPS Y0, 96(AX)(BX*1)
 	ADDQ    $0x00000080, BX
 	SUBQ    $0x00000010, DX
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
-	VXORPS  splat256x8000000000000000<>+0(SB), Y0, Y0
-	CMPQ    DX, $0x00000004
+	VXORPD  splat256x8000000000000000<>+0(SB), Y0, Y0
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000004, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    256(DI)(SI*8), Y0
@@ -811,7 +800,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -839,39 +828,38 @@ main:
 	CMPQ    DX, $0x00000010
 	JL      one
 	VMOVUPS (CX)(BX*1), Y0
-	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VANDPD  splat256x7fffffffffffffff<>+0(SB), Y0, Y0
 	VMOVUPS Y0, (AX)(BX*1)
 	VMOVUPS 32(CX)(BX*1), Y0
-	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VANDPD  splat256x7fffffffffffffff<>+0(SB), Y0, Y0
 	VMOVUPS Y0, 32(AX)(BX*1)
 	VMOVUPS 64(CX)(BX*1), Y0
-	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VANDPD  splat256x7fffffffffffffff<>+0(SB), Y0, Y0
 	VMOVUPS Y0, 64(AX)(BX*1)
 	VMOVUPS 96(CX)(BX*1), Y0
-	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VANDPD  splat256x7fffffffffffffff<>+0(SB), Y0, Y0
 	VMOVUPS Y0, 96(AX)(BX*1)
 	ADDQ    $0x00000080, BX
 	SUBQ    $0x00000010, DX
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
-	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y0, Y0
-	CMPQ    DX, $0x00000004
+	VANDPD  splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000004, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    256(DI)(SI*8), Y0
@@ -879,7 +867,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -908,14 +896,14 @@ main:
 	JL        one
 	VMOVUPS   (CX)(BX*1), Y0
 	VCMPPD    $0x0c, splat256x0000000000000000<>+0(SB), Y0, Y1
-	VANDPS    splat256x8000000000000000<>+0(SB), Y0, Y2
-	VORPS     splat256x3ff0000000000000<>+0(SB), Y2, Y2
+	VANDPD    splat256x8000000000000000<>+0(SB), Y0, Y2
+	VORPD     splat256x3ff0000000000000<>+0(SB), Y2, Y2
 	VBLENDVPD Y1, Y2, Y0, Y0
 	VMOVUPS   Y0, (AX)(BX*1)
 	VMOVUPS   32(CX)(BX*1), Y0
 	VCMPPD    $0x0c, splat256x0000000000000000<>+0(SB), Y0, Y1
-	VANDPS    splat256x8000000000000000<>+0(SB), Y0, Y2
-	VORPS     splat256x3ff0000000000000<>+0(SB), Y2, Y2
+	VANDPD    splat256x8000000000000000<>+0(SB), Y0, Y2
+	VORPD     splat256x3ff0000000000000<>+0(SB), Y2, Y2
 	VBLENDVPD Y1, Y2, Y0, Y0
 	VMOVUPS   Y0, 32(AX)(BX*1)
 	ADDQ      $0x00000040, BX
@@ -923,26 +911,25 @@ main:
 	JMP       main
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
 	VCMPPD    $0x0c, splat256x0000000000000000<>+0(SB), Y0, Y1
-	VANDPS    splat256x8000000000000000<>+0(SB), Y0, Y2
-	VORPS     splat256x3ff0000000000000<>+0(SB), Y2, Y2
+	VANDPD    splat256x8000000000000000<>+0(SB), Y0, Y2
+	VORPD     splat256x3ff0000000000000<>+0(SB), Y2, Y2
 	VBLENDVPD Y1, Y2, Y0, Y0
-	CMPQ      DX, $0x00000004
+	TESTQ     DX, DX
 	JL        lastStore
 	VMOVUPS   Y0, (AX)(BX*1)
 	ADDQ      $0x00000020, BX
-	SUBQ      $0x00000004, DX
 	JMP       one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    256(DI)(SI*8), Y0
@@ -950,7 +937,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -975,23 +962,22 @@ TEXT ·sqrtAVX2F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
 	VSQRTPD Y0, Y0
-	CMPQ    DX, $0x00000004
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000004, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    256(DI)(SI*8), Y0
@@ -999,7 +985,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -1037,23 +1023,22 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
 	VMULPD  Y0, Y0, Y0
-	CMPQ    DX, $0x00000004
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000004, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    256(DI)(SI*8), Y0
@@ -1061,7 +1046,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -1080,24 +1065,23 @@ TEXT ·recipAVX2F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
-	VMOVUPS splat256x3ff0000000000000<>+0(SB), Y1
+	VMOVUPD splat256x3ff0000000000000<>+0(SB), Y1
 	VDIVPD  Y0, Y1, Y0
-	CMPQ    DX, $0x00000004
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000004, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    256(DI)(SI*8), Y0
@@ -1105,7 +1089,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -1147,24 +1131,23 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
 	VXORPS  Y1, Y1, Y1
 	VMAXPD  Y0, Y1, Y0
-	CMPQ    DX, $0x00000004
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000004, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    256(DI)(SI*8), Y0
@@ -1172,7 +1155,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -1195,35 +1178,34 @@ main:
 	JL      one
 	VMOVUPS (CX)(BX*1), Y0
 	VCMPPD  $0x1e, splat256x0000000000000000<>+0(SB), Y0, Y0
-	VANDPS  splat256x3ff0000000000000<>+0(SB), Y0, Y0
+	VANDPD  splat256x3ff0000000000000<>+0(SB), Y0, Y0
 	VMOVUPS Y0, (AX)(BX*1)
 	VMOVUPS 32(CX)(BX*1), Y0
 	VCMPPD  $0x1e, splat256x0000000000000000<>+0(SB), Y0, Y0
-	VANDPS  splat256x3ff0000000000000<>+0(SB), Y0, Y0
+	VANDPD  splat256x3ff0000000000000<>+0(SB), Y0, Y0
 	VMOVUPS Y0, 32(AX)(BX*1)
 	ADDQ    $0x00000040, BX
 	SUBQ    $0x00000008, DX
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
 	VCMPPD  $0x1e, splat256x0000000000000000<>+0(SB), Y0, Y0
-	VANDPS  splat256x3ff0000000000000<>+0(SB), Y0, Y0
-	CMPQ    DX, $0x00000004
+	VANDPD  splat256x3ff0000000000000<>+0(SB), Y0, Y0
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000004, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    256(DI)(SI*8), Y0
@@ -1231,7 +1213,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -1271,7 +1253,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    SI, $0x00000004
+	SUBQ    $0x00000004, SI
 	JL      last
 	VMOVUPS (CX)(DI*1), Y0
 	VMOVUPS (DX)(DI*1), Y1
@@ -1280,27 +1262,26 @@ one:
 body:
 	VCMPPD    $0x04, splat256x0000000000000000<>+0(SB), Y0, Y0
 	VBLENDVPD Y0, Y1, Y2, Y0
-	CMPQ      SI, $0x00000004
+	TESTQ     SI, SI
 	JL        lastStore
 	VMOVUPS   Y0, (AX)(DI*1)
 	ADDQ      $0x00000020, DI
-	SUBQ      $0x00000004, SI
 	JMP       one
 
 last:
-	TESTQ      SI, SI
-	JZ         done
-	MOVQ       SI, R8
+	CMPQ       SI, $-4
+	JE         done
+	LEAQ       4(SI), R8
 	LEAQ       window64<>+0(SB), R9
 	NEGQ       R8
 	VMOVUPS    256(R9)(R8*8), Y0
 	VMASKMOVPD (CX)(DI*1), Y0, Y0
-	MOVQ       SI, R8
+	LEAQ       4(SI), R8
 	LEAQ       window64<>+0(SB), R9
 	NEGQ       R8
 	VMOVUPS    256(R9)(R8*8), Y1
 	VMASKMOVPD (DX)(DI*1), Y1, Y1
-	MOVQ       SI, R8
+	LEAQ       4(SI), R8
 	LEAQ       window64<>+0(SB), R9
 	NEGQ       R8
 	VMOVUPS    256(R9)(R8*8), Y2
@@ -1308,7 +1289,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       SI, CX
+	LEAQ       4(SI), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -1334,13 +1315,11 @@ main:
 	VMOVUPS     (CX)(DI*1), Y0
 	VMOVUPS     (DX)(DI*1), Y1
 	VMOVUPS     (BX)(DI*1), Y2
-	VMOVAPS     Y2, Y2
 	VFMADD231PD Y1, Y0, Y2
 	VMOVUPS     Y2, (AX)(DI*1)
 	VMOVUPS     32(CX)(DI*1), Y0
 	VMOVUPS     32(DX)(DI*1), Y1
 	VMOVUPS     32(BX)(DI*1), Y2
-	VMOVAPS     Y2, Y2
 	VFMADD231PD Y1, Y0, Y2
 	VMOVUPS     Y2, 32(AX)(DI*1)
 	ADDQ        $0x00000040, DI
@@ -1348,36 +1327,34 @@ main:
 	JMP         main
 
 one:
-	CMPQ    SI, $0x00000004
+	SUBQ    $0x00000004, SI
 	JL      last
 	VMOVUPS (CX)(DI*1), Y0
 	VMOVUPS (DX)(DI*1), Y1
 	VMOVUPS (BX)(DI*1), Y2
 
 body:
-	VMOVAPS     Y2, Y2
 	VFMADD231PD Y1, Y0, Y2
-	CMPQ        SI, $0x00000004
+	TESTQ       SI, SI
 	JL          lastStore
 	VMOVUPS     Y2, (AX)(DI*1)
 	ADDQ        $0x00000020, DI
-	SUBQ        $0x00000004, SI
 	JMP         one
 
 last:
-	TESTQ      SI, SI
-	JZ         done
-	MOVQ       SI, R8
+	CMPQ       SI, $-4
+	JE         done
+	LEAQ       4(SI), R8
 	LEAQ       window64<>+0(SB), R9
 	NEGQ       R8
 	VMOVUPS    256(R9)(R8*8), Y0
 	VMASKMOVPD (CX)(DI*1), Y0, Y0
-	MOVQ       SI, R8
+	LEAQ       4(SI), R8
 	LEAQ       window64<>+0(SB), R9
 	NEGQ       R8
 	VMOVUPS    256(R9)(R8*8), Y1
 	VMASKMOVPD (DX)(DI*1), Y1, Y1
-	MOVQ       SI, R8
+	LEAQ       4(SI), R8
 	LEAQ       window64<>+0(SB), R9
 	NEGQ       R8
 	VMOVUPS    256(R9)(R8*8), Y2
@@ -1385,7 +1362,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       SI, CX
+	LEAQ       4(SI), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y0
@@ -1415,23 +1392,23 @@ main:
 	JMP     main
 
 one:
-	CMPQ CX, $0x00000004
+	SUBQ $0x00000004, CX
 	JL   last
 
 body:
-	CMPQ    CX, $0x00000004
+	TESTQ   CX, CX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(DX*1)
 	ADDQ    $0x00000020, DX
-	SUBQ    $0x00000004, CX
 	JMP     one
 
 last:
-	TESTQ CX, CX
-	JZ    done
-	JMP   body
+	CMPQ CX, $-4
+	JE   done
+	JMP  body
 
 lastStore:
+	LEAQ       4(CX), CX
 	LEAQ       window64<>+0(SB), BX
 	NEGQ       CX
 	VMOVUPS    256(BX)(CX*8), Y1
@@ -1470,23 +1447,22 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
 	VMULPD  Y0, Y1, Y0
-	CMPQ    DX, $0x00000004
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000004, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    256(DI)(SI*8), Y0
@@ -1494,7 +1470,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -1533,23 +1509,22 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
 	VADDPD  Y1, Y0, Y0
-	CMPQ    DX, $0x00000004
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000004, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    256(DI)(SI*8), Y0
@@ -1557,7 +1532,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -1601,24 +1576,23 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
 	VMULPD  Y0, Y1, Y0
 	VADDPD  Y2, Y0, Y0
-	CMPQ    DX, $0x00000004
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Y0, (AX)(BX*1)
 	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000004, DX
 	JMP     one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    256(DI)(SI*8), Y0
@@ -1626,7 +1600,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -1666,7 +1640,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
@@ -1675,17 +1649,16 @@ body:
 	VMAXPD    Y0, Y1, Y0
 	VMINPD    Y0, Y2, Y0
 	VBLENDVPD Y3, splat256x7ff8000000000001<>+0(SB), Y0, Y0
-	CMPQ      DX, $0x00000004
+	TESTQ     DX, DX
 	JL        lastStore
 	VMOVUPS   Y0, (AX)(BX*1)
 	ADDQ      $0x00000020, BX
-	SUBQ      $0x00000004, DX
 	JMP       one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    256(DI)(SI*8), Y0
@@ -1693,7 +1666,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -1724,7 +1697,7 @@ main:
 	VMOVUPS   32(CX)(BX*2), Y1
 	VUNPCKLPD Y1, Y0, Y2
 	VUNPCKHPD Y1, Y0, Y0
-	VXORPS    splat256x8000000000000000<>+0(SB), Y0, Y0
+	VXORPD    splat256x8000000000000000<>+0(SB), Y0, Y0
 	VUNPCKLPD Y0, Y2, Y1
 	VUNPCKHPD Y0, Y2, Y0
 	VMOVUPS   Y1, (AX)(BX*2)
@@ -1733,7 +1706,7 @@ main:
 	VMOVUPS   96(CX)(BX*2), Y1
 	VUNPCKLPD Y1, Y0, Y2
 	VUNPCKHPD Y1, Y0, Y0
-	VXORPS    splat256x8000000000000000<>+0(SB), Y0, Y0
+	VXORPD    splat256x8000000000000000<>+0(SB), Y0, Y0
 	VUNPCKLPD Y0, Y2, Y1
 	VUNPCKHPD Y0, Y2, Y0
 	VMOVUPS   Y1, 64(AX)(BX*2)
@@ -1743,7 +1716,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Y0
 	VMOVUPS 32(CX)(BX*2), Y1
@@ -1751,21 +1724,20 @@ one:
 body:
 	VUNPCKLPD Y1, Y0, Y2
 	VUNPCKHPD Y1, Y0, Y0
-	VXORPS    splat256x8000000000000000<>+0(SB), Y0, Y0
+	VXORPD    splat256x8000000000000000<>+0(SB), Y0, Y0
 	VUNPCKLPD Y0, Y2, Y1
 	VUNPCKHPD Y0, Y2, Y0
-	CMPQ      DX, $0x00000004
+	TESTQ     DX, DX
 	JL        lastStore
 	VMOVUPS   Y1, (AX)(BX*2)
 	VMOVUPS   Y0, 32(AX)(BX*2)
 	ADDQ      $0x00000020, BX
-	SUBQ      $0x00000004, DX
 	JMP       one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	ADDQ       SI, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
@@ -1776,7 +1748,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	ADDQ       CX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
@@ -1804,7 +1776,7 @@ main:
 	VMOVUPS   32(CX)(BX*2), Y1
 	VUNPCKLPD Y1, Y0, Y2
 	VUNPCKHPD Y1, Y0, Y0
-	VXORPS    splat256x8000000000000000<>+0(SB), Y0, Y0
+	VXORPD    splat256x8000000000000000<>+0(SB), Y0, Y0
 	VUNPCKLPD Y2, Y0, Y1
 	VUNPCKHPD Y2, Y0, Y0
 	VMOVUPS   Y1, (AX)(BX*2)
@@ -1813,7 +1785,7 @@ main:
 	VMOVUPS   96(CX)(BX*2), Y1
 	VUNPCKLPD Y1, Y0, Y2
 	VUNPCKHPD Y1, Y0, Y0
-	VXORPS    splat256x8000000000000000<>+0(SB), Y0, Y0
+	VXORPD    splat256x8000000000000000<>+0(SB), Y0, Y0
 	VUNPCKLPD Y2, Y0, Y1
 	VUNPCKHPD Y2, Y0, Y0
 	VMOVUPS   Y1, 64(AX)(BX*2)
@@ -1823,7 +1795,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Y0
 	VMOVUPS 32(CX)(BX*2), Y1
@@ -1831,21 +1803,20 @@ one:
 body:
 	VUNPCKLPD Y1, Y0, Y2
 	VUNPCKHPD Y1, Y0, Y0
-	VXORPS    splat256x8000000000000000<>+0(SB), Y0, Y0
+	VXORPD    splat256x8000000000000000<>+0(SB), Y0, Y0
 	VUNPCKLPD Y2, Y0, Y1
 	VUNPCKHPD Y2, Y0, Y0
-	CMPQ      DX, $0x00000004
+	TESTQ     DX, DX
 	JL        lastStore
 	VMOVUPS   Y1, (AX)(BX*2)
 	VMOVUPS   Y0, 32(AX)(BX*2)
 	ADDQ      $0x00000020, BX
-	SUBQ      $0x00000004, DX
 	JMP       one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	ADDQ       SI, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
@@ -1856,7 +1827,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	ADDQ       CX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
@@ -1911,7 +1882,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Y0
 	VMOVUPS 32(CX)(BX*2), Y1
@@ -1926,18 +1897,17 @@ body:
 	VADDPD    Y1, Y1, Y1
 	VUNPCKLPD Y1, Y0, Y2
 	VUNPCKHPD Y1, Y0, Y0
-	CMPQ      DX, $0x00000004
+	TESTQ     DX, DX
 	JL        lastStore
 	VMOVUPS   Y2, (AX)(BX*2)
 	VMOVUPS   Y0, 32(AX)(BX*2)
 	ADDQ      $0x00000020, BX
-	SUBQ      $0x00000004, DX
 	JMP       one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	ADDQ       SI, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
@@ -1948,7 +1918,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	ADDQ       CX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
@@ -1970,7 +1940,7 @@ TEXT ·cunitAVX2F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Y0
 	VMOVUPS 32(CX)(BX*2), Y1
@@ -1989,18 +1959,17 @@ body:
 	VBLENDVPD Y3, splat256x0000000000000000<>+0(SB), Y0, Y0
 	VUNPCKLPD Y0, Y2, Y1
 	VUNPCKHPD Y0, Y2, Y0
-	CMPQ      DX, $0x00000004
+	TESTQ     DX, DX
 	JL        lastStore
 	VMOVUPS   Y1, (AX)(BX*2)
 	VMOVUPS   Y0, 32(AX)(BX*2)
 	ADDQ      $0x00000020, BX
-	SUBQ      $0x00000004, DX
 	JMP       one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	ADDQ       SI, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
@@ -2011,7 +1980,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	ADDQ       CX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
@@ -2077,7 +2046,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000004
+	SUBQ    $0x00000004, BX
 	JL      last
 	VMOVUPS (CX)(SI*2), Y0
 	VMOVUPS 32(CX)(SI*2), Y1
@@ -2097,18 +2066,17 @@ body:
 	VADDPD    Y0, Y2, Y0
 	VUNPCKLPD Y0, Y3, Y1
 	VUNPCKHPD Y0, Y3, Y0
-	CMPQ      BX, $0x00000004
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Y1, (AX)(SI*2)
 	VMOVUPS   Y0, 32(AX)(SI*2)
 	ADDQ      $0x00000020, SI
-	SUBQ      $0x00000004, BX
 	JMP       one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-4
+	JE         done
+	LEAQ       4(BX), DI
 	ADDQ       DI, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
@@ -2116,7 +2084,7 @@ last:
 	VMOVUPS    288(R8)(DI*8), Y1
 	VMASKMOVPD (CX)(SI*2), Y0, Y0
 	VMASKMOVPD 32(CX)(SI*2), Y1, Y1
-	MOVQ       BX, DI
+	LEAQ       4(BX), DI
 	ADDQ       DI, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
@@ -2127,7 +2095,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       4(BX), CX
 	ADDQ       CX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
@@ -2193,7 +2161,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000004
+	SUBQ    $0x00000004, BX
 	JL      last
 	VMOVUPS (CX)(SI*2), Y0
 	VMOVUPS 32(CX)(SI*2), Y1
@@ -2213,18 +2181,17 @@ body:
 	VSUBPD    Y0, Y2, Y0
 	VUNPCKLPD Y0, Y3, Y1
 	VUNPCKHPD Y0, Y3, Y0
-	CMPQ      BX, $0x00000004
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Y1, (AX)(SI*2)
 	VMOVUPS   Y0, 32(AX)(SI*2)
 	ADDQ      $0x00000020, SI
-	SUBQ      $0x00000004, BX
 	JMP       one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-4
+	JE         done
+	LEAQ       4(BX), DI
 	ADDQ       DI, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
@@ -2232,7 +2199,7 @@ last:
 	VMOVUPS    288(R8)(DI*8), Y1
 	VMASKMOVPD (CX)(SI*2), Y0, Y0
 	VMASKMOVPD 32(CX)(SI*2), Y1, Y1
-	MOVQ       BX, DI
+	LEAQ       4(BX), DI
 	ADDQ       DI, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
@@ -2243,7 +2210,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       4(BX), CX
 	ADDQ       CX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
@@ -2266,7 +2233,7 @@ TEXT ·cdivAVX2F64(SB), NOSPLIT, $0-56
 	XORQ SI, SI
 
 one:
-	CMPQ    BX, $0x00000004
+	SUBQ    $0x00000004, BX
 	JL      last
 	VMOVUPS (CX)(SI*2), Y0
 	VMOVUPS 32(CX)(SI*2), Y1
@@ -2291,18 +2258,17 @@ body:
 	VDIVPD    Y3, Y0, Y0
 	VUNPCKLPD Y0, Y5, Y1
 	VUNPCKHPD Y0, Y5, Y0
-	CMPQ      BX, $0x00000004
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Y1, (AX)(SI*2)
 	VMOVUPS   Y0, 32(AX)(SI*2)
 	ADDQ      $0x00000020, SI
-	SUBQ      $0x00000004, BX
 	JMP       one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-4
+	JE         done
+	LEAQ       4(BX), DI
 	ADDQ       DI, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
@@ -2310,7 +2276,7 @@ last:
 	VMOVUPS    288(R8)(DI*8), Y1
 	VMASKMOVPD (CX)(SI*2), Y0, Y0
 	VMASKMOVPD 32(CX)(SI*2), Y1, Y1
-	MOVQ       BX, DI
+	LEAQ       4(BX), DI
 	ADDQ       DI, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
@@ -2321,7 +2287,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       4(BX), CX
 	ADDQ       CX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
@@ -2375,7 +2341,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000004
+	SUBQ    $0x00000004, BX
 	JL      last
 	VMOVUPS (CX)(SI*2), Y0
 	VMOVUPS 32(CX)(SI*2), Y1
@@ -2389,18 +2355,17 @@ body:
 	VMULPD    Y1, Y0, Y0
 	VUNPCKLPD Y0, Y2, Y1
 	VUNPCKHPD Y0, Y2, Y0
-	CMPQ      BX, $0x00000004
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Y1, (AX)(SI*2)
 	VMOVUPS   Y0, 32(AX)(SI*2)
 	ADDQ      $0x00000020, SI
-	SUBQ      $0x00000004, BX
 	JMP       one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-4
+	JE         done
+	LEAQ       4(BX), DI
 	ADDQ       DI, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
@@ -2408,7 +2373,7 @@ last:
 	VMOVUPS    288(R8)(DI*8), Y1
 	VMASKMOVPD (CX)(SI*2), Y0, Y0
 	VMASKMOVPD 32(CX)(SI*2), Y1, Y1
-	MOVQ       BX, DI
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y2
@@ -2416,7 +2381,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       4(BX), CX
 	ADDQ       CX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
@@ -2457,7 +2422,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Y0
 	VMOVUPS 32(CX)(BX*2), Y1
@@ -2466,17 +2431,16 @@ body:
 	VUNPCKLPD Y1, Y0, Y2
 	VUNPCKHPD Y1, Y0, Y0
 	VPERMPD   $0xd8, Y2, Y0
-	CMPQ      DX, $0x00000004
+	TESTQ     DX, DX
 	JL        lastStore
 	VMOVUPS   Y0, (AX)(BX*1)
 	ADDQ      $0x00000020, BX
-	SUBQ      $0x00000004, DX
 	JMP       one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	ADDQ       SI, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
@@ -2487,7 +2451,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -2525,7 +2489,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Y0
 	VMOVUPS 32(CX)(BX*2), Y1
@@ -2534,17 +2498,16 @@ body:
 	VUNPCKLPD Y1, Y0, Y2
 	VUNPCKHPD Y1, Y0, Y0
 	VPERMPD   $0xd8, Y0, Y0
-	CMPQ      DX, $0x00000004
+	TESTQ     DX, DX
 	JL        lastStore
 	VMOVUPS   Y0, (AX)(BX*1)
 	ADDQ      $0x00000020, BX
-	SUBQ      $0x00000004, DX
 	JMP       one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	ADDQ       SI, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
@@ -2555,7 +2518,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -2574,7 +2537,7 @@ TEXT ·cabsAVX2F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Y0
 	VMOVUPS 32(CX)(BX*2), Y1
@@ -2587,17 +2550,16 @@ body:
 	VADDPD    Y0, Y1, Y0
 	VSQRTPD   Y0, Y0
 	VPERMPD   $0xd8, Y0, Y0
-	CMPQ      DX, $0x00000004
+	TESTQ     DX, DX
 	JL        lastStore
 	VMOVUPS   Y0, (AX)(BX*1)
 	ADDQ      $0x00000020, BX
-	SUBQ      $0x00000004, DX
 	JMP       one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	ADDQ       SI, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
@@ -2608,7 +2570,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -2652,7 +2614,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Y0
 	VMOVUPS 32(CX)(BX*2), Y1
@@ -2664,17 +2626,16 @@ body:
 	VMULPD    Y0, Y0, Y0
 	VADDPD    Y0, Y1, Y0
 	VPERMPD   $0xd8, Y0, Y0
-	CMPQ      DX, $0x00000004
+	TESTQ     DX, DX
 	JL        lastStore
 	VMOVUPS   Y0, (AX)(BX*1)
 	ADDQ      $0x00000020, BX
-	SUBQ      $0x00000004, DX
 	JMP       one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	ADDQ       SI, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
@@ -2685,7 +2646,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -2738,7 +2699,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000004
+	SUBQ    $0x00000004, BX
 	JL      last
 	VMOVUPS (CX)(SI*2), Y0
 	VMOVUPS 32(CX)(SI*2), Y1
@@ -2754,17 +2715,16 @@ body:
 	VMULPD    Y2, Y0, Y0
 	VADDPD    Y0, Y1, Y0
 	VPERMPD   $0xd8, Y0, Y0
-	CMPQ      BX, $0x00000004
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Y0, (AX)(SI*1)
 	ADDQ      $0x00000020, SI
-	SUBQ      $0x00000004, BX
 	JMP       one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-4
+	JE         done
+	LEAQ       4(BX), DI
 	ADDQ       DI, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
@@ -2772,7 +2732,7 @@ last:
 	VMOVUPS    288(R8)(DI*8), Y1
 	VMASKMOVPD (CX)(SI*2), Y0, Y0
 	VMASKMOVPD 32(CX)(SI*2), Y1, Y1
-	MOVQ       BX, DI
+	LEAQ       4(BX), DI
 	ADDQ       DI, DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
@@ -2783,7 +2743,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       4(BX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -2826,7 +2786,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000004
+	SUBQ    $0x00000004, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
@@ -2836,23 +2796,22 @@ body:
 	VPERMPD   $0xd8, Y1, Y1
 	VUNPCKLPD Y1, Y0, Y2
 	VUNPCKHPD Y1, Y0, Y0
-	CMPQ      BX, $0x00000004
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Y2, (AX)(SI*2)
 	VMOVUPS   Y0, 32(AX)(SI*2)
 	ADDQ      $0x00000020, SI
-	SUBQ      $0x00000004, BX
 	JMP       one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-4
+	JE         done
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y1
@@ -2860,7 +2819,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       4(BX), CX
 	ADDQ       CX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
@@ -2882,66 +2841,52 @@ TEXT ·expAVX2F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
-	VMOVUPS      splat256x4086340000000000<>+0(SB), Y1
+	VMOVUPD      splat256x4086340000000000<>+0(SB), Y1
 	VMINPD       Y0, Y1, Y0
-	VMOVUPS      splat256xc087500000000000<>+0(SB), Y1
+	VMOVUPD      splat256xc087500000000000<>+0(SB), Y1
 	VMAXPD       Y0, Y1, Y0
-	VMOVUPS      splat256x4338000000000000<>+0(SB), Y1
-	VMOVAPS      Y1, Y1
+	VMOVUPD      splat256x4338000000000000<>+0(SB), Y1
 	VFMADD231PD  splat256x3ff71547652b82fe<>+0(SB), Y0, Y1
-	VSUBPD       splat256x4338000000000000<>+0(SB), Y1, Y1
-	VMOVAPS      Y0, Y0
-	VFNMADD231PD splat256x3fe62e42fee00000<>+0(SB), Y1, Y0
-	VMOVAPS      Y0, Y2
-	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y1, Y2
-	VSUBPD       Y2, Y0, Y0
-	VMOVAPS      Y0, Y0
-	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y1, Y0
-	VMULPD       Y2, Y2, Y3
-	VMOVUPS      splat256x3e5adc52ba076b02<>+0(SB), Y4
-	VFMADD213PD  splat256x3ec71df000862507<>+0(SB), Y3, Y4
-	VFMADD213PD  splat256x3f2a01a01382ef3f<>+0(SB), Y3, Y4
-	VFMADD213PD  splat256x3f81111111125acd<>+0(SB), Y3, Y4
-	VFMADD213PD  splat256x3fc5555555555500<>+0(SB), Y3, Y4
-	VMOVUPS      splat256x3e928aef332083d5<>+0(SB), Y5
-	VFMADD213PD  splat256x3efa0199877e9986<>+0(SB), Y3, Y5
-	VFMADD213PD  splat256x3f56c16c184bb2aa<>+0(SB), Y3, Y5
-	VFMADD213PD  splat256x3fa55555555505f6<>+0(SB), Y3, Y5
-	VFMADD213PD  splat256x3fe000000000000a<>+0(SB), Y3, Y5
-	VMOVAPS      Y5, Y5
-	VFMADD231PD  Y2, Y4, Y5
-	VMOVAPS      Y0, Y0
-	VFMADD231PD  Y5, Y3, Y0
-	VADDPD       Y2, Y0, Y0
+	VSUBPD       splat256x4338000000000000<>+0(SB), Y1, Y2
+	VFNMADD231PD splat256x3fe62e42fee00000<>+0(SB), Y2, Y0
+	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y2, Y0
+	VMULPD       Y0, Y0, Y2
+	VMOVUPD      splat256x3e5adc52ba076b02<>+0(SB), Y3
+	VFMADD213PD  splat256x3ec71df000862507<>+0(SB), Y2, Y3
+	VFMADD213PD  splat256x3f2a01a01382ef3f<>+0(SB), Y2, Y3
+	VFMADD213PD  splat256x3f81111111125acd<>+0(SB), Y2, Y3
+	VFMADD213PD  splat256x3fc5555555555500<>+0(SB), Y2, Y3
+	VMOVUPD      splat256x3e928aef332083d5<>+0(SB), Y4
+	VFMADD213PD  splat256x3efa0199877e9986<>+0(SB), Y2, Y4
+	VFMADD213PD  splat256x3f56c16c184bb2aa<>+0(SB), Y2, Y4
+	VFMADD213PD  splat256x3fa55555555505f6<>+0(SB), Y2, Y4
+	VFMADD213PD  splat256x3fe000000000000a<>+0(SB), Y2, Y4
+	VFMADD231PD  Y0, Y3, Y4
+	VFMADD231PD  Y4, Y2, Y0
 	VADDPD       splat256x3ff0000000000000<>+0(SB), Y0, Y0
-	VMOVUPS      splat256x4338000000000000<>+0(SB), Y2
-	VMOVAPS      Y2, Y2
-	VFMADD231PD  splat256x3fe0000000000000<>+0(SB), Y1, Y2
-	VSUBPD       splat256x4338000000000000<>+0(SB), Y2, Y3
-	VSUBPD       Y3, Y1, Y1
-	VADDPD       splat256x4338000000000000<>+0(SB), Y1, Y1
-	VPSLLQ       $0x34, Y2, Y2
-	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y2, Y2
-	VMULPD       Y2, Y0, Y0
+	VPSRLQ       $0x01, Y1, Y2
+	VPSLLQ       $0x34, Y2, Y3
+	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y3, Y3
+	VMULPD       Y3, Y0, Y0
+	VPSUBQ       Y2, Y1, Y1
 	VPSLLQ       $0x34, Y1, Y1
 	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y1, Y1
 	VMULPD       Y1, Y0, Y0
-	CMPQ         DX, $0x00000004
+	TESTQ        DX, DX
 	JL           lastStore
 	VMOVUPS      Y0, (AX)(BX*1)
 	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000004, DX
 	JMP          one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    256(DI)(SI*8), Y0
@@ -2949,7 +2894,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -3055,12 +3000,6 @@ DATA splat256x3fe000000000000a<>+16(SB)/8, $0x3fe000000000000a
 DATA splat256x3fe000000000000a<>+24(SB)/8, $0x3fe000000000000a
 GLOBL splat256x3fe000000000000a<>(SB), RODATA|NOPTR, $32
 
-DATA splat256x3fe0000000000000<>+0(SB)/8, $0x3fe0000000000000
-DATA splat256x3fe0000000000000<>+8(SB)/8, $0x3fe0000000000000
-DATA splat256x3fe0000000000000<>+16(SB)/8, $0x3fe0000000000000
-DATA splat256x3fe0000000000000<>+24(SB)/8, $0x3fe0000000000000
-GLOBL splat256x3fe0000000000000<>(SB), RODATA|NOPTR, $32
-
 // func expm1AVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 // Requires: AVX, AVX2, FMA3
 TEXT ·expm1AVX2F64(SB), NOSPLIT, $0-56
@@ -3070,38 +3009,34 @@ TEXT ·expm1AVX2F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
-	VMOVUPS      splat256x40862f3333333333<>+0(SB), Y1
+	VMOVUPD      splat256x40862f3333333333<>+0(SB), Y1
 	VMINPD       Y0, Y1, Y1
-	VMOVUPS      splat256xc04e000000000000<>+0(SB), Y2
+	VMOVUPD      splat256xc04e000000000000<>+0(SB), Y2
 	VMAXPD       Y1, Y2, Y1
-	VMOVUPS      splat256x4338000000000000<>+0(SB), Y2
-	VMOVAPS      Y2, Y2
+	VMOVUPD      splat256x4338000000000000<>+0(SB), Y2
 	VFMADD231PD  splat256x3ff71547652b82fe<>+0(SB), Y1, Y2
 	VSUBPD       splat256x4338000000000000<>+0(SB), Y2, Y3
-	VMOVAPS      Y1, Y1
 	VFNMADD231PD splat256x3fe62e42fee00000<>+0(SB), Y3, Y1
 	VMOVAPS      Y1, Y4
 	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y3, Y4
 	VSUBPD       Y4, Y1, Y1
-	VMOVAPS      Y1, Y1
 	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y3, Y1
 	VMULPD       Y4, Y4, Y3
-	VMOVUPS      splat256x3e5adc52ba076b02<>+0(SB), Y5
+	VMOVUPD      splat256x3e5adc52ba076b02<>+0(SB), Y5
 	VFMADD213PD  splat256x3ec71df000862507<>+0(SB), Y3, Y5
 	VFMADD213PD  splat256x3f2a01a01382ef3f<>+0(SB), Y3, Y5
 	VFMADD213PD  splat256x3f81111111125acd<>+0(SB), Y3, Y5
 	VFMADD213PD  splat256x3fc5555555555500<>+0(SB), Y3, Y5
-	VMOVUPS      splat256x3e928aef332083d5<>+0(SB), Y6
+	VMOVUPD      splat256x3e928aef332083d5<>+0(SB), Y6
 	VFMADD213PD  splat256x3efa0199877e9986<>+0(SB), Y3, Y6
 	VFMADD213PD  splat256x3f56c16c184bb2aa<>+0(SB), Y3, Y6
 	VFMADD213PD  splat256x3fa55555555505f6<>+0(SB), Y3, Y6
 	VFMADD213PD  splat256x3fe000000000000a<>+0(SB), Y3, Y6
-	VMOVAPS      Y6, Y6
 	VFMADD231PD  Y4, Y5, Y6
 	VSUBPD       splat256x3ff0000000000000<>+0(SB), Y2, Y2
 	VPSLLQ       $0x34, Y2, Y2
@@ -3110,28 +3045,24 @@ body:
 	VMOVAPS      Y5, Y7
 	VFMADD231PD  Y2, Y4, Y7
 	VSUBPD       Y7, Y5, Y5
-	VMOVAPS      Y5, Y5
 	VFMADD231PD  Y2, Y4, Y5
-	VMOVAPS      Y1, Y1
 	VFMADD231PD  Y6, Y3, Y1
-	VMOVAPS      Y5, Y3
-	VFMADD231PD  Y2, Y1, Y3
-	VADDPD       Y3, Y7, Y1
-	VANDPS       splat256x7fffffffffffffff<>+0(SB), Y0, Y2
+	VFMADD231PD  Y2, Y1, Y5
+	VADDPD       Y5, Y7, Y1
+	VANDPD       splat256x7fffffffffffffff<>+0(SB), Y0, Y2
 	VCMPPD       $0x11, splat256x3c80000000000000<>+0(SB), Y2, Y2
 	VADDPD       Y1, Y1, Y1
 	VBLENDVPD    Y2, Y0, Y1, Y0
-	CMPQ         DX, $0x00000004
+	TESTQ        DX, DX
 	JL           lastStore
 	VMOVUPS      Y0, (AX)(BX*1)
 	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000004, DX
 	JMP          one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    256(DI)(SI*8), Y0
@@ -3139,7 +3070,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -3161,6 +3092,12 @@ DATA splat256xc04e000000000000<>+16(SB)/8, $0xc04e000000000000
 DATA splat256xc04e000000000000<>+24(SB)/8, $0xc04e000000000000
 GLOBL splat256xc04e000000000000<>(SB), RODATA|NOPTR, $32
 
+DATA splat256x3fe0000000000000<>+0(SB)/8, $0x3fe0000000000000
+DATA splat256x3fe0000000000000<>+8(SB)/8, $0x3fe0000000000000
+DATA splat256x3fe0000000000000<>+16(SB)/8, $0x3fe0000000000000
+DATA splat256x3fe0000000000000<>+24(SB)/8, $0x3fe0000000000000
+GLOBL splat256x3fe0000000000000<>(SB), RODATA|NOPTR, $32
+
 DATA splat256x3c80000000000000<>+0(SB)/8, $0x3c80000000000000
 DATA splat256x3c80000000000000<>+8(SB)/8, $0x3c80000000000000
 DATA splat256x3c80000000000000<>+16(SB)/8, $0x3c80000000000000
@@ -3176,7 +3113,7 @@ TEXT ·logAVX2F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
@@ -3186,11 +3123,11 @@ body:
 	VBLENDVPD   Y1, Y2, Y0, Y2
 	VPADDQ      splat256x00095f619980c433<>+0(SB), Y2, Y2
 	VPSRLQ      $0x34, Y2, Y3
-	VORPS       splat256x4330000000000000<>+0(SB), Y3, Y3
-	VMOVUPS     splat256x43300000000003ff<>+0(SB), Y4
+	VORPD       splat256x4330000000000000<>+0(SB), Y3, Y3
+	VMOVUPD     splat256x43300000000003ff<>+0(SB), Y4
 	VBLENDVPD   Y1, splat256x4330000000000433<>+0(SB), Y4, Y1
 	VSUBPD      Y1, Y3, Y1
-	VANDPS      splat256x000fffffffffffff<>+0(SB), Y2, Y2
+	VANDPD      splat256x000fffffffffffff<>+0(SB), Y2, Y2
 	VPADDQ      splat256x3fe6a09e667f3bcd<>+0(SB), Y2, Y2
 	VSUBPD      splat256x3ff0000000000000<>+0(SB), Y2, Y2
 	VMULPD      splat256x3dea39ef35793c76<>+0(SB), Y1, Y3
@@ -3199,23 +3136,20 @@ body:
 	VDIVPD      Y5, Y2, Y5
 	VMULPD      Y5, Y5, Y6
 	VMULPD      Y6, Y6, Y7
-	VMOVUPS     splat256x3fc39a0a278926ba<>+0(SB), Y8
+	VMOVUPD     splat256x3fc39a0a278926ba<>+0(SB), Y8
 	VFMADD213PD splat256x3fcc71c51d95edda<>+0(SB), Y7, Y8
 	VFMADD213PD splat256x3fd999999997f9ff<>+0(SB), Y7, Y8
-	VMOVUPS     splat256x3fc2f10ed614cc80<>+0(SB), Y9
+	VMOVUPD     splat256x3fc2f10ed614cc80<>+0(SB), Y9
 	VFMADD213PD splat256x3fc74664943814b6<>+0(SB), Y7, Y9
 	VFMADD213PD splat256x3fd249249422919c<>+0(SB), Y7, Y9
 	VFMADD213PD splat256x3fe5555555555593<>+0(SB), Y7, Y9
-	VMOVAPS     Y9, Y7
-	VFMADD231PD Y6, Y8, Y7
+	VFMADD231PD Y6, Y8, Y9
 	VMULPD      splat256x3fe0000000000000<>+0(SB), Y4, Y4
-	VMOVAPS     Y4, Y8
-	VFMADD231PD Y7, Y6, Y8
-	VMOVAPS     Y3, Y3
-	VFMADD231PD Y8, Y5, Y3
+	VMOVAPS     Y4, Y7
+	VFMADD231PD Y9, Y6, Y7
+	VFMADD231PD Y7, Y5, Y3
 	VSUBPD      Y3, Y4, Y3
 	VSUBPD      Y3, Y2, Y2
-	VMOVAPS     Y2, Y2
 	VFMADD231PD splat256x3fe62e42fee00000<>+0(SB), Y1, Y2
 	VCMPPD      $0x00, splat256x0000000000000000<>+0(SB), Y0, Y1
 	VBLENDVPD   Y1, splat256xfff0000000000000<>+0(SB), Y2, Y1
@@ -3223,17 +3157,16 @@ body:
 	VBLENDVPD   Y2, splat256x7ff8000000000001<>+0(SB), Y1, Y1
 	VCMPPD      $0x15, splat256x7ff0000000000000<>+0(SB), Y0, Y2
 	VBLENDVPD   Y2, Y0, Y1, Y0
-	CMPQ        DX, $0x00000004
+	TESTQ       DX, DX
 	JL          lastStore
 	VMOVUPS     Y0, (AX)(BX*1)
 	ADDQ        $0x00000020, BX
-	SUBQ        $0x00000004, DX
 	JMP         one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    256(DI)(SI*8), Y0
@@ -3241,7 +3174,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -3362,7 +3295,7 @@ TEXT ·log1pAVX2F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
@@ -3370,7 +3303,7 @@ body:
 	VADDPD      splat256x3ff0000000000000<>+0(SB), Y0, Y1
 	VSUBPD      splat256x3ff0000000000000<>+0(SB), Y1, Y2
 	VSUBPD      Y2, Y0, Y3
-	VMOVUPS     splat256x3ff0000000000000<>+0(SB), Y4
+	VMOVUPD     splat256x3ff0000000000000<>+0(SB), Y4
 	VSUBPD      Y2, Y1, Y2
 	VSUBPD      Y2, Y4, Y2
 	VADDPD      Y2, Y3, Y2
@@ -3380,11 +3313,11 @@ body:
 	VBLENDVPD   Y3, Y4, Y1, Y4
 	VPADDQ      splat256x00095f619980c433<>+0(SB), Y4, Y4
 	VPSRLQ      $0x34, Y4, Y5
-	VORPS       splat256x4330000000000000<>+0(SB), Y5, Y5
-	VMOVUPS     splat256x43300000000003ff<>+0(SB), Y6
+	VORPD       splat256x4330000000000000<>+0(SB), Y5, Y5
+	VMOVUPD     splat256x43300000000003ff<>+0(SB), Y6
 	VBLENDVPD   Y3, splat256x4330000000000433<>+0(SB), Y6, Y3
 	VSUBPD      Y3, Y5, Y3
-	VANDPS      splat256x000fffffffffffff<>+0(SB), Y4, Y4
+	VANDPD      splat256x000fffffffffffff<>+0(SB), Y4, Y4
 	VPADDQ      splat256x3fe6a09e667f3bcd<>+0(SB), Y4, Y4
 	VSUBPD      splat256x3ff0000000000000<>+0(SB), Y4, Y4
 	VMULPD      splat256x3dea39ef35793c76<>+0(SB), Y3, Y5
@@ -3394,23 +3327,20 @@ body:
 	VDIVPD      Y6, Y4, Y6
 	VMULPD      Y6, Y6, Y7
 	VMULPD      Y7, Y7, Y8
-	VMOVUPS     splat256x3fc39a0a278926ba<>+0(SB), Y9
+	VMOVUPD     splat256x3fc39a0a278926ba<>+0(SB), Y9
 	VFMADD213PD splat256x3fcc71c51d95edda<>+0(SB), Y8, Y9
 	VFMADD213PD splat256x3fd999999997f9ff<>+0(SB), Y8, Y9
-	VMOVUPS     splat256x3fc2f10ed614cc80<>+0(SB), Y10
+	VMOVUPD     splat256x3fc2f10ed614cc80<>+0(SB), Y10
 	VFMADD213PD splat256x3fc74664943814b6<>+0(SB), Y8, Y10
 	VFMADD213PD splat256x3fd249249422919c<>+0(SB), Y8, Y10
 	VFMADD213PD splat256x3fe5555555555593<>+0(SB), Y8, Y10
-	VMOVAPS     Y10, Y8
-	VFMADD231PD Y7, Y9, Y8
+	VFMADD231PD Y7, Y9, Y10
 	VMULPD      splat256x3fe0000000000000<>+0(SB), Y5, Y5
-	VMOVAPS     Y5, Y9
-	VFMADD231PD Y8, Y7, Y9
-	VMOVAPS     Y2, Y2
-	VFMADD231PD Y9, Y6, Y2
+	VMOVAPS     Y5, Y8
+	VFMADD231PD Y10, Y7, Y8
+	VFMADD231PD Y8, Y6, Y2
 	VSUBPD      Y2, Y5, Y2
 	VSUBPD      Y2, Y4, Y2
-	VMOVAPS     Y2, Y2
 	VFMADD231PD splat256x3fe62e42fee00000<>+0(SB), Y3, Y2
 	VCMPPD      $0x00, splat256x0000000000000000<>+0(SB), Y1, Y3
 	VBLENDVPD   Y3, splat256xfff0000000000000<>+0(SB), Y2, Y2
@@ -3420,17 +3350,16 @@ body:
 	VBLENDVPD   Y3, Y1, Y2, Y1
 	VCMPPD      $0x00, splat256x0000000000000000<>+0(SB), Y0, Y2
 	VBLENDVPD   Y2, Y0, Y1, Y0
-	CMPQ        DX, $0x00000004
+	TESTQ       DX, DX
 	JL          lastStore
 	VMOVUPS     Y0, (AX)(BX*1)
 	ADDQ        $0x00000020, BX
-	SUBQ        $0x00000004, DX
 	JMP         one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    256(DI)(SI*8), Y0
@@ -3438,7 +3367,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -3457,78 +3386,69 @@ TEXT ·sinAVX2F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
-	VMOVUPS      splat256x4338000000000000<>+0(SB), Y1
-	VMOVAPS      Y1, Y1
+	VMOVUPD      splat256x4338000000000000<>+0(SB), Y1
 	VFMADD231PD  splat256x3fe45f306dc9c883<>+0(SB), Y0, Y1
 	VSUBPD       splat256x4338000000000000<>+0(SB), Y1, Y2
-	VMOVAPS      Y0, Y0
 	VFNMADD231PD splat256x3ff921fb54442d18<>+0(SB), Y2, Y0
 	VMOVAPS      Y0, Y3
 	VFNMADD231PD splat256x3c91a62633145c07<>+0(SB), Y2, Y3
 	VSUBPD       Y3, Y0, Y0
-	VMOVAPS      Y0, Y0
 	VFNMADD231PD splat256x3c91a62633145c07<>+0(SB), Y2, Y0
-	VMOVAPS      Y0, Y0
 	VFNMADD231PD splat256xb91f1976b7ed900b<>+0(SB), Y2, Y0
 	VMULPD       Y3, Y3, Y2
 	VMULPD       Y2, Y2, Y4
-	VMOVUPS      splat256x3de5d8b51c6e85f5<>+0(SB), Y5
+	VMOVUPD      splat256x3de5d8b51c6e85f5<>+0(SB), Y5
 	VFMADD213PD  splat256x3ec71de355524564<>+0(SB), Y4, Y5
 	VFMADD213PD  splat256x3f8111111110f730<>+0(SB), Y4, Y5
-	VMOVUPS      splat256xbe5ae5e4b7a78b64<>+0(SB), Y6
+	VMOVUPD      splat256xbe5ae5e4b7a78b64<>+0(SB), Y6
 	VFMADD213PD  splat256xbf2a01a019be91eb<>+0(SB), Y4, Y6
 	VFMADD213PD  splat256xbfc5555555555548<>+0(SB), Y4, Y6
-	VMOVAPS      Y6, Y6
 	VFMADD231PD  Y2, Y5, Y6
 	VMULPD       Y6, Y2, Y5
 	VMOVAPS      Y0, Y6
 	VFMADD231PD  Y3, Y5, Y6
 	VADDPD       Y6, Y3, Y5
 	VMULPD       splat256x3fe0000000000000<>+0(SB), Y2, Y6
-	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y7
+	VMOVUPD      splat256x3ff0000000000000<>+0(SB), Y7
 	VSUBPD       Y6, Y7, Y7
-	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y8
+	VMOVUPD      splat256x3ff0000000000000<>+0(SB), Y8
 	VSUBPD       Y7, Y8, Y8
 	VSUBPD       Y6, Y8, Y6
-	VMOVUPS      splat256xbda8fa5516e97371<>+0(SB), Y8
+	VMOVUPD      splat256xbda8fa5516e97371<>+0(SB), Y8
 	VFMADD213PD  splat256xbe927e4f7ef0addc<>+0(SB), Y4, Y8
 	VFMADD213PD  splat256xbf56c16c16c15005<>+0(SB), Y4, Y8
-	VMOVUPS      splat256x3e21ee9d9c3adac5<>+0(SB), Y9
+	VMOVUPD      splat256x3e21ee9d9c3adac5<>+0(SB), Y9
 	VFMADD213PD  splat256x3efa01a019c8c7c0<>+0(SB), Y4, Y9
 	VFMADD213PD  splat256x3fa555555555554b<>+0(SB), Y4, Y9
-	VMOVAPS      Y9, Y9
 	VFMADD231PD  Y2, Y8, Y9
-	VMOVAPS      Y6, Y2
-	VFNMADD231PD Y0, Y3, Y2
-	VMOVAPS      Y2, Y0
-	VFMADD231PD  Y9, Y4, Y0
-	VADDPD       Y0, Y7, Y0
+	VFNMADD231PD Y0, Y3, Y6
+	VFMADD231PD  Y9, Y4, Y6
+	VADDPD       Y6, Y7, Y0
 	VPSLLQ       $0x3f, Y1, Y2
 	VPSLLQ       $0x3e, Y1, Y3
-	VANDPS       splat256x8000000000000000<>+0(SB), Y3, Y3
+	VANDPD       splat256x8000000000000000<>+0(SB), Y3, Y3
 	VPADDQ       splat256x0000000000000001<>+0(SB), Y1, Y1
 	VPSLLQ       $0x3e, Y1, Y1
-	VANDPS       splat256x8000000000000000<>+0(SB), Y1, Y1
+	VANDPD       splat256x8000000000000000<>+0(SB), Y1, Y1
 	VBLENDVPD    Y2, Y0, Y5, Y4
-	VXORPS       Y3, Y4, Y3
+	VXORPD       Y3, Y4, Y3
 	VBLENDVPD    Y2, Y5, Y0, Y0
-	VXORPS       Y1, Y0, Y0
-	CMPQ         DX, $0x00000004
+	VXORPD       Y1, Y0, Y0
+	TESTQ        DX, DX
 	JL           lastStore
 	VMOVUPS      Y3, (AX)(BX*1)
 	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000004, DX
 	JMP          one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    256(DI)(SI*8), Y0
@@ -3536,7 +3456,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y0
@@ -3657,78 +3577,69 @@ TEXT ·cosAVX2F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
-	VMOVUPS      splat256x4338000000000000<>+0(SB), Y1
-	VMOVAPS      Y1, Y1
+	VMOVUPD      splat256x4338000000000000<>+0(SB), Y1
 	VFMADD231PD  splat256x3fe45f306dc9c883<>+0(SB), Y0, Y1
 	VSUBPD       splat256x4338000000000000<>+0(SB), Y1, Y2
-	VMOVAPS      Y0, Y0
 	VFNMADD231PD splat256x3ff921fb54442d18<>+0(SB), Y2, Y0
 	VMOVAPS      Y0, Y3
 	VFNMADD231PD splat256x3c91a62633145c07<>+0(SB), Y2, Y3
 	VSUBPD       Y3, Y0, Y0
-	VMOVAPS      Y0, Y0
 	VFNMADD231PD splat256x3c91a62633145c07<>+0(SB), Y2, Y0
-	VMOVAPS      Y0, Y0
 	VFNMADD231PD splat256xb91f1976b7ed900b<>+0(SB), Y2, Y0
 	VMULPD       Y3, Y3, Y2
 	VMULPD       Y2, Y2, Y4
-	VMOVUPS      splat256x3de5d8b51c6e85f5<>+0(SB), Y5
+	VMOVUPD      splat256x3de5d8b51c6e85f5<>+0(SB), Y5
 	VFMADD213PD  splat256x3ec71de355524564<>+0(SB), Y4, Y5
 	VFMADD213PD  splat256x3f8111111110f730<>+0(SB), Y4, Y5
-	VMOVUPS      splat256xbe5ae5e4b7a78b64<>+0(SB), Y6
+	VMOVUPD      splat256xbe5ae5e4b7a78b64<>+0(SB), Y6
 	VFMADD213PD  splat256xbf2a01a019be91eb<>+0(SB), Y4, Y6
 	VFMADD213PD  splat256xbfc5555555555548<>+0(SB), Y4, Y6
-	VMOVAPS      Y6, Y6
 	VFMADD231PD  Y2, Y5, Y6
 	VMULPD       Y6, Y2, Y5
 	VMOVAPS      Y0, Y6
 	VFMADD231PD  Y3, Y5, Y6
 	VADDPD       Y6, Y3, Y5
 	VMULPD       splat256x3fe0000000000000<>+0(SB), Y2, Y6
-	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y7
+	VMOVUPD      splat256x3ff0000000000000<>+0(SB), Y7
 	VSUBPD       Y6, Y7, Y7
-	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y8
+	VMOVUPD      splat256x3ff0000000000000<>+0(SB), Y8
 	VSUBPD       Y7, Y8, Y8
 	VSUBPD       Y6, Y8, Y6
-	VMOVUPS      splat256xbda8fa5516e97371<>+0(SB), Y8
+	VMOVUPD      splat256xbda8fa5516e97371<>+0(SB), Y8
 	VFMADD213PD  splat256xbe927e4f7ef0addc<>+0(SB), Y4, Y8
 	VFMADD213PD  splat256xbf56c16c16c15005<>+0(SB), Y4, Y8
-	VMOVUPS      splat256x3e21ee9d9c3adac5<>+0(SB), Y9
+	VMOVUPD      splat256x3e21ee9d9c3adac5<>+0(SB), Y9
 	VFMADD213PD  splat256x3efa01a019c8c7c0<>+0(SB), Y4, Y9
 	VFMADD213PD  splat256x3fa555555555554b<>+0(SB), Y4, Y9
-	VMOVAPS      Y9, Y9
 	VFMADD231PD  Y2, Y8, Y9
-	VMOVAPS      Y6, Y2
-	VFNMADD231PD Y0, Y3, Y2
-	VMOVAPS      Y2, Y0
-	VFMADD231PD  Y9, Y4, Y0
-	VADDPD       Y0, Y7, Y0
+	VFNMADD231PD Y0, Y3, Y6
+	VFMADD231PD  Y9, Y4, Y6
+	VADDPD       Y6, Y7, Y0
 	VPSLLQ       $0x3f, Y1, Y2
 	VPSLLQ       $0x3e, Y1, Y3
-	VANDPS       splat256x8000000000000000<>+0(SB), Y3, Y3
+	VANDPD       splat256x8000000000000000<>+0(SB), Y3, Y3
 	VPADDQ       splat256x0000000000000001<>+0(SB), Y1, Y1
 	VPSLLQ       $0x3e, Y1, Y1
-	VANDPS       splat256x8000000000000000<>+0(SB), Y1, Y1
+	VANDPD       splat256x8000000000000000<>+0(SB), Y1, Y1
 	VBLENDVPD    Y2, Y0, Y5, Y4
-	VXORPS       Y3, Y4, Y3
+	VXORPD       Y3, Y4, Y3
 	VBLENDVPD    Y2, Y5, Y0, Y0
-	VXORPS       Y1, Y0, Y0
-	CMPQ         DX, $0x00000004
+	VXORPD       Y1, Y0, Y0
+	TESTQ        DX, DX
 	JL           lastStore
 	VMOVUPS      Y0, (AX)(BX*1)
 	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000004, DX
 	JMP          one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    256(DI)(SI*8), Y0
@@ -3736,7 +3647,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -3755,85 +3666,74 @@ TEXT ·tanhAVX2F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
-	VANDPS       splat256x7fffffffffffffff<>+0(SB), Y0, Y1
+	VANDPD       splat256x7fffffffffffffff<>+0(SB), Y0, Y1
 	VMULPD       Y0, Y0, Y2
 	VMULPD       Y2, Y2, Y3
-	VMOVUPS      splat256x3ed94fe2529aaa39<>+0(SB), Y4
+	VMOVUPD      splat256x3ed94fe2529aaa39<>+0(SB), Y4
 	VFMADD213PD  splat256x3f17ff8a5b4e508b<>+0(SB), Y3, Y4
 	VFMADD213PD  splat256x3f4350ab54e525a6<>+0(SB), Y3, Y4
 	VFMADD213PD  splat256x3f6d6d3587d51c5c<>+0(SB), Y3, Y4
 	VFMADD213PD  splat256x3f9664f4870779fe<>+0(SB), Y3, Y4
 	VFMADD213PD  splat256x3fc1111111110c44<>+0(SB), Y3, Y4
-	VMOVUPS      splat256xbeffa343dccbc442<>+0(SB), Y5
+	VMOVUPD      splat256xbeffa343dccbc442<>+0(SB), Y5
 	VFMADD213PD  splat256xbf2f109c0516c1fd<>+0(SB), Y3, Y5
 	VFMADD213PD  splat256xbf57d9c1b7ea8de1<>+0(SB), Y3, Y5
 	VFMADD213PD  splat256xbf8226e32c5316d3<>+0(SB), Y3, Y5
 	VFMADD213PD  splat256xbfaba1ba1b9d0718<>+0(SB), Y3, Y5
 	VFMADD213PD  splat256xbfd5555555555552<>+0(SB), Y3, Y5
-	VMOVAPS      Y5, Y3
-	VFMADD231PD  Y2, Y4, Y3
-	VMULPD       Y2, Y3, Y2
+	VFMADD231PD  Y2, Y4, Y5
+	VMULPD       Y2, Y5, Y2
 	VMOVAPS      Y0, Y3
 	VFMADD231PD  Y0, Y2, Y3
-	VMOVUPS      splat256x4044000000000000<>+0(SB), Y2
+	VMOVUPD      splat256x4044000000000000<>+0(SB), Y2
 	VADDPD       Y1, Y1, Y4
 	VMINPD       Y4, Y2, Y2
-	VMOVUPS      splat256x4338000000000000<>+0(SB), Y4
-	VMOVAPS      Y4, Y4
+	VMOVUPD      splat256x4338000000000000<>+0(SB), Y4
 	VFMADD231PD  splat256x3ff71547652b82fe<>+0(SB), Y2, Y4
 	VSUBPD       splat256x4338000000000000<>+0(SB), Y4, Y5
-	VMOVAPS      Y2, Y2
 	VFNMADD231PD splat256x3fe62e42fee00000<>+0(SB), Y5, Y2
-	VMOVAPS      Y2, Y6
-	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y5, Y6
-	VSUBPD       Y6, Y2, Y2
-	VMOVAPS      Y2, Y2
 	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y5, Y2
-	VMULPD       Y6, Y6, Y5
-	VMOVUPS      splat256x3e5adc52ba076b02<>+0(SB), Y7
-	VFMADD213PD  splat256x3ec71df000862507<>+0(SB), Y5, Y7
-	VFMADD213PD  splat256x3f2a01a01382ef3f<>+0(SB), Y5, Y7
-	VFMADD213PD  splat256x3f81111111125acd<>+0(SB), Y5, Y7
-	VFMADD213PD  splat256x3fc5555555555500<>+0(SB), Y5, Y7
-	VMOVUPS      splat256x3e928aef332083d5<>+0(SB), Y8
-	VFMADD213PD  splat256x3efa0199877e9986<>+0(SB), Y5, Y8
-	VFMADD213PD  splat256x3f56c16c184bb2aa<>+0(SB), Y5, Y8
-	VFMADD213PD  splat256x3fa55555555505f6<>+0(SB), Y5, Y8
-	VFMADD213PD  splat256x3fe000000000000a<>+0(SB), Y5, Y8
-	VMOVAPS      Y8, Y8
-	VFMADD231PD  Y6, Y7, Y8
-	VMOVAPS      Y2, Y2
-	VFMADD231PD  Y8, Y5, Y2
-	VADDPD       Y6, Y2, Y2
+	VMULPD       Y2, Y2, Y5
+	VMOVUPD      splat256x3e5adc52ba076b02<>+0(SB), Y6
+	VFMADD213PD  splat256x3ec71df000862507<>+0(SB), Y5, Y6
+	VFMADD213PD  splat256x3f2a01a01382ef3f<>+0(SB), Y5, Y6
+	VFMADD213PD  splat256x3f81111111125acd<>+0(SB), Y5, Y6
+	VFMADD213PD  splat256x3fc5555555555500<>+0(SB), Y5, Y6
+	VMOVUPD      splat256x3e928aef332083d5<>+0(SB), Y7
+	VFMADD213PD  splat256x3efa0199877e9986<>+0(SB), Y5, Y7
+	VFMADD213PD  splat256x3f56c16c184bb2aa<>+0(SB), Y5, Y7
+	VFMADD213PD  splat256x3fa55555555505f6<>+0(SB), Y5, Y7
+	VFMADD213PD  splat256x3fe000000000000a<>+0(SB), Y5, Y7
+	VFMADD231PD  Y2, Y6, Y7
+	VFMADD231PD  Y7, Y5, Y2
 	VADDPD       splat256x3ff0000000000000<>+0(SB), Y2, Y2
 	VPSLLQ       $0x34, Y4, Y4
 	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y4, Y4
 	VMULPD       Y4, Y2, Y2
-	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y4
-	VMOVUPS      splat256x4000000000000000<>+0(SB), Y5
+	VMOVUPD      splat256x3ff0000000000000<>+0(SB), Y4
+	VMOVUPD      splat256x4000000000000000<>+0(SB), Y5
 	VADDPD       splat256x3ff0000000000000<>+0(SB), Y2, Y2
 	VDIVPD       Y2, Y5, Y2
 	VSUBPD       Y2, Y4, Y2
 	VCMPPD       $0x11, splat256x3fe4000000000000<>+0(SB), Y1, Y1
-	VANDPS       splat256x8000000000000000<>+0(SB), Y0, Y0
-	VORPS        Y0, Y2, Y0
+	VANDPD       splat256x8000000000000000<>+0(SB), Y0, Y0
+	VORPD        Y0, Y2, Y0
 	VBLENDVPD    Y1, Y3, Y0, Y0
-	CMPQ         DX, $0x00000004
+	TESTQ        DX, DX
 	JL           lastStore
 	VMOVUPS      Y0, (AX)(BX*1)
 	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000004, DX
 	JMP          one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    256(DI)(SI*8), Y0
@@ -3841,7 +3741,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -3944,66 +3844,53 @@ TEXT ·sigmoidAVX2F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
-	VMOVUPS      splat256xc087500000000000<>+0(SB), Y1
-	VANDPS       splat256x7fffffffffffffff<>+0(SB), Y0, Y2
-	VXORPS       splat256x8000000000000000<>+0(SB), Y2, Y2
+	VMOVUPD      splat256xc087500000000000<>+0(SB), Y1
+	VANDPD       splat256x7fffffffffffffff<>+0(SB), Y0, Y2
+	VXORPD       splat256x8000000000000000<>+0(SB), Y2, Y2
 	VMAXPD       Y2, Y1, Y1
-	VMOVUPS      splat256x4338000000000000<>+0(SB), Y2
-	VMOVAPS      Y2, Y2
+	VMOVUPD      splat256x4338000000000000<>+0(SB), Y2
 	VFMADD231PD  splat256x3ff71547652b82fe<>+0(SB), Y1, Y2
-	VSUBPD       splat256x4338000000000000<>+0(SB), Y2, Y2
-	VMOVAPS      Y1, Y1
-	VFNMADD231PD splat256x3fe62e42fee00000<>+0(SB), Y2, Y1
-	VMOVAPS      Y1, Y3
-	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y2, Y3
-	VSUBPD       Y3, Y1, Y1
-	VMOVAPS      Y1, Y1
-	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y2, Y1
-	VMULPD       Y3, Y3, Y4
-	VMOVUPS      splat256x3e5adc52ba076b02<>+0(SB), Y5
-	VFMADD213PD  splat256x3ec71df000862507<>+0(SB), Y4, Y5
-	VFMADD213PD  splat256x3f2a01a01382ef3f<>+0(SB), Y4, Y5
-	VFMADD213PD  splat256x3f81111111125acd<>+0(SB), Y4, Y5
-	VFMADD213PD  splat256x3fc5555555555500<>+0(SB), Y4, Y5
-	VMOVUPS      splat256x3e928aef332083d5<>+0(SB), Y6
-	VFMADD213PD  splat256x3efa0199877e9986<>+0(SB), Y4, Y6
-	VFMADD213PD  splat256x3f56c16c184bb2aa<>+0(SB), Y4, Y6
-	VFMADD213PD  splat256x3fa55555555505f6<>+0(SB), Y4, Y6
-	VFMADD213PD  splat256x3fe000000000000a<>+0(SB), Y4, Y6
-	VMOVAPS      Y6, Y6
-	VFMADD231PD  Y3, Y5, Y6
-	VMOVAPS      Y1, Y1
-	VFMADD231PD  Y6, Y4, Y1
-	VADDPD       Y3, Y1, Y1
+	VSUBPD       splat256x4338000000000000<>+0(SB), Y2, Y3
+	VFNMADD231PD splat256x3fe62e42fee00000<>+0(SB), Y3, Y1
+	VMOVAPS      Y1, Y4
+	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y3, Y4
+	VSUBPD       Y4, Y1, Y1
+	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y3, Y1
+	VMULPD       Y4, Y4, Y3
+	VMOVUPD      splat256x3e5adc52ba076b02<>+0(SB), Y5
+	VFMADD213PD  splat256x3ec71df000862507<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256x3f2a01a01382ef3f<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256x3f81111111125acd<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256x3fc5555555555500<>+0(SB), Y3, Y5
+	VMOVUPD      splat256x3e928aef332083d5<>+0(SB), Y6
+	VFMADD213PD  splat256x3efa0199877e9986<>+0(SB), Y3, Y6
+	VFMADD213PD  splat256x3f56c16c184bb2aa<>+0(SB), Y3, Y6
+	VFMADD213PD  splat256x3fa55555555505f6<>+0(SB), Y3, Y6
+	VFMADD213PD  splat256x3fe000000000000a<>+0(SB), Y3, Y6
+	VFMADD231PD  Y4, Y5, Y6
+	VFMADD231PD  Y6, Y3, Y1
+	VADDPD       Y4, Y1, Y1
 	VADDPD       splat256x3ff0000000000000<>+0(SB), Y1, Y3
-	VMOVUPS      splat256x4338000000000000<>+0(SB), Y4
-	VMOVAPS      Y4, Y4
-	VFMADD231PD  splat256x3fe0000000000000<>+0(SB), Y2, Y4
-	VSUBPD       splat256x4338000000000000<>+0(SB), Y4, Y5
-	VSUBPD       Y5, Y2, Y5
-	VADDPD       splat256x4338000000000000<>+0(SB), Y5, Y5
+	VPSRLQ       $0x01, Y2, Y4
+	VPSLLQ       $0x34, Y4, Y5
+	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y5, Y5
+	VMULPD       Y5, Y3, Y5
+	VPSUBQ       Y4, Y2, Y4
 	VPSLLQ       $0x34, Y4, Y4
 	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y4, Y4
-	VMULPD       Y4, Y3, Y4
-	VPSLLQ       $0x34, Y5, Y5
-	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y5, Y5
-	VMULPD       Y5, Y4, Y4
+	VMULPD       Y4, Y5, Y4
 	VSUBPD       splat256x3ff0000000000000<>+0(SB), Y3, Y3
 	VSUBPD       Y3, Y1, Y1
-	VMOVUPS      splat256x4338000000000000<>+0(SB), Y3
-	VMOVAPS      Y3, Y3
-	VFMADD231PD  splat256x3fe0000000000000<>+0(SB), Y2, Y3
-	VSUBPD       splat256x4338000000000000<>+0(SB), Y3, Y5
-	VSUBPD       Y5, Y2, Y2
-	VADDPD       splat256x4338000000000000<>+0(SB), Y2, Y2
-	VPSLLQ       $0x34, Y3, Y3
-	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y3, Y3
-	VMULPD       Y3, Y1, Y1
+	VPSRLQ       $0x01, Y2, Y3
+	VPSLLQ       $0x34, Y3, Y5
+	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y5, Y5
+	VMULPD       Y5, Y1, Y1
+	VPSUBQ       Y3, Y2, Y2
 	VPSLLQ       $0x34, Y2, Y2
 	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y2, Y2
 	VMULPD       Y2, Y1, Y1
@@ -4012,31 +3899,27 @@ body:
 	VSUBPD       Y3, Y4, Y3
 	VADDPD       Y1, Y3, Y3
 	VCMPPD       $0x11, splat256x0000000000000000<>+0(SB), Y0, Y0
-	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y5
+	VMOVUPD      splat256x3ff0000000000000<>+0(SB), Y5
 	VBLENDVPD    Y0, Y4, Y5, Y4
 	VXORPS       Y5, Y5, Y5
 	VBLENDVPD    Y0, Y1, Y5, Y0
-	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y1
+	VMOVUPD      splat256x3ff0000000000000<>+0(SB), Y1
 	VDIVPD       Y2, Y1, Y1
 	VMULPD       Y1, Y4, Y5
-	VMOVAPS      Y4, Y4
 	VFNMADD231PD Y2, Y5, Y4
 	VADDPD       Y0, Y4, Y0
-	VMOVAPS      Y0, Y0
 	VFNMADD231PD Y3, Y5, Y0
-	VMOVAPS      Y5, Y2
-	VFMADD231PD  Y1, Y0, Y2
-	CMPQ         DX, $0x00000004
+	VFMADD231PD  Y1, Y0, Y5
+	TESTQ        DX, DX
 	JL           lastStore
-	VMOVUPS      Y2, (AX)(BX*1)
+	VMOVUPS      Y5, (AX)(BX*1)
 	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000004, DX
 	JMP          one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    256(DI)(SI*8), Y0
@@ -4044,11 +3927,11 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y0
-	VMASKMOVPD Y2, Y0, (AX)(BX*1)
+	VMASKMOVPD Y5, Y0, (AX)(BX*1)
 
 done:
 	VZEROUPPER
@@ -4063,66 +3946,53 @@ TEXT ·softplusAVX2F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
-	VMOVUPS      splat256xc087500000000000<>+0(SB), Y1
-	VANDPS       splat256x7fffffffffffffff<>+0(SB), Y0, Y2
-	VXORPS       splat256x8000000000000000<>+0(SB), Y2, Y2
+	VMOVUPD      splat256xc087500000000000<>+0(SB), Y1
+	VANDPD       splat256x7fffffffffffffff<>+0(SB), Y0, Y2
+	VXORPD       splat256x8000000000000000<>+0(SB), Y2, Y2
 	VMAXPD       Y2, Y1, Y1
-	VMOVUPS      splat256x4338000000000000<>+0(SB), Y2
-	VMOVAPS      Y2, Y2
+	VMOVUPD      splat256x4338000000000000<>+0(SB), Y2
 	VFMADD231PD  splat256x3ff71547652b82fe<>+0(SB), Y1, Y2
-	VSUBPD       splat256x4338000000000000<>+0(SB), Y2, Y2
-	VMOVAPS      Y1, Y1
-	VFNMADD231PD splat256x3fe62e42fee00000<>+0(SB), Y2, Y1
-	VMOVAPS      Y1, Y3
-	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y2, Y3
-	VSUBPD       Y3, Y1, Y1
-	VMOVAPS      Y1, Y1
-	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y2, Y1
-	VMULPD       Y3, Y3, Y4
-	VMOVUPS      splat256x3e5adc52ba076b02<>+0(SB), Y5
-	VFMADD213PD  splat256x3ec71df000862507<>+0(SB), Y4, Y5
-	VFMADD213PD  splat256x3f2a01a01382ef3f<>+0(SB), Y4, Y5
-	VFMADD213PD  splat256x3f81111111125acd<>+0(SB), Y4, Y5
-	VFMADD213PD  splat256x3fc5555555555500<>+0(SB), Y4, Y5
-	VMOVUPS      splat256x3e928aef332083d5<>+0(SB), Y6
-	VFMADD213PD  splat256x3efa0199877e9986<>+0(SB), Y4, Y6
-	VFMADD213PD  splat256x3f56c16c184bb2aa<>+0(SB), Y4, Y6
-	VFMADD213PD  splat256x3fa55555555505f6<>+0(SB), Y4, Y6
-	VFMADD213PD  splat256x3fe000000000000a<>+0(SB), Y4, Y6
-	VMOVAPS      Y6, Y6
-	VFMADD231PD  Y3, Y5, Y6
-	VMOVAPS      Y1, Y1
-	VFMADD231PD  Y6, Y4, Y1
-	VADDPD       Y3, Y1, Y1
+	VSUBPD       splat256x4338000000000000<>+0(SB), Y2, Y3
+	VFNMADD231PD splat256x3fe62e42fee00000<>+0(SB), Y3, Y1
+	VMOVAPS      Y1, Y4
+	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y3, Y4
+	VSUBPD       Y4, Y1, Y1
+	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y3, Y1
+	VMULPD       Y4, Y4, Y3
+	VMOVUPD      splat256x3e5adc52ba076b02<>+0(SB), Y5
+	VFMADD213PD  splat256x3ec71df000862507<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256x3f2a01a01382ef3f<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256x3f81111111125acd<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256x3fc5555555555500<>+0(SB), Y3, Y5
+	VMOVUPD      splat256x3e928aef332083d5<>+0(SB), Y6
+	VFMADD213PD  splat256x3efa0199877e9986<>+0(SB), Y3, Y6
+	VFMADD213PD  splat256x3f56c16c184bb2aa<>+0(SB), Y3, Y6
+	VFMADD213PD  splat256x3fa55555555505f6<>+0(SB), Y3, Y6
+	VFMADD213PD  splat256x3fe000000000000a<>+0(SB), Y3, Y6
+	VFMADD231PD  Y4, Y5, Y6
+	VFMADD231PD  Y6, Y3, Y1
+	VADDPD       Y4, Y1, Y1
 	VADDPD       splat256x3ff0000000000000<>+0(SB), Y1, Y3
-	VMOVUPS      splat256x4338000000000000<>+0(SB), Y4
-	VMOVAPS      Y4, Y4
-	VFMADD231PD  splat256x3fe0000000000000<>+0(SB), Y2, Y4
-	VSUBPD       splat256x4338000000000000<>+0(SB), Y4, Y5
-	VSUBPD       Y5, Y2, Y5
-	VADDPD       splat256x4338000000000000<>+0(SB), Y5, Y5
+	VPSRLQ       $0x01, Y2, Y4
+	VPSLLQ       $0x34, Y4, Y5
+	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y5, Y5
+	VMULPD       Y5, Y3, Y5
+	VPSUBQ       Y4, Y2, Y4
 	VPSLLQ       $0x34, Y4, Y4
 	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y4, Y4
-	VMULPD       Y4, Y3, Y4
-	VPSLLQ       $0x34, Y5, Y5
-	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y5, Y5
-	VMULPD       Y5, Y4, Y4
+	VMULPD       Y4, Y5, Y4
 	VSUBPD       splat256x3ff0000000000000<>+0(SB), Y3, Y3
 	VSUBPD       Y3, Y1, Y1
-	VMOVUPS      splat256x4338000000000000<>+0(SB), Y3
-	VMOVAPS      Y3, Y3
-	VFMADD231PD  splat256x3fe0000000000000<>+0(SB), Y2, Y3
-	VSUBPD       splat256x4338000000000000<>+0(SB), Y3, Y5
-	VSUBPD       Y5, Y2, Y2
-	VADDPD       splat256x4338000000000000<>+0(SB), Y2, Y2
-	VPSLLQ       $0x34, Y3, Y3
-	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y3, Y3
-	VMULPD       Y3, Y1, Y1
+	VPSRLQ       $0x01, Y2, Y3
+	VPSLLQ       $0x34, Y3, Y5
+	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y5, Y5
+	VMULPD       Y5, Y1, Y1
+	VPSUBQ       Y3, Y2, Y2
 	VPSLLQ       $0x34, Y2, Y2
 	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y2, Y2
 	VMULPD       Y2, Y1, Y1
@@ -4136,11 +4006,11 @@ body:
 	VBLENDVPD    Y3, Y4, Y2, Y2
 	VPADDQ       splat256x00095f619980c433<>+0(SB), Y2, Y2
 	VPSRLQ       $0x34, Y2, Y4
-	VORPS        splat256x4330000000000000<>+0(SB), Y4, Y4
-	VMOVUPS      splat256x43300000000003ff<>+0(SB), Y5
+	VORPD        splat256x4330000000000000<>+0(SB), Y4, Y4
+	VMOVUPD      splat256x43300000000003ff<>+0(SB), Y5
 	VBLENDVPD    Y3, splat256x4330000000000433<>+0(SB), Y5, Y3
 	VSUBPD       Y3, Y4, Y3
-	VANDPS       splat256x000fffffffffffff<>+0(SB), Y2, Y2
+	VANDPD       splat256x000fffffffffffff<>+0(SB), Y2, Y2
 	VPADDQ       splat256x3fe6a09e667f3bcd<>+0(SB), Y2, Y2
 	VSUBPD       splat256x3ff0000000000000<>+0(SB), Y2, Y2
 	VMULPD       splat256x3dea39ef35793c76<>+0(SB), Y3, Y4
@@ -4150,40 +4020,36 @@ body:
 	VDIVPD       Y5, Y2, Y5
 	VMULPD       Y5, Y5, Y6
 	VMULPD       Y6, Y6, Y7
-	VMOVUPS      splat256x3fc39a0a278926ba<>+0(SB), Y8
+	VMOVUPD      splat256x3fc39a0a278926ba<>+0(SB), Y8
 	VFMADD213PD  splat256x3fcc71c51d95edda<>+0(SB), Y7, Y8
 	VFMADD213PD  splat256x3fd999999997f9ff<>+0(SB), Y7, Y8
-	VMOVUPS      splat256x3fc2f10ed614cc80<>+0(SB), Y9
+	VMOVUPD      splat256x3fc2f10ed614cc80<>+0(SB), Y9
 	VFMADD213PD  splat256x3fc74664943814b6<>+0(SB), Y7, Y9
 	VFMADD213PD  splat256x3fd249249422919c<>+0(SB), Y7, Y9
 	VFMADD213PD  splat256x3fe5555555555593<>+0(SB), Y7, Y9
-	VMOVAPS      Y9, Y7
-	VFMADD231PD  Y6, Y8, Y7
+	VFMADD231PD  Y6, Y8, Y9
 	VMULPD       splat256x3fe0000000000000<>+0(SB), Y4, Y4
-	VMOVAPS      Y4, Y8
-	VFMADD231PD  Y7, Y6, Y8
-	VMOVAPS      Y1, Y1
-	VFMADD231PD  Y8, Y5, Y1
+	VMOVAPS      Y4, Y7
+	VFMADD231PD  Y9, Y6, Y7
+	VFMADD231PD  Y7, Y5, Y1
 	VSUBPD       Y1, Y4, Y1
 	VSUBPD       Y1, Y2, Y1
-	VMOVAPS      Y1, Y1
 	VFMADD231PD  splat256x3fe62e42fee00000<>+0(SB), Y3, Y1
 	VXORPS       Y2, Y2, Y2
 	VMAXPD       Y0, Y2, Y2
 	VADDPD       Y2, Y1, Y1
 	VCMPPD       $0x1e, splat256x4034000000000000<>+0(SB), Y0, Y2
 	VBLENDVPD    Y2, Y0, Y1, Y0
-	CMPQ         DX, $0x00000004
+	TESTQ        DX, DX
 	JL           lastStore
 	VMOVUPS      Y0, (AX)(BX*1)
 	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000004, DX
 	JMP          one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    256(DI)(SI*8), Y0
@@ -4191,7 +4057,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -4216,35 +4082,34 @@ TEXT ·erfAVX2F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Y0
 
 body:
-	VANDPS       splat256x7fffffffffffffff<>+0(SB), Y0, Y1
+	VANDPD       splat256x7fffffffffffffff<>+0(SB), Y0, Y1
 	VMULPD       Y0, Y0, Y2
 	VMULPD       Y2, Y2, Y3
-	VMOVUPS      splat256xbe1c744e96b1b2d3<>+0(SB), Y4
+	VMOVUPD      splat256xbe1c744e96b1b2d3<>+0(SB), Y4
 	VFMADD213PD  splat256xbe8639c7068258c4<>+0(SB), Y3, Y4
 	VFMADD213PD  splat256xbeef4dcfddd03371<>+0(SB), Y3, Y4
 	VFMADD213PD  splat256xbf4c02db9347e1b2<>+0(SB), Y3, Y4
 	VFMADD213PD  splat256xbf9b82ce31354c62<>+0(SB), Y3, Y4
 	VFMADD213PD  splat256xbfd812746b037a25<>+0(SB), Y3, Y4
-	VMOVUPS      splat256x3de3fd20027a8a9b<>+0(SB), Y5
+	VMOVUPD      splat256x3de3fd20027a8a9b<>+0(SB), Y5
 	VFMADD213PD  splat256x3e51373ea5de3821<>+0(SB), Y3, Y5
 	VFMADD213PD  splat256x3ebba6a0d8739a85<>+0(SB), Y3, Y5
 	VFMADD213PD  splat256x3f1f9a3b9b0a5b87<>+0(SB), Y3, Y5
 	VFMADD213PD  splat256x3f7565bcd2c64745<>+0(SB), Y3, Y5
 	VFMADD213PD  splat256x3fbce2f21a0458d6<>+0(SB), Y3, Y5
 	VFMADD213PD  splat256x3fc06eba8214db69<>+0(SB), Y3, Y5
-	VMOVAPS      Y5, Y3
-	VFMADD231PD  Y2, Y4, Y3
+	VFMADD231PD  Y2, Y4, Y5
 	VMOVAPS      Y0, Y2
-	VFMADD231PD  Y0, Y3, Y2
-	VMOVUPS      splat256x4018000000000000<>+0(SB), Y3
+	VFMADD231PD  Y0, Y5, Y2
+	VMOVUPD      splat256x4018000000000000<>+0(SB), Y3
 	VMINPD       Y1, Y3, Y3
 	VMULPD       Y3, Y3, Y4
-	VMOVUPS      splat256x3d09440a82e14ed5<>+0(SB), Y5
+	VMOVUPD      splat256x3d09440a82e14ed5<>+0(SB), Y5
 	VFMADD213PD  splat256x3db6de4b37d4dafb<>+0(SB), Y4, Y5
 	VFMADD213PD  splat256x3e3434070a2f9fa4<>+0(SB), Y4, Y5
 	VFMADD213PD  splat256x3e94ed73f285d37e<>+0(SB), Y4, Y5
@@ -4254,7 +4119,7 @@ body:
 	VFMADD213PD  splat256xbf5b118f56ba9d6b<>+0(SB), Y4, Y5
 	VFMADD213PD  splat256x3f939925d65b32f8<>+0(SB), Y4, Y5
 	VFMADD213PD  splat256xbfe45f2f38982e8a<>+0(SB), Y4, Y5
-	VMOVUPS      splat256xbd6908b74e6056a6<>+0(SB), Y6
+	VMOVUPD      splat256xbd6908b74e6056a6<>+0(SB), Y6
 	VFMADD213PD  splat256xbdf9c829a8080965<>+0(SB), Y4, Y6
 	VFMADD213PD  splat256xbe67736b4d6b2605<>+0(SB), Y4, Y6
 	VFMADD213PD  splat256xbebd55cb7e394678<>+0(SB), Y4, Y6
@@ -4264,57 +4129,45 @@ body:
 	VFMADD213PD  splat256x3f282aae81e2d905<>+0(SB), Y4, Y6
 	VFMADD213PD  splat256xbfba4f8223bd7479<>+0(SB), Y4, Y6
 	VFMADD213PD  splat256xbff20dd75dd0973b<>+0(SB), Y4, Y6
-	VMOVAPS      Y6, Y4
-	VFMADD231PD  Y3, Y5, Y4
-	VMULPD       Y3, Y4, Y3
-	VMOVUPS      splat256x4338000000000000<>+0(SB), Y4
-	VMOVAPS      Y4, Y4
+	VFMADD231PD  Y3, Y5, Y6
+	VMULPD       Y3, Y6, Y3
+	VMOVUPD      splat256x4338000000000000<>+0(SB), Y4
 	VFMADD231PD  splat256x3ff71547652b82fe<>+0(SB), Y3, Y4
 	VSUBPD       splat256x4338000000000000<>+0(SB), Y4, Y5
-	VMOVAPS      Y3, Y3
 	VFNMADD231PD splat256x3fe62e42fee00000<>+0(SB), Y5, Y3
-	VMOVAPS      Y3, Y6
-	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y5, Y6
-	VSUBPD       Y6, Y3, Y3
-	VMOVAPS      Y3, Y3
 	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y5, Y3
-	VMULPD       Y6, Y6, Y5
-	VMOVUPS      splat256x3e5adc52ba076b02<>+0(SB), Y7
-	VFMADD213PD  splat256x3ec71df000862507<>+0(SB), Y5, Y7
-	VFMADD213PD  splat256x3f2a01a01382ef3f<>+0(SB), Y5, Y7
-	VFMADD213PD  splat256x3f81111111125acd<>+0(SB), Y5, Y7
-	VFMADD213PD  splat256x3fc5555555555500<>+0(SB), Y5, Y7
-	VMOVUPS      splat256x3e928aef332083d5<>+0(SB), Y8
-	VFMADD213PD  splat256x3efa0199877e9986<>+0(SB), Y5, Y8
-	VFMADD213PD  splat256x3f56c16c184bb2aa<>+0(SB), Y5, Y8
-	VFMADD213PD  splat256x3fa55555555505f6<>+0(SB), Y5, Y8
-	VFMADD213PD  splat256x3fe000000000000a<>+0(SB), Y5, Y8
-	VMOVAPS      Y8, Y8
-	VFMADD231PD  Y6, Y7, Y8
-	VMOVAPS      Y3, Y3
-	VFMADD231PD  Y8, Y5, Y3
-	VADDPD       Y6, Y3, Y3
+	VMULPD       Y3, Y3, Y5
+	VMOVUPD      splat256x3e5adc52ba076b02<>+0(SB), Y6
+	VFMADD213PD  splat256x3ec71df000862507<>+0(SB), Y5, Y6
+	VFMADD213PD  splat256x3f2a01a01382ef3f<>+0(SB), Y5, Y6
+	VFMADD213PD  splat256x3f81111111125acd<>+0(SB), Y5, Y6
+	VFMADD213PD  splat256x3fc5555555555500<>+0(SB), Y5, Y6
+	VMOVUPD      splat256x3e928aef332083d5<>+0(SB), Y7
+	VFMADD213PD  splat256x3efa0199877e9986<>+0(SB), Y5, Y7
+	VFMADD213PD  splat256x3f56c16c184bb2aa<>+0(SB), Y5, Y7
+	VFMADD213PD  splat256x3fa55555555505f6<>+0(SB), Y5, Y7
+	VFMADD213PD  splat256x3fe000000000000a<>+0(SB), Y5, Y7
+	VFMADD231PD  Y3, Y6, Y7
+	VFMADD231PD  Y7, Y5, Y3
 	VADDPD       splat256x3ff0000000000000<>+0(SB), Y3, Y3
 	VPSLLQ       $0x34, Y4, Y4
 	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y4, Y4
-	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y5
-	VMOVAPS      Y5, Y5
+	VMOVUPD      splat256x3ff0000000000000<>+0(SB), Y5
 	VFNMADD231PD Y4, Y3, Y5
 	VCMPPD       $0x11, splat256x3ff0000000000000<>+0(SB), Y1, Y1
-	VANDPS       splat256x8000000000000000<>+0(SB), Y0, Y0
-	VORPS        Y0, Y5, Y0
+	VANDPD       splat256x8000000000000000<>+0(SB), Y0, Y0
+	VORPD        Y0, Y5, Y0
 	VBLENDVPD    Y1, Y2, Y0, Y0
-	CMPQ         DX, $0x00000004
+	TESTQ        DX, DX
 	JL           lastStore
 	VMOVUPS      Y0, (AX)(BX*1)
 	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000004, DX
 	JMP          one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
 	VMOVUPS    256(DI)(SI*8), Y0
@@ -4322,7 +4175,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -4546,14 +4399,14 @@ TEXT ·atan2AVX2F64(SB), NOSPLIT, $0-56
 	XORQ SI, SI
 
 one:
-	CMPQ    BX, $0x00000004
+	SUBQ    $0x00000004, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
 
 body:
-	VANDPS      splat256x7fffffffffffffff<>+0(SB), Y1, Y2
-	VANDPS      splat256x7fffffffffffffff<>+0(SB), Y0, Y3
+	VANDPD      splat256x7fffffffffffffff<>+0(SB), Y1, Y2
+	VANDPD      splat256x7fffffffffffffff<>+0(SB), Y0, Y3
 	VMINPD      Y3, Y2, Y4
 	VMAXPD      Y3, Y2, Y5
 	VDIVPD      Y5, Y4, Y6
@@ -4563,7 +4416,7 @@ body:
 	VBLENDVPD   Y4, splat256x3ff0000000000000<>+0(SB), Y5, Y4
 	VMULPD      Y4, Y4, Y5
 	VMULPD      Y5, Y5, Y6
-	VMOVUPS     splat256x3eebbe465b0d54ff<>+0(SB), Y7
+	VMOVUPD     splat256x3eebbe465b0d54ff<>+0(SB), Y7
 	VFMADD213PD splat256x3f4b3f4c1672118a<>+0(SB), Y6, Y7
 	VFMADD213PD splat256x3f7d7b5653bcdf43<>+0(SB), Y6, Y7
 	VFMADD213PD splat256x3f9683b83335f30d<>+0(SB), Y6, Y7
@@ -4573,7 +4426,7 @@ body:
 	VFMADD213PD splat256x3fb3b136697e397f<>+0(SB), Y6, Y7
 	VFMADD213PD splat256x3fbc71c717fcc6c0<>+0(SB), Y6, Y7
 	VFMADD213PD splat256x3fc99999999955b1<>+0(SB), Y6, Y7
-	VMOVUPS     splat256xbf23f30cf1caf0e8<>+0(SB), Y8
+	VMOVUPD     splat256xbf23f30cf1caf0e8<>+0(SB), Y8
 	VFMADD213PD splat256xbf67a3588e9a1a24<>+0(SB), Y6, Y8
 	VFMADD213PD splat256xbf8c78d47133ac01<>+0(SB), Y6, Y8
 	VFMADD213PD splat256xbf9e9f910abe0020<>+0(SB), Y6, Y8
@@ -4583,20 +4436,19 @@ body:
 	VFMADD213PD splat256xbfb745d11ae40fd5<>+0(SB), Y6, Y8
 	VFMADD213PD splat256xbfc249249237f4aa<>+0(SB), Y6, Y8
 	VFMADD213PD splat256xbfd5555555555526<>+0(SB), Y6, Y8
-	VMOVAPS     Y8, Y6
-	VFMADD231PD Y5, Y7, Y6
-	VMULPD      Y6, Y5, Y5
+	VFMADD231PD Y5, Y7, Y8
+	VMULPD      Y8, Y5, Y5
 	VMULPD      Y4, Y5, Y5
 	VCMPPD      $0x11, Y3, Y2, Y2
 	VXORPS      Y3, Y3, Y3
 	VBLENDVPD   Y1, splat256x400921fb54442d18<>+0(SB), Y3, Y3
 	VBLENDVPD   Y2, splat256x3ff921fb54442d18<>+0(SB), Y3, Y3
 	VMULPD      splat256x3c8678afae35cdd1<>+0(SB), Y3, Y6
-	VANDPS      splat256x8000000000000000<>+0(SB), Y2, Y2
-	VANDPS      splat256x8000000000000000<>+0(SB), Y1, Y7
-	VXORPS      Y7, Y2, Y2
-	VXORPS      Y2, Y4, Y4
-	VXORPS      Y2, Y5, Y2
+	VANDPD      splat256x8000000000000000<>+0(SB), Y2, Y2
+	VANDPD      splat256x8000000000000000<>+0(SB), Y1, Y7
+	VXORPD      Y7, Y2, Y2
+	VXORPD      Y2, Y4, Y4
+	VXORPD      Y2, Y5, Y2
 	VADDPD      Y4, Y3, Y5
 	VSUBPD      Y5, Y3, Y3
 	VADDPD      Y4, Y3, Y3
@@ -4604,25 +4456,24 @@ body:
 	VADDPD      Y2, Y3, Y2
 	VADDPD      Y2, Y5, Y2
 	VCMPPD      $0x03, Y0, Y1, Y1
-	VANDPS      splat256x8000000000000000<>+0(SB), Y0, Y0
-	VORPS       Y0, Y2, Y0
+	VANDPD      splat256x8000000000000000<>+0(SB), Y0, Y0
+	VORPD       Y0, Y2, Y0
 	VBLENDVPD   Y1, splat256x7ff8000000000001<>+0(SB), Y0, Y0
-	CMPQ        BX, $0x00000004
+	TESTQ       BX, BX
 	JL          lastStore
 	VMOVUPS     Y0, (AX)(SI*1)
 	ADDQ        $0x00000020, SI
-	SUBQ        $0x00000004, BX
 	JMP         one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-4
+	JE         done
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y1
@@ -4630,7 +4481,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       4(BX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -4781,7 +4632,7 @@ TEXT ·cangleAVX2F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Y0
 	VMOVUPS 32(CX)(BX*2), Y1
@@ -4789,8 +4640,8 @@ one:
 body:
 	VUNPCKLPD   Y1, Y0, Y2
 	VUNPCKHPD   Y1, Y0, Y0
-	VANDPS      splat256x7fffffffffffffff<>+0(SB), Y2, Y1
-	VANDPS      splat256x7fffffffffffffff<>+0(SB), Y0, Y3
+	VANDPD      splat256x7fffffffffffffff<>+0(SB), Y2, Y1
+	VANDPD      splat256x7fffffffffffffff<>+0(SB), Y0, Y3
 	VMINPD      Y3, Y1, Y4
 	VMAXPD      Y3, Y1, Y5
 	VDIVPD      Y5, Y4, Y6
@@ -4800,7 +4651,7 @@ body:
 	VBLENDVPD   Y4, splat256x3ff0000000000000<>+0(SB), Y5, Y4
 	VMULPD      Y4, Y4, Y5
 	VMULPD      Y5, Y5, Y6
-	VMOVUPS     splat256x3eebbe465b0d54ff<>+0(SB), Y7
+	VMOVUPD     splat256x3eebbe465b0d54ff<>+0(SB), Y7
 	VFMADD213PD splat256x3f4b3f4c1672118a<>+0(SB), Y6, Y7
 	VFMADD213PD splat256x3f7d7b5653bcdf43<>+0(SB), Y6, Y7
 	VFMADD213PD splat256x3f9683b83335f30d<>+0(SB), Y6, Y7
@@ -4810,7 +4661,7 @@ body:
 	VFMADD213PD splat256x3fb3b136697e397f<>+0(SB), Y6, Y7
 	VFMADD213PD splat256x3fbc71c717fcc6c0<>+0(SB), Y6, Y7
 	VFMADD213PD splat256x3fc99999999955b1<>+0(SB), Y6, Y7
-	VMOVUPS     splat256xbf23f30cf1caf0e8<>+0(SB), Y8
+	VMOVUPD     splat256xbf23f30cf1caf0e8<>+0(SB), Y8
 	VFMADD213PD splat256xbf67a3588e9a1a24<>+0(SB), Y6, Y8
 	VFMADD213PD splat256xbf8c78d47133ac01<>+0(SB), Y6, Y8
 	VFMADD213PD splat256xbf9e9f910abe0020<>+0(SB), Y6, Y8
@@ -4820,20 +4671,19 @@ body:
 	VFMADD213PD splat256xbfb745d11ae40fd5<>+0(SB), Y6, Y8
 	VFMADD213PD splat256xbfc249249237f4aa<>+0(SB), Y6, Y8
 	VFMADD213PD splat256xbfd5555555555526<>+0(SB), Y6, Y8
-	VMOVAPS     Y8, Y6
-	VFMADD231PD Y5, Y7, Y6
-	VMULPD      Y6, Y5, Y5
+	VFMADD231PD Y5, Y7, Y8
+	VMULPD      Y8, Y5, Y5
 	VMULPD      Y4, Y5, Y5
 	VCMPPD      $0x11, Y3, Y1, Y1
 	VXORPS      Y3, Y3, Y3
 	VBLENDVPD   Y2, splat256x400921fb54442d18<>+0(SB), Y3, Y3
 	VBLENDVPD   Y1, splat256x3ff921fb54442d18<>+0(SB), Y3, Y3
 	VMULPD      splat256x3c8678afae35cdd1<>+0(SB), Y3, Y6
-	VANDPS      splat256x8000000000000000<>+0(SB), Y1, Y1
-	VANDPS      splat256x8000000000000000<>+0(SB), Y2, Y7
-	VXORPS      Y7, Y1, Y1
-	VXORPS      Y1, Y4, Y4
-	VXORPS      Y1, Y5, Y1
+	VANDPD      splat256x8000000000000000<>+0(SB), Y1, Y1
+	VANDPD      splat256x8000000000000000<>+0(SB), Y2, Y7
+	VXORPD      Y7, Y1, Y1
+	VXORPD      Y1, Y4, Y4
+	VXORPD      Y1, Y5, Y1
 	VADDPD      Y4, Y3, Y5
 	VSUBPD      Y5, Y3, Y3
 	VADDPD      Y4, Y3, Y3
@@ -4841,21 +4691,20 @@ body:
 	VADDPD      Y1, Y3, Y1
 	VADDPD      Y1, Y5, Y1
 	VCMPPD      $0x03, Y0, Y2, Y2
-	VANDPS      splat256x8000000000000000<>+0(SB), Y0, Y0
-	VORPS       Y0, Y1, Y0
+	VANDPD      splat256x8000000000000000<>+0(SB), Y0, Y0
+	VORPD       Y0, Y1, Y0
 	VBLENDVPD   Y2, splat256x7ff8000000000001<>+0(SB), Y0, Y0
 	VPERMPD     $0xd8, Y0, Y0
-	CMPQ        DX, $0x00000004
+	TESTQ       DX, DX
 	JL          lastStore
 	VMOVUPS     Y0, (AX)(BX*1)
 	ADDQ        $0x00000020, BX
-	SUBQ        $0x00000004, DX
 	JMP         one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	ADDQ       SI, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
@@ -4866,7 +4715,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    256(DX)(CX*8), Y1
@@ -4885,7 +4734,7 @@ TEXT ·cexpAVX2F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000004
+	SUBQ    $0x00000004, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Y0
 	VMOVUPS 32(CX)(BX*2), Y1
@@ -4893,103 +4742,82 @@ one:
 body:
 	VUNPCKLPD    Y1, Y0, Y2
 	VUNPCKHPD    Y1, Y0, Y0
-	VMOVUPS      splat256x4338000000000000<>+0(SB), Y1
-	VMOVAPS      Y1, Y1
+	VMOVUPD      splat256x4338000000000000<>+0(SB), Y1
 	VFMADD231PD  splat256x3fe45f306dc9c883<>+0(SB), Y0, Y1
 	VSUBPD       splat256x4338000000000000<>+0(SB), Y1, Y3
-	VMOVAPS      Y0, Y0
 	VFNMADD231PD splat256x3ff921fb54442d18<>+0(SB), Y3, Y0
 	VMOVAPS      Y0, Y4
 	VFNMADD231PD splat256x3c91a62633145c07<>+0(SB), Y3, Y4
 	VSUBPD       Y4, Y0, Y0
-	VMOVAPS      Y0, Y0
 	VFNMADD231PD splat256x3c91a62633145c07<>+0(SB), Y3, Y0
-	VMOVAPS      Y0, Y0
 	VFNMADD231PD splat256xb91f1976b7ed900b<>+0(SB), Y3, Y0
 	VMULPD       Y4, Y4, Y3
 	VMULPD       Y3, Y3, Y5
-	VMOVUPS      splat256x3de5d8b51c6e85f5<>+0(SB), Y6
+	VMOVUPD      splat256x3de5d8b51c6e85f5<>+0(SB), Y6
 	VFMADD213PD  splat256x3ec71de355524564<>+0(SB), Y5, Y6
 	VFMADD213PD  splat256x3f8111111110f730<>+0(SB), Y5, Y6
-	VMOVUPS      splat256xbe5ae5e4b7a78b64<>+0(SB), Y7
+	VMOVUPD      splat256xbe5ae5e4b7a78b64<>+0(SB), Y7
 	VFMADD213PD  splat256xbf2a01a019be91eb<>+0(SB), Y5, Y7
 	VFMADD213PD  splat256xbfc5555555555548<>+0(SB), Y5, Y7
-	VMOVAPS      Y7, Y7
 	VFMADD231PD  Y3, Y6, Y7
 	VMULPD       Y7, Y3, Y6
 	VMOVAPS      Y0, Y7
 	VFMADD231PD  Y4, Y6, Y7
 	VADDPD       Y7, Y4, Y6
 	VMULPD       splat256x3fe0000000000000<>+0(SB), Y3, Y7
-	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y8
+	VMOVUPD      splat256x3ff0000000000000<>+0(SB), Y8
 	VSUBPD       Y7, Y8, Y8
-	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y9
+	VMOVUPD      splat256x3ff0000000000000<>+0(SB), Y9
 	VSUBPD       Y8, Y9, Y9
 	VSUBPD       Y7, Y9, Y7
-	VMOVUPS      splat256xbda8fa5516e97371<>+0(SB), Y9
+	VMOVUPD      splat256xbda8fa5516e97371<>+0(SB), Y9
 	VFMADD213PD  splat256xbe927e4f7ef0addc<>+0(SB), Y5, Y9
 	VFMADD213PD  splat256xbf56c16c16c15005<>+0(SB), Y5, Y9
-	VMOVUPS      splat256x3e21ee9d9c3adac5<>+0(SB), Y10
+	VMOVUPD      splat256x3e21ee9d9c3adac5<>+0(SB), Y10
 	VFMADD213PD  splat256x3efa01a019c8c7c0<>+0(SB), Y5, Y10
 	VFMADD213PD  splat256x3fa555555555554b<>+0(SB), Y5, Y10
-	VMOVAPS      Y10, Y10
 	VFMADD231PD  Y3, Y9, Y10
-	VMOVAPS      Y7, Y3
-	VFNMADD231PD Y0, Y4, Y3
-	VMOVAPS      Y3, Y0
-	VFMADD231PD  Y10, Y5, Y0
-	VADDPD       Y0, Y8, Y0
+	VFNMADD231PD Y0, Y4, Y7
+	VFMADD231PD  Y10, Y5, Y7
+	VADDPD       Y7, Y8, Y0
 	VPSLLQ       $0x3f, Y1, Y3
 	VPSLLQ       $0x3e, Y1, Y4
-	VANDPS       splat256x8000000000000000<>+0(SB), Y4, Y4
+	VANDPD       splat256x8000000000000000<>+0(SB), Y4, Y4
 	VPADDQ       splat256x0000000000000001<>+0(SB), Y1, Y1
 	VPSLLQ       $0x3e, Y1, Y1
-	VANDPS       splat256x8000000000000000<>+0(SB), Y1, Y1
+	VANDPD       splat256x8000000000000000<>+0(SB), Y1, Y1
 	VBLENDVPD    Y3, Y0, Y6, Y5
-	VXORPS       Y4, Y5, Y4
+	VXORPD       Y4, Y5, Y4
 	VBLENDVPD    Y3, Y6, Y0, Y0
-	VXORPS       Y1, Y0, Y0
-	VMOVUPS      splat256x4086340000000000<>+0(SB), Y1
+	VXORPD       Y1, Y0, Y0
+	VMOVUPD      splat256x4086340000000000<>+0(SB), Y1
 	VMINPD       Y2, Y1, Y1
-	VMOVUPS      splat256xc087500000000000<>+0(SB), Y2
+	VMOVUPD      splat256xc087500000000000<>+0(SB), Y2
 	VMAXPD       Y1, Y2, Y1
-	VMOVUPS      splat256x4338000000000000<>+0(SB), Y2
-	VMOVAPS      Y2, Y2
+	VMOVUPD      splat256x4338000000000000<>+0(SB), Y2
 	VFMADD231PD  splat256x3ff71547652b82fe<>+0(SB), Y1, Y2
-	VSUBPD       splat256x4338000000000000<>+0(SB), Y2, Y2
-	VMOVAPS      Y1, Y1
-	VFNMADD231PD splat256x3fe62e42fee00000<>+0(SB), Y2, Y1
-	VMOVAPS      Y1, Y3
-	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y2, Y3
-	VSUBPD       Y3, Y1, Y1
-	VMOVAPS      Y1, Y1
-	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y2, Y1
-	VMULPD       Y3, Y3, Y5
-	VMOVUPS      splat256x3e5adc52ba076b02<>+0(SB), Y6
-	VFMADD213PD  splat256x3ec71df000862507<>+0(SB), Y5, Y6
-	VFMADD213PD  splat256x3f2a01a01382ef3f<>+0(SB), Y5, Y6
-	VFMADD213PD  splat256x3f81111111125acd<>+0(SB), Y5, Y6
-	VFMADD213PD  splat256x3fc5555555555500<>+0(SB), Y5, Y6
-	VMOVUPS      splat256x3e928aef332083d5<>+0(SB), Y7
-	VFMADD213PD  splat256x3efa0199877e9986<>+0(SB), Y5, Y7
-	VFMADD213PD  splat256x3f56c16c184bb2aa<>+0(SB), Y5, Y7
-	VFMADD213PD  splat256x3fa55555555505f6<>+0(SB), Y5, Y7
-	VFMADD213PD  splat256x3fe000000000000a<>+0(SB), Y5, Y7
-	VMOVAPS      Y7, Y7
-	VFMADD231PD  Y3, Y6, Y7
-	VMOVAPS      Y1, Y1
-	VFMADD231PD  Y7, Y5, Y1
-	VADDPD       Y3, Y1, Y1
+	VSUBPD       splat256x4338000000000000<>+0(SB), Y2, Y3
+	VFNMADD231PD splat256x3fe62e42fee00000<>+0(SB), Y3, Y1
+	VFNMADD231PD splat256x3dea39ef35793c76<>+0(SB), Y3, Y1
+	VMULPD       Y1, Y1, Y3
+	VMOVUPD      splat256x3e5adc52ba076b02<>+0(SB), Y5
+	VFMADD213PD  splat256x3ec71df000862507<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256x3f2a01a01382ef3f<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256x3f81111111125acd<>+0(SB), Y3, Y5
+	VFMADD213PD  splat256x3fc5555555555500<>+0(SB), Y3, Y5
+	VMOVUPD      splat256x3e928aef332083d5<>+0(SB), Y6
+	VFMADD213PD  splat256x3efa0199877e9986<>+0(SB), Y3, Y6
+	VFMADD213PD  splat256x3f56c16c184bb2aa<>+0(SB), Y3, Y6
+	VFMADD213PD  splat256x3fa55555555505f6<>+0(SB), Y3, Y6
+	VFMADD213PD  splat256x3fe000000000000a<>+0(SB), Y3, Y6
+	VFMADD231PD  Y1, Y5, Y6
+	VFMADD231PD  Y6, Y3, Y1
 	VADDPD       splat256x3ff0000000000000<>+0(SB), Y1, Y1
-	VMOVUPS      splat256x4338000000000000<>+0(SB), Y3
-	VMOVAPS      Y3, Y3
-	VFMADD231PD  splat256x3fe0000000000000<>+0(SB), Y2, Y3
-	VSUBPD       splat256x4338000000000000<>+0(SB), Y3, Y5
-	VSUBPD       Y5, Y2, Y2
-	VADDPD       splat256x4338000000000000<>+0(SB), Y2, Y2
-	VPSLLQ       $0x34, Y3, Y3
-	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y3, Y3
-	VMULPD       Y3, Y1, Y1
+	VPSRLQ       $0x01, Y2, Y3
+	VPSLLQ       $0x34, Y3, Y5
+	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y5, Y5
+	VMULPD       Y5, Y1, Y1
+	VPSUBQ       Y3, Y2, Y2
 	VPSLLQ       $0x34, Y2, Y2
 	VPADDQ       splat256x3ff0000000000000<>+0(SB), Y2, Y2
 	VMULPD       Y2, Y1, Y1
@@ -4997,18 +4825,17 @@ body:
 	VMULPD       Y1, Y4, Y1
 	VUNPCKLPD    Y1, Y0, Y2
 	VUNPCKHPD    Y1, Y0, Y0
-	CMPQ         DX, $0x00000004
+	TESTQ        DX, DX
 	JL           lastStore
 	VMOVUPS      Y2, (AX)(BX*2)
 	VMOVUPS      Y0, 32(AX)(BX*2)
 	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000004, DX
 	JMP          one
 
 last:
-	TESTQ      DX, DX
-	JZ         done
-	MOVQ       DX, SI
+	CMPQ       DX, $-4
+	JE         done
+	LEAQ       4(DX), SI
 	ADDQ       SI, SI
 	LEAQ       window64<>+0(SB), DI
 	NEGQ       SI
@@ -5019,7 +4846,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       DX, CX
+	LEAQ       4(DX), CX
 	ADDQ       CX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
@@ -5042,7 +4869,7 @@ TEXT ·cpolarAVX2F64(SB), NOSPLIT, $0-56
 	XORQ SI, SI
 
 one:
-	CMPQ    BX, $0x00000004
+	SUBQ    $0x00000004, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
@@ -5050,83 +4877,74 @@ one:
 body:
 	VPERMPD      $0xd8, Y0, Y0
 	VPERMPD      $0xd8, Y1, Y1
-	VMOVUPS      splat256x4338000000000000<>+0(SB), Y2
-	VMOVAPS      Y2, Y2
+	VMOVUPD      splat256x4338000000000000<>+0(SB), Y2
 	VFMADD231PD  splat256x3fe45f306dc9c883<>+0(SB), Y1, Y2
 	VSUBPD       splat256x4338000000000000<>+0(SB), Y2, Y3
-	VMOVAPS      Y1, Y1
 	VFNMADD231PD splat256x3ff921fb54442d18<>+0(SB), Y3, Y1
 	VMOVAPS      Y1, Y4
 	VFNMADD231PD splat256x3c91a62633145c07<>+0(SB), Y3, Y4
 	VSUBPD       Y4, Y1, Y1
-	VMOVAPS      Y1, Y1
 	VFNMADD231PD splat256x3c91a62633145c07<>+0(SB), Y3, Y1
-	VMOVAPS      Y1, Y1
 	VFNMADD231PD splat256xb91f1976b7ed900b<>+0(SB), Y3, Y1
 	VMULPD       Y4, Y4, Y3
 	VMULPD       Y3, Y3, Y5
-	VMOVUPS      splat256x3de5d8b51c6e85f5<>+0(SB), Y6
+	VMOVUPD      splat256x3de5d8b51c6e85f5<>+0(SB), Y6
 	VFMADD213PD  splat256x3ec71de355524564<>+0(SB), Y5, Y6
 	VFMADD213PD  splat256x3f8111111110f730<>+0(SB), Y5, Y6
-	VMOVUPS      splat256xbe5ae5e4b7a78b64<>+0(SB), Y7
+	VMOVUPD      splat256xbe5ae5e4b7a78b64<>+0(SB), Y7
 	VFMADD213PD  splat256xbf2a01a019be91eb<>+0(SB), Y5, Y7
 	VFMADD213PD  splat256xbfc5555555555548<>+0(SB), Y5, Y7
-	VMOVAPS      Y7, Y7
 	VFMADD231PD  Y3, Y6, Y7
 	VMULPD       Y7, Y3, Y6
 	VMOVAPS      Y1, Y7
 	VFMADD231PD  Y4, Y6, Y7
 	VADDPD       Y7, Y4, Y6
 	VMULPD       splat256x3fe0000000000000<>+0(SB), Y3, Y7
-	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y8
+	VMOVUPD      splat256x3ff0000000000000<>+0(SB), Y8
 	VSUBPD       Y7, Y8, Y8
-	VMOVUPS      splat256x3ff0000000000000<>+0(SB), Y9
+	VMOVUPD      splat256x3ff0000000000000<>+0(SB), Y9
 	VSUBPD       Y8, Y9, Y9
 	VSUBPD       Y7, Y9, Y7
-	VMOVUPS      splat256xbda8fa5516e97371<>+0(SB), Y9
+	VMOVUPD      splat256xbda8fa5516e97371<>+0(SB), Y9
 	VFMADD213PD  splat256xbe927e4f7ef0addc<>+0(SB), Y5, Y9
 	VFMADD213PD  splat256xbf56c16c16c15005<>+0(SB), Y5, Y9
-	VMOVUPS      splat256x3e21ee9d9c3adac5<>+0(SB), Y10
+	VMOVUPD      splat256x3e21ee9d9c3adac5<>+0(SB), Y10
 	VFMADD213PD  splat256x3efa01a019c8c7c0<>+0(SB), Y5, Y10
 	VFMADD213PD  splat256x3fa555555555554b<>+0(SB), Y5, Y10
-	VMOVAPS      Y10, Y10
 	VFMADD231PD  Y3, Y9, Y10
-	VMOVAPS      Y7, Y3
-	VFNMADD231PD Y1, Y4, Y3
-	VMOVAPS      Y3, Y1
-	VFMADD231PD  Y10, Y5, Y1
-	VADDPD       Y1, Y8, Y1
+	VFNMADD231PD Y1, Y4, Y7
+	VFMADD231PD  Y10, Y5, Y7
+	VADDPD       Y7, Y8, Y1
 	VPSLLQ       $0x3f, Y2, Y3
 	VPSLLQ       $0x3e, Y2, Y4
-	VANDPS       splat256x8000000000000000<>+0(SB), Y4, Y4
+	VANDPD       splat256x8000000000000000<>+0(SB), Y4, Y4
 	VPADDQ       splat256x0000000000000001<>+0(SB), Y2, Y2
 	VPSLLQ       $0x3e, Y2, Y2
-	VANDPS       splat256x8000000000000000<>+0(SB), Y2, Y2
+	VANDPD       splat256x8000000000000000<>+0(SB), Y2, Y2
 	VBLENDVPD    Y3, Y1, Y6, Y5
-	VXORPS       Y4, Y5, Y4
+	VXORPD       Y4, Y5, Y4
 	VBLENDVPD    Y3, Y6, Y1, Y1
-	VXORPS       Y2, Y1, Y1
+	VXORPD       Y2, Y1, Y1
 	VMULPD       Y0, Y1, Y1
 	VMULPD       Y0, Y4, Y0
 	VUNPCKLPD    Y0, Y1, Y2
 	VUNPCKHPD    Y0, Y1, Y0
-	CMPQ         BX, $0x00000004
+	TESTQ        BX, BX
 	JL           lastStore
 	VMOVUPS      Y2, (AX)(SI*2)
 	VMOVUPS      Y0, 32(AX)(SI*2)
 	ADDQ         $0x00000020, SI
-	SUBQ         $0x00000004, BX
 	JMP          one
 
 last:
-	TESTQ      BX, BX
-	JZ         done
-	MOVQ       BX, DI
+	CMPQ       BX, $-4
+	JE         done
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y0
 	VMASKMOVPD (CX)(SI*1), Y0, Y0
-	MOVQ       BX, DI
+	LEAQ       4(BX), DI
 	LEAQ       window64<>+0(SB), R8
 	NEGQ       DI
 	VMOVUPS    256(R8)(DI*8), Y1
@@ -5134,7 +4952,7 @@ last:
 	JMP        body
 
 lastStore:
-	MOVQ       BX, CX
+	LEAQ       4(BX), CX
 	ADDQ       CX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
@@ -5152,42 +4970,34 @@ done:
 TEXT ·blockSumAVX2F64(SB), NOSPLIT, $0-40
 	MOVQ    a+0(FP), AX
 	MOVQ    n+16(FP), CX
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y0
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y1
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y2
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y3
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y4
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y5
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y6
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y7
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y1
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y2
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y3
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y4
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y5
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y6
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y7
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y8
 
 whole:
 	CMPQ    CX, $0x00000020
 	JL      last
-	VMOVUPD (AX), Y8
-	VADDPD  Y8, Y0, Y0
-	VMOVAPS Y0, Y0
-	VMOVUPD 32(AX), Y8
-	VADDPD  Y8, Y1, Y1
-	VMOVAPS Y1, Y1
-	VMOVUPD 64(AX), Y8
-	VADDPD  Y8, Y2, Y2
-	VMOVAPS Y2, Y2
-	VMOVUPD 96(AX), Y8
-	VADDPD  Y8, Y3, Y3
-	VMOVAPS Y3, Y3
-	VMOVUPD 128(AX), Y8
-	VADDPD  Y8, Y4, Y4
-	VMOVAPS Y4, Y4
-	VMOVUPD 160(AX), Y8
-	VADDPD  Y8, Y5, Y5
-	VMOVAPS Y5, Y5
-	VMOVUPD 192(AX), Y8
-	VADDPD  Y8, Y6, Y6
-	VMOVAPS Y6, Y6
-	VMOVUPD 224(AX), Y8
-	VADDPD  Y8, Y7, Y7
-	VMOVAPS Y7, Y7
+	VMOVUPD (AX), Y0
+	VADDPD  Y0, Y1, Y1
+	VMOVUPD 32(AX), Y0
+	VADDPD  Y0, Y2, Y2
+	VMOVUPD 64(AX), Y0
+	VADDPD  Y0, Y3, Y3
+	VMOVUPD 96(AX), Y0
+	VADDPD  Y0, Y4, Y4
+	VMOVUPD 128(AX), Y0
+	VADDPD  Y0, Y5, Y5
+	VMOVUPD 160(AX), Y0
+	VADDPD  Y0, Y6, Y6
+	VMOVUPD 192(AX), Y0
+	VADDPD  Y0, Y7, Y7
+	VMOVUPD 224(AX), Y0
+	VADDPD  Y0, Y8, Y8
 	ADDQ    $0x00000100, AX
 	SUBQ    $0x00000020, CX
 	JMP     whole
@@ -5197,52 +5007,44 @@ last:
 	JZ         fold
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    256(DX)(CX*8), Y8
-	VMASKMOVPD (AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VADDPD     Y8, Y0, Y0
-	VMOVAPS    Y0, Y0
-	VMOVUPS    288(DX)(CX*8), Y8
-	VMASKMOVPD 32(AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VADDPD     Y8, Y1, Y1
-	VMOVAPS    Y1, Y1
-	VMOVUPS    320(DX)(CX*8), Y8
-	VMASKMOVPD 64(AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VADDPD     Y8, Y2, Y2
-	VMOVAPS    Y2, Y2
-	VMOVUPS    352(DX)(CX*8), Y8
-	VMASKMOVPD 96(AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VADDPD     Y8, Y3, Y3
-	VMOVAPS    Y3, Y3
-	VMOVUPS    384(DX)(CX*8), Y8
-	VMASKMOVPD 128(AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VADDPD     Y8, Y4, Y4
-	VMOVAPS    Y4, Y4
-	VMOVUPS    416(DX)(CX*8), Y8
-	VMASKMOVPD 160(AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VADDPD     Y8, Y5, Y5
-	VMOVAPS    Y5, Y5
-	VMOVUPS    448(DX)(CX*8), Y8
-	VMASKMOVPD 192(AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VADDPD     Y8, Y6, Y6
-	VMOVAPS    Y6, Y6
-	VMOVUPS    480(DX)(CX*8), Y8
-	VMASKMOVPD 224(AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VADDPD     Y8, Y7, Y7
-	VMOVAPS    Y7, Y7
+	VMOVUPS    256(DX)(CX*8), Y0
+	VMASKMOVPD (AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VADDPD     Y0, Y1, Y1
+	VMOVUPS    288(DX)(CX*8), Y0
+	VMASKMOVPD 32(AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VADDPD     Y0, Y2, Y2
+	VMOVUPS    320(DX)(CX*8), Y0
+	VMASKMOVPD 64(AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VADDPD     Y0, Y3, Y3
+	VMOVUPS    352(DX)(CX*8), Y0
+	VMASKMOVPD 96(AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VADDPD     Y0, Y4, Y4
+	VMOVUPS    384(DX)(CX*8), Y0
+	VMASKMOVPD 128(AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VADDPD     Y0, Y5, Y5
+	VMOVUPS    416(DX)(CX*8), Y0
+	VMASKMOVPD 160(AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VADDPD     Y0, Y6, Y6
+	VMOVUPS    448(DX)(CX*8), Y0
+	VMASKMOVPD 192(AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VADDPD     Y0, Y7, Y7
+	VMOVUPS    480(DX)(CX*8), Y0
+	VMASKMOVPD 224(AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VADDPD     Y0, Y8, Y8
 
 fold:
-	VADDPD       Y4, Y0, Y0
-	VADDPD       Y5, Y1, Y1
-	VADDPD       Y6, Y2, Y2
-	VADDPD       Y7, Y3, Y3
+	VADDPD       Y5, Y1, Y0
+	VADDPD       Y6, Y2, Y1
+	VADDPD       Y7, Y3, Y2
+	VADDPD       Y8, Y4, Y3
 	VADDPD       Y2, Y0, Y0
 	VADDPD       Y3, Y1, Y1
 	VADDPD       Y1, Y0, Y0
@@ -5259,50 +5061,42 @@ fold:
 TEXT ·blockAbssumAVX2F64(SB), NOSPLIT, $0-40
 	MOVQ    a+0(FP), AX
 	MOVQ    n+16(FP), CX
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y0
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y1
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y2
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y3
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y4
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y5
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y6
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y7
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y1
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y2
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y3
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y4
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y5
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y6
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y7
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y8
 
 whole:
 	CMPQ    CX, $0x00000020
 	JL      last
-	VMOVUPD (AX), Y8
-	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD  Y8, Y0, Y0
-	VMOVAPS Y0, Y0
-	VMOVUPD 32(AX), Y8
-	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD  Y8, Y1, Y1
-	VMOVAPS Y1, Y1
-	VMOVUPD 64(AX), Y8
-	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD  Y8, Y2, Y2
-	VMOVAPS Y2, Y2
-	VMOVUPD 96(AX), Y8
-	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD  Y8, Y3, Y3
-	VMOVAPS Y3, Y3
-	VMOVUPD 128(AX), Y8
-	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD  Y8, Y4, Y4
-	VMOVAPS Y4, Y4
-	VMOVUPD 160(AX), Y8
-	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD  Y8, Y5, Y5
-	VMOVAPS Y5, Y5
-	VMOVUPD 192(AX), Y8
-	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD  Y8, Y6, Y6
-	VMOVAPS Y6, Y6
-	VMOVUPD 224(AX), Y8
-	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD  Y8, Y7, Y7
-	VMOVAPS Y7, Y7
+	VMOVUPD (AX), Y0
+	VANDPD  splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD  Y0, Y1, Y1
+	VMOVUPD 32(AX), Y0
+	VANDPD  splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD  Y0, Y2, Y2
+	VMOVUPD 64(AX), Y0
+	VANDPD  splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD  Y0, Y3, Y3
+	VMOVUPD 96(AX), Y0
+	VANDPD  splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD  Y0, Y4, Y4
+	VMOVUPD 128(AX), Y0
+	VANDPD  splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD  Y0, Y5, Y5
+	VMOVUPD 160(AX), Y0
+	VANDPD  splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD  Y0, Y6, Y6
+	VMOVUPD 192(AX), Y0
+	VANDPD  splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD  Y0, Y7, Y7
+	VMOVUPD 224(AX), Y0
+	VANDPD  splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD  Y0, Y8, Y8
 	ADDQ    $0x00000100, AX
 	SUBQ    $0x00000020, CX
 	JMP     whole
@@ -5312,60 +5106,52 @@ last:
 	JZ         fold
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    256(DX)(CX*8), Y8
-	VMASKMOVPD (AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD     Y8, Y0, Y0
-	VMOVAPS    Y0, Y0
-	VMOVUPS    288(DX)(CX*8), Y8
-	VMASKMOVPD 32(AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD     Y8, Y1, Y1
-	VMOVAPS    Y1, Y1
-	VMOVUPS    320(DX)(CX*8), Y8
-	VMASKMOVPD 64(AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD     Y8, Y2, Y2
-	VMOVAPS    Y2, Y2
-	VMOVUPS    352(DX)(CX*8), Y8
-	VMASKMOVPD 96(AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD     Y8, Y3, Y3
-	VMOVAPS    Y3, Y3
-	VMOVUPS    384(DX)(CX*8), Y8
-	VMASKMOVPD 128(AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD     Y8, Y4, Y4
-	VMOVAPS    Y4, Y4
-	VMOVUPS    416(DX)(CX*8), Y8
-	VMASKMOVPD 160(AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD     Y8, Y5, Y5
-	VMOVAPS    Y5, Y5
-	VMOVUPS    448(DX)(CX*8), Y8
-	VMASKMOVPD 192(AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD     Y8, Y6, Y6
-	VMOVAPS    Y6, Y6
-	VMOVUPS    480(DX)(CX*8), Y8
-	VMASKMOVPD 224(AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VANDPS     splat256x7fffffffffffffff<>+0(SB), Y8, Y8
-	VADDPD     Y8, Y7, Y7
-	VMOVAPS    Y7, Y7
+	VMOVUPS    256(DX)(CX*8), Y0
+	VMASKMOVPD (AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VANDPD     splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD     Y0, Y1, Y1
+	VMOVUPS    288(DX)(CX*8), Y0
+	VMASKMOVPD 32(AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VANDPD     splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD     Y0, Y2, Y2
+	VMOVUPS    320(DX)(CX*8), Y0
+	VMASKMOVPD 64(AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VANDPD     splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD     Y0, Y3, Y3
+	VMOVUPS    352(DX)(CX*8), Y0
+	VMASKMOVPD 96(AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VANDPD     splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD     Y0, Y4, Y4
+	VMOVUPS    384(DX)(CX*8), Y0
+	VMASKMOVPD 128(AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VANDPD     splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD     Y0, Y5, Y5
+	VMOVUPS    416(DX)(CX*8), Y0
+	VMASKMOVPD 160(AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VANDPD     splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD     Y0, Y6, Y6
+	VMOVUPS    448(DX)(CX*8), Y0
+	VMASKMOVPD 192(AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VANDPD     splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD     Y0, Y7, Y7
+	VMOVUPS    480(DX)(CX*8), Y0
+	VMASKMOVPD 224(AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VANDPD     splat256x7fffffffffffffff<>+0(SB), Y0, Y0
+	VADDPD     Y0, Y8, Y8
 
 fold:
-	VADDPD       Y4, Y0, Y0
-	VADDPD       Y5, Y1, Y1
-	VADDPD       Y6, Y2, Y2
-	VADDPD       Y7, Y3, Y3
+	VADDPD       Y5, Y1, Y0
+	VADDPD       Y6, Y2, Y1
+	VADDPD       Y7, Y3, Y2
+	VADDPD       Y8, Y4, Y3
 	VADDPD       Y2, Y0, Y0
 	VADDPD       Y3, Y1, Y1
 	VADDPD       Y1, Y0, Y0
@@ -5382,50 +5168,42 @@ fold:
 TEXT ·blockSumsqAVX2F64(SB), NOSPLIT, $0-40
 	MOVQ    a+0(FP), AX
 	MOVQ    n+16(FP), CX
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y0
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y1
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y2
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y3
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y4
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y5
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y6
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y7
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y1
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y2
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y3
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y4
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y5
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y6
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y7
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y8
 
 whole:
 	CMPQ    CX, $0x00000020
 	JL      last
-	VMOVUPD (AX), Y8
-	VMULPD  Y8, Y8, Y8
-	VADDPD  Y8, Y0, Y0
-	VMOVAPS Y0, Y0
-	VMOVUPD 32(AX), Y8
-	VMULPD  Y8, Y8, Y8
-	VADDPD  Y8, Y1, Y1
-	VMOVAPS Y1, Y1
-	VMOVUPD 64(AX), Y8
-	VMULPD  Y8, Y8, Y8
-	VADDPD  Y8, Y2, Y2
-	VMOVAPS Y2, Y2
-	VMOVUPD 96(AX), Y8
-	VMULPD  Y8, Y8, Y8
-	VADDPD  Y8, Y3, Y3
-	VMOVAPS Y3, Y3
-	VMOVUPD 128(AX), Y8
-	VMULPD  Y8, Y8, Y8
-	VADDPD  Y8, Y4, Y4
-	VMOVAPS Y4, Y4
-	VMOVUPD 160(AX), Y8
-	VMULPD  Y8, Y8, Y8
-	VADDPD  Y8, Y5, Y5
-	VMOVAPS Y5, Y5
-	VMOVUPD 192(AX), Y8
-	VMULPD  Y8, Y8, Y8
-	VADDPD  Y8, Y6, Y6
-	VMOVAPS Y6, Y6
-	VMOVUPD 224(AX), Y8
-	VMULPD  Y8, Y8, Y8
-	VADDPD  Y8, Y7, Y7
-	VMOVAPS Y7, Y7
+	VMOVUPD (AX), Y0
+	VMULPD  Y0, Y0, Y0
+	VADDPD  Y0, Y1, Y1
+	VMOVUPD 32(AX), Y0
+	VMULPD  Y0, Y0, Y0
+	VADDPD  Y0, Y2, Y2
+	VMOVUPD 64(AX), Y0
+	VMULPD  Y0, Y0, Y0
+	VADDPD  Y0, Y3, Y3
+	VMOVUPD 96(AX), Y0
+	VMULPD  Y0, Y0, Y0
+	VADDPD  Y0, Y4, Y4
+	VMOVUPD 128(AX), Y0
+	VMULPD  Y0, Y0, Y0
+	VADDPD  Y0, Y5, Y5
+	VMOVUPD 160(AX), Y0
+	VMULPD  Y0, Y0, Y0
+	VADDPD  Y0, Y6, Y6
+	VMOVUPD 192(AX), Y0
+	VMULPD  Y0, Y0, Y0
+	VADDPD  Y0, Y7, Y7
+	VMOVUPD 224(AX), Y0
+	VMULPD  Y0, Y0, Y0
+	VADDPD  Y0, Y8, Y8
 	ADDQ    $0x00000100, AX
 	SUBQ    $0x00000020, CX
 	JMP     whole
@@ -5435,60 +5213,52 @@ last:
 	JZ         fold
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    256(DX)(CX*8), Y8
-	VMASKMOVPD (AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VMULPD     Y8, Y8, Y8
-	VADDPD     Y8, Y0, Y0
-	VMOVAPS    Y0, Y0
-	VMOVUPS    288(DX)(CX*8), Y8
-	VMASKMOVPD 32(AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VMULPD     Y8, Y8, Y8
-	VADDPD     Y8, Y1, Y1
-	VMOVAPS    Y1, Y1
-	VMOVUPS    320(DX)(CX*8), Y8
-	VMASKMOVPD 64(AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VMULPD     Y8, Y8, Y8
-	VADDPD     Y8, Y2, Y2
-	VMOVAPS    Y2, Y2
-	VMOVUPS    352(DX)(CX*8), Y8
-	VMASKMOVPD 96(AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VMULPD     Y8, Y8, Y8
-	VADDPD     Y8, Y3, Y3
-	VMOVAPS    Y3, Y3
-	VMOVUPS    384(DX)(CX*8), Y8
-	VMASKMOVPD 128(AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VMULPD     Y8, Y8, Y8
-	VADDPD     Y8, Y4, Y4
-	VMOVAPS    Y4, Y4
-	VMOVUPS    416(DX)(CX*8), Y8
-	VMASKMOVPD 160(AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VMULPD     Y8, Y8, Y8
-	VADDPD     Y8, Y5, Y5
-	VMOVAPS    Y5, Y5
-	VMOVUPS    448(DX)(CX*8), Y8
-	VMASKMOVPD 192(AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VMULPD     Y8, Y8, Y8
-	VADDPD     Y8, Y6, Y6
-	VMOVAPS    Y6, Y6
-	VMOVUPS    480(DX)(CX*8), Y8
-	VMASKMOVPD 224(AX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VMULPD     Y8, Y8, Y8
-	VADDPD     Y8, Y7, Y7
-	VMOVAPS    Y7, Y7
+	VMOVUPS    256(DX)(CX*8), Y0
+	VMASKMOVPD (AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VMULPD     Y0, Y0, Y0
+	VADDPD     Y0, Y1, Y1
+	VMOVUPS    288(DX)(CX*8), Y0
+	VMASKMOVPD 32(AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VMULPD     Y0, Y0, Y0
+	VADDPD     Y0, Y2, Y2
+	VMOVUPS    320(DX)(CX*8), Y0
+	VMASKMOVPD 64(AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VMULPD     Y0, Y0, Y0
+	VADDPD     Y0, Y3, Y3
+	VMOVUPS    352(DX)(CX*8), Y0
+	VMASKMOVPD 96(AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VMULPD     Y0, Y0, Y0
+	VADDPD     Y0, Y4, Y4
+	VMOVUPS    384(DX)(CX*8), Y0
+	VMASKMOVPD 128(AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VMULPD     Y0, Y0, Y0
+	VADDPD     Y0, Y5, Y5
+	VMOVUPS    416(DX)(CX*8), Y0
+	VMASKMOVPD 160(AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VMULPD     Y0, Y0, Y0
+	VADDPD     Y0, Y6, Y6
+	VMOVUPS    448(DX)(CX*8), Y0
+	VMASKMOVPD 192(AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VMULPD     Y0, Y0, Y0
+	VADDPD     Y0, Y7, Y7
+	VMOVUPS    480(DX)(CX*8), Y0
+	VMASKMOVPD 224(AX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VMULPD     Y0, Y0, Y0
+	VADDPD     Y0, Y8, Y8
 
 fold:
-	VADDPD       Y4, Y0, Y0
-	VADDPD       Y5, Y1, Y1
-	VADDPD       Y6, Y2, Y2
-	VADDPD       Y7, Y3, Y3
+	VADDPD       Y5, Y1, Y0
+	VADDPD       Y6, Y2, Y1
+	VADDPD       Y7, Y3, Y2
+	VADDPD       Y8, Y4, Y3
 	VADDPD       Y2, Y0, Y0
 	VADDPD       Y3, Y1, Y1
 	VADDPD       Y1, Y0, Y0
@@ -5506,58 +5276,50 @@ TEXT ·blockDotAVX2F64(SB), NOSPLIT, $0-40
 	MOVQ    a+0(FP), AX
 	MOVQ    b+8(FP), CX
 	MOVQ    n+16(FP), DX
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y0
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y1
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y2
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y3
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y4
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y5
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y6
-	VMOVUPS splat256x0000000000000000<>+0(SB), Y7
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y2
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y3
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y4
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y5
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y6
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y7
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y8
+	VMOVUPD splat256x0000000000000000<>+0(SB), Y9
 
 whole:
 	CMPQ    DX, $0x00000020
 	JL      last
-	VMOVUPD (AX), Y8
-	VMOVUPD (CX), Y9
-	VMULPD  Y9, Y8, Y8
-	VADDPD  Y8, Y0, Y0
-	VMOVAPS Y0, Y0
-	VMOVUPD 32(AX), Y8
-	VMOVUPD 32(CX), Y9
-	VMULPD  Y9, Y8, Y8
-	VADDPD  Y8, Y1, Y1
-	VMOVAPS Y1, Y1
-	VMOVUPD 64(AX), Y8
-	VMOVUPD 64(CX), Y9
-	VMULPD  Y9, Y8, Y8
-	VADDPD  Y8, Y2, Y2
-	VMOVAPS Y2, Y2
-	VMOVUPD 96(AX), Y8
-	VMOVUPD 96(CX), Y9
-	VMULPD  Y9, Y8, Y8
-	VADDPD  Y8, Y3, Y3
-	VMOVAPS Y3, Y3
-	VMOVUPD 128(AX), Y8
-	VMOVUPD 128(CX), Y9
-	VMULPD  Y9, Y8, Y8
-	VADDPD  Y8, Y4, Y4
-	VMOVAPS Y4, Y4
-	VMOVUPD 160(AX), Y8
-	VMOVUPD 160(CX), Y9
-	VMULPD  Y9, Y8, Y8
-	VADDPD  Y8, Y5, Y5
-	VMOVAPS Y5, Y5
-	VMOVUPD 192(AX), Y8
-	VMOVUPD 192(CX), Y9
-	VMULPD  Y9, Y8, Y8
-	VADDPD  Y8, Y6, Y6
-	VMOVAPS Y6, Y6
-	VMOVUPD 224(AX), Y8
-	VMOVUPD 224(CX), Y9
-	VMULPD  Y9, Y8, Y8
-	VADDPD  Y8, Y7, Y7
-	VMOVAPS Y7, Y7
+	VMOVUPD (AX), Y0
+	VMOVUPD (CX), Y1
+	VMULPD  Y1, Y0, Y0
+	VADDPD  Y0, Y2, Y2
+	VMOVUPD 32(AX), Y0
+	VMOVUPD 32(CX), Y1
+	VMULPD  Y1, Y0, Y0
+	VADDPD  Y0, Y3, Y3
+	VMOVUPD 64(AX), Y0
+	VMOVUPD 64(CX), Y1
+	VMULPD  Y1, Y0, Y0
+	VADDPD  Y0, Y4, Y4
+	VMOVUPD 96(AX), Y0
+	VMOVUPD 96(CX), Y1
+	VMULPD  Y1, Y0, Y0
+	VADDPD  Y0, Y5, Y5
+	VMOVUPD 128(AX), Y0
+	VMOVUPD 128(CX), Y1
+	VMULPD  Y1, Y0, Y0
+	VADDPD  Y0, Y6, Y6
+	VMOVUPD 160(AX), Y0
+	VMOVUPD 160(CX), Y1
+	VMULPD  Y1, Y0, Y0
+	VADDPD  Y0, Y7, Y7
+	VMOVUPD 192(AX), Y0
+	VMOVUPD 192(CX), Y1
+	VMULPD  Y1, Y0, Y0
+	VADDPD  Y0, Y8, Y8
+	VMOVUPD 224(AX), Y0
+	VMOVUPD 224(CX), Y1
+	VMULPD  Y1, Y0, Y0
+	VADDPD  Y0, Y9, Y9
 	ADDQ    $0x00000100, AX
 	ADDQ    $0x00000100, CX
 	SUBQ    $0x00000020, DX
@@ -5568,76 +5330,68 @@ last:
 	JZ         fold
 	LEAQ       window64<>+0(SB), BX
 	NEGQ       DX
-	VMOVUPS    256(BX)(DX*8), Y8
-	VMASKMOVPD (AX), Y8, Y9
-	VMOVUPD    Y9, Y9
-	VMASKMOVPD (CX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VMULPD     Y8, Y9, Y8
-	VADDPD     Y8, Y0, Y0
-	VMOVAPS    Y0, Y0
-	VMOVUPS    288(BX)(DX*8), Y8
-	VMASKMOVPD 32(AX), Y8, Y9
-	VMOVUPD    Y9, Y9
-	VMASKMOVPD 32(CX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VMULPD     Y8, Y9, Y8
-	VADDPD     Y8, Y1, Y1
-	VMOVAPS    Y1, Y1
-	VMOVUPS    320(BX)(DX*8), Y8
-	VMASKMOVPD 64(AX), Y8, Y9
-	VMOVUPD    Y9, Y9
-	VMASKMOVPD 64(CX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VMULPD     Y8, Y9, Y8
-	VADDPD     Y8, Y2, Y2
-	VMOVAPS    Y2, Y2
-	VMOVUPS    352(BX)(DX*8), Y8
-	VMASKMOVPD 96(AX), Y8, Y9
-	VMOVUPD    Y9, Y9
-	VMASKMOVPD 96(CX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VMULPD     Y8, Y9, Y8
-	VADDPD     Y8, Y3, Y3
-	VMOVAPS    Y3, Y3
-	VMOVUPS    384(BX)(DX*8), Y8
-	VMASKMOVPD 128(AX), Y8, Y9
-	VMOVUPD    Y9, Y9
-	VMASKMOVPD 128(CX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VMULPD     Y8, Y9, Y8
-	VADDPD     Y8, Y4, Y4
-	VMOVAPS    Y4, Y4
-	VMOVUPS    416(BX)(DX*8), Y8
-	VMASKMOVPD 160(AX), Y8, Y9
-	VMOVUPD    Y9, Y9
-	VMASKMOVPD 160(CX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VMULPD     Y8, Y9, Y8
-	VADDPD     Y8, Y5, Y5
-	VMOVAPS    Y5, Y5
-	VMOVUPS    448(BX)(DX*8), Y8
-	VMASKMOVPD 192(AX), Y8, Y9
-	VMOVUPD    Y9, Y9
-	VMASKMOVPD 192(CX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VMULPD     Y8, Y9, Y8
-	VADDPD     Y8, Y6, Y6
-	VMOVAPS    Y6, Y6
-	VMOVUPS    480(BX)(DX*8), Y8
-	VMASKMOVPD 224(AX), Y8, Y9
-	VMOVUPD    Y9, Y9
-	VMASKMOVPD 224(CX), Y8, Y8
-	VMOVUPD    Y8, Y8
-	VMULPD     Y8, Y9, Y8
-	VADDPD     Y8, Y7, Y7
-	VMOVAPS    Y7, Y7
+	VMOVUPS    256(BX)(DX*8), Y0
+	VMASKMOVPD (AX), Y0, Y1
+	VMOVUPD    Y1, Y1
+	VMASKMOVPD (CX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VMULPD     Y0, Y1, Y0
+	VADDPD     Y0, Y2, Y2
+	VMOVUPS    288(BX)(DX*8), Y0
+	VMASKMOVPD 32(AX), Y0, Y1
+	VMOVUPD    Y1, Y1
+	VMASKMOVPD 32(CX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VMULPD     Y0, Y1, Y0
+	VADDPD     Y0, Y3, Y3
+	VMOVUPS    320(BX)(DX*8), Y0
+	VMASKMOVPD 64(AX), Y0, Y1
+	VMOVUPD    Y1, Y1
+	VMASKMOVPD 64(CX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VMULPD     Y0, Y1, Y0
+	VADDPD     Y0, Y4, Y4
+	VMOVUPS    352(BX)(DX*8), Y0
+	VMASKMOVPD 96(AX), Y0, Y1
+	VMOVUPD    Y1, Y1
+	VMASKMOVPD 96(CX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VMULPD     Y0, Y1, Y0
+	VADDPD     Y0, Y5, Y5
+	VMOVUPS    384(BX)(DX*8), Y0
+	VMASKMOVPD 128(AX), Y0, Y1
+	VMOVUPD    Y1, Y1
+	VMASKMOVPD 128(CX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VMULPD     Y0, Y1, Y0
+	VADDPD     Y0, Y6, Y6
+	VMOVUPS    416(BX)(DX*8), Y0
+	VMASKMOVPD 160(AX), Y0, Y1
+	VMOVUPD    Y1, Y1
+	VMASKMOVPD 160(CX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VMULPD     Y0, Y1, Y0
+	VADDPD     Y0, Y7, Y7
+	VMOVUPS    448(BX)(DX*8), Y0
+	VMASKMOVPD 192(AX), Y0, Y1
+	VMOVUPD    Y1, Y1
+	VMASKMOVPD 192(CX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VMULPD     Y0, Y1, Y0
+	VADDPD     Y0, Y8, Y8
+	VMOVUPS    480(BX)(DX*8), Y0
+	VMASKMOVPD 224(AX), Y0, Y1
+	VMOVUPD    Y1, Y1
+	VMASKMOVPD 224(CX), Y0, Y0
+	VMOVUPD    Y0, Y0
+	VMULPD     Y0, Y1, Y0
+	VADDPD     Y0, Y9, Y9
 
 fold:
-	VADDPD       Y4, Y0, Y0
-	VADDPD       Y5, Y1, Y1
-	VADDPD       Y6, Y2, Y2
-	VADDPD       Y7, Y3, Y3
+	VADDPD       Y6, Y2, Y0
+	VADDPD       Y7, Y3, Y1
+	VADDPD       Y8, Y4, Y2
+	VADDPD       Y9, Y5, Y3
 	VADDPD       Y2, Y0, Y0
 	VADDPD       Y3, Y1, Y1
 	VADDPD       Y1, Y0, Y0
@@ -5654,58 +5408,50 @@ fold:
 TEXT ·blockMaxAVX2F64(SB), NOSPLIT, $0-40
 	MOVQ    a+0(FP), AX
 	MOVQ    n+16(FP), CX
-	VMOVUPS splat256xfff0000000000000<>+0(SB), Y0
-	VMOVUPS splat256xfff0000000000000<>+0(SB), Y1
-	VMOVUPS splat256xfff0000000000000<>+0(SB), Y2
-	VMOVUPS splat256xfff0000000000000<>+0(SB), Y3
-	VMOVUPS splat256xfff0000000000000<>+0(SB), Y4
-	VMOVUPS splat256xfff0000000000000<>+0(SB), Y5
-	VMOVUPS splat256xfff0000000000000<>+0(SB), Y6
-	VMOVUPS splat256xfff0000000000000<>+0(SB), Y7
+	VMOVUPD splat256xfff0000000000000<>+0(SB), Y2
+	VMOVUPD splat256xfff0000000000000<>+0(SB), Y3
+	VMOVUPD splat256xfff0000000000000<>+0(SB), Y4
+	VMOVUPD splat256xfff0000000000000<>+0(SB), Y5
+	VMOVUPD splat256xfff0000000000000<>+0(SB), Y6
+	VMOVUPD splat256xfff0000000000000<>+0(SB), Y7
+	VMOVUPD splat256xfff0000000000000<>+0(SB), Y8
+	VMOVUPD splat256xfff0000000000000<>+0(SB), Y9
 
 whole:
 	CMPQ      CX, $0x00000020
 	JL        last
-	VMOVUPD   (AX), Y8
-	VCMPPD    $0x03, Y0, Y0, Y9
-	VMAXPD    Y8, Y0, Y8
-	VBLENDVPD Y9, Y0, Y8, Y0
-	VMOVAPS   Y0, Y0
-	VMOVUPD   32(AX), Y8
-	VCMPPD    $0x03, Y1, Y1, Y9
-	VMAXPD    Y8, Y1, Y8
-	VBLENDVPD Y9, Y1, Y8, Y1
-	VMOVAPS   Y1, Y1
-	VMOVUPD   64(AX), Y8
-	VCMPPD    $0x03, Y2, Y2, Y9
-	VMAXPD    Y8, Y2, Y8
-	VBLENDVPD Y9, Y2, Y8, Y2
-	VMOVAPS   Y2, Y2
-	VMOVUPD   96(AX), Y8
-	VCMPPD    $0x03, Y3, Y3, Y9
-	VMAXPD    Y8, Y3, Y8
-	VBLENDVPD Y9, Y3, Y8, Y3
-	VMOVAPS   Y3, Y3
-	VMOVUPD   128(AX), Y8
-	VCMPPD    $0x03, Y4, Y4, Y9
-	VMAXPD    Y8, Y4, Y8
-	VBLENDVPD Y9, Y4, Y8, Y4
-	VMOVAPS   Y4, Y4
-	VMOVUPD   160(AX), Y8
-	VCMPPD    $0x03, Y5, Y5, Y9
-	VMAXPD    Y8, Y5, Y8
-	VBLENDVPD Y9, Y5, Y8, Y5
-	VMOVAPS   Y5, Y5
-	VMOVUPD   192(AX), Y8
-	VCMPPD    $0x03, Y6, Y6, Y9
-	VMAXPD    Y8, Y6, Y8
-	VBLENDVPD Y9, Y6, Y8, Y6
-	VMOVAPS   Y6, Y6
-	VMOVUPD   224(AX), Y8
-	VCMPPD    $0x03, Y7, Y7, Y9
-	VMAXPD    Y8, Y7, Y8
-	VBLENDVPD Y9, Y7, Y8, Y7
-	VMOVAPS   Y7, Y7
+	VMOVUPD   (AX), Y0
+	VCMPPD    $0x03, Y2, Y2, Y1
+	VMAXPD    Y0, Y2, Y0
+	VBLENDVPD Y1, Y2, Y0, Y2
+	VMOVUPD   32(AX), Y0
+	VCMPPD    $0x03, Y3, Y3, Y1
+	VMAXPD    Y0, Y3, Y0
+	VBLENDVPD Y1, Y3, Y0, Y3
+	VMOVUPD   64(AX), Y0
+	VCMPPD    $0x03, Y4, Y4, Y1
+	VMAXPD    Y0, Y4, Y0
+	VBLENDVPD Y1, Y4, Y0, Y4
+	VMOVUPD   96(AX), Y0
+	VCMPPD    $0x03, Y5, Y5, Y1
+	VMAXPD    Y0, Y5, Y0
+	VBLENDVPD Y1, Y5, Y0, Y5
+	VMOVUPD   128(AX), Y0
+	VCMPPD    $0x03, Y6, Y6, Y1
+	VMAXPD    Y0, Y6, Y0
+	VBLENDVPD Y1, Y6, Y0, Y6
+	VMOVUPD   160(AX), Y0
+	VCMPPD    $0x03, Y7, Y7, Y1
+	VMAXPD    Y0, Y7, Y0
+	VBLENDVPD Y1, Y7, Y0, Y7
+	VMOVUPD   192(AX), Y0
+	VCMPPD    $0x03, Y8, Y8, Y1
+	VMAXPD    Y0, Y8, Y0
+	VBLENDVPD Y1, Y8, Y0, Y8
+	VMOVUPD   224(AX), Y0
+	VCMPPD    $0x03, Y9, Y9, Y1
+	VMAXPD    Y0, Y9, Y0
+	VBLENDVPD Y1, Y9, Y0, Y9
 	ADDQ      $0x00000100, AX
 	SUBQ      $0x00000020, CX
 	JMP       whole
@@ -5715,92 +5461,84 @@ last:
 	JZ         fold
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    256(DX)(CX*8), Y8
-	VMASKMOVPD (AX), Y8, Y9
-	VMOVUPS    splat256xfff0000000000000<>+0(SB), Y10
-	VBLENDVPD  Y8, Y9, Y10, Y8
-	VMOVUPD    Y8, Y8
-	VCMPPD     $0x03, Y0, Y0, Y9
-	VMAXPD     Y8, Y0, Y8
-	VBLENDVPD  Y9, Y0, Y8, Y0
-	VMOVAPS    Y0, Y0
-	VMOVUPS    288(DX)(CX*8), Y8
-	VMASKMOVPD 32(AX), Y8, Y9
-	VMOVUPS    splat256xfff0000000000000<>+0(SB), Y10
-	VBLENDVPD  Y8, Y9, Y10, Y8
-	VMOVUPD    Y8, Y8
-	VCMPPD     $0x03, Y1, Y1, Y9
-	VMAXPD     Y8, Y1, Y8
-	VBLENDVPD  Y9, Y1, Y8, Y1
-	VMOVAPS    Y1, Y1
-	VMOVUPS    320(DX)(CX*8), Y8
-	VMASKMOVPD 64(AX), Y8, Y9
-	VMOVUPS    splat256xfff0000000000000<>+0(SB), Y10
-	VBLENDVPD  Y8, Y9, Y10, Y8
-	VMOVUPD    Y8, Y8
-	VCMPPD     $0x03, Y2, Y2, Y9
-	VMAXPD     Y8, Y2, Y8
-	VBLENDVPD  Y9, Y2, Y8, Y2
-	VMOVAPS    Y2, Y2
-	VMOVUPS    352(DX)(CX*8), Y8
-	VMASKMOVPD 96(AX), Y8, Y9
-	VMOVUPS    splat256xfff0000000000000<>+0(SB), Y10
-	VBLENDVPD  Y8, Y9, Y10, Y8
-	VMOVUPD    Y8, Y8
-	VCMPPD     $0x03, Y3, Y3, Y9
-	VMAXPD     Y8, Y3, Y8
-	VBLENDVPD  Y9, Y3, Y8, Y3
-	VMOVAPS    Y3, Y3
-	VMOVUPS    384(DX)(CX*8), Y8
-	VMASKMOVPD 128(AX), Y8, Y9
-	VMOVUPS    splat256xfff0000000000000<>+0(SB), Y10
-	VBLENDVPD  Y8, Y9, Y10, Y8
-	VMOVUPD    Y8, Y8
-	VCMPPD     $0x03, Y4, Y4, Y9
-	VMAXPD     Y8, Y4, Y8
-	VBLENDVPD  Y9, Y4, Y8, Y4
-	VMOVAPS    Y4, Y4
-	VMOVUPS    416(DX)(CX*8), Y8
-	VMASKMOVPD 160(AX), Y8, Y9
-	VMOVUPS    splat256xfff0000000000000<>+0(SB), Y10
-	VBLENDVPD  Y8, Y9, Y10, Y8
-	VMOVUPD    Y8, Y8
-	VCMPPD     $0x03, Y5, Y5, Y9
-	VMAXPD     Y8, Y5, Y8
-	VBLENDVPD  Y9, Y5, Y8, Y5
-	VMOVAPS    Y5, Y5
-	VMOVUPS    448(DX)(CX*8), Y8
-	VMASKMOVPD 192(AX), Y8, Y9
-	VMOVUPS    splat256xfff0000000000000<>+0(SB), Y10
-	VBLENDVPD  Y8, Y9, Y10, Y8
-	VMOVUPD    Y8, Y8
-	VCMPPD     $0x03, Y6, Y6, Y9
-	VMAXPD     Y8, Y6, Y8
-	VBLENDVPD  Y9, Y6, Y8, Y6
-	VMOVAPS    Y6, Y6
-	VMOVUPS    480(DX)(CX*8), Y8
-	VMASKMOVPD 224(AX), Y8, Y9
-	VMOVUPS    splat256xfff0000000000000<>+0(SB), Y10
-	VBLENDVPD  Y8, Y9, Y10, Y8
-	VMOVUPD    Y8, Y8
-	VCMPPD     $0x03, Y7, Y7, Y9
-	VMAXPD     Y8, Y7, Y8
-	VBLENDVPD  Y9, Y7, Y8, Y7
-	VMOVAPS    Y7, Y7
+	VMOVUPS    256(DX)(CX*8), Y0
+	VMASKMOVPD (AX), Y0, Y1
+	VMOVUPD    splat256xfff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y0, Y1, Y10, Y0
+	VMOVUPD    Y0, Y0
+	VCMPPD     $0x03, Y2, Y2, Y1
+	VMAXPD     Y0, Y2, Y0
+	VBLENDVPD  Y1, Y2, Y0, Y2
+	VMOVUPS    288(DX)(CX*8), Y0
+	VMASKMOVPD 32(AX), Y0, Y1
+	VMOVUPD    splat256xfff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y0, Y1, Y10, Y0
+	VMOVUPD    Y0, Y0
+	VCMPPD     $0x03, Y3, Y3, Y1
+	VMAXPD     Y0, Y3, Y0
+	VBLENDVPD  Y1, Y3, Y0, Y3
+	VMOVUPS    320(DX)(CX*8), Y0
+	VMASKMOVPD 64(AX), Y0, Y1
+	VMOVUPD    splat256xfff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y0, Y1, Y10, Y0
+	VMOVUPD    Y0, Y0
+	VCMPPD     $0x03, Y4, Y4, Y1
+	VMAXPD     Y0, Y4, Y0
+	VBLENDVPD  Y1, Y4, Y0, Y4
+	VMOVUPS    352(DX)(CX*8), Y0
+	VMASKMOVPD 96(AX), Y0, Y1
+	VMOVUPD    splat256xfff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y0, Y1, Y10, Y0
+	VMOVUPD    Y0, Y0
+	VCMPPD     $0x03, Y5, Y5, Y1
+	VMAXPD     Y0, Y5, Y0
+	VBLENDVPD  Y1, Y5, Y0, Y5
+	VMOVUPS    384(DX)(CX*8), Y0
+	VMASKMOVPD 128(AX), Y0, Y1
+	VMOVUPD    splat256xfff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y0, Y1, Y10, Y0
+	VMOVUPD    Y0, Y0
+	VCMPPD     $0x03, Y6, Y6, Y1
+	VMAXPD     Y0, Y6, Y0
+	VBLENDVPD  Y1, Y6, Y0, Y6
+	VMOVUPS    416(DX)(CX*8), Y0
+	VMASKMOVPD 160(AX), Y0, Y1
+	VMOVUPD    splat256xfff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y0, Y1, Y10, Y0
+	VMOVUPD    Y0, Y0
+	VCMPPD     $0x03, Y7, Y7, Y1
+	VMAXPD     Y0, Y7, Y0
+	VBLENDVPD  Y1, Y7, Y0, Y7
+	VMOVUPS    448(DX)(CX*8), Y0
+	VMASKMOVPD 192(AX), Y0, Y1
+	VMOVUPD    splat256xfff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y0, Y1, Y10, Y0
+	VMOVUPD    Y0, Y0
+	VCMPPD     $0x03, Y8, Y8, Y1
+	VMAXPD     Y0, Y8, Y0
+	VBLENDVPD  Y1, Y8, Y0, Y8
+	VMOVUPS    480(DX)(CX*8), Y0
+	VMASKMOVPD 224(AX), Y0, Y1
+	VMOVUPD    splat256xfff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y0, Y1, Y10, Y0
+	VMOVUPD    Y0, Y0
+	VCMPPD     $0x03, Y9, Y9, Y1
+	VMAXPD     Y0, Y9, Y0
+	VBLENDVPD  Y1, Y9, Y0, Y9
 
 fold:
-	VCMPPD       $0x03, Y0, Y0, Y8
-	VMAXPD       Y4, Y0, Y4
-	VBLENDVPD    Y8, Y0, Y4, Y0
-	VCMPPD       $0x03, Y1, Y1, Y4
-	VMAXPD       Y5, Y1, Y5
-	VBLENDVPD    Y4, Y1, Y5, Y1
-	VCMPPD       $0x03, Y2, Y2, Y4
-	VMAXPD       Y6, Y2, Y5
-	VBLENDVPD    Y4, Y2, Y5, Y2
-	VCMPPD       $0x03, Y3, Y3, Y4
-	VMAXPD       Y7, Y3, Y5
-	VBLENDVPD    Y4, Y3, Y5, Y3
+	VCMPPD       $0x03, Y2, Y2, Y0
+	VMAXPD       Y6, Y2, Y1
+	VBLENDVPD    Y0, Y2, Y1, Y0
+	VCMPPD       $0x03, Y3, Y3, Y1
+	VMAXPD       Y7, Y3, Y2
+	VBLENDVPD    Y1, Y3, Y2, Y1
+	VCMPPD       $0x03, Y4, Y4, Y2
+	VMAXPD       Y8, Y4, Y3
+	VBLENDVPD    Y2, Y4, Y3, Y2
+	VCMPPD       $0x03, Y5, Y5, Y3
+	VMAXPD       Y9, Y5, Y4
+	VBLENDVPD    Y3, Y5, Y4, Y3
 	VCMPPD       $0x03, Y0, Y0, Y4
 	VMAXPD       Y2, Y0, Y2
 	VBLENDVPD    Y4, Y0, Y2, Y0
@@ -5825,58 +5563,50 @@ fold:
 TEXT ·blockMinAVX2F64(SB), NOSPLIT, $0-40
 	MOVQ    a+0(FP), AX
 	MOVQ    n+16(FP), CX
-	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y0
-	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y1
-	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y2
-	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y3
-	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y4
-	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y5
-	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y6
-	VMOVUPS splat256x7ff0000000000000<>+0(SB), Y7
+	VMOVUPD splat256x7ff0000000000000<>+0(SB), Y2
+	VMOVUPD splat256x7ff0000000000000<>+0(SB), Y3
+	VMOVUPD splat256x7ff0000000000000<>+0(SB), Y4
+	VMOVUPD splat256x7ff0000000000000<>+0(SB), Y5
+	VMOVUPD splat256x7ff0000000000000<>+0(SB), Y6
+	VMOVUPD splat256x7ff0000000000000<>+0(SB), Y7
+	VMOVUPD splat256x7ff0000000000000<>+0(SB), Y8
+	VMOVUPD splat256x7ff0000000000000<>+0(SB), Y9
 
 whole:
 	CMPQ      CX, $0x00000020
 	JL        last
-	VMOVUPD   (AX), Y8
-	VCMPPD    $0x03, Y0, Y0, Y9
-	VMINPD    Y8, Y0, Y8
-	VBLENDVPD Y9, Y0, Y8, Y0
-	VMOVAPS   Y0, Y0
-	VMOVUPD   32(AX), Y8
-	VCMPPD    $0x03, Y1, Y1, Y9
-	VMINPD    Y8, Y1, Y8
-	VBLENDVPD Y9, Y1, Y8, Y1
-	VMOVAPS   Y1, Y1
-	VMOVUPD   64(AX), Y8
-	VCMPPD    $0x03, Y2, Y2, Y9
-	VMINPD    Y8, Y2, Y8
-	VBLENDVPD Y9, Y2, Y8, Y2
-	VMOVAPS   Y2, Y2
-	VMOVUPD   96(AX), Y8
-	VCMPPD    $0x03, Y3, Y3, Y9
-	VMINPD    Y8, Y3, Y8
-	VBLENDVPD Y9, Y3, Y8, Y3
-	VMOVAPS   Y3, Y3
-	VMOVUPD   128(AX), Y8
-	VCMPPD    $0x03, Y4, Y4, Y9
-	VMINPD    Y8, Y4, Y8
-	VBLENDVPD Y9, Y4, Y8, Y4
-	VMOVAPS   Y4, Y4
-	VMOVUPD   160(AX), Y8
-	VCMPPD    $0x03, Y5, Y5, Y9
-	VMINPD    Y8, Y5, Y8
-	VBLENDVPD Y9, Y5, Y8, Y5
-	VMOVAPS   Y5, Y5
-	VMOVUPD   192(AX), Y8
-	VCMPPD    $0x03, Y6, Y6, Y9
-	VMINPD    Y8, Y6, Y8
-	VBLENDVPD Y9, Y6, Y8, Y6
-	VMOVAPS   Y6, Y6
-	VMOVUPD   224(AX), Y8
-	VCMPPD    $0x03, Y7, Y7, Y9
-	VMINPD    Y8, Y7, Y8
-	VBLENDVPD Y9, Y7, Y8, Y7
-	VMOVAPS   Y7, Y7
+	VMOVUPD   (AX), Y0
+	VCMPPD    $0x03, Y2, Y2, Y1
+	VMINPD    Y0, Y2, Y0
+	VBLENDVPD Y1, Y2, Y0, Y2
+	VMOVUPD   32(AX), Y0
+	VCMPPD    $0x03, Y3, Y3, Y1
+	VMINPD    Y0, Y3, Y0
+	VBLENDVPD Y1, Y3, Y0, Y3
+	VMOVUPD   64(AX), Y0
+	VCMPPD    $0x03, Y4, Y4, Y1
+	VMINPD    Y0, Y4, Y0
+	VBLENDVPD Y1, Y4, Y0, Y4
+	VMOVUPD   96(AX), Y0
+	VCMPPD    $0x03, Y5, Y5, Y1
+	VMINPD    Y0, Y5, Y0
+	VBLENDVPD Y1, Y5, Y0, Y5
+	VMOVUPD   128(AX), Y0
+	VCMPPD    $0x03, Y6, Y6, Y1
+	VMINPD    Y0, Y6, Y0
+	VBLENDVPD Y1, Y6, Y0, Y6
+	VMOVUPD   160(AX), Y0
+	VCMPPD    $0x03, Y7, Y7, Y1
+	VMINPD    Y0, Y7, Y0
+	VBLENDVPD Y1, Y7, Y0, Y7
+	VMOVUPD   192(AX), Y0
+	VCMPPD    $0x03, Y8, Y8, Y1
+	VMINPD    Y0, Y8, Y0
+	VBLENDVPD Y1, Y8, Y0, Y8
+	VMOVUPD   224(AX), Y0
+	VCMPPD    $0x03, Y9, Y9, Y1
+	VMINPD    Y0, Y9, Y0
+	VBLENDVPD Y1, Y9, Y0, Y9
 	ADDQ      $0x00000100, AX
 	SUBQ      $0x00000020, CX
 	JMP       whole
@@ -5886,92 +5616,84 @@ last:
 	JZ         fold
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    256(DX)(CX*8), Y8
-	VMASKMOVPD (AX), Y8, Y9
-	VMOVUPS    splat256x7ff0000000000000<>+0(SB), Y10
-	VBLENDVPD  Y8, Y9, Y10, Y8
-	VMOVUPD    Y8, Y8
-	VCMPPD     $0x03, Y0, Y0, Y9
-	VMINPD     Y8, Y0, Y8
-	VBLENDVPD  Y9, Y0, Y8, Y0
-	VMOVAPS    Y0, Y0
-	VMOVUPS    288(DX)(CX*8), Y8
-	VMASKMOVPD 32(AX), Y8, Y9
-	VMOVUPS    splat256x7ff0000000000000<>+0(SB), Y10
-	VBLENDVPD  Y8, Y9, Y10, Y8
-	VMOVUPD    Y8, Y8
-	VCMPPD     $0x03, Y1, Y1, Y9
-	VMINPD     Y8, Y1, Y8
-	VBLENDVPD  Y9, Y1, Y8, Y1
-	VMOVAPS    Y1, Y1
-	VMOVUPS    320(DX)(CX*8), Y8
-	VMASKMOVPD 64(AX), Y8, Y9
-	VMOVUPS    splat256x7ff0000000000000<>+0(SB), Y10
-	VBLENDVPD  Y8, Y9, Y10, Y8
-	VMOVUPD    Y8, Y8
-	VCMPPD     $0x03, Y2, Y2, Y9
-	VMINPD     Y8, Y2, Y8
-	VBLENDVPD  Y9, Y2, Y8, Y2
-	VMOVAPS    Y2, Y2
-	VMOVUPS    352(DX)(CX*8), Y8
-	VMASKMOVPD 96(AX), Y8, Y9
-	VMOVUPS    splat256x7ff0000000000000<>+0(SB), Y10
-	VBLENDVPD  Y8, Y9, Y10, Y8
-	VMOVUPD    Y8, Y8
-	VCMPPD     $0x03, Y3, Y3, Y9
-	VMINPD     Y8, Y3, Y8
-	VBLENDVPD  Y9, Y3, Y8, Y3
-	VMOVAPS    Y3, Y3
-	VMOVUPS    384(DX)(CX*8), Y8
-	VMASKMOVPD 128(AX), Y8, Y9
-	VMOVUPS    splat256x7ff0000000000000<>+0(SB), Y10
-	VBLENDVPD  Y8, Y9, Y10, Y8
-	VMOVUPD    Y8, Y8
-	VCMPPD     $0x03, Y4, Y4, Y9
-	VMINPD     Y8, Y4, Y8
-	VBLENDVPD  Y9, Y4, Y8, Y4
-	VMOVAPS    Y4, Y4
-	VMOVUPS    416(DX)(CX*8), Y8
-	VMASKMOVPD 160(AX), Y8, Y9
-	VMOVUPS    splat256x7ff0000000000000<>+0(SB), Y10
-	VBLENDVPD  Y8, Y9, Y10, Y8
-	VMOVUPD    Y8, Y8
-	VCMPPD     $0x03, Y5, Y5, Y9
-	VMINPD     Y8, Y5, Y8
-	VBLENDVPD  Y9, Y5, Y8, Y5
-	VMOVAPS    Y5, Y5
-	VMOVUPS    448(DX)(CX*8), Y8
-	VMASKMOVPD 192(AX), Y8, Y9
-	VMOVUPS    splat256x7ff0000000000000<>+0(SB), Y10
-	VBLENDVPD  Y8, Y9, Y10, Y8
-	VMOVUPD    Y8, Y8
-	VCMPPD     $0x03, Y6, Y6, Y9
-	VMINPD     Y8, Y6, Y8
-	VBLENDVPD  Y9, Y6, Y8, Y6
-	VMOVAPS    Y6, Y6
-	VMOVUPS    480(DX)(CX*8), Y8
-	VMASKMOVPD 224(AX), Y8, Y9
-	VMOVUPS    splat256x7ff0000000000000<>+0(SB), Y10
-	VBLENDVPD  Y8, Y9, Y10, Y8
-	VMOVUPD    Y8, Y8
-	VCMPPD     $0x03, Y7, Y7, Y9
-	VMINPD     Y8, Y7, Y8
-	VBLENDVPD  Y9, Y7, Y8, Y7
-	VMOVAPS    Y7, Y7
+	VMOVUPS    256(DX)(CX*8), Y0
+	VMASKMOVPD (AX), Y0, Y1
+	VMOVUPD    splat256x7ff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y0, Y1, Y10, Y0
+	VMOVUPD    Y0, Y0
+	VCMPPD     $0x03, Y2, Y2, Y1
+	VMINPD     Y0, Y2, Y0
+	VBLENDVPD  Y1, Y2, Y0, Y2
+	VMOVUPS    288(DX)(CX*8), Y0
+	VMASKMOVPD 32(AX), Y0, Y1
+	VMOVUPD    splat256x7ff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y0, Y1, Y10, Y0
+	VMOVUPD    Y0, Y0
+	VCMPPD     $0x03, Y3, Y3, Y1
+	VMINPD     Y0, Y3, Y0
+	VBLENDVPD  Y1, Y3, Y0, Y3
+	VMOVUPS    320(DX)(CX*8), Y0
+	VMASKMOVPD 64(AX), Y0, Y1
+	VMOVUPD    splat256x7ff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y0, Y1, Y10, Y0
+	VMOVUPD    Y0, Y0
+	VCMPPD     $0x03, Y4, Y4, Y1
+	VMINPD     Y0, Y4, Y0
+	VBLENDVPD  Y1, Y4, Y0, Y4
+	VMOVUPS    352(DX)(CX*8), Y0
+	VMASKMOVPD 96(AX), Y0, Y1
+	VMOVUPD    splat256x7ff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y0, Y1, Y10, Y0
+	VMOVUPD    Y0, Y0
+	VCMPPD     $0x03, Y5, Y5, Y1
+	VMINPD     Y0, Y5, Y0
+	VBLENDVPD  Y1, Y5, Y0, Y5
+	VMOVUPS    384(DX)(CX*8), Y0
+	VMASKMOVPD 128(AX), Y0, Y1
+	VMOVUPD    splat256x7ff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y0, Y1, Y10, Y0
+	VMOVUPD    Y0, Y0
+	VCMPPD     $0x03, Y6, Y6, Y1
+	VMINPD     Y0, Y6, Y0
+	VBLENDVPD  Y1, Y6, Y0, Y6
+	VMOVUPS    416(DX)(CX*8), Y0
+	VMASKMOVPD 160(AX), Y0, Y1
+	VMOVUPD    splat256x7ff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y0, Y1, Y10, Y0
+	VMOVUPD    Y0, Y0
+	VCMPPD     $0x03, Y7, Y7, Y1
+	VMINPD     Y0, Y7, Y0
+	VBLENDVPD  Y1, Y7, Y0, Y7
+	VMOVUPS    448(DX)(CX*8), Y0
+	VMASKMOVPD 192(AX), Y0, Y1
+	VMOVUPD    splat256x7ff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y0, Y1, Y10, Y0
+	VMOVUPD    Y0, Y0
+	VCMPPD     $0x03, Y8, Y8, Y1
+	VMINPD     Y0, Y8, Y0
+	VBLENDVPD  Y1, Y8, Y0, Y8
+	VMOVUPS    480(DX)(CX*8), Y0
+	VMASKMOVPD 224(AX), Y0, Y1
+	VMOVUPD    splat256x7ff0000000000000<>+0(SB), Y10
+	VBLENDVPD  Y0, Y1, Y10, Y0
+	VMOVUPD    Y0, Y0
+	VCMPPD     $0x03, Y9, Y9, Y1
+	VMINPD     Y0, Y9, Y0
+	VBLENDVPD  Y1, Y9, Y0, Y9
 
 fold:
-	VCMPPD       $0x03, Y0, Y0, Y8
-	VMINPD       Y4, Y0, Y4
-	VBLENDVPD    Y8, Y0, Y4, Y0
-	VCMPPD       $0x03, Y1, Y1, Y4
-	VMINPD       Y5, Y1, Y5
-	VBLENDVPD    Y4, Y1, Y5, Y1
-	VCMPPD       $0x03, Y2, Y2, Y4
-	VMINPD       Y6, Y2, Y5
-	VBLENDVPD    Y4, Y2, Y5, Y2
-	VCMPPD       $0x03, Y3, Y3, Y4
-	VMINPD       Y7, Y3, Y5
-	VBLENDVPD    Y4, Y3, Y5, Y3
+	VCMPPD       $0x03, Y2, Y2, Y0
+	VMINPD       Y6, Y2, Y1
+	VBLENDVPD    Y0, Y2, Y1, Y0
+	VCMPPD       $0x03, Y3, Y3, Y1
+	VMINPD       Y7, Y3, Y2
+	VBLENDVPD    Y1, Y3, Y2, Y1
+	VCMPPD       $0x03, Y4, Y4, Y2
+	VMINPD       Y8, Y4, Y3
+	VBLENDVPD    Y2, Y4, Y3, Y2
+	VCMPPD       $0x03, Y5, Y5, Y3
+	VMINPD       Y9, Y5, Y4
+	VBLENDVPD    Y3, Y5, Y4, Y3
 	VCMPPD       $0x03, Y0, Y0, Y4
 	VMINPD       Y2, Y0, Y2
 	VBLENDVPD    Y4, Y0, Y2, Y0
@@ -5997,33 +5719,33 @@ TEXT ·withinAVX2F64(SB), NOSPLIT, $0-25
 	MOVQ         a+0(FP), AX
 	MOVQ         n+8(FP), CX
 	VBROADCASTSD limit+16(FP), Y0
-	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
 
 whole:
 	CMPQ    CX, $0x00000004
 	JL      last
-	VMOVUPS (AX), Y2
+	VMOVUPS (AX), Y1
 	ADDQ    $0x00000020, AX
 	SUBQ    $0x00000004, CX
 
 take:
-	VANDPS  splat256x7fffffffffffffff<>+0(SB), Y2, Y2
-	VMAXPD  Y1, Y2, Y1
-	VMOVAPS Y1, Y1
-	JMP     whole
+	VANDPD splat256x7fffffffffffffff<>+0(SB), Y1, Y1
+	VMAXPD Y2, Y1, Y2
+	JMP    whole
 
 last:
 	TESTQ      CX, CX
 	JZ         test
+	MOVQ       CX, CX
 	LEAQ       window64<>+0(SB), DX
 	NEGQ       CX
-	VMOVUPS    256(DX)(CX*8), Y2
-	VMASKMOVPD (AX), Y2, Y2
+	VMOVUPS    256(DX)(CX*8), Y1
+	VMASKMOVPD (AX), Y1, Y1
 	XORQ       CX, CX
 	JMP        take
 
 test:
-	VCMPPD $0x1e, Y0, Y1, Y0
+	VCMPPD $0x1e, Y0, Y2, Y0
 	VPTEST Y0, Y0
 	SETEQ  AL
 	MOVB   AL, ret+24(FP)

@@ -37,30 +37,29 @@ main:
 	JMP     main
 
 one:
-	CMPQ    BX, $0x00000010
+	SUBQ    $0x00000010, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
 
 body:
 	VADDPS  Z1, Z0, Z0
-	CMPQ    BX, $0x00000010
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(SI*1)
 	ADDQ    $0x00000040, SI
-	SUBQ    $0x00000010, BX
 	JMP     one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-16
+	JE        done
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x10, R8
 	VMOVUPS.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -69,7 +68,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    16(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -113,30 +112,29 @@ main:
 	JMP     main
 
 one:
-	CMPQ    BX, $0x00000010
+	SUBQ    $0x00000010, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
 
 body:
 	VSUBPS  Z1, Z0, Z0
-	CMPQ    BX, $0x00000010
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(SI*1)
 	ADDQ    $0x00000040, SI
-	SUBQ    $0x00000010, BX
 	JMP     one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-16
+	JE        done
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x10, R8
 	VMOVUPS.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -145,7 +143,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    16(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -189,30 +187,29 @@ main:
 	JMP     main
 
 one:
-	CMPQ    BX, $0x00000010
+	SUBQ    $0x00000010, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
 
 body:
 	VMULPS  Z1, Z0, Z0
-	CMPQ    BX, $0x00000010
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(SI*1)
 	ADDQ    $0x00000040, SI
-	SUBQ    $0x00000010, BX
 	JMP     one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-16
+	JE        done
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x10, R8
 	VMOVUPS.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -221,7 +218,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    16(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -242,30 +239,29 @@ TEXT ·divAVX512F32(SB), NOSPLIT, $0-48
 	XORQ SI, SI
 
 one:
-	CMPQ    BX, $0x00000010
+	SUBQ    $0x00000010, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
 
 body:
 	VDIVPS  Z1, Z0, Z0
-	CMPQ    BX, $0x00000010
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(SI*1)
 	ADDQ    $0x00000040, SI
-	SUBQ    $0x00000010, BX
 	JMP     one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-16
+	JE        done
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x10, R8
 	VMOVUPS.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -274,7 +270,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    16(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -314,7 +310,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000010
+	SUBQ    $0x00000010, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
@@ -323,23 +319,22 @@ body:
 	VCMPPS    $0x03, Z0, Z0, K1
 	VMINPS    Z1, Z0, Z1
 	VBLENDMPS Z0, Z1, K1, Z4
-	CMPQ      BX, $0x00000010
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Z4, (AX)(SI*1)
 	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000010, BX
 	JMP       one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-16
+	JE        done
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x10, R8
 	VMOVUPS.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -348,7 +343,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    16(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -388,7 +383,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000010
+	SUBQ    $0x00000010, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
@@ -397,23 +392,22 @@ body:
 	VCMPPS    $0x03, Z0, Z0, K1
 	VMAXPS    Z1, Z0, Z1
 	VBLENDMPS Z0, Z1, K1, Z4
-	CMPQ      BX, $0x00000010
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Z4, (AX)(SI*1)
 	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000010, BX
 	JMP       one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-16
+	JE        done
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x10, R8
 	VMOVUPS.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -422,7 +416,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    16(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -443,48 +437,47 @@ TEXT ·eqAVX512F32(SB), NOSPLIT, $0-48
 	XORQ SI, SI
 
 main:
-	CMPQ      BX, $0x00000020
-	JL        one
-	VMOVUPS   (CX)(SI*1), Z0
-	VMOVUPS   (DX)(SI*1), Z1
-	VCMPPS    $0x00, Z1, Z0, K1
-	VMOVUPS.Z splat512x3f800000<>+0(SB), K1, Z0
-	VMOVUPS   Z0, (AX)(SI*1)
-	VMOVUPS   64(CX)(SI*1), Z0
-	VMOVUPS   64(DX)(SI*1), Z1
-	VCMPPS    $0x00, Z1, Z0, K1
-	VMOVUPS.Z splat512x3f800000<>+0(SB), K1, Z0
-	VMOVUPS   Z0, 64(AX)(SI*1)
-	ADDQ      $0x00000080, SI
-	SUBQ      $0x00000020, BX
-	JMP       main
+	CMPQ           BX, $0x00000020
+	JL             one
+	VMOVUPS        (CX)(SI*1), Z0
+	VMOVUPS        (DX)(SI*1), Z1
+	VCMPPS         $0x00, Z1, Z0, K1
+	VBROADCASTSS.Z scalarx3f800000<>+0(SB), K1, Z0
+	VMOVUPS        Z0, (AX)(SI*1)
+	VMOVUPS        64(CX)(SI*1), Z0
+	VMOVUPS        64(DX)(SI*1), Z1
+	VCMPPS         $0x00, Z1, Z0, K1
+	VBROADCASTSS.Z scalarx3f800000<>+0(SB), K1, Z0
+	VMOVUPS        Z0, 64(AX)(SI*1)
+	ADDQ           $0x00000080, SI
+	SUBQ           $0x00000020, BX
+	JMP            main
 
 one:
-	CMPQ    BX, $0x00000010
+	SUBQ    $0x00000010, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
 
 body:
-	VCMPPS    $0x00, Z1, Z0, K1
-	VMOVUPS.Z splat512x3f800000<>+0(SB), K1, Z0
-	CMPQ      BX, $0x00000010
-	JL        lastStore
-	VMOVUPS   Z0, (AX)(SI*1)
-	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000010, BX
-	JMP       one
+	VCMPPS         $0x00, Z1, Z0, K1
+	VBROADCASTSS.Z scalarx3f800000<>+0(SB), K1, Z0
+	TESTQ          BX, BX
+	JL             lastStore
+	VMOVUPS        Z0, (AX)(SI*1)
+	ADDQ           $0x00000040, SI
+	JMP            one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-16
+	JE        done
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x10, R8
 	VMOVUPS.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -493,7 +486,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    16(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -504,23 +497,8 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512x3f800000<>+0(SB)/4, $0x3f800000
-DATA splat512x3f800000<>+4(SB)/4, $0x3f800000
-DATA splat512x3f800000<>+8(SB)/4, $0x3f800000
-DATA splat512x3f800000<>+12(SB)/4, $0x3f800000
-DATA splat512x3f800000<>+16(SB)/4, $0x3f800000
-DATA splat512x3f800000<>+20(SB)/4, $0x3f800000
-DATA splat512x3f800000<>+24(SB)/4, $0x3f800000
-DATA splat512x3f800000<>+28(SB)/4, $0x3f800000
-DATA splat512x3f800000<>+32(SB)/4, $0x3f800000
-DATA splat512x3f800000<>+36(SB)/4, $0x3f800000
-DATA splat512x3f800000<>+40(SB)/4, $0x3f800000
-DATA splat512x3f800000<>+44(SB)/4, $0x3f800000
-DATA splat512x3f800000<>+48(SB)/4, $0x3f800000
-DATA splat512x3f800000<>+52(SB)/4, $0x3f800000
-DATA splat512x3f800000<>+56(SB)/4, $0x3f800000
-DATA splat512x3f800000<>+60(SB)/4, $0x3f800000
-GLOBL splat512x3f800000<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f800000<>+0(SB)/4, $0x3f800000
+GLOBL scalarx3f800000<>(SB), RODATA|NOPTR, $4
 
 // func neAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
@@ -532,48 +510,47 @@ TEXT ·neAVX512F32(SB), NOSPLIT, $0-48
 	XORQ SI, SI
 
 main:
-	CMPQ      BX, $0x00000020
-	JL        one
-	VMOVUPS   (CX)(SI*1), Z0
-	VMOVUPS   (DX)(SI*1), Z1
-	VCMPPS    $0x04, Z1, Z0, K1
-	VMOVUPS.Z splat512x3f800000<>+0(SB), K1, Z0
-	VMOVUPS   Z0, (AX)(SI*1)
-	VMOVUPS   64(CX)(SI*1), Z0
-	VMOVUPS   64(DX)(SI*1), Z1
-	VCMPPS    $0x04, Z1, Z0, K1
-	VMOVUPS.Z splat512x3f800000<>+0(SB), K1, Z0
-	VMOVUPS   Z0, 64(AX)(SI*1)
-	ADDQ      $0x00000080, SI
-	SUBQ      $0x00000020, BX
-	JMP       main
+	CMPQ           BX, $0x00000020
+	JL             one
+	VMOVUPS        (CX)(SI*1), Z0
+	VMOVUPS        (DX)(SI*1), Z1
+	VCMPPS         $0x04, Z1, Z0, K1
+	VBROADCASTSS.Z scalarx3f800000<>+0(SB), K1, Z0
+	VMOVUPS        Z0, (AX)(SI*1)
+	VMOVUPS        64(CX)(SI*1), Z0
+	VMOVUPS        64(DX)(SI*1), Z1
+	VCMPPS         $0x04, Z1, Z0, K1
+	VBROADCASTSS.Z scalarx3f800000<>+0(SB), K1, Z0
+	VMOVUPS        Z0, 64(AX)(SI*1)
+	ADDQ           $0x00000080, SI
+	SUBQ           $0x00000020, BX
+	JMP            main
 
 one:
-	CMPQ    BX, $0x00000010
+	SUBQ    $0x00000010, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
 
 body:
-	VCMPPS    $0x04, Z1, Z0, K1
-	VMOVUPS.Z splat512x3f800000<>+0(SB), K1, Z0
-	CMPQ      BX, $0x00000010
-	JL        lastStore
-	VMOVUPS   Z0, (AX)(SI*1)
-	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000010, BX
-	JMP       one
+	VCMPPS         $0x04, Z1, Z0, K1
+	VBROADCASTSS.Z scalarx3f800000<>+0(SB), K1, Z0
+	TESTQ          BX, BX
+	JL             lastStore
+	VMOVUPS        Z0, (AX)(SI*1)
+	ADDQ           $0x00000040, SI
+	JMP            one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-16
+	JE        done
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x10, R8
 	VMOVUPS.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -582,7 +559,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    16(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -603,48 +580,47 @@ TEXT ·ltAVX512F32(SB), NOSPLIT, $0-48
 	XORQ SI, SI
 
 main:
-	CMPQ      BX, $0x00000020
-	JL        one
-	VMOVUPS   (CX)(SI*1), Z0
-	VMOVUPS   (DX)(SI*1), Z1
-	VCMPPS    $0x11, Z1, Z0, K1
-	VMOVUPS.Z splat512x3f800000<>+0(SB), K1, Z0
-	VMOVUPS   Z0, (AX)(SI*1)
-	VMOVUPS   64(CX)(SI*1), Z0
-	VMOVUPS   64(DX)(SI*1), Z1
-	VCMPPS    $0x11, Z1, Z0, K1
-	VMOVUPS.Z splat512x3f800000<>+0(SB), K1, Z0
-	VMOVUPS   Z0, 64(AX)(SI*1)
-	ADDQ      $0x00000080, SI
-	SUBQ      $0x00000020, BX
-	JMP       main
+	CMPQ           BX, $0x00000020
+	JL             one
+	VMOVUPS        (CX)(SI*1), Z0
+	VMOVUPS        (DX)(SI*1), Z1
+	VCMPPS         $0x11, Z1, Z0, K1
+	VBROADCASTSS.Z scalarx3f800000<>+0(SB), K1, Z0
+	VMOVUPS        Z0, (AX)(SI*1)
+	VMOVUPS        64(CX)(SI*1), Z0
+	VMOVUPS        64(DX)(SI*1), Z1
+	VCMPPS         $0x11, Z1, Z0, K1
+	VBROADCASTSS.Z scalarx3f800000<>+0(SB), K1, Z0
+	VMOVUPS        Z0, 64(AX)(SI*1)
+	ADDQ           $0x00000080, SI
+	SUBQ           $0x00000020, BX
+	JMP            main
 
 one:
-	CMPQ    BX, $0x00000010
+	SUBQ    $0x00000010, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
 
 body:
-	VCMPPS    $0x11, Z1, Z0, K1
-	VMOVUPS.Z splat512x3f800000<>+0(SB), K1, Z0
-	CMPQ      BX, $0x00000010
-	JL        lastStore
-	VMOVUPS   Z0, (AX)(SI*1)
-	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000010, BX
-	JMP       one
+	VCMPPS         $0x11, Z1, Z0, K1
+	VBROADCASTSS.Z scalarx3f800000<>+0(SB), K1, Z0
+	TESTQ          BX, BX
+	JL             lastStore
+	VMOVUPS        Z0, (AX)(SI*1)
+	ADDQ           $0x00000040, SI
+	JMP            one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-16
+	JE        done
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x10, R8
 	VMOVUPS.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -653,7 +629,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    16(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -674,48 +650,47 @@ TEXT ·leAVX512F32(SB), NOSPLIT, $0-48
 	XORQ SI, SI
 
 main:
-	CMPQ      BX, $0x00000020
-	JL        one
-	VMOVUPS   (CX)(SI*1), Z0
-	VMOVUPS   (DX)(SI*1), Z1
-	VCMPPS    $0x12, Z1, Z0, K1
-	VMOVUPS.Z splat512x3f800000<>+0(SB), K1, Z0
-	VMOVUPS   Z0, (AX)(SI*1)
-	VMOVUPS   64(CX)(SI*1), Z0
-	VMOVUPS   64(DX)(SI*1), Z1
-	VCMPPS    $0x12, Z1, Z0, K1
-	VMOVUPS.Z splat512x3f800000<>+0(SB), K1, Z0
-	VMOVUPS   Z0, 64(AX)(SI*1)
-	ADDQ      $0x00000080, SI
-	SUBQ      $0x00000020, BX
-	JMP       main
+	CMPQ           BX, $0x00000020
+	JL             one
+	VMOVUPS        (CX)(SI*1), Z0
+	VMOVUPS        (DX)(SI*1), Z1
+	VCMPPS         $0x12, Z1, Z0, K1
+	VBROADCASTSS.Z scalarx3f800000<>+0(SB), K1, Z0
+	VMOVUPS        Z0, (AX)(SI*1)
+	VMOVUPS        64(CX)(SI*1), Z0
+	VMOVUPS        64(DX)(SI*1), Z1
+	VCMPPS         $0x12, Z1, Z0, K1
+	VBROADCASTSS.Z scalarx3f800000<>+0(SB), K1, Z0
+	VMOVUPS        Z0, 64(AX)(SI*1)
+	ADDQ           $0x00000080, SI
+	SUBQ           $0x00000020, BX
+	JMP            main
 
 one:
-	CMPQ    BX, $0x00000010
+	SUBQ    $0x00000010, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
 
 body:
-	VCMPPS    $0x12, Z1, Z0, K1
-	VMOVUPS.Z splat512x3f800000<>+0(SB), K1, Z0
-	CMPQ      BX, $0x00000010
-	JL        lastStore
-	VMOVUPS   Z0, (AX)(SI*1)
-	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000010, BX
-	JMP       one
+	VCMPPS         $0x12, Z1, Z0, K1
+	VBROADCASTSS.Z scalarx3f800000<>+0(SB), K1, Z0
+	TESTQ          BX, BX
+	JL             lastStore
+	VMOVUPS        Z0, (AX)(SI*1)
+	ADDQ           $0x00000040, SI
+	JMP            one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-16
+	JE        done
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x10, R8
 	VMOVUPS.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -724,7 +699,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    16(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -744,42 +719,41 @@ TEXT ·negAVX512F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 main:
-	CMPQ    DX, $0x00000040
-	JL      one
-	VMOVUPS (CX)(BX*1), Z0
-	VXORPS  splat512x80000000<>+0(SB), Z0, Z0
-	VMOVUPS Z0, (AX)(BX*1)
-	VMOVUPS 64(CX)(BX*1), Z0
-	VXORPS  splat512x80000000<>+0(SB), Z0, Z0
-	VMOVUPS Z0, 64(AX)(BX*1)
-	VMOVUPS 128(CX)(BX*1), Z0
-	VXORPS  splat512x80000000<>+0(SB), Z0, Z0
-	VMOVUPS Z0, 128(AX)(BX*1)
-	VMOVUPS 192(CX)(BX*1), Z0
-	VXORPS  splat512x80000000<>+0(SB), Z0, Z0
-	VMOVUPS Z0, 192(AX)(BX*1)
-	ADDQ    $0x00000100, BX
-	SUBQ    $0x00000040, DX
-	JMP     main
+	CMPQ        DX, $0x00000040
+	JL          one
+	VMOVUPS     (CX)(BX*1), Z0
+	VXORPS.BCST scalarx80000000<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, (AX)(BX*1)
+	VMOVUPS     64(CX)(BX*1), Z0
+	VXORPS.BCST scalarx80000000<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, 64(AX)(BX*1)
+	VMOVUPS     128(CX)(BX*1), Z0
+	VXORPS.BCST scalarx80000000<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, 128(AX)(BX*1)
+	VMOVUPS     192(CX)(BX*1), Z0
+	VXORPS.BCST scalarx80000000<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, 192(AX)(BX*1)
+	ADDQ        $0x00000100, BX
+	SUBQ        $0x00000040, DX
+	JMP         main
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VXORPS  splat512x80000000<>+0(SB), Z0, Z0
-	CMPQ    DX, $0x00000010
-	JL      lastStore
-	VMOVUPS Z0, (AX)(BX*1)
-	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000010, DX
-	JMP     one
+	VXORPS.BCST scalarx80000000<>+0(SB), Z0, Z0
+	TESTQ       DX, DX
+	JL          lastStore
+	VMOVUPS     Z0, (AX)(BX*1)
+	ADDQ        $0x00000040, BX
+	JMP         one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -788,7 +762,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -799,23 +773,8 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512x80000000<>+0(SB)/4, $0x80000000
-DATA splat512x80000000<>+4(SB)/4, $0x80000000
-DATA splat512x80000000<>+8(SB)/4, $0x80000000
-DATA splat512x80000000<>+12(SB)/4, $0x80000000
-DATA splat512x80000000<>+16(SB)/4, $0x80000000
-DATA splat512x80000000<>+20(SB)/4, $0x80000000
-DATA splat512x80000000<>+24(SB)/4, $0x80000000
-DATA splat512x80000000<>+28(SB)/4, $0x80000000
-DATA splat512x80000000<>+32(SB)/4, $0x80000000
-DATA splat512x80000000<>+36(SB)/4, $0x80000000
-DATA splat512x80000000<>+40(SB)/4, $0x80000000
-DATA splat512x80000000<>+44(SB)/4, $0x80000000
-DATA splat512x80000000<>+48(SB)/4, $0x80000000
-DATA splat512x80000000<>+52(SB)/4, $0x80000000
-DATA splat512x80000000<>+56(SB)/4, $0x80000000
-DATA splat512x80000000<>+60(SB)/4, $0x80000000
-GLOBL splat512x80000000<>(SB), RODATA|NOPTR, $64
+DATA scalarx80000000<>+0(SB)/4, $0x80000000
+GLOBL scalarx80000000<>(SB), RODATA|NOPTR, $4
 
 // func absAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -826,42 +785,41 @@ TEXT ·absAVX512F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 main:
-	CMPQ    DX, $0x00000040
-	JL      one
-	VMOVUPS (CX)(BX*1), Z0
-	VANDPS  splat512x7fffffff<>+0(SB), Z0, Z0
-	VMOVUPS Z0, (AX)(BX*1)
-	VMOVUPS 64(CX)(BX*1), Z0
-	VANDPS  splat512x7fffffff<>+0(SB), Z0, Z0
-	VMOVUPS Z0, 64(AX)(BX*1)
-	VMOVUPS 128(CX)(BX*1), Z0
-	VANDPS  splat512x7fffffff<>+0(SB), Z0, Z0
-	VMOVUPS Z0, 128(AX)(BX*1)
-	VMOVUPS 192(CX)(BX*1), Z0
-	VANDPS  splat512x7fffffff<>+0(SB), Z0, Z0
-	VMOVUPS Z0, 192(AX)(BX*1)
-	ADDQ    $0x00000100, BX
-	SUBQ    $0x00000040, DX
-	JMP     main
+	CMPQ        DX, $0x00000040
+	JL          one
+	VMOVUPS     (CX)(BX*1), Z0
+	VANDPS.BCST scalarx7fffffff<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, (AX)(BX*1)
+	VMOVUPS     64(CX)(BX*1), Z0
+	VANDPS.BCST scalarx7fffffff<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, 64(AX)(BX*1)
+	VMOVUPS     128(CX)(BX*1), Z0
+	VANDPS.BCST scalarx7fffffff<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, 128(AX)(BX*1)
+	VMOVUPS     192(CX)(BX*1), Z0
+	VANDPS.BCST scalarx7fffffff<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, 192(AX)(BX*1)
+	ADDQ        $0x00000100, BX
+	SUBQ        $0x00000040, DX
+	JMP         main
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VANDPS  splat512x7fffffff<>+0(SB), Z0, Z0
-	CMPQ    DX, $0x00000010
-	JL      lastStore
-	VMOVUPS Z0, (AX)(BX*1)
-	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000010, DX
-	JMP     one
+	VANDPS.BCST scalarx7fffffff<>+0(SB), Z0, Z0
+	TESTQ       DX, DX
+	JL          lastStore
+	VMOVUPS     Z0, (AX)(BX*1)
+	ADDQ        $0x00000040, BX
+	JMP         one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -870,7 +828,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -881,23 +839,8 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512x7fffffff<>+0(SB)/4, $0x7fffffff
-DATA splat512x7fffffff<>+4(SB)/4, $0x7fffffff
-DATA splat512x7fffffff<>+8(SB)/4, $0x7fffffff
-DATA splat512x7fffffff<>+12(SB)/4, $0x7fffffff
-DATA splat512x7fffffff<>+16(SB)/4, $0x7fffffff
-DATA splat512x7fffffff<>+20(SB)/4, $0x7fffffff
-DATA splat512x7fffffff<>+24(SB)/4, $0x7fffffff
-DATA splat512x7fffffff<>+28(SB)/4, $0x7fffffff
-DATA splat512x7fffffff<>+32(SB)/4, $0x7fffffff
-DATA splat512x7fffffff<>+36(SB)/4, $0x7fffffff
-DATA splat512x7fffffff<>+40(SB)/4, $0x7fffffff
-DATA splat512x7fffffff<>+44(SB)/4, $0x7fffffff
-DATA splat512x7fffffff<>+48(SB)/4, $0x7fffffff
-DATA splat512x7fffffff<>+52(SB)/4, $0x7fffffff
-DATA splat512x7fffffff<>+56(SB)/4, $0x7fffffff
-DATA splat512x7fffffff<>+60(SB)/4, $0x7fffffff
-GLOBL splat512x7fffffff<>(SB), RODATA|NOPTR, $64
+DATA scalarx7fffffff<>+0(SB)/4, $0x7fffffff
+GLOBL scalarx7fffffff<>(SB), RODATA|NOPTR, $4
 
 // func signAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -908,45 +851,44 @@ TEXT ·signAVX512F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 main:
-	CMPQ      DX, $0x00000020
-	JL        one
-	VMOVUPS   (CX)(BX*1), Z0
-	VCMPPS    $0x0c, splat512x00000000<>+0(SB), Z0, K1
-	VANDPS    splat512x80000000<>+0(SB), Z0, Z1
-	VORPS     splat512x3f800000<>+0(SB), Z1, Z1
-	VBLENDMPS Z1, Z0, K1, Z2
-	VMOVUPS   Z2, (AX)(BX*1)
-	VMOVUPS   64(CX)(BX*1), Z0
-	VCMPPS    $0x0c, splat512x00000000<>+0(SB), Z0, K1
-	VANDPS    splat512x80000000<>+0(SB), Z0, Z1
-	VORPS     splat512x3f800000<>+0(SB), Z1, Z1
-	VBLENDMPS Z1, Z0, K1, Z3
-	VMOVUPS   Z3, 64(AX)(BX*1)
-	ADDQ      $0x00000080, BX
-	SUBQ      $0x00000020, DX
-	JMP       main
+	CMPQ        DX, $0x00000020
+	JL          one
+	VMOVUPS     (CX)(BX*1), Z0
+	VCMPPS.BCST $0x0c, scalarx00000000<>+0(SB), Z0, K1
+	VANDPS.BCST scalarx80000000<>+0(SB), Z0, Z1
+	VORPS.BCST  scalarx3f800000<>+0(SB), Z1, Z1
+	VBLENDMPS   Z1, Z0, K1, Z2
+	VMOVUPS     Z2, (AX)(BX*1)
+	VMOVUPS     64(CX)(BX*1), Z0
+	VCMPPS.BCST $0x0c, scalarx00000000<>+0(SB), Z0, K1
+	VANDPS.BCST scalarx80000000<>+0(SB), Z0, Z1
+	VORPS.BCST  scalarx3f800000<>+0(SB), Z1, Z1
+	VBLENDMPS   Z1, Z0, K1, Z3
+	VMOVUPS     Z3, 64(AX)(BX*1)
+	ADDQ        $0x00000080, BX
+	SUBQ        $0x00000020, DX
+	JMP         main
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VCMPPS    $0x0c, splat512x00000000<>+0(SB), Z0, K1
-	VANDPS    splat512x80000000<>+0(SB), Z0, Z1
-	VORPS     splat512x3f800000<>+0(SB), Z1, Z1
-	VBLENDMPS Z1, Z0, K1, Z4
-	CMPQ      DX, $0x00000010
-	JL        lastStore
-	VMOVUPS   Z4, (AX)(BX*1)
-	ADDQ      $0x00000040, BX
-	SUBQ      $0x00000010, DX
-	JMP       one
+	VCMPPS.BCST $0x0c, scalarx00000000<>+0(SB), Z0, K1
+	VANDPS.BCST scalarx80000000<>+0(SB), Z0, Z1
+	VORPS.BCST  scalarx3f800000<>+0(SB), Z1, Z1
+	VBLENDMPS   Z1, Z0, K1, Z4
+	TESTQ       DX, DX
+	JL          lastStore
+	VMOVUPS     Z4, (AX)(BX*1)
+	ADDQ        $0x00000040, BX
+	JMP         one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -955,7 +897,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -966,23 +908,8 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512x00000000<>+0(SB)/4, $0x00000000
-DATA splat512x00000000<>+4(SB)/4, $0x00000000
-DATA splat512x00000000<>+8(SB)/4, $0x00000000
-DATA splat512x00000000<>+12(SB)/4, $0x00000000
-DATA splat512x00000000<>+16(SB)/4, $0x00000000
-DATA splat512x00000000<>+20(SB)/4, $0x00000000
-DATA splat512x00000000<>+24(SB)/4, $0x00000000
-DATA splat512x00000000<>+28(SB)/4, $0x00000000
-DATA splat512x00000000<>+32(SB)/4, $0x00000000
-DATA splat512x00000000<>+36(SB)/4, $0x00000000
-DATA splat512x00000000<>+40(SB)/4, $0x00000000
-DATA splat512x00000000<>+44(SB)/4, $0x00000000
-DATA splat512x00000000<>+48(SB)/4, $0x00000000
-DATA splat512x00000000<>+52(SB)/4, $0x00000000
-DATA splat512x00000000<>+56(SB)/4, $0x00000000
-DATA splat512x00000000<>+60(SB)/4, $0x00000000
-GLOBL splat512x00000000<>(SB), RODATA|NOPTR, $64
+DATA scalarx00000000<>+0(SB)/4, $0x00000000
+GLOBL scalarx00000000<>(SB), RODATA|NOPTR, $4
 
 // func sqrtAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
@@ -993,23 +920,22 @@ TEXT ·sqrtAVX512F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
 	VSQRTPS Z0, Z0
-	CMPQ    DX, $0x00000010
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(BX*1)
 	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000010, DX
 	JMP     one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -1018,7 +944,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -1057,23 +983,22 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
 	VMULPS  Z0, Z0, Z0
-	CMPQ    DX, $0x00000010
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(BX*1)
 	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000010, DX
 	JMP     one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -1082,7 +1007,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -1102,24 +1027,23 @@ TEXT ·recipAVX512F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VMOVUPS splat512x3f800000<>+0(SB), Z1
-	VDIVPS  Z0, Z1, Z0
-	CMPQ    DX, $0x00000010
-	JL      lastStore
-	VMOVUPS Z0, (AX)(BX*1)
-	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000010, DX
-	JMP     one
+	VBROADCASTSS scalarx3f800000<>+0(SB), Z1
+	VDIVPS       Z0, Z1, Z0
+	TESTQ        DX, DX
+	JL           lastStore
+	VMOVUPS      Z0, (AX)(BX*1)
+	ADDQ         $0x00000040, BX
+	JMP          one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -1128,7 +1052,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -1171,24 +1095,23 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
 	VPXORD  Z5, Z5, Z5
 	VMAXPS  Z0, Z5, Z0
-	CMPQ    DX, $0x00000010
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(BX*1)
 	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000010, DX
 	JMP     one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -1197,7 +1120,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -1217,39 +1140,38 @@ TEXT ·stepAVX512F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 main:
-	CMPQ      DX, $0x00000020
-	JL        one
-	VMOVUPS   (CX)(BX*1), Z0
-	VCMPPS    $0x1e, splat512x00000000<>+0(SB), Z0, K1
-	VMOVUPS.Z splat512x3f800000<>+0(SB), K1, Z0
-	VMOVUPS   Z0, (AX)(BX*1)
-	VMOVUPS   64(CX)(BX*1), Z0
-	VCMPPS    $0x1e, splat512x00000000<>+0(SB), Z0, K1
-	VMOVUPS.Z splat512x3f800000<>+0(SB), K1, Z0
-	VMOVUPS   Z0, 64(AX)(BX*1)
-	ADDQ      $0x00000080, BX
-	SUBQ      $0x00000020, DX
-	JMP       main
+	CMPQ           DX, $0x00000020
+	JL             one
+	VMOVUPS        (CX)(BX*1), Z0
+	VCMPPS.BCST    $0x1e, scalarx00000000<>+0(SB), Z0, K1
+	VBROADCASTSS.Z scalarx3f800000<>+0(SB), K1, Z0
+	VMOVUPS        Z0, (AX)(BX*1)
+	VMOVUPS        64(CX)(BX*1), Z0
+	VCMPPS.BCST    $0x1e, scalarx00000000<>+0(SB), Z0, K1
+	VBROADCASTSS.Z scalarx3f800000<>+0(SB), K1, Z0
+	VMOVUPS        Z0, 64(AX)(BX*1)
+	ADDQ           $0x00000080, BX
+	SUBQ           $0x00000020, DX
+	JMP            main
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VCMPPS    $0x1e, splat512x00000000<>+0(SB), Z0, K1
-	VMOVUPS.Z splat512x3f800000<>+0(SB), K1, Z0
-	CMPQ      DX, $0x00000010
-	JL        lastStore
-	VMOVUPS   Z0, (AX)(BX*1)
-	ADDQ      $0x00000040, BX
-	SUBQ      $0x00000010, DX
-	JMP       one
+	VCMPPS.BCST    $0x1e, scalarx00000000<>+0(SB), Z0, K1
+	VBROADCASTSS.Z scalarx3f800000<>+0(SB), K1, Z0
+	TESTQ          DX, DX
+	JL             lastStore
+	VMOVUPS        Z0, (AX)(BX*1)
+	ADDQ           $0x00000040, BX
+	JMP            one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -1258,7 +1180,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -1280,57 +1202,56 @@ TEXT ·whereAVX512F32(SB), NOSPLIT, $0-48
 	XORQ DI, DI
 
 main:
-	CMPQ      SI, $0x00000020
-	JL        one
-	VMOVUPS   (CX)(DI*1), Z0
-	VMOVUPS   (DX)(DI*1), Z1
-	VMOVUPS   (BX)(DI*1), Z2
-	VCMPPS    $0x04, splat512x00000000<>+0(SB), Z0, K1
-	VBLENDMPS Z1, Z2, K1, Z3
-	VMOVUPS   Z3, (AX)(DI*1)
-	VMOVUPS   64(CX)(DI*1), Z0
-	VMOVUPS   64(DX)(DI*1), Z1
-	VMOVUPS   64(BX)(DI*1), Z2
-	VCMPPS    $0x04, splat512x00000000<>+0(SB), Z0, K1
-	VBLENDMPS Z1, Z2, K1, Z4
-	VMOVUPS   Z4, 64(AX)(DI*1)
-	ADDQ      $0x00000080, DI
-	SUBQ      $0x00000020, SI
-	JMP       main
+	CMPQ        SI, $0x00000020
+	JL          one
+	VMOVUPS     (CX)(DI*1), Z0
+	VMOVUPS     (DX)(DI*1), Z1
+	VMOVUPS     (BX)(DI*1), Z2
+	VCMPPS.BCST $0x04, scalarx00000000<>+0(SB), Z0, K1
+	VBLENDMPS   Z1, Z2, K1, Z3
+	VMOVUPS     Z3, (AX)(DI*1)
+	VMOVUPS     64(CX)(DI*1), Z0
+	VMOVUPS     64(DX)(DI*1), Z1
+	VMOVUPS     64(BX)(DI*1), Z2
+	VCMPPS.BCST $0x04, scalarx00000000<>+0(SB), Z0, K1
+	VBLENDMPS   Z1, Z2, K1, Z4
+	VMOVUPS     Z4, 64(AX)(DI*1)
+	ADDQ        $0x00000080, DI
+	SUBQ        $0x00000020, SI
+	JMP         main
 
 one:
-	CMPQ    SI, $0x00000010
+	SUBQ    $0x00000010, SI
 	JL      last
 	VMOVUPS (CX)(DI*1), Z0
 	VMOVUPS (DX)(DI*1), Z1
 	VMOVUPS (BX)(DI*1), Z2
 
 body:
-	VCMPPS    $0x04, splat512x00000000<>+0(SB), Z0, K1
-	VBLENDMPS Z1, Z2, K1, Z5
-	CMPQ      SI, $0x00000010
-	JL        lastStore
-	VMOVUPS   Z5, (AX)(DI*1)
-	ADDQ      $0x00000040, DI
-	SUBQ      $0x00000010, SI
-	JMP       one
+	VCMPPS.BCST $0x04, scalarx00000000<>+0(SB), Z0, K1
+	VBLENDMPS   Z1, Z2, K1, Z5
+	TESTQ       SI, SI
+	JL          lastStore
+	VMOVUPS     Z5, (AX)(DI*1)
+	ADDQ        $0x00000040, DI
+	JMP         one
 
 last:
-	TESTQ     SI, SI
-	JZ        done
-	MOVQ      SI, R8
+	CMPQ      SI, $-16
+	JE        done
+	LEAQ      16(SI), R8
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVQ     R9, K1
 	SHRQ      $0x10, R9
 	VMOVUPS.Z (CX)(DI*1), K1, Z0
-	MOVQ      SI, R8
+	LEAQ      16(SI), R8
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVQ     R9, K1
 	SHRQ      $0x10, R9
 	VMOVUPS.Z (DX)(DI*1), K1, Z1
-	MOVQ      SI, R8
+	LEAQ      16(SI), R8
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVQ     R9, K1
@@ -1339,7 +1260,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    SI, CX
+	LEAQ    16(SI), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -1366,13 +1287,11 @@ main:
 	VMOVUPS     (CX)(DI*1), Z0
 	VMOVUPS     (DX)(DI*1), Z1
 	VMOVUPS     (BX)(DI*1), Z2
-	VMOVAPS     Z2, Z2
 	VFMADD231PS Z1, Z0, Z2
 	VMOVUPS     Z2, (AX)(DI*1)
 	VMOVUPS     64(CX)(DI*1), Z0
 	VMOVUPS     64(DX)(DI*1), Z1
 	VMOVUPS     64(BX)(DI*1), Z2
-	VMOVAPS     Z2, Z2
 	VFMADD231PS Z1, Z0, Z2
 	VMOVUPS     Z2, 64(AX)(DI*1)
 	ADDQ        $0x00000080, DI
@@ -1380,38 +1299,36 @@ main:
 	JMP         main
 
 one:
-	CMPQ    SI, $0x00000010
+	SUBQ    $0x00000010, SI
 	JL      last
 	VMOVUPS (CX)(DI*1), Z0
 	VMOVUPS (DX)(DI*1), Z1
 	VMOVUPS (BX)(DI*1), Z2
 
 body:
-	VMOVAPS     Z2, Z2
 	VFMADD231PS Z1, Z0, Z2
-	CMPQ        SI, $0x00000010
+	TESTQ       SI, SI
 	JL          lastStore
 	VMOVUPS     Z2, (AX)(DI*1)
 	ADDQ        $0x00000040, DI
-	SUBQ        $0x00000010, SI
 	JMP         one
 
 last:
-	TESTQ     SI, SI
-	JZ        done
-	MOVQ      SI, R8
+	CMPQ      SI, $-16
+	JE        done
+	LEAQ      16(SI), R8
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVQ     R9, K1
 	SHRQ      $0x10, R9
 	VMOVUPS.Z (CX)(DI*1), K1, Z0
-	MOVQ      SI, R8
+	LEAQ      16(SI), R8
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVQ     R9, K1
 	SHRQ      $0x10, R9
 	VMOVUPS.Z (DX)(DI*1), K1, Z1
-	MOVQ      SI, R8
+	LEAQ      16(SI), R8
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVQ     R9, K1
@@ -1420,7 +1337,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    SI, CX
+	LEAQ    16(SI), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -1451,23 +1368,23 @@ main:
 	JMP     main
 
 one:
-	CMPQ CX, $0x00000010
+	SUBQ $0x00000010, CX
 	JL   last
 
 body:
-	CMPQ    CX, $0x00000010
+	TESTQ   CX, CX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(DX*1)
 	ADDQ    $0x00000040, DX
-	SUBQ    $0x00000010, CX
 	JMP     one
 
 last:
-	TESTQ CX, CX
-	JZ    done
-	JMP   body
+	CMPQ CX, $-16
+	JE   done
+	JMP  body
 
 lastStore:
+	LEAQ    16(CX), CX
 	MOVQ    $-1, BX
 	BZHIQ   CX, BX, BX
 	KMOVQ   BX, K1
@@ -1507,23 +1424,22 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
 	VMULPS  Z0, Z1, Z0
-	CMPQ    DX, $0x00000010
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(BX*1)
 	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000010, DX
 	JMP     one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -1532,7 +1448,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -1572,23 +1488,22 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
 	VADDPS  Z1, Z0, Z0
-	CMPQ    DX, $0x00000010
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(BX*1)
 	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000010, DX
 	JMP     one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -1597,7 +1512,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -1642,24 +1557,23 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
 	VMULPS  Z0, Z1, Z0
 	VADDPS  Z2, Z0, Z0
-	CMPQ    DX, $0x00000010
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(BX*1)
 	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000010, DX
 	JMP     one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -1668,7 +1582,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -1690,45 +1604,44 @@ TEXT ·clampAVX512F32(SB), NOSPLIT, $0-48
 	XORQ         BX, BX
 
 main:
-	CMPQ      DX, $0x00000020
-	JL        one
-	VMOVUPS   (CX)(BX*1), Z0
-	VCMPPS    $0x03, Z2, Z1, K1
-	VMAXPS    Z0, Z1, Z0
-	VMINPS    Z0, Z2, Z0
-	VBLENDMPS splat512x7fc00000<>+0(SB), Z0, K1, Z3
-	VMOVUPS   Z3, (AX)(BX*1)
-	VMOVUPS   64(CX)(BX*1), Z0
-	VCMPPS    $0x03, Z2, Z1, K1
-	VMAXPS    Z0, Z1, Z0
-	VMINPS    Z0, Z2, Z0
-	VBLENDMPS splat512x7fc00000<>+0(SB), Z0, K1, Z4
-	VMOVUPS   Z4, 64(AX)(BX*1)
-	ADDQ      $0x00000080, BX
-	SUBQ      $0x00000020, DX
-	JMP       main
+	CMPQ           DX, $0x00000020
+	JL             one
+	VMOVUPS        (CX)(BX*1), Z0
+	VCMPPS         $0x03, Z2, Z1, K1
+	VMAXPS         Z0, Z1, Z0
+	VMINPS         Z0, Z2, Z0
+	VBLENDMPS.BCST scalarx7fc00000<>+0(SB), Z0, K1, Z3
+	VMOVUPS        Z3, (AX)(BX*1)
+	VMOVUPS        64(CX)(BX*1), Z0
+	VCMPPS         $0x03, Z2, Z1, K1
+	VMAXPS         Z0, Z1, Z0
+	VMINPS         Z0, Z2, Z0
+	VBLENDMPS.BCST scalarx7fc00000<>+0(SB), Z0, K1, Z4
+	VMOVUPS        Z4, 64(AX)(BX*1)
+	ADDQ           $0x00000080, BX
+	SUBQ           $0x00000020, DX
+	JMP            main
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VCMPPS    $0x03, Z2, Z1, K1
-	VMAXPS    Z0, Z1, Z0
-	VMINPS    Z0, Z2, Z0
-	VBLENDMPS splat512x7fc00000<>+0(SB), Z0, K1, Z5
-	CMPQ      DX, $0x00000010
-	JL        lastStore
-	VMOVUPS   Z5, (AX)(BX*1)
-	ADDQ      $0x00000040, BX
-	SUBQ      $0x00000010, DX
-	JMP       one
+	VCMPPS         $0x03, Z2, Z1, K1
+	VMAXPS         Z0, Z1, Z0
+	VMINPS         Z0, Z2, Z0
+	VBLENDMPS.BCST scalarx7fc00000<>+0(SB), Z0, K1, Z5
+	TESTQ          DX, DX
+	JL             lastStore
+	VMOVUPS        Z5, (AX)(BX*1)
+	ADDQ           $0x00000040, BX
+	JMP            one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -1737,7 +1650,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -1748,23 +1661,8 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512x7fc00000<>+0(SB)/4, $0x7fc00000
-DATA splat512x7fc00000<>+4(SB)/4, $0x7fc00000
-DATA splat512x7fc00000<>+8(SB)/4, $0x7fc00000
-DATA splat512x7fc00000<>+12(SB)/4, $0x7fc00000
-DATA splat512x7fc00000<>+16(SB)/4, $0x7fc00000
-DATA splat512x7fc00000<>+20(SB)/4, $0x7fc00000
-DATA splat512x7fc00000<>+24(SB)/4, $0x7fc00000
-DATA splat512x7fc00000<>+28(SB)/4, $0x7fc00000
-DATA splat512x7fc00000<>+32(SB)/4, $0x7fc00000
-DATA splat512x7fc00000<>+36(SB)/4, $0x7fc00000
-DATA splat512x7fc00000<>+40(SB)/4, $0x7fc00000
-DATA splat512x7fc00000<>+44(SB)/4, $0x7fc00000
-DATA splat512x7fc00000<>+48(SB)/4, $0x7fc00000
-DATA splat512x7fc00000<>+52(SB)/4, $0x7fc00000
-DATA splat512x7fc00000<>+56(SB)/4, $0x7fc00000
-DATA splat512x7fc00000<>+60(SB)/4, $0x7fc00000
-GLOBL splat512x7fc00000<>(SB), RODATA|NOPTR, $64
+DATA scalarx7fc00000<>+0(SB)/4, $0x7fc00000
+GLOBL scalarx7fc00000<>(SB), RODATA|NOPTR, $4
 
 // func conjAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -1775,54 +1673,53 @@ TEXT ·conjAVX512F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 main:
-	CMPQ      DX, $0x00000020
-	JL        one
-	VMOVUPS   (CX)(BX*2), Z0
-	VMOVUPS   64(CX)(BX*2), Z1
-	VSHUFPS   $0x88, Z1, Z0, Z2
-	VSHUFPS   $0xdd, Z1, Z0, Z0
-	VXORPS    splat512x80000000<>+0(SB), Z0, Z0
-	VUNPCKLPS Z0, Z2, Z1
-	VUNPCKHPS Z0, Z2, Z0
-	VMOVUPS   Z1, (AX)(BX*2)
-	VMOVUPS   Z0, 64(AX)(BX*2)
-	VMOVUPS   128(CX)(BX*2), Z0
-	VMOVUPS   192(CX)(BX*2), Z1
-	VSHUFPS   $0x88, Z1, Z0, Z2
-	VSHUFPS   $0xdd, Z1, Z0, Z0
-	VXORPS    splat512x80000000<>+0(SB), Z0, Z0
-	VUNPCKLPS Z0, Z2, Z1
-	VUNPCKHPS Z0, Z2, Z0
-	VMOVUPS   Z1, 128(AX)(BX*2)
-	VMOVUPS   Z0, 192(AX)(BX*2)
-	ADDQ      $0x00000080, BX
-	SUBQ      $0x00000020, DX
-	JMP       main
+	CMPQ        DX, $0x00000020
+	JL          one
+	VMOVUPS     (CX)(BX*2), Z0
+	VMOVUPS     64(CX)(BX*2), Z1
+	VSHUFPS     $0x88, Z1, Z0, Z2
+	VSHUFPS     $0xdd, Z1, Z0, Z0
+	VXORPS.BCST scalarx80000000<>+0(SB), Z0, Z0
+	VUNPCKLPS   Z0, Z2, Z1
+	VUNPCKHPS   Z0, Z2, Z0
+	VMOVUPS     Z1, (AX)(BX*2)
+	VMOVUPS     Z0, 64(AX)(BX*2)
+	VMOVUPS     128(CX)(BX*2), Z0
+	VMOVUPS     192(CX)(BX*2), Z1
+	VSHUFPS     $0x88, Z1, Z0, Z2
+	VSHUFPS     $0xdd, Z1, Z0, Z0
+	VXORPS.BCST scalarx80000000<>+0(SB), Z0, Z0
+	VUNPCKLPS   Z0, Z2, Z1
+	VUNPCKHPS   Z0, Z2, Z0
+	VMOVUPS     Z1, 128(AX)(BX*2)
+	VMOVUPS     Z0, 192(AX)(BX*2)
+	ADDQ        $0x00000080, BX
+	SUBQ        $0x00000020, DX
+	JMP         main
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Z0
 	VMOVUPS 64(CX)(BX*2), Z1
 
 body:
-	VSHUFPS   $0x88, Z1, Z0, Z2
-	VSHUFPS   $0xdd, Z1, Z0, Z0
-	VXORPS    splat512x80000000<>+0(SB), Z0, Z0
-	VUNPCKLPS Z0, Z2, Z1
-	VUNPCKHPS Z0, Z2, Z0
-	CMPQ      DX, $0x00000010
-	JL        lastStore
-	VMOVUPS   Z1, (AX)(BX*2)
-	VMOVUPS   Z0, 64(AX)(BX*2)
-	ADDQ      $0x00000040, BX
-	SUBQ      $0x00000010, DX
-	JMP       one
+	VSHUFPS     $0x88, Z1, Z0, Z2
+	VSHUFPS     $0xdd, Z1, Z0, Z0
+	VXORPS.BCST scalarx80000000<>+0(SB), Z0, Z0
+	VUNPCKLPS   Z0, Z2, Z1
+	VUNPCKHPS   Z0, Z2, Z0
+	TESTQ       DX, DX
+	JL          lastStore
+	VMOVUPS     Z1, (AX)(BX*2)
+	VMOVUPS     Z0, 64(AX)(BX*2)
+	ADDQ        $0x00000040, BX
+	JMP         one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	ADDQ      SI, SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
@@ -1835,7 +1732,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	ADDQ    CX, CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
@@ -1859,54 +1756,53 @@ TEXT ·ctimesiAVX512F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 main:
-	CMPQ      DX, $0x00000020
-	JL        one
-	VMOVUPS   (CX)(BX*2), Z0
-	VMOVUPS   64(CX)(BX*2), Z1
-	VSHUFPS   $0x88, Z1, Z0, Z2
-	VSHUFPS   $0xdd, Z1, Z0, Z0
-	VXORPS    splat512x80000000<>+0(SB), Z0, Z0
-	VUNPCKLPS Z2, Z0, Z1
-	VUNPCKHPS Z2, Z0, Z0
-	VMOVUPS   Z1, (AX)(BX*2)
-	VMOVUPS   Z0, 64(AX)(BX*2)
-	VMOVUPS   128(CX)(BX*2), Z0
-	VMOVUPS   192(CX)(BX*2), Z1
-	VSHUFPS   $0x88, Z1, Z0, Z2
-	VSHUFPS   $0xdd, Z1, Z0, Z0
-	VXORPS    splat512x80000000<>+0(SB), Z0, Z0
-	VUNPCKLPS Z2, Z0, Z1
-	VUNPCKHPS Z2, Z0, Z0
-	VMOVUPS   Z1, 128(AX)(BX*2)
-	VMOVUPS   Z0, 192(AX)(BX*2)
-	ADDQ      $0x00000080, BX
-	SUBQ      $0x00000020, DX
-	JMP       main
+	CMPQ        DX, $0x00000020
+	JL          one
+	VMOVUPS     (CX)(BX*2), Z0
+	VMOVUPS     64(CX)(BX*2), Z1
+	VSHUFPS     $0x88, Z1, Z0, Z2
+	VSHUFPS     $0xdd, Z1, Z0, Z0
+	VXORPS.BCST scalarx80000000<>+0(SB), Z0, Z0
+	VUNPCKLPS   Z2, Z0, Z1
+	VUNPCKHPS   Z2, Z0, Z0
+	VMOVUPS     Z1, (AX)(BX*2)
+	VMOVUPS     Z0, 64(AX)(BX*2)
+	VMOVUPS     128(CX)(BX*2), Z0
+	VMOVUPS     192(CX)(BX*2), Z1
+	VSHUFPS     $0x88, Z1, Z0, Z2
+	VSHUFPS     $0xdd, Z1, Z0, Z0
+	VXORPS.BCST scalarx80000000<>+0(SB), Z0, Z0
+	VUNPCKLPS   Z2, Z0, Z1
+	VUNPCKHPS   Z2, Z0, Z0
+	VMOVUPS     Z1, 128(AX)(BX*2)
+	VMOVUPS     Z0, 192(AX)(BX*2)
+	ADDQ        $0x00000080, BX
+	SUBQ        $0x00000020, DX
+	JMP         main
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Z0
 	VMOVUPS 64(CX)(BX*2), Z1
 
 body:
-	VSHUFPS   $0x88, Z1, Z0, Z2
-	VSHUFPS   $0xdd, Z1, Z0, Z0
-	VXORPS    splat512x80000000<>+0(SB), Z0, Z0
-	VUNPCKLPS Z2, Z0, Z1
-	VUNPCKHPS Z2, Z0, Z0
-	CMPQ      DX, $0x00000010
-	JL        lastStore
-	VMOVUPS   Z1, (AX)(BX*2)
-	VMOVUPS   Z0, 64(AX)(BX*2)
-	ADDQ      $0x00000040, BX
-	SUBQ      $0x00000010, DX
-	JMP       one
+	VSHUFPS     $0x88, Z1, Z0, Z2
+	VSHUFPS     $0xdd, Z1, Z0, Z0
+	VXORPS.BCST scalarx80000000<>+0(SB), Z0, Z0
+	VUNPCKLPS   Z2, Z0, Z1
+	VUNPCKHPS   Z2, Z0, Z0
+	TESTQ       DX, DX
+	JL          lastStore
+	VMOVUPS     Z1, (AX)(BX*2)
+	VMOVUPS     Z0, 64(AX)(BX*2)
+	ADDQ        $0x00000040, BX
+	JMP         one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	ADDQ      SI, SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
@@ -1919,7 +1815,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	ADDQ    CX, CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
@@ -1976,7 +1872,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Z0
 	VMOVUPS 64(CX)(BX*2), Z1
@@ -1991,18 +1887,17 @@ body:
 	VADDPS    Z1, Z1, Z1
 	VUNPCKLPS Z1, Z0, Z2
 	VUNPCKHPS Z1, Z0, Z0
-	CMPQ      DX, $0x00000010
+	TESTQ     DX, DX
 	JL        lastStore
 	VMOVUPS   Z2, (AX)(BX*2)
 	VMOVUPS   Z0, 64(AX)(BX*2)
 	ADDQ      $0x00000040, BX
-	SUBQ      $0x00000010, DX
 	JMP       one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	ADDQ      SI, SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
@@ -2015,7 +1910,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	ADDQ    CX, CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
@@ -2039,37 +1934,36 @@ TEXT ·cunitAVX512F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Z0
 	VMOVUPS 64(CX)(BX*2), Z1
 
 body:
-	VSHUFPS   $0x88, Z1, Z0, Z2
-	VSHUFPS   $0xdd, Z1, Z0, Z0
-	VMULPS    Z2, Z2, Z1
-	VMULPS    Z0, Z0, Z5
-	VADDPS    Z5, Z1, Z1
-	VSQRTPS   Z1, Z1
-	VCMPPS    $0x00, splat512x00000000<>+0(SB), Z1, K1
-	VDIVPS    Z1, Z2, Z2
-	VBLENDMPS splat512x00000000<>+0(SB), Z2, K1, Z3
-	VDIVPS    Z1, Z0, Z0
-	VBLENDMPS splat512x00000000<>+0(SB), Z0, K1, Z4
-	VUNPCKLPS Z4, Z3, Z0
-	VUNPCKHPS Z4, Z3, Z1
-	CMPQ      DX, $0x00000010
-	JL        lastStore
-	VMOVUPS   Z0, (AX)(BX*2)
-	VMOVUPS   Z1, 64(AX)(BX*2)
-	ADDQ      $0x00000040, BX
-	SUBQ      $0x00000010, DX
-	JMP       one
+	VSHUFPS        $0x88, Z1, Z0, Z2
+	VSHUFPS        $0xdd, Z1, Z0, Z0
+	VMULPS         Z2, Z2, Z1
+	VMULPS         Z0, Z0, Z5
+	VADDPS         Z5, Z1, Z1
+	VSQRTPS        Z1, Z1
+	VCMPPS.BCST    $0x00, scalarx00000000<>+0(SB), Z1, K1
+	VDIVPS         Z1, Z2, Z2
+	VBLENDMPS.BCST scalarx00000000<>+0(SB), Z2, K1, Z3
+	VDIVPS         Z1, Z0, Z0
+	VBLENDMPS.BCST scalarx00000000<>+0(SB), Z0, K1, Z4
+	VUNPCKLPS      Z4, Z3, Z0
+	VUNPCKHPS      Z4, Z3, Z1
+	TESTQ          DX, DX
+	JL             lastStore
+	VMOVUPS        Z0, (AX)(BX*2)
+	VMOVUPS        Z1, 64(AX)(BX*2)
+	ADDQ           $0x00000040, BX
+	JMP            one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	ADDQ      SI, SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
@@ -2082,7 +1976,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	ADDQ    CX, CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
@@ -2150,7 +2044,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000010
+	SUBQ    $0x00000010, BX
 	JL      last
 	VMOVUPS (CX)(SI*2), Z0
 	VMOVUPS 64(CX)(SI*2), Z1
@@ -2170,18 +2064,17 @@ body:
 	VADDPS    Z0, Z2, Z0
 	VUNPCKLPS Z0, Z3, Z1
 	VUNPCKHPS Z0, Z3, Z0
-	CMPQ      BX, $0x00000010
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Z1, (AX)(SI*2)
 	VMOVUPS   Z0, 64(AX)(SI*2)
 	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000010, BX
 	JMP       one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-16
+	JE        done
+	LEAQ      16(BX), DI
 	ADDQ      DI, DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
@@ -2191,7 +2084,7 @@ last:
 	SHRQ      $0x10, R8
 	VMOVUPS.Z (CX)(SI*2), K1, Z0
 	VMOVUPS.Z 64(CX)(SI*2), K2, Z1
-	MOVQ      BX, DI
+	LEAQ      16(BX), DI
 	ADDQ      DI, DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
@@ -2204,7 +2097,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    16(BX), CX
 	ADDQ    CX, CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
@@ -2272,7 +2165,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000010
+	SUBQ    $0x00000010, BX
 	JL      last
 	VMOVUPS (CX)(SI*2), Z0
 	VMOVUPS 64(CX)(SI*2), Z1
@@ -2292,18 +2185,17 @@ body:
 	VSUBPS    Z0, Z2, Z0
 	VUNPCKLPS Z0, Z3, Z1
 	VUNPCKHPS Z0, Z3, Z0
-	CMPQ      BX, $0x00000010
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Z1, (AX)(SI*2)
 	VMOVUPS   Z0, 64(AX)(SI*2)
 	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000010, BX
 	JMP       one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-16
+	JE        done
+	LEAQ      16(BX), DI
 	ADDQ      DI, DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
@@ -2313,7 +2205,7 @@ last:
 	SHRQ      $0x10, R8
 	VMOVUPS.Z (CX)(SI*2), K1, Z0
 	VMOVUPS.Z 64(CX)(SI*2), K2, Z1
-	MOVQ      BX, DI
+	LEAQ      16(BX), DI
 	ADDQ      DI, DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
@@ -2326,7 +2218,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    16(BX), CX
 	ADDQ    CX, CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
@@ -2351,7 +2243,7 @@ TEXT ·cdivAVX512F32(SB), NOSPLIT, $0-48
 	XORQ SI, SI
 
 one:
-	CMPQ    BX, $0x00000010
+	SUBQ    $0x00000010, BX
 	JL      last
 	VMOVUPS (CX)(SI*2), Z0
 	VMOVUPS 64(CX)(SI*2), Z1
@@ -2376,18 +2268,17 @@ body:
 	VDIVPS    Z3, Z0, Z0
 	VUNPCKLPS Z0, Z5, Z1
 	VUNPCKHPS Z0, Z5, Z0
-	CMPQ      BX, $0x00000010
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Z1, (AX)(SI*2)
 	VMOVUPS   Z0, 64(AX)(SI*2)
 	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000010, BX
 	JMP       one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-16
+	JE        done
+	LEAQ      16(BX), DI
 	ADDQ      DI, DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
@@ -2397,7 +2288,7 @@ last:
 	SHRQ      $0x10, R8
 	VMOVUPS.Z (CX)(SI*2), K1, Z0
 	VMOVUPS.Z 64(CX)(SI*2), K2, Z1
-	MOVQ      BX, DI
+	LEAQ      16(BX), DI
 	ADDQ      DI, DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
@@ -2410,7 +2301,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    16(BX), CX
 	ADDQ    CX, CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
@@ -2468,7 +2359,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000010
+	SUBQ    $0x00000010, BX
 	JL      last
 	VMOVUPS (CX)(SI*2), Z0
 	VMOVUPS 64(CX)(SI*2), Z1
@@ -2483,18 +2374,17 @@ body:
 	VMULPS    Z1, Z0, Z0
 	VUNPCKLPS Z0, Z2, Z1
 	VUNPCKHPS Z0, Z2, Z0
-	CMPQ      BX, $0x00000010
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Z1, (AX)(SI*2)
 	VMOVUPS   Z0, 64(AX)(SI*2)
 	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000010, BX
 	JMP       one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-16
+	JE        done
+	LEAQ      16(BX), DI
 	ADDQ      DI, DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
@@ -2504,7 +2394,7 @@ last:
 	SHRQ      $0x10, R8
 	VMOVUPS.Z (CX)(SI*2), K1, Z0
 	VMOVUPS.Z 64(CX)(SI*2), K2, Z1
-	MOVQ      BX, DI
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -2513,7 +2403,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    16(BX), CX
 	ADDQ    CX, CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
@@ -2568,7 +2458,7 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Z0
 	VMOVUPS 64(CX)(BX*2), Z1
@@ -2578,17 +2468,16 @@ body:
 	VSHUFPS $0xdd, Z1, Z0, Z0
 	VMOVUPS fromSplit<>+0(SB), Z0
 	VPERMPD Z2, Z0, Z0
-	CMPQ    DX, $0x00000010
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(BX*1)
 	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000010, DX
 	JMP     one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	ADDQ      SI, SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
@@ -2601,7 +2490,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -2652,7 +2541,7 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Z0
 	VMOVUPS 64(CX)(BX*2), Z1
@@ -2662,17 +2551,16 @@ body:
 	VSHUFPS $0xdd, Z1, Z0, Z0
 	VMOVUPS fromSplit<>+0(SB), Z1
 	VPERMPD Z0, Z1, Z0
-	CMPQ    DX, $0x00000010
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(BX*1)
 	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000010, DX
 	JMP     one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	ADDQ      SI, SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
@@ -2685,7 +2573,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -2705,7 +2593,7 @@ TEXT ·cabsAVX512F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Z0
 	VMOVUPS 64(CX)(BX*2), Z1
@@ -2719,17 +2607,16 @@ body:
 	VSQRTPS Z0, Z0
 	VMOVUPS fromSplit<>+0(SB), Z1
 	VPERMPD Z0, Z1, Z0
-	CMPQ    DX, $0x00000010
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(BX*1)
 	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000010, DX
 	JMP     one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	ADDQ      SI, SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
@@ -2742,7 +2629,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -2789,7 +2676,7 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Z0
 	VMOVUPS 64(CX)(BX*2), Z1
@@ -2802,17 +2689,16 @@ body:
 	VADDPS  Z0, Z1, Z0
 	VMOVUPS fromSplit<>+0(SB), Z1
 	VPERMPD Z0, Z1, Z0
-	CMPQ    DX, $0x00000010
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(BX*1)
 	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000010, DX
 	JMP     one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	ADDQ      SI, SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
@@ -2825,7 +2711,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -2881,7 +2767,7 @@ main:
 	JMP     main
 
 one:
-	CMPQ    BX, $0x00000010
+	SUBQ    $0x00000010, BX
 	JL      last
 	VMOVUPS (CX)(SI*2), Z0
 	VMOVUPS 64(CX)(SI*2), Z1
@@ -2898,17 +2784,16 @@ body:
 	VADDPS  Z0, Z1, Z0
 	VMOVUPS fromSplit<>+0(SB), Z1
 	VPERMPD Z0, Z1, Z0
-	CMPQ    BX, $0x00000010
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(SI*1)
 	ADDQ    $0x00000040, SI
-	SUBQ    $0x00000010, BX
 	JMP     one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-16
+	JE        done
+	LEAQ      16(BX), DI
 	ADDQ      DI, DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
@@ -2918,7 +2803,7 @@ last:
 	SHRQ      $0x10, R8
 	VMOVUPS.Z (CX)(SI*2), K1, Z0
 	VMOVUPS.Z 64(CX)(SI*2), K2, Z1
-	MOVQ      BX, DI
+	LEAQ      16(BX), DI
 	ADDQ      DI, DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
@@ -2931,7 +2816,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    16(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -2979,7 +2864,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000010
+	SUBQ    $0x00000010, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
@@ -2991,24 +2876,23 @@ body:
 	VPERMPD   Z1, Z2, Z1
 	VUNPCKLPS Z1, Z0, Z2
 	VUNPCKHPS Z1, Z0, Z0
-	CMPQ      BX, $0x00000010
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Z2, (AX)(SI*2)
 	VMOVUPS   Z0, 64(AX)(SI*2)
 	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000010, BX
 	JMP       one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-16
+	JE        done
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x10, R8
 	VMOVUPS.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -3017,7 +2901,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    16(BX), CX
 	ADDQ    CX, CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
@@ -3041,48 +2925,39 @@ TEXT ·expAVX512F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VMOVUPS      splat512x42b30000<>+0(SB), Z1
-	VMINPS       Z0, Z1, Z0
-	VMOVUPS      splat512xc2d10000<>+0(SB), Z1
-	VMAXPS       Z0, Z1, Z0
-	VMOVUPS      splat512x4b400000<>+0(SB), Z1
-	VMOVAPS      Z1, Z1
-	VFMADD231PS  splat512x3fb8aa3b<>+0(SB), Z0, Z1
-	VSUBPS       splat512x4b400000<>+0(SB), Z1, Z1
-	VMOVAPS      Z0, Z0
-	VFNMADD231PS splat512x3f317200<>+0(SB), Z1, Z0
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS splat512x35bfbe8e<>+0(SB), Z1, Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVAPS      Z0, Z0
-	VFNMADD231PS splat512x35bfbe8e<>+0(SB), Z1, Z0
-	VMULPS       Z2, Z2, Z3
-	VMOVUPS      splat512x3ab5575c<>+0(SB), Z4
-	VFMADD213PS  splat512x3c091e87<>+0(SB), Z2, Z4
-	VFMADD213PS  splat512x3d2aac2d<>+0(SB), Z2, Z4
-	VFMADD213PS  splat512x3e2aaa46<>+0(SB), Z2, Z4
-	VFMADD213PS  splat512x3efffffe<>+0(SB), Z2, Z4
-	VMOVAPS      Z0, Z0
-	VFMADD231PS  Z4, Z3, Z0
-	VADDPS       Z2, Z0, Z0
-	VADDPS       splat512x3f800000<>+0(SB), Z0, Z0
-	VSCALEFPS    Z1, Z0, Z0
-	CMPQ         DX, $0x00000010
-	JL           lastStore
-	VMOVUPS      Z0, (AX)(BX*1)
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x00000010, DX
-	JMP          one
+	VBROADCASTSS      scalarx42b30000<>+0(SB), Z1
+	VMINPS            Z0, Z1, Z0
+	VBROADCASTSS      scalarxc2d10000<>+0(SB), Z1
+	VMAXPS            Z0, Z1, Z0
+	VBROADCASTSS      scalarx4b400000<>+0(SB), Z1
+	VFMADD231PS.BCST  scalarx3fb8aa3b<>+0(SB), Z0, Z1
+	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z1, Z1
+	VFNMADD231PS.BCST scalarx3f317200<>+0(SB), Z1, Z0
+	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z1, Z0
+	VMULPS            Z0, Z0, Z2
+	VBROADCASTSS      scalarx3ab5575c<>+0(SB), Z3
+	VFMADD213PS.BCST  scalarx3c091e87<>+0(SB), Z0, Z3
+	VFMADD213PS.BCST  scalarx3d2aac2d<>+0(SB), Z0, Z3
+	VFMADD213PS.BCST  scalarx3e2aaa46<>+0(SB), Z0, Z3
+	VFMADD213PS.BCST  scalarx3efffffe<>+0(SB), Z0, Z3
+	VFMADD231PS       Z3, Z2, Z0
+	VADDPS.BCST       scalarx3f800000<>+0(SB), Z0, Z0
+	VSCALEFPS         Z1, Z0, Z0
+	TESTQ             DX, DX
+	JL                lastStore
+	VMOVUPS           Z0, (AX)(BX*1)
+	ADDQ              $0x00000040, BX
+	JMP               one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -3091,7 +2966,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -3102,203 +2977,38 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512x42b30000<>+0(SB)/4, $0x42b30000
-DATA splat512x42b30000<>+4(SB)/4, $0x42b30000
-DATA splat512x42b30000<>+8(SB)/4, $0x42b30000
-DATA splat512x42b30000<>+12(SB)/4, $0x42b30000
-DATA splat512x42b30000<>+16(SB)/4, $0x42b30000
-DATA splat512x42b30000<>+20(SB)/4, $0x42b30000
-DATA splat512x42b30000<>+24(SB)/4, $0x42b30000
-DATA splat512x42b30000<>+28(SB)/4, $0x42b30000
-DATA splat512x42b30000<>+32(SB)/4, $0x42b30000
-DATA splat512x42b30000<>+36(SB)/4, $0x42b30000
-DATA splat512x42b30000<>+40(SB)/4, $0x42b30000
-DATA splat512x42b30000<>+44(SB)/4, $0x42b30000
-DATA splat512x42b30000<>+48(SB)/4, $0x42b30000
-DATA splat512x42b30000<>+52(SB)/4, $0x42b30000
-DATA splat512x42b30000<>+56(SB)/4, $0x42b30000
-DATA splat512x42b30000<>+60(SB)/4, $0x42b30000
-GLOBL splat512x42b30000<>(SB), RODATA|NOPTR, $64
+DATA scalarx42b30000<>+0(SB)/4, $0x42b30000
+GLOBL scalarx42b30000<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xc2d10000<>+0(SB)/4, $0xc2d10000
-DATA splat512xc2d10000<>+4(SB)/4, $0xc2d10000
-DATA splat512xc2d10000<>+8(SB)/4, $0xc2d10000
-DATA splat512xc2d10000<>+12(SB)/4, $0xc2d10000
-DATA splat512xc2d10000<>+16(SB)/4, $0xc2d10000
-DATA splat512xc2d10000<>+20(SB)/4, $0xc2d10000
-DATA splat512xc2d10000<>+24(SB)/4, $0xc2d10000
-DATA splat512xc2d10000<>+28(SB)/4, $0xc2d10000
-DATA splat512xc2d10000<>+32(SB)/4, $0xc2d10000
-DATA splat512xc2d10000<>+36(SB)/4, $0xc2d10000
-DATA splat512xc2d10000<>+40(SB)/4, $0xc2d10000
-DATA splat512xc2d10000<>+44(SB)/4, $0xc2d10000
-DATA splat512xc2d10000<>+48(SB)/4, $0xc2d10000
-DATA splat512xc2d10000<>+52(SB)/4, $0xc2d10000
-DATA splat512xc2d10000<>+56(SB)/4, $0xc2d10000
-DATA splat512xc2d10000<>+60(SB)/4, $0xc2d10000
-GLOBL splat512xc2d10000<>(SB), RODATA|NOPTR, $64
+DATA scalarxc2d10000<>+0(SB)/4, $0xc2d10000
+GLOBL scalarxc2d10000<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
-DATA splat512x3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
-DATA splat512x3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
-DATA splat512x3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
-DATA splat512x3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
-DATA splat512x3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
-DATA splat512x3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
-DATA splat512x3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
-DATA splat512x3fb8aa3b<>+32(SB)/4, $0x3fb8aa3b
-DATA splat512x3fb8aa3b<>+36(SB)/4, $0x3fb8aa3b
-DATA splat512x3fb8aa3b<>+40(SB)/4, $0x3fb8aa3b
-DATA splat512x3fb8aa3b<>+44(SB)/4, $0x3fb8aa3b
-DATA splat512x3fb8aa3b<>+48(SB)/4, $0x3fb8aa3b
-DATA splat512x3fb8aa3b<>+52(SB)/4, $0x3fb8aa3b
-DATA splat512x3fb8aa3b<>+56(SB)/4, $0x3fb8aa3b
-DATA splat512x3fb8aa3b<>+60(SB)/4, $0x3fb8aa3b
-GLOBL splat512x3fb8aa3b<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+GLOBL scalarx3fb8aa3b<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x4b400000<>+0(SB)/4, $0x4b400000
-DATA splat512x4b400000<>+4(SB)/4, $0x4b400000
-DATA splat512x4b400000<>+8(SB)/4, $0x4b400000
-DATA splat512x4b400000<>+12(SB)/4, $0x4b400000
-DATA splat512x4b400000<>+16(SB)/4, $0x4b400000
-DATA splat512x4b400000<>+20(SB)/4, $0x4b400000
-DATA splat512x4b400000<>+24(SB)/4, $0x4b400000
-DATA splat512x4b400000<>+28(SB)/4, $0x4b400000
-DATA splat512x4b400000<>+32(SB)/4, $0x4b400000
-DATA splat512x4b400000<>+36(SB)/4, $0x4b400000
-DATA splat512x4b400000<>+40(SB)/4, $0x4b400000
-DATA splat512x4b400000<>+44(SB)/4, $0x4b400000
-DATA splat512x4b400000<>+48(SB)/4, $0x4b400000
-DATA splat512x4b400000<>+52(SB)/4, $0x4b400000
-DATA splat512x4b400000<>+56(SB)/4, $0x4b400000
-DATA splat512x4b400000<>+60(SB)/4, $0x4b400000
-GLOBL splat512x4b400000<>(SB), RODATA|NOPTR, $64
+DATA scalarx4b400000<>+0(SB)/4, $0x4b400000
+GLOBL scalarx4b400000<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3f317200<>+0(SB)/4, $0x3f317200
-DATA splat512x3f317200<>+4(SB)/4, $0x3f317200
-DATA splat512x3f317200<>+8(SB)/4, $0x3f317200
-DATA splat512x3f317200<>+12(SB)/4, $0x3f317200
-DATA splat512x3f317200<>+16(SB)/4, $0x3f317200
-DATA splat512x3f317200<>+20(SB)/4, $0x3f317200
-DATA splat512x3f317200<>+24(SB)/4, $0x3f317200
-DATA splat512x3f317200<>+28(SB)/4, $0x3f317200
-DATA splat512x3f317200<>+32(SB)/4, $0x3f317200
-DATA splat512x3f317200<>+36(SB)/4, $0x3f317200
-DATA splat512x3f317200<>+40(SB)/4, $0x3f317200
-DATA splat512x3f317200<>+44(SB)/4, $0x3f317200
-DATA splat512x3f317200<>+48(SB)/4, $0x3f317200
-DATA splat512x3f317200<>+52(SB)/4, $0x3f317200
-DATA splat512x3f317200<>+56(SB)/4, $0x3f317200
-DATA splat512x3f317200<>+60(SB)/4, $0x3f317200
-GLOBL splat512x3f317200<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f317200<>+0(SB)/4, $0x3f317200
+GLOBL scalarx3f317200<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x35bfbe8e<>+0(SB)/4, $0x35bfbe8e
-DATA splat512x35bfbe8e<>+4(SB)/4, $0x35bfbe8e
-DATA splat512x35bfbe8e<>+8(SB)/4, $0x35bfbe8e
-DATA splat512x35bfbe8e<>+12(SB)/4, $0x35bfbe8e
-DATA splat512x35bfbe8e<>+16(SB)/4, $0x35bfbe8e
-DATA splat512x35bfbe8e<>+20(SB)/4, $0x35bfbe8e
-DATA splat512x35bfbe8e<>+24(SB)/4, $0x35bfbe8e
-DATA splat512x35bfbe8e<>+28(SB)/4, $0x35bfbe8e
-DATA splat512x35bfbe8e<>+32(SB)/4, $0x35bfbe8e
-DATA splat512x35bfbe8e<>+36(SB)/4, $0x35bfbe8e
-DATA splat512x35bfbe8e<>+40(SB)/4, $0x35bfbe8e
-DATA splat512x35bfbe8e<>+44(SB)/4, $0x35bfbe8e
-DATA splat512x35bfbe8e<>+48(SB)/4, $0x35bfbe8e
-DATA splat512x35bfbe8e<>+52(SB)/4, $0x35bfbe8e
-DATA splat512x35bfbe8e<>+56(SB)/4, $0x35bfbe8e
-DATA splat512x35bfbe8e<>+60(SB)/4, $0x35bfbe8e
-GLOBL splat512x35bfbe8e<>(SB), RODATA|NOPTR, $64
+DATA scalarx35bfbe8e<>+0(SB)/4, $0x35bfbe8e
+GLOBL scalarx35bfbe8e<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3ab5575c<>+0(SB)/4, $0x3ab5575c
-DATA splat512x3ab5575c<>+4(SB)/4, $0x3ab5575c
-DATA splat512x3ab5575c<>+8(SB)/4, $0x3ab5575c
-DATA splat512x3ab5575c<>+12(SB)/4, $0x3ab5575c
-DATA splat512x3ab5575c<>+16(SB)/4, $0x3ab5575c
-DATA splat512x3ab5575c<>+20(SB)/4, $0x3ab5575c
-DATA splat512x3ab5575c<>+24(SB)/4, $0x3ab5575c
-DATA splat512x3ab5575c<>+28(SB)/4, $0x3ab5575c
-DATA splat512x3ab5575c<>+32(SB)/4, $0x3ab5575c
-DATA splat512x3ab5575c<>+36(SB)/4, $0x3ab5575c
-DATA splat512x3ab5575c<>+40(SB)/4, $0x3ab5575c
-DATA splat512x3ab5575c<>+44(SB)/4, $0x3ab5575c
-DATA splat512x3ab5575c<>+48(SB)/4, $0x3ab5575c
-DATA splat512x3ab5575c<>+52(SB)/4, $0x3ab5575c
-DATA splat512x3ab5575c<>+56(SB)/4, $0x3ab5575c
-DATA splat512x3ab5575c<>+60(SB)/4, $0x3ab5575c
-GLOBL splat512x3ab5575c<>(SB), RODATA|NOPTR, $64
+DATA scalarx3ab5575c<>+0(SB)/4, $0x3ab5575c
+GLOBL scalarx3ab5575c<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3c091e87<>+0(SB)/4, $0x3c091e87
-DATA splat512x3c091e87<>+4(SB)/4, $0x3c091e87
-DATA splat512x3c091e87<>+8(SB)/4, $0x3c091e87
-DATA splat512x3c091e87<>+12(SB)/4, $0x3c091e87
-DATA splat512x3c091e87<>+16(SB)/4, $0x3c091e87
-DATA splat512x3c091e87<>+20(SB)/4, $0x3c091e87
-DATA splat512x3c091e87<>+24(SB)/4, $0x3c091e87
-DATA splat512x3c091e87<>+28(SB)/4, $0x3c091e87
-DATA splat512x3c091e87<>+32(SB)/4, $0x3c091e87
-DATA splat512x3c091e87<>+36(SB)/4, $0x3c091e87
-DATA splat512x3c091e87<>+40(SB)/4, $0x3c091e87
-DATA splat512x3c091e87<>+44(SB)/4, $0x3c091e87
-DATA splat512x3c091e87<>+48(SB)/4, $0x3c091e87
-DATA splat512x3c091e87<>+52(SB)/4, $0x3c091e87
-DATA splat512x3c091e87<>+56(SB)/4, $0x3c091e87
-DATA splat512x3c091e87<>+60(SB)/4, $0x3c091e87
-GLOBL splat512x3c091e87<>(SB), RODATA|NOPTR, $64
+DATA scalarx3c091e87<>+0(SB)/4, $0x3c091e87
+GLOBL scalarx3c091e87<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3d2aac2d<>+0(SB)/4, $0x3d2aac2d
-DATA splat512x3d2aac2d<>+4(SB)/4, $0x3d2aac2d
-DATA splat512x3d2aac2d<>+8(SB)/4, $0x3d2aac2d
-DATA splat512x3d2aac2d<>+12(SB)/4, $0x3d2aac2d
-DATA splat512x3d2aac2d<>+16(SB)/4, $0x3d2aac2d
-DATA splat512x3d2aac2d<>+20(SB)/4, $0x3d2aac2d
-DATA splat512x3d2aac2d<>+24(SB)/4, $0x3d2aac2d
-DATA splat512x3d2aac2d<>+28(SB)/4, $0x3d2aac2d
-DATA splat512x3d2aac2d<>+32(SB)/4, $0x3d2aac2d
-DATA splat512x3d2aac2d<>+36(SB)/4, $0x3d2aac2d
-DATA splat512x3d2aac2d<>+40(SB)/4, $0x3d2aac2d
-DATA splat512x3d2aac2d<>+44(SB)/4, $0x3d2aac2d
-DATA splat512x3d2aac2d<>+48(SB)/4, $0x3d2aac2d
-DATA splat512x3d2aac2d<>+52(SB)/4, $0x3d2aac2d
-DATA splat512x3d2aac2d<>+56(SB)/4, $0x3d2aac2d
-DATA splat512x3d2aac2d<>+60(SB)/4, $0x3d2aac2d
-GLOBL splat512x3d2aac2d<>(SB), RODATA|NOPTR, $64
+DATA scalarx3d2aac2d<>+0(SB)/4, $0x3d2aac2d
+GLOBL scalarx3d2aac2d<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3e2aaa46<>+0(SB)/4, $0x3e2aaa46
-DATA splat512x3e2aaa46<>+4(SB)/4, $0x3e2aaa46
-DATA splat512x3e2aaa46<>+8(SB)/4, $0x3e2aaa46
-DATA splat512x3e2aaa46<>+12(SB)/4, $0x3e2aaa46
-DATA splat512x3e2aaa46<>+16(SB)/4, $0x3e2aaa46
-DATA splat512x3e2aaa46<>+20(SB)/4, $0x3e2aaa46
-DATA splat512x3e2aaa46<>+24(SB)/4, $0x3e2aaa46
-DATA splat512x3e2aaa46<>+28(SB)/4, $0x3e2aaa46
-DATA splat512x3e2aaa46<>+32(SB)/4, $0x3e2aaa46
-DATA splat512x3e2aaa46<>+36(SB)/4, $0x3e2aaa46
-DATA splat512x3e2aaa46<>+40(SB)/4, $0x3e2aaa46
-DATA splat512x3e2aaa46<>+44(SB)/4, $0x3e2aaa46
-DATA splat512x3e2aaa46<>+48(SB)/4, $0x3e2aaa46
-DATA splat512x3e2aaa46<>+52(SB)/4, $0x3e2aaa46
-DATA splat512x3e2aaa46<>+56(SB)/4, $0x3e2aaa46
-DATA splat512x3e2aaa46<>+60(SB)/4, $0x3e2aaa46
-GLOBL splat512x3e2aaa46<>(SB), RODATA|NOPTR, $64
+DATA scalarx3e2aaa46<>+0(SB)/4, $0x3e2aaa46
+GLOBL scalarx3e2aaa46<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3efffffe<>+0(SB)/4, $0x3efffffe
-DATA splat512x3efffffe<>+4(SB)/4, $0x3efffffe
-DATA splat512x3efffffe<>+8(SB)/4, $0x3efffffe
-DATA splat512x3efffffe<>+12(SB)/4, $0x3efffffe
-DATA splat512x3efffffe<>+16(SB)/4, $0x3efffffe
-DATA splat512x3efffffe<>+20(SB)/4, $0x3efffffe
-DATA splat512x3efffffe<>+24(SB)/4, $0x3efffffe
-DATA splat512x3efffffe<>+28(SB)/4, $0x3efffffe
-DATA splat512x3efffffe<>+32(SB)/4, $0x3efffffe
-DATA splat512x3efffffe<>+36(SB)/4, $0x3efffffe
-DATA splat512x3efffffe<>+40(SB)/4, $0x3efffffe
-DATA splat512x3efffffe<>+44(SB)/4, $0x3efffffe
-DATA splat512x3efffffe<>+48(SB)/4, $0x3efffffe
-DATA splat512x3efffffe<>+52(SB)/4, $0x3efffffe
-DATA splat512x3efffffe<>+56(SB)/4, $0x3efffffe
-DATA splat512x3efffffe<>+60(SB)/4, $0x3efffffe
-GLOBL splat512x3efffffe<>(SB), RODATA|NOPTR, $64
+DATA scalarx3efffffe<>+0(SB)/4, $0x3efffffe
+GLOBL scalarx3efffffe<>(SB), RODATA|NOPTR, $4
 
 // func expm1AVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -3309,61 +3019,54 @@ TEXT ·expm1AVX512F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VMOVUPS      splat512x42b1cccd<>+0(SB), Z1
-	VMINPS       Z0, Z1, Z1
-	VMOVUPS      splat512xc2700000<>+0(SB), Z3
-	VMAXPS       Z1, Z3, Z1
-	VMOVUPS      splat512x4b400000<>+0(SB), Z3
-	VMOVAPS      Z3, Z3
-	VFMADD231PS  splat512x3fb8aa3b<>+0(SB), Z1, Z3
-	VSUBPS       splat512x4b400000<>+0(SB), Z3, Z4
-	VMOVAPS      Z1, Z1
-	VFNMADD231PS splat512x3f317200<>+0(SB), Z4, Z1
-	VMOVAPS      Z1, Z5
-	VFNMADD231PS splat512x35bfbe8e<>+0(SB), Z4, Z5
-	VSUBPS       Z5, Z1, Z1
-	VMOVAPS      Z1, Z1
-	VFNMADD231PS splat512x35bfbe8e<>+0(SB), Z4, Z1
-	VMULPS       Z5, Z5, Z4
-	VMOVUPS      splat512x3ab5575c<>+0(SB), Z6
-	VFMADD213PS  splat512x3c091e87<>+0(SB), Z5, Z6
-	VFMADD213PS  splat512x3d2aac2d<>+0(SB), Z5, Z6
-	VFMADD213PS  splat512x3e2aaa46<>+0(SB), Z5, Z6
-	VFMADD213PS  splat512x3efffffe<>+0(SB), Z5, Z6
-	VSUBPS       splat512x3f800000<>+0(SB), Z3, Z3
-	VPSLLD       $0x17, Z3, Z3
-	VPADDD       splat512x3f800000<>+0(SB), Z3, Z3
-	VSUBPS       splat512x3f000000<>+0(SB), Z3, Z7
-	VMOVAPS      Z7, Z8
-	VFMADD231PS  Z3, Z5, Z8
-	VSUBPS       Z8, Z7, Z7
-	VMOVAPS      Z7, Z7
-	VFMADD231PS  Z3, Z5, Z7
-	VMOVAPS      Z1, Z1
-	VFMADD231PS  Z6, Z4, Z1
-	VMOVAPS      Z7, Z4
-	VFMADD231PS  Z3, Z1, Z4
-	VADDPS       Z4, Z8, Z1
-	VANDPS       splat512x7fffffff<>+0(SB), Z0, Z3
-	VCMPPS       $0x11, splat512x32800000<>+0(SB), Z3, K1
-	VADDPS       Z1, Z1, Z1
-	VBLENDMPS    Z0, Z1, K1, Z2
-	CMPQ         DX, $0x00000010
-	JL           lastStore
-	VMOVUPS      Z2, (AX)(BX*1)
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x00000010, DX
-	JMP          one
+	VBROADCASTSS      scalarx42b1cccd<>+0(SB), Z1
+	VMINPS            Z0, Z1, Z1
+	VBROADCASTSS      scalarxc2700000<>+0(SB), Z3
+	VMAXPS            Z1, Z3, Z1
+	VBROADCASTSS      scalarx4b400000<>+0(SB), Z3
+	VFMADD231PS.BCST  scalarx3fb8aa3b<>+0(SB), Z1, Z3
+	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z3, Z4
+	VFNMADD231PS.BCST scalarx3f317200<>+0(SB), Z4, Z1
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z4, Z5
+	VSUBPS            Z5, Z1, Z1
+	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z4, Z1
+	VMULPS            Z5, Z5, Z4
+	VBROADCASTSS      scalarx3ab5575c<>+0(SB), Z6
+	VFMADD213PS.BCST  scalarx3c091e87<>+0(SB), Z5, Z6
+	VFMADD213PS.BCST  scalarx3d2aac2d<>+0(SB), Z5, Z6
+	VFMADD213PS.BCST  scalarx3e2aaa46<>+0(SB), Z5, Z6
+	VFMADD213PS.BCST  scalarx3efffffe<>+0(SB), Z5, Z6
+	VSUBPS.BCST       scalarx3f800000<>+0(SB), Z3, Z3
+	VPSLLD            $0x17, Z3, Z3
+	VPADDD.BCST       scalarx3f800000<>+0(SB), Z3, Z3
+	VSUBPS.BCST       scalarx3f000000<>+0(SB), Z3, Z7
+	VMOVAPS           Z7, Z8
+	VFMADD231PS       Z3, Z5, Z8
+	VSUBPS            Z8, Z7, Z7
+	VFMADD231PS       Z3, Z5, Z7
+	VFMADD231PS       Z6, Z4, Z1
+	VFMADD231PS       Z3, Z1, Z7
+	VADDPS            Z7, Z8, Z1
+	VANDPS.BCST       scalarx7fffffff<>+0(SB), Z0, Z3
+	VCMPPS.BCST       $0x11, scalarx32800000<>+0(SB), Z3, K1
+	VADDPS            Z1, Z1, Z1
+	VBLENDMPS         Z0, Z1, K1, Z2
+	TESTQ             DX, DX
+	JL                lastStore
+	VMOVUPS           Z2, (AX)(BX*1)
+	ADDQ              $0x00000040, BX
+	JMP               one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -3372,7 +3075,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -3383,77 +3086,17 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512x42b1cccd<>+0(SB)/4, $0x42b1cccd
-DATA splat512x42b1cccd<>+4(SB)/4, $0x42b1cccd
-DATA splat512x42b1cccd<>+8(SB)/4, $0x42b1cccd
-DATA splat512x42b1cccd<>+12(SB)/4, $0x42b1cccd
-DATA splat512x42b1cccd<>+16(SB)/4, $0x42b1cccd
-DATA splat512x42b1cccd<>+20(SB)/4, $0x42b1cccd
-DATA splat512x42b1cccd<>+24(SB)/4, $0x42b1cccd
-DATA splat512x42b1cccd<>+28(SB)/4, $0x42b1cccd
-DATA splat512x42b1cccd<>+32(SB)/4, $0x42b1cccd
-DATA splat512x42b1cccd<>+36(SB)/4, $0x42b1cccd
-DATA splat512x42b1cccd<>+40(SB)/4, $0x42b1cccd
-DATA splat512x42b1cccd<>+44(SB)/4, $0x42b1cccd
-DATA splat512x42b1cccd<>+48(SB)/4, $0x42b1cccd
-DATA splat512x42b1cccd<>+52(SB)/4, $0x42b1cccd
-DATA splat512x42b1cccd<>+56(SB)/4, $0x42b1cccd
-DATA splat512x42b1cccd<>+60(SB)/4, $0x42b1cccd
-GLOBL splat512x42b1cccd<>(SB), RODATA|NOPTR, $64
+DATA scalarx42b1cccd<>+0(SB)/4, $0x42b1cccd
+GLOBL scalarx42b1cccd<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xc2700000<>+0(SB)/4, $0xc2700000
-DATA splat512xc2700000<>+4(SB)/4, $0xc2700000
-DATA splat512xc2700000<>+8(SB)/4, $0xc2700000
-DATA splat512xc2700000<>+12(SB)/4, $0xc2700000
-DATA splat512xc2700000<>+16(SB)/4, $0xc2700000
-DATA splat512xc2700000<>+20(SB)/4, $0xc2700000
-DATA splat512xc2700000<>+24(SB)/4, $0xc2700000
-DATA splat512xc2700000<>+28(SB)/4, $0xc2700000
-DATA splat512xc2700000<>+32(SB)/4, $0xc2700000
-DATA splat512xc2700000<>+36(SB)/4, $0xc2700000
-DATA splat512xc2700000<>+40(SB)/4, $0xc2700000
-DATA splat512xc2700000<>+44(SB)/4, $0xc2700000
-DATA splat512xc2700000<>+48(SB)/4, $0xc2700000
-DATA splat512xc2700000<>+52(SB)/4, $0xc2700000
-DATA splat512xc2700000<>+56(SB)/4, $0xc2700000
-DATA splat512xc2700000<>+60(SB)/4, $0xc2700000
-GLOBL splat512xc2700000<>(SB), RODATA|NOPTR, $64
+DATA scalarxc2700000<>+0(SB)/4, $0xc2700000
+GLOBL scalarxc2700000<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3f000000<>+0(SB)/4, $0x3f000000
-DATA splat512x3f000000<>+4(SB)/4, $0x3f000000
-DATA splat512x3f000000<>+8(SB)/4, $0x3f000000
-DATA splat512x3f000000<>+12(SB)/4, $0x3f000000
-DATA splat512x3f000000<>+16(SB)/4, $0x3f000000
-DATA splat512x3f000000<>+20(SB)/4, $0x3f000000
-DATA splat512x3f000000<>+24(SB)/4, $0x3f000000
-DATA splat512x3f000000<>+28(SB)/4, $0x3f000000
-DATA splat512x3f000000<>+32(SB)/4, $0x3f000000
-DATA splat512x3f000000<>+36(SB)/4, $0x3f000000
-DATA splat512x3f000000<>+40(SB)/4, $0x3f000000
-DATA splat512x3f000000<>+44(SB)/4, $0x3f000000
-DATA splat512x3f000000<>+48(SB)/4, $0x3f000000
-DATA splat512x3f000000<>+52(SB)/4, $0x3f000000
-DATA splat512x3f000000<>+56(SB)/4, $0x3f000000
-DATA splat512x3f000000<>+60(SB)/4, $0x3f000000
-GLOBL splat512x3f000000<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f000000<>+0(SB)/4, $0x3f000000
+GLOBL scalarx3f000000<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x32800000<>+0(SB)/4, $0x32800000
-DATA splat512x32800000<>+4(SB)/4, $0x32800000
-DATA splat512x32800000<>+8(SB)/4, $0x32800000
-DATA splat512x32800000<>+12(SB)/4, $0x32800000
-DATA splat512x32800000<>+16(SB)/4, $0x32800000
-DATA splat512x32800000<>+20(SB)/4, $0x32800000
-DATA splat512x32800000<>+24(SB)/4, $0x32800000
-DATA splat512x32800000<>+28(SB)/4, $0x32800000
-DATA splat512x32800000<>+32(SB)/4, $0x32800000
-DATA splat512x32800000<>+36(SB)/4, $0x32800000
-DATA splat512x32800000<>+40(SB)/4, $0x32800000
-DATA splat512x32800000<>+44(SB)/4, $0x32800000
-DATA splat512x32800000<>+48(SB)/4, $0x32800000
-DATA splat512x32800000<>+52(SB)/4, $0x32800000
-DATA splat512x32800000<>+56(SB)/4, $0x32800000
-DATA splat512x32800000<>+60(SB)/4, $0x32800000
-GLOBL splat512x32800000<>(SB), RODATA|NOPTR, $64
+DATA scalarx32800000<>+0(SB)/4, $0x32800000
+GLOBL scalarx32800000<>(SB), RODATA|NOPTR, $4
 
 // func logAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -3464,61 +3107,56 @@ TEXT ·logAVX512F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VCMPPS      $0x11, splat512x00800000<>+0(SB), Z0, K1
-	VMULPS      splat512x4b000000<>+0(SB), Z0, Z1
-	VBLENDMPS   Z1, Z0, K1, Z2
-	VPADDD      splat512x004afb0d<>+0(SB), Z2, Z1
-	VPSRLD      $0x17, Z1, Z7
-	VORPS       splat512x4b000000<>+0(SB), Z7, Z7
-	VMOVUPS     splat512x4b00007f<>+0(SB), Z8
-	VBLENDMPS   splat512x4b000096<>+0(SB), Z8, K1, Z3
-	VSUBPS      Z3, Z7, Z7
-	VANDPS      splat512x007fffff<>+0(SB), Z1, Z1
-	VPADDD      splat512x3f3504f3<>+0(SB), Z1, Z1
-	VSUBPS      splat512x3f800000<>+0(SB), Z1, Z1
-	VMULPS      splat512x35bfbe8e<>+0(SB), Z7, Z8
-	VMULPS      Z1, Z1, Z9
-	VMOVUPS     splat512xbddf9ef0<>+0(SB), Z10
-	VFMADD213PS splat512xbe008150<>+0(SB), Z9, Z10
-	VFMADD213PS splat512xbe2a9792<>+0(SB), Z9, Z10
-	VFMADD213PS splat512xbe800038<>+0(SB), Z9, Z10
-	VMOVUPS     splat512x3d5ad541<>+0(SB), Z11
-	VFMADD213PS splat512x3df7fc02<>+0(SB), Z9, Z11
-	VFMADD213PS splat512x3e118185<>+0(SB), Z9, Z11
-	VFMADD213PS splat512x3e4cd2a1<>+0(SB), Z9, Z11
-	VFMADD213PS splat512x3eaaaaa4<>+0(SB), Z9, Z11
-	VMOVAPS     Z11, Z11
-	VFMADD231PS Z1, Z10, Z11
-	VMULPS      Z1, Z9, Z10
-	VMOVAPS     Z8, Z8
-	VFMADD231PS Z11, Z10, Z8
-	VMOVAPS     Z8, Z8
-	VFMADD231PS splat512xbf000000<>+0(SB), Z9, Z8
-	VADDPS      Z1, Z8, Z1
-	VMOVAPS     Z1, Z1
-	VFMADD231PS splat512x3f317200<>+0(SB), Z7, Z1
-	VCMPPS      $0x00, splat512x00000000<>+0(SB), Z0, K1
-	VBLENDMPS   splat512xff800000<>+0(SB), Z1, K1, Z4
-	VCMPPS      $0x11, splat512x00000000<>+0(SB), Z0, K1
-	VBLENDMPS   splat512x7fc00000<>+0(SB), Z4, K1, Z5
-	VCMPPS      $0x15, splat512x7f800000<>+0(SB), Z0, K1
-	VBLENDMPS   Z0, Z5, K1, Z6
-	CMPQ        DX, $0x00000010
-	JL          lastStore
-	VMOVUPS     Z6, (AX)(BX*1)
-	ADDQ        $0x00000040, BX
-	SUBQ        $0x00000010, DX
-	JMP         one
+	VCMPPS.BCST      $0x11, scalarx00800000<>+0(SB), Z0, K1
+	VMULPS.BCST      scalarx4b000000<>+0(SB), Z0, Z1
+	VBLENDMPS        Z1, Z0, K1, Z2
+	VPADDD.BCST      scalarx004afb0d<>+0(SB), Z2, Z1
+	VPSRLD           $0x17, Z1, Z7
+	VORPS.BCST       scalarx4b000000<>+0(SB), Z7, Z7
+	VBROADCASTSS     scalarx4b00007f<>+0(SB), Z8
+	VBLENDMPS.BCST   scalarx4b000096<>+0(SB), Z8, K1, Z3
+	VSUBPS           Z3, Z7, Z7
+	VANDPS.BCST      scalarx007fffff<>+0(SB), Z1, Z1
+	VPADDD.BCST      scalarx3f3504f3<>+0(SB), Z1, Z1
+	VSUBPS.BCST      scalarx3f800000<>+0(SB), Z1, Z1
+	VMULPS.BCST      scalarx35bfbe8e<>+0(SB), Z7, Z8
+	VMULPS           Z1, Z1, Z9
+	VBROADCASTSS     scalarxbddf9ef0<>+0(SB), Z10
+	VFMADD213PS.BCST scalarxbe008150<>+0(SB), Z9, Z10
+	VFMADD213PS.BCST scalarxbe2a9792<>+0(SB), Z9, Z10
+	VFMADD213PS.BCST scalarxbe800038<>+0(SB), Z9, Z10
+	VBROADCASTSS     scalarx3d5ad541<>+0(SB), Z11
+	VFMADD213PS.BCST scalarx3df7fc02<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST scalarx3e118185<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST scalarx3e4cd2a1<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST scalarx3eaaaaa4<>+0(SB), Z9, Z11
+	VFMADD231PS      Z1, Z10, Z11
+	VMULPS           Z1, Z9, Z10
+	VFMADD231PS      Z11, Z10, Z8
+	VFMADD231PS.BCST scalarxbf000000<>+0(SB), Z9, Z8
+	VADDPS           Z1, Z8, Z1
+	VFMADD231PS.BCST scalarx3f317200<>+0(SB), Z7, Z1
+	VCMPPS.BCST      $0x00, scalarx00000000<>+0(SB), Z0, K1
+	VBLENDMPS.BCST   scalarxff800000<>+0(SB), Z1, K1, Z4
+	VCMPPS.BCST      $0x11, scalarx00000000<>+0(SB), Z0, K1
+	VBLENDMPS.BCST   scalarx7fc00000<>+0(SB), Z4, K1, Z5
+	VCMPPS.BCST      $0x15, scalarx7f800000<>+0(SB), Z0, K1
+	VBLENDMPS        Z0, Z5, K1, Z6
+	TESTQ            DX, DX
+	JL               lastStore
+	VMOVUPS          Z6, (AX)(BX*1)
+	ADDQ             $0x00000040, BX
+	JMP              one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -3527,7 +3165,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -3538,347 +3176,62 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512x00800000<>+0(SB)/4, $0x00800000
-DATA splat512x00800000<>+4(SB)/4, $0x00800000
-DATA splat512x00800000<>+8(SB)/4, $0x00800000
-DATA splat512x00800000<>+12(SB)/4, $0x00800000
-DATA splat512x00800000<>+16(SB)/4, $0x00800000
-DATA splat512x00800000<>+20(SB)/4, $0x00800000
-DATA splat512x00800000<>+24(SB)/4, $0x00800000
-DATA splat512x00800000<>+28(SB)/4, $0x00800000
-DATA splat512x00800000<>+32(SB)/4, $0x00800000
-DATA splat512x00800000<>+36(SB)/4, $0x00800000
-DATA splat512x00800000<>+40(SB)/4, $0x00800000
-DATA splat512x00800000<>+44(SB)/4, $0x00800000
-DATA splat512x00800000<>+48(SB)/4, $0x00800000
-DATA splat512x00800000<>+52(SB)/4, $0x00800000
-DATA splat512x00800000<>+56(SB)/4, $0x00800000
-DATA splat512x00800000<>+60(SB)/4, $0x00800000
-GLOBL splat512x00800000<>(SB), RODATA|NOPTR, $64
+DATA scalarx00800000<>+0(SB)/4, $0x00800000
+GLOBL scalarx00800000<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x4b000000<>+0(SB)/4, $0x4b000000
-DATA splat512x4b000000<>+4(SB)/4, $0x4b000000
-DATA splat512x4b000000<>+8(SB)/4, $0x4b000000
-DATA splat512x4b000000<>+12(SB)/4, $0x4b000000
-DATA splat512x4b000000<>+16(SB)/4, $0x4b000000
-DATA splat512x4b000000<>+20(SB)/4, $0x4b000000
-DATA splat512x4b000000<>+24(SB)/4, $0x4b000000
-DATA splat512x4b000000<>+28(SB)/4, $0x4b000000
-DATA splat512x4b000000<>+32(SB)/4, $0x4b000000
-DATA splat512x4b000000<>+36(SB)/4, $0x4b000000
-DATA splat512x4b000000<>+40(SB)/4, $0x4b000000
-DATA splat512x4b000000<>+44(SB)/4, $0x4b000000
-DATA splat512x4b000000<>+48(SB)/4, $0x4b000000
-DATA splat512x4b000000<>+52(SB)/4, $0x4b000000
-DATA splat512x4b000000<>+56(SB)/4, $0x4b000000
-DATA splat512x4b000000<>+60(SB)/4, $0x4b000000
-GLOBL splat512x4b000000<>(SB), RODATA|NOPTR, $64
+DATA scalarx4b000000<>+0(SB)/4, $0x4b000000
+GLOBL scalarx4b000000<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x004afb0d<>+0(SB)/4, $0x004afb0d
-DATA splat512x004afb0d<>+4(SB)/4, $0x004afb0d
-DATA splat512x004afb0d<>+8(SB)/4, $0x004afb0d
-DATA splat512x004afb0d<>+12(SB)/4, $0x004afb0d
-DATA splat512x004afb0d<>+16(SB)/4, $0x004afb0d
-DATA splat512x004afb0d<>+20(SB)/4, $0x004afb0d
-DATA splat512x004afb0d<>+24(SB)/4, $0x004afb0d
-DATA splat512x004afb0d<>+28(SB)/4, $0x004afb0d
-DATA splat512x004afb0d<>+32(SB)/4, $0x004afb0d
-DATA splat512x004afb0d<>+36(SB)/4, $0x004afb0d
-DATA splat512x004afb0d<>+40(SB)/4, $0x004afb0d
-DATA splat512x004afb0d<>+44(SB)/4, $0x004afb0d
-DATA splat512x004afb0d<>+48(SB)/4, $0x004afb0d
-DATA splat512x004afb0d<>+52(SB)/4, $0x004afb0d
-DATA splat512x004afb0d<>+56(SB)/4, $0x004afb0d
-DATA splat512x004afb0d<>+60(SB)/4, $0x004afb0d
-GLOBL splat512x004afb0d<>(SB), RODATA|NOPTR, $64
+DATA scalarx004afb0d<>+0(SB)/4, $0x004afb0d
+GLOBL scalarx004afb0d<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x4b000096<>+0(SB)/4, $0x4b000096
-DATA splat512x4b000096<>+4(SB)/4, $0x4b000096
-DATA splat512x4b000096<>+8(SB)/4, $0x4b000096
-DATA splat512x4b000096<>+12(SB)/4, $0x4b000096
-DATA splat512x4b000096<>+16(SB)/4, $0x4b000096
-DATA splat512x4b000096<>+20(SB)/4, $0x4b000096
-DATA splat512x4b000096<>+24(SB)/4, $0x4b000096
-DATA splat512x4b000096<>+28(SB)/4, $0x4b000096
-DATA splat512x4b000096<>+32(SB)/4, $0x4b000096
-DATA splat512x4b000096<>+36(SB)/4, $0x4b000096
-DATA splat512x4b000096<>+40(SB)/4, $0x4b000096
-DATA splat512x4b000096<>+44(SB)/4, $0x4b000096
-DATA splat512x4b000096<>+48(SB)/4, $0x4b000096
-DATA splat512x4b000096<>+52(SB)/4, $0x4b000096
-DATA splat512x4b000096<>+56(SB)/4, $0x4b000096
-DATA splat512x4b000096<>+60(SB)/4, $0x4b000096
-GLOBL splat512x4b000096<>(SB), RODATA|NOPTR, $64
+DATA scalarx4b000096<>+0(SB)/4, $0x4b000096
+GLOBL scalarx4b000096<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x4b00007f<>+0(SB)/4, $0x4b00007f
-DATA splat512x4b00007f<>+4(SB)/4, $0x4b00007f
-DATA splat512x4b00007f<>+8(SB)/4, $0x4b00007f
-DATA splat512x4b00007f<>+12(SB)/4, $0x4b00007f
-DATA splat512x4b00007f<>+16(SB)/4, $0x4b00007f
-DATA splat512x4b00007f<>+20(SB)/4, $0x4b00007f
-DATA splat512x4b00007f<>+24(SB)/4, $0x4b00007f
-DATA splat512x4b00007f<>+28(SB)/4, $0x4b00007f
-DATA splat512x4b00007f<>+32(SB)/4, $0x4b00007f
-DATA splat512x4b00007f<>+36(SB)/4, $0x4b00007f
-DATA splat512x4b00007f<>+40(SB)/4, $0x4b00007f
-DATA splat512x4b00007f<>+44(SB)/4, $0x4b00007f
-DATA splat512x4b00007f<>+48(SB)/4, $0x4b00007f
-DATA splat512x4b00007f<>+52(SB)/4, $0x4b00007f
-DATA splat512x4b00007f<>+56(SB)/4, $0x4b00007f
-DATA splat512x4b00007f<>+60(SB)/4, $0x4b00007f
-GLOBL splat512x4b00007f<>(SB), RODATA|NOPTR, $64
+DATA scalarx4b00007f<>+0(SB)/4, $0x4b00007f
+GLOBL scalarx4b00007f<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x007fffff<>+0(SB)/4, $0x007fffff
-DATA splat512x007fffff<>+4(SB)/4, $0x007fffff
-DATA splat512x007fffff<>+8(SB)/4, $0x007fffff
-DATA splat512x007fffff<>+12(SB)/4, $0x007fffff
-DATA splat512x007fffff<>+16(SB)/4, $0x007fffff
-DATA splat512x007fffff<>+20(SB)/4, $0x007fffff
-DATA splat512x007fffff<>+24(SB)/4, $0x007fffff
-DATA splat512x007fffff<>+28(SB)/4, $0x007fffff
-DATA splat512x007fffff<>+32(SB)/4, $0x007fffff
-DATA splat512x007fffff<>+36(SB)/4, $0x007fffff
-DATA splat512x007fffff<>+40(SB)/4, $0x007fffff
-DATA splat512x007fffff<>+44(SB)/4, $0x007fffff
-DATA splat512x007fffff<>+48(SB)/4, $0x007fffff
-DATA splat512x007fffff<>+52(SB)/4, $0x007fffff
-DATA splat512x007fffff<>+56(SB)/4, $0x007fffff
-DATA splat512x007fffff<>+60(SB)/4, $0x007fffff
-GLOBL splat512x007fffff<>(SB), RODATA|NOPTR, $64
+DATA scalarx007fffff<>+0(SB)/4, $0x007fffff
+GLOBL scalarx007fffff<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3f3504f3<>+0(SB)/4, $0x3f3504f3
-DATA splat512x3f3504f3<>+4(SB)/4, $0x3f3504f3
-DATA splat512x3f3504f3<>+8(SB)/4, $0x3f3504f3
-DATA splat512x3f3504f3<>+12(SB)/4, $0x3f3504f3
-DATA splat512x3f3504f3<>+16(SB)/4, $0x3f3504f3
-DATA splat512x3f3504f3<>+20(SB)/4, $0x3f3504f3
-DATA splat512x3f3504f3<>+24(SB)/4, $0x3f3504f3
-DATA splat512x3f3504f3<>+28(SB)/4, $0x3f3504f3
-DATA splat512x3f3504f3<>+32(SB)/4, $0x3f3504f3
-DATA splat512x3f3504f3<>+36(SB)/4, $0x3f3504f3
-DATA splat512x3f3504f3<>+40(SB)/4, $0x3f3504f3
-DATA splat512x3f3504f3<>+44(SB)/4, $0x3f3504f3
-DATA splat512x3f3504f3<>+48(SB)/4, $0x3f3504f3
-DATA splat512x3f3504f3<>+52(SB)/4, $0x3f3504f3
-DATA splat512x3f3504f3<>+56(SB)/4, $0x3f3504f3
-DATA splat512x3f3504f3<>+60(SB)/4, $0x3f3504f3
-GLOBL splat512x3f3504f3<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f3504f3<>+0(SB)/4, $0x3f3504f3
+GLOBL scalarx3f3504f3<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xbddf9ef0<>+0(SB)/4, $0xbddf9ef0
-DATA splat512xbddf9ef0<>+4(SB)/4, $0xbddf9ef0
-DATA splat512xbddf9ef0<>+8(SB)/4, $0xbddf9ef0
-DATA splat512xbddf9ef0<>+12(SB)/4, $0xbddf9ef0
-DATA splat512xbddf9ef0<>+16(SB)/4, $0xbddf9ef0
-DATA splat512xbddf9ef0<>+20(SB)/4, $0xbddf9ef0
-DATA splat512xbddf9ef0<>+24(SB)/4, $0xbddf9ef0
-DATA splat512xbddf9ef0<>+28(SB)/4, $0xbddf9ef0
-DATA splat512xbddf9ef0<>+32(SB)/4, $0xbddf9ef0
-DATA splat512xbddf9ef0<>+36(SB)/4, $0xbddf9ef0
-DATA splat512xbddf9ef0<>+40(SB)/4, $0xbddf9ef0
-DATA splat512xbddf9ef0<>+44(SB)/4, $0xbddf9ef0
-DATA splat512xbddf9ef0<>+48(SB)/4, $0xbddf9ef0
-DATA splat512xbddf9ef0<>+52(SB)/4, $0xbddf9ef0
-DATA splat512xbddf9ef0<>+56(SB)/4, $0xbddf9ef0
-DATA splat512xbddf9ef0<>+60(SB)/4, $0xbddf9ef0
-GLOBL splat512xbddf9ef0<>(SB), RODATA|NOPTR, $64
+DATA scalarxbddf9ef0<>+0(SB)/4, $0xbddf9ef0
+GLOBL scalarxbddf9ef0<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xbe008150<>+0(SB)/4, $0xbe008150
-DATA splat512xbe008150<>+4(SB)/4, $0xbe008150
-DATA splat512xbe008150<>+8(SB)/4, $0xbe008150
-DATA splat512xbe008150<>+12(SB)/4, $0xbe008150
-DATA splat512xbe008150<>+16(SB)/4, $0xbe008150
-DATA splat512xbe008150<>+20(SB)/4, $0xbe008150
-DATA splat512xbe008150<>+24(SB)/4, $0xbe008150
-DATA splat512xbe008150<>+28(SB)/4, $0xbe008150
-DATA splat512xbe008150<>+32(SB)/4, $0xbe008150
-DATA splat512xbe008150<>+36(SB)/4, $0xbe008150
-DATA splat512xbe008150<>+40(SB)/4, $0xbe008150
-DATA splat512xbe008150<>+44(SB)/4, $0xbe008150
-DATA splat512xbe008150<>+48(SB)/4, $0xbe008150
-DATA splat512xbe008150<>+52(SB)/4, $0xbe008150
-DATA splat512xbe008150<>+56(SB)/4, $0xbe008150
-DATA splat512xbe008150<>+60(SB)/4, $0xbe008150
-GLOBL splat512xbe008150<>(SB), RODATA|NOPTR, $64
+DATA scalarxbe008150<>+0(SB)/4, $0xbe008150
+GLOBL scalarxbe008150<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xbe2a9792<>+0(SB)/4, $0xbe2a9792
-DATA splat512xbe2a9792<>+4(SB)/4, $0xbe2a9792
-DATA splat512xbe2a9792<>+8(SB)/4, $0xbe2a9792
-DATA splat512xbe2a9792<>+12(SB)/4, $0xbe2a9792
-DATA splat512xbe2a9792<>+16(SB)/4, $0xbe2a9792
-DATA splat512xbe2a9792<>+20(SB)/4, $0xbe2a9792
-DATA splat512xbe2a9792<>+24(SB)/4, $0xbe2a9792
-DATA splat512xbe2a9792<>+28(SB)/4, $0xbe2a9792
-DATA splat512xbe2a9792<>+32(SB)/4, $0xbe2a9792
-DATA splat512xbe2a9792<>+36(SB)/4, $0xbe2a9792
-DATA splat512xbe2a9792<>+40(SB)/4, $0xbe2a9792
-DATA splat512xbe2a9792<>+44(SB)/4, $0xbe2a9792
-DATA splat512xbe2a9792<>+48(SB)/4, $0xbe2a9792
-DATA splat512xbe2a9792<>+52(SB)/4, $0xbe2a9792
-DATA splat512xbe2a9792<>+56(SB)/4, $0xbe2a9792
-DATA splat512xbe2a9792<>+60(SB)/4, $0xbe2a9792
-GLOBL splat512xbe2a9792<>(SB), RODATA|NOPTR, $64
+DATA scalarxbe2a9792<>+0(SB)/4, $0xbe2a9792
+GLOBL scalarxbe2a9792<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xbe800038<>+0(SB)/4, $0xbe800038
-DATA splat512xbe800038<>+4(SB)/4, $0xbe800038
-DATA splat512xbe800038<>+8(SB)/4, $0xbe800038
-DATA splat512xbe800038<>+12(SB)/4, $0xbe800038
-DATA splat512xbe800038<>+16(SB)/4, $0xbe800038
-DATA splat512xbe800038<>+20(SB)/4, $0xbe800038
-DATA splat512xbe800038<>+24(SB)/4, $0xbe800038
-DATA splat512xbe800038<>+28(SB)/4, $0xbe800038
-DATA splat512xbe800038<>+32(SB)/4, $0xbe800038
-DATA splat512xbe800038<>+36(SB)/4, $0xbe800038
-DATA splat512xbe800038<>+40(SB)/4, $0xbe800038
-DATA splat512xbe800038<>+44(SB)/4, $0xbe800038
-DATA splat512xbe800038<>+48(SB)/4, $0xbe800038
-DATA splat512xbe800038<>+52(SB)/4, $0xbe800038
-DATA splat512xbe800038<>+56(SB)/4, $0xbe800038
-DATA splat512xbe800038<>+60(SB)/4, $0xbe800038
-GLOBL splat512xbe800038<>(SB), RODATA|NOPTR, $64
+DATA scalarxbe800038<>+0(SB)/4, $0xbe800038
+GLOBL scalarxbe800038<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3d5ad541<>+0(SB)/4, $0x3d5ad541
-DATA splat512x3d5ad541<>+4(SB)/4, $0x3d5ad541
-DATA splat512x3d5ad541<>+8(SB)/4, $0x3d5ad541
-DATA splat512x3d5ad541<>+12(SB)/4, $0x3d5ad541
-DATA splat512x3d5ad541<>+16(SB)/4, $0x3d5ad541
-DATA splat512x3d5ad541<>+20(SB)/4, $0x3d5ad541
-DATA splat512x3d5ad541<>+24(SB)/4, $0x3d5ad541
-DATA splat512x3d5ad541<>+28(SB)/4, $0x3d5ad541
-DATA splat512x3d5ad541<>+32(SB)/4, $0x3d5ad541
-DATA splat512x3d5ad541<>+36(SB)/4, $0x3d5ad541
-DATA splat512x3d5ad541<>+40(SB)/4, $0x3d5ad541
-DATA splat512x3d5ad541<>+44(SB)/4, $0x3d5ad541
-DATA splat512x3d5ad541<>+48(SB)/4, $0x3d5ad541
-DATA splat512x3d5ad541<>+52(SB)/4, $0x3d5ad541
-DATA splat512x3d5ad541<>+56(SB)/4, $0x3d5ad541
-DATA splat512x3d5ad541<>+60(SB)/4, $0x3d5ad541
-GLOBL splat512x3d5ad541<>(SB), RODATA|NOPTR, $64
+DATA scalarx3d5ad541<>+0(SB)/4, $0x3d5ad541
+GLOBL scalarx3d5ad541<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3df7fc02<>+0(SB)/4, $0x3df7fc02
-DATA splat512x3df7fc02<>+4(SB)/4, $0x3df7fc02
-DATA splat512x3df7fc02<>+8(SB)/4, $0x3df7fc02
-DATA splat512x3df7fc02<>+12(SB)/4, $0x3df7fc02
-DATA splat512x3df7fc02<>+16(SB)/4, $0x3df7fc02
-DATA splat512x3df7fc02<>+20(SB)/4, $0x3df7fc02
-DATA splat512x3df7fc02<>+24(SB)/4, $0x3df7fc02
-DATA splat512x3df7fc02<>+28(SB)/4, $0x3df7fc02
-DATA splat512x3df7fc02<>+32(SB)/4, $0x3df7fc02
-DATA splat512x3df7fc02<>+36(SB)/4, $0x3df7fc02
-DATA splat512x3df7fc02<>+40(SB)/4, $0x3df7fc02
-DATA splat512x3df7fc02<>+44(SB)/4, $0x3df7fc02
-DATA splat512x3df7fc02<>+48(SB)/4, $0x3df7fc02
-DATA splat512x3df7fc02<>+52(SB)/4, $0x3df7fc02
-DATA splat512x3df7fc02<>+56(SB)/4, $0x3df7fc02
-DATA splat512x3df7fc02<>+60(SB)/4, $0x3df7fc02
-GLOBL splat512x3df7fc02<>(SB), RODATA|NOPTR, $64
+DATA scalarx3df7fc02<>+0(SB)/4, $0x3df7fc02
+GLOBL scalarx3df7fc02<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3e118185<>+0(SB)/4, $0x3e118185
-DATA splat512x3e118185<>+4(SB)/4, $0x3e118185
-DATA splat512x3e118185<>+8(SB)/4, $0x3e118185
-DATA splat512x3e118185<>+12(SB)/4, $0x3e118185
-DATA splat512x3e118185<>+16(SB)/4, $0x3e118185
-DATA splat512x3e118185<>+20(SB)/4, $0x3e118185
-DATA splat512x3e118185<>+24(SB)/4, $0x3e118185
-DATA splat512x3e118185<>+28(SB)/4, $0x3e118185
-DATA splat512x3e118185<>+32(SB)/4, $0x3e118185
-DATA splat512x3e118185<>+36(SB)/4, $0x3e118185
-DATA splat512x3e118185<>+40(SB)/4, $0x3e118185
-DATA splat512x3e118185<>+44(SB)/4, $0x3e118185
-DATA splat512x3e118185<>+48(SB)/4, $0x3e118185
-DATA splat512x3e118185<>+52(SB)/4, $0x3e118185
-DATA splat512x3e118185<>+56(SB)/4, $0x3e118185
-DATA splat512x3e118185<>+60(SB)/4, $0x3e118185
-GLOBL splat512x3e118185<>(SB), RODATA|NOPTR, $64
+DATA scalarx3e118185<>+0(SB)/4, $0x3e118185
+GLOBL scalarx3e118185<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3e4cd2a1<>+0(SB)/4, $0x3e4cd2a1
-DATA splat512x3e4cd2a1<>+4(SB)/4, $0x3e4cd2a1
-DATA splat512x3e4cd2a1<>+8(SB)/4, $0x3e4cd2a1
-DATA splat512x3e4cd2a1<>+12(SB)/4, $0x3e4cd2a1
-DATA splat512x3e4cd2a1<>+16(SB)/4, $0x3e4cd2a1
-DATA splat512x3e4cd2a1<>+20(SB)/4, $0x3e4cd2a1
-DATA splat512x3e4cd2a1<>+24(SB)/4, $0x3e4cd2a1
-DATA splat512x3e4cd2a1<>+28(SB)/4, $0x3e4cd2a1
-DATA splat512x3e4cd2a1<>+32(SB)/4, $0x3e4cd2a1
-DATA splat512x3e4cd2a1<>+36(SB)/4, $0x3e4cd2a1
-DATA splat512x3e4cd2a1<>+40(SB)/4, $0x3e4cd2a1
-DATA splat512x3e4cd2a1<>+44(SB)/4, $0x3e4cd2a1
-DATA splat512x3e4cd2a1<>+48(SB)/4, $0x3e4cd2a1
-DATA splat512x3e4cd2a1<>+52(SB)/4, $0x3e4cd2a1
-DATA splat512x3e4cd2a1<>+56(SB)/4, $0x3e4cd2a1
-DATA splat512x3e4cd2a1<>+60(SB)/4, $0x3e4cd2a1
-GLOBL splat512x3e4cd2a1<>(SB), RODATA|NOPTR, $64
+DATA scalarx3e4cd2a1<>+0(SB)/4, $0x3e4cd2a1
+GLOBL scalarx3e4cd2a1<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3eaaaaa4<>+0(SB)/4, $0x3eaaaaa4
-DATA splat512x3eaaaaa4<>+4(SB)/4, $0x3eaaaaa4
-DATA splat512x3eaaaaa4<>+8(SB)/4, $0x3eaaaaa4
-DATA splat512x3eaaaaa4<>+12(SB)/4, $0x3eaaaaa4
-DATA splat512x3eaaaaa4<>+16(SB)/4, $0x3eaaaaa4
-DATA splat512x3eaaaaa4<>+20(SB)/4, $0x3eaaaaa4
-DATA splat512x3eaaaaa4<>+24(SB)/4, $0x3eaaaaa4
-DATA splat512x3eaaaaa4<>+28(SB)/4, $0x3eaaaaa4
-DATA splat512x3eaaaaa4<>+32(SB)/4, $0x3eaaaaa4
-DATA splat512x3eaaaaa4<>+36(SB)/4, $0x3eaaaaa4
-DATA splat512x3eaaaaa4<>+40(SB)/4, $0x3eaaaaa4
-DATA splat512x3eaaaaa4<>+44(SB)/4, $0x3eaaaaa4
-DATA splat512x3eaaaaa4<>+48(SB)/4, $0x3eaaaaa4
-DATA splat512x3eaaaaa4<>+52(SB)/4, $0x3eaaaaa4
-DATA splat512x3eaaaaa4<>+56(SB)/4, $0x3eaaaaa4
-DATA splat512x3eaaaaa4<>+60(SB)/4, $0x3eaaaaa4
-GLOBL splat512x3eaaaaa4<>(SB), RODATA|NOPTR, $64
+DATA scalarx3eaaaaa4<>+0(SB)/4, $0x3eaaaaa4
+GLOBL scalarx3eaaaaa4<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xbf000000<>+0(SB)/4, $0xbf000000
-DATA splat512xbf000000<>+4(SB)/4, $0xbf000000
-DATA splat512xbf000000<>+8(SB)/4, $0xbf000000
-DATA splat512xbf000000<>+12(SB)/4, $0xbf000000
-DATA splat512xbf000000<>+16(SB)/4, $0xbf000000
-DATA splat512xbf000000<>+20(SB)/4, $0xbf000000
-DATA splat512xbf000000<>+24(SB)/4, $0xbf000000
-DATA splat512xbf000000<>+28(SB)/4, $0xbf000000
-DATA splat512xbf000000<>+32(SB)/4, $0xbf000000
-DATA splat512xbf000000<>+36(SB)/4, $0xbf000000
-DATA splat512xbf000000<>+40(SB)/4, $0xbf000000
-DATA splat512xbf000000<>+44(SB)/4, $0xbf000000
-DATA splat512xbf000000<>+48(SB)/4, $0xbf000000
-DATA splat512xbf000000<>+52(SB)/4, $0xbf000000
-DATA splat512xbf000000<>+56(SB)/4, $0xbf000000
-DATA splat512xbf000000<>+60(SB)/4, $0xbf000000
-GLOBL splat512xbf000000<>(SB), RODATA|NOPTR, $64
+DATA scalarxbf000000<>+0(SB)/4, $0xbf000000
+GLOBL scalarxbf000000<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xff800000<>+0(SB)/4, $0xff800000
-DATA splat512xff800000<>+4(SB)/4, $0xff800000
-DATA splat512xff800000<>+8(SB)/4, $0xff800000
-DATA splat512xff800000<>+12(SB)/4, $0xff800000
-DATA splat512xff800000<>+16(SB)/4, $0xff800000
-DATA splat512xff800000<>+20(SB)/4, $0xff800000
-DATA splat512xff800000<>+24(SB)/4, $0xff800000
-DATA splat512xff800000<>+28(SB)/4, $0xff800000
-DATA splat512xff800000<>+32(SB)/4, $0xff800000
-DATA splat512xff800000<>+36(SB)/4, $0xff800000
-DATA splat512xff800000<>+40(SB)/4, $0xff800000
-DATA splat512xff800000<>+44(SB)/4, $0xff800000
-DATA splat512xff800000<>+48(SB)/4, $0xff800000
-DATA splat512xff800000<>+52(SB)/4, $0xff800000
-DATA splat512xff800000<>+56(SB)/4, $0xff800000
-DATA splat512xff800000<>+60(SB)/4, $0xff800000
-GLOBL splat512xff800000<>(SB), RODATA|NOPTR, $64
+DATA scalarxff800000<>+0(SB)/4, $0xff800000
+GLOBL scalarxff800000<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x7f800000<>+0(SB)/4, $0x7f800000
-DATA splat512x7f800000<>+4(SB)/4, $0x7f800000
-DATA splat512x7f800000<>+8(SB)/4, $0x7f800000
-DATA splat512x7f800000<>+12(SB)/4, $0x7f800000
-DATA splat512x7f800000<>+16(SB)/4, $0x7f800000
-DATA splat512x7f800000<>+20(SB)/4, $0x7f800000
-DATA splat512x7f800000<>+24(SB)/4, $0x7f800000
-DATA splat512x7f800000<>+28(SB)/4, $0x7f800000
-DATA splat512x7f800000<>+32(SB)/4, $0x7f800000
-DATA splat512x7f800000<>+36(SB)/4, $0x7f800000
-DATA splat512x7f800000<>+40(SB)/4, $0x7f800000
-DATA splat512x7f800000<>+44(SB)/4, $0x7f800000
-DATA splat512x7f800000<>+48(SB)/4, $0x7f800000
-DATA splat512x7f800000<>+52(SB)/4, $0x7f800000
-DATA splat512x7f800000<>+56(SB)/4, $0x7f800000
-DATA splat512x7f800000<>+60(SB)/4, $0x7f800000
-GLOBL splat512x7f800000<>(SB), RODATA|NOPTR, $64
+DATA scalarx7f800000<>+0(SB)/4, $0x7f800000
+GLOBL scalarx7f800000<>(SB), RODATA|NOPTR, $4
 
 // func log1pAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -3889,72 +3242,67 @@ TEXT ·log1pAVX512F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VADDPS      splat512x3f800000<>+0(SB), Z0, Z1
-	VSUBPS      splat512x3f800000<>+0(SB), Z1, Z2
-	VSUBPS      Z2, Z0, Z3
-	VMOVUPS     splat512x3f800000<>+0(SB), Z4
-	VSUBPS      Z2, Z1, Z2
-	VSUBPS      Z2, Z4, Z2
-	VADDPS      Z2, Z3, Z2
-	VDIVPS      Z1, Z2, Z2
-	VCMPPS      $0x11, splat512x00800000<>+0(SB), Z1, K1
-	VMULPS      splat512x4b000000<>+0(SB), Z1, Z3
-	VBLENDMPS   Z3, Z1, K1, Z5
-	VPADDD      splat512x004afb0d<>+0(SB), Z5, Z3
-	VPSRLD      $0x17, Z3, Z4
-	VORPS       splat512x4b000000<>+0(SB), Z4, Z4
-	VMOVUPS     splat512x4b00007f<>+0(SB), Z11
-	VBLENDMPS   splat512x4b000096<>+0(SB), Z11, K1, Z6
-	VSUBPS      Z6, Z4, Z4
-	VANDPS      splat512x007fffff<>+0(SB), Z3, Z3
-	VPADDD      splat512x3f3504f3<>+0(SB), Z3, Z3
-	VSUBPS      splat512x3f800000<>+0(SB), Z3, Z3
-	VMULPS      splat512x35bfbe8e<>+0(SB), Z4, Z11
-	VADDPS      Z2, Z11, Z2
-	VMULPS      Z3, Z3, Z11
-	VMOVUPS     splat512xbddf9ef0<>+0(SB), Z12
-	VFMADD213PS splat512xbe008150<>+0(SB), Z11, Z12
-	VFMADD213PS splat512xbe2a9792<>+0(SB), Z11, Z12
-	VFMADD213PS splat512xbe800038<>+0(SB), Z11, Z12
-	VMOVUPS     splat512x3d5ad541<>+0(SB), Z13
-	VFMADD213PS splat512x3df7fc02<>+0(SB), Z11, Z13
-	VFMADD213PS splat512x3e118185<>+0(SB), Z11, Z13
-	VFMADD213PS splat512x3e4cd2a1<>+0(SB), Z11, Z13
-	VFMADD213PS splat512x3eaaaaa4<>+0(SB), Z11, Z13
-	VMOVAPS     Z13, Z13
-	VFMADD231PS Z3, Z12, Z13
-	VMULPS      Z3, Z11, Z12
-	VMOVAPS     Z2, Z2
-	VFMADD231PS Z13, Z12, Z2
-	VMOVAPS     Z2, Z2
-	VFMADD231PS splat512xbf000000<>+0(SB), Z11, Z2
-	VADDPS      Z3, Z2, Z2
-	VMOVAPS     Z2, Z2
-	VFMADD231PS splat512x3f317200<>+0(SB), Z4, Z2
-	VCMPPS      $0x00, splat512x00000000<>+0(SB), Z1, K1
-	VBLENDMPS   splat512xff800000<>+0(SB), Z2, K1, Z7
-	VCMPPS      $0x11, splat512x00000000<>+0(SB), Z1, K1
-	VBLENDMPS   splat512x7fc00000<>+0(SB), Z7, K1, Z8
-	VCMPPS      $0x15, splat512x7f800000<>+0(SB), Z1, K1
-	VBLENDMPS   Z1, Z8, K1, Z9
-	VCMPPS      $0x00, splat512x00000000<>+0(SB), Z0, K1
-	VBLENDMPS   Z0, Z9, K1, Z10
-	CMPQ        DX, $0x00000010
-	JL          lastStore
-	VMOVUPS     Z10, (AX)(BX*1)
-	ADDQ        $0x00000040, BX
-	SUBQ        $0x00000010, DX
-	JMP         one
+	VADDPS.BCST      scalarx3f800000<>+0(SB), Z0, Z1
+	VSUBPS.BCST      scalarx3f800000<>+0(SB), Z1, Z2
+	VSUBPS           Z2, Z0, Z3
+	VBROADCASTSS     scalarx3f800000<>+0(SB), Z4
+	VSUBPS           Z2, Z1, Z2
+	VSUBPS           Z2, Z4, Z2
+	VADDPS           Z2, Z3, Z2
+	VDIVPS           Z1, Z2, Z2
+	VCMPPS.BCST      $0x11, scalarx00800000<>+0(SB), Z1, K1
+	VMULPS.BCST      scalarx4b000000<>+0(SB), Z1, Z3
+	VBLENDMPS        Z3, Z1, K1, Z5
+	VPADDD.BCST      scalarx004afb0d<>+0(SB), Z5, Z3
+	VPSRLD           $0x17, Z3, Z4
+	VORPS.BCST       scalarx4b000000<>+0(SB), Z4, Z4
+	VBROADCASTSS     scalarx4b00007f<>+0(SB), Z11
+	VBLENDMPS.BCST   scalarx4b000096<>+0(SB), Z11, K1, Z6
+	VSUBPS           Z6, Z4, Z4
+	VANDPS.BCST      scalarx007fffff<>+0(SB), Z3, Z3
+	VPADDD.BCST      scalarx3f3504f3<>+0(SB), Z3, Z3
+	VSUBPS.BCST      scalarx3f800000<>+0(SB), Z3, Z3
+	VMULPS.BCST      scalarx35bfbe8e<>+0(SB), Z4, Z11
+	VADDPS           Z2, Z11, Z2
+	VMULPS           Z3, Z3, Z11
+	VBROADCASTSS     scalarxbddf9ef0<>+0(SB), Z12
+	VFMADD213PS.BCST scalarxbe008150<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST scalarxbe2a9792<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST scalarxbe800038<>+0(SB), Z11, Z12
+	VBROADCASTSS     scalarx3d5ad541<>+0(SB), Z13
+	VFMADD213PS.BCST scalarx3df7fc02<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST scalarx3e118185<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST scalarx3e4cd2a1<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST scalarx3eaaaaa4<>+0(SB), Z11, Z13
+	VFMADD231PS      Z3, Z12, Z13
+	VMULPS           Z3, Z11, Z12
+	VFMADD231PS      Z13, Z12, Z2
+	VFMADD231PS.BCST scalarxbf000000<>+0(SB), Z11, Z2
+	VADDPS           Z3, Z2, Z2
+	VFMADD231PS.BCST scalarx3f317200<>+0(SB), Z4, Z2
+	VCMPPS.BCST      $0x00, scalarx00000000<>+0(SB), Z1, K1
+	VBLENDMPS.BCST   scalarxff800000<>+0(SB), Z2, K1, Z7
+	VCMPPS.BCST      $0x11, scalarx00000000<>+0(SB), Z1, K1
+	VBLENDMPS.BCST   scalarx7fc00000<>+0(SB), Z7, K1, Z8
+	VCMPPS.BCST      $0x15, scalarx7f800000<>+0(SB), Z1, K1
+	VBLENDMPS        Z1, Z8, K1, Z9
+	VCMPPS.BCST      $0x00, scalarx00000000<>+0(SB), Z0, K1
+	VBLENDMPS        Z0, Z9, K1, Z10
+	TESTQ            DX, DX
+	JL               lastStore
+	VMOVUPS          Z10, (AX)(BX*1)
+	ADDQ             $0x00000040, BX
+	JMP              one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -3963,7 +3311,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -3983,69 +3331,62 @@ TEXT ·sinAVX512F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VMOVUPS      splat512x4b400000<>+0(SB), Z1
-	VMOVAPS      Z1, Z1
-	VFMADD231PS  splat512x3f22f983<>+0(SB), Z0, Z1
-	VSUBPS       splat512x4b400000<>+0(SB), Z1, Z4
-	VMOVAPS      Z0, Z0
-	VFNMADD231PS splat512x3fc90fdb<>+0(SB), Z4, Z0
-	VMOVAPS      Z0, Z5
-	VFNMADD231PS splat512xb33bbd2e<>+0(SB), Z4, Z5
-	VSUBPS       Z5, Z0, Z0
-	VMOVAPS      Z0, Z0
-	VFNMADD231PS splat512xb33bbd2e<>+0(SB), Z4, Z0
-	VMOVAPS      Z0, Z0
-	VFNMADD231PS splat512xa6f72ced<>+0(SB), Z4, Z0
-	VMULPS       Z5, Z5, Z4
-	VMULPS       Z4, Z4, Z6
-	VMOVUPS      splat512xb94ca8f3<>+0(SB), Z7
-	VFMADD213PS  splat512x3c0883ba<>+0(SB), Z4, Z7
-	VFMADD213PS  splat512xbe2aaaa3<>+0(SB), Z4, Z7
-	VMULPS       Z7, Z4, Z7
-	VMOVAPS      Z0, Z8
-	VFMADD231PS  Z5, Z7, Z8
-	VADDPS       Z8, Z5, Z7
-	VMULPS       splat512x3f000000<>+0(SB), Z4, Z8
-	VMOVUPS      splat512x3f800000<>+0(SB), Z9
-	VSUBPS       Z8, Z9, Z9
-	VMOVUPS      splat512x3f800000<>+0(SB), Z10
-	VSUBPS       Z9, Z10, Z10
-	VSUBPS       Z8, Z10, Z8
-	VMOVUPS      splat512x37ccf405<>+0(SB), Z10
-	VFMADD213PS  splat512xbab60614<>+0(SB), Z4, Z10
-	VFMADD213PS  splat512x3d2aaaa5<>+0(SB), Z4, Z10
-	VMOVAPS      Z8, Z4
-	VFNMADD231PS Z0, Z5, Z4
-	VMOVAPS      Z4, Z0
-	VFMADD231PS  Z10, Z6, Z0
-	VADDPS       Z0, Z9, Z0
-	VPSLLD       $0x1f, Z1, Z4
-	VPMOVD2M     Z4, K1
-	VPSLLD       $0x1e, Z1, Z4
-	VANDPS       splat512x80000000<>+0(SB), Z4, Z4
-	VPADDD       splat512x00000001<>+0(SB), Z1, Z1
-	VPSLLD       $0x1e, Z1, Z1
-	VANDPS       splat512x80000000<>+0(SB), Z1, Z1
-	VBLENDMPS    Z0, Z7, K1, Z2
-	VXORPS       Z4, Z2, Z4
-	VBLENDMPS    Z7, Z0, K1, Z3
-	VXORPS       Z1, Z3, Z0
-	CMPQ         DX, $0x00000010
-	JL           lastStore
-	VMOVUPS      Z4, (AX)(BX*1)
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x00000010, DX
-	JMP          one
+	VBROADCASTSS      scalarx4b400000<>+0(SB), Z1
+	VFMADD231PS.BCST  scalarx3f22f983<>+0(SB), Z0, Z1
+	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z1, Z2
+	VFNMADD231PS.BCST scalarx3fc90fdb<>+0(SB), Z2, Z0
+	VMOVAPS           Z0, Z3
+	VFNMADD231PS.BCST scalarxb33bbd2e<>+0(SB), Z2, Z3
+	VSUBPS            Z3, Z0, Z0
+	VFNMADD231PS.BCST scalarxb33bbd2e<>+0(SB), Z2, Z0
+	VFNMADD231PS.BCST scalarxa6f72ced<>+0(SB), Z2, Z0
+	VMULPS            Z3, Z3, Z2
+	VMULPS            Z2, Z2, Z6
+	VBROADCASTSS      scalarxb94ca8f3<>+0(SB), Z7
+	VFMADD213PS.BCST  scalarx3c0883ba<>+0(SB), Z2, Z7
+	VFMADD213PS.BCST  scalarxbe2aaaa3<>+0(SB), Z2, Z7
+	VMULPS            Z7, Z2, Z7
+	VMOVAPS           Z0, Z8
+	VFMADD231PS       Z3, Z7, Z8
+	VADDPS            Z8, Z3, Z7
+	VMULPS.BCST       scalarx3f000000<>+0(SB), Z2, Z8
+	VBROADCASTSS      scalarx3f800000<>+0(SB), Z9
+	VSUBPS            Z8, Z9, Z9
+	VBROADCASTSS      scalarx3f800000<>+0(SB), Z10
+	VSUBPS            Z9, Z10, Z10
+	VSUBPS            Z8, Z10, Z8
+	VBROADCASTSS      scalarx37ccf405<>+0(SB), Z10
+	VFMADD213PS.BCST  scalarxbab60614<>+0(SB), Z2, Z10
+	VFMADD213PS.BCST  scalarx3d2aaaa5<>+0(SB), Z2, Z10
+	VFNMADD231PS      Z0, Z3, Z8
+	VFMADD231PS       Z10, Z6, Z8
+	VADDPS            Z8, Z9, Z0
+	VPSLLD            $0x1f, Z1, Z2
+	VPMOVD2M          Z2, K1
+	VPSLLD            $0x1e, Z1, Z2
+	VANDPS.BCST       scalarx80000000<>+0(SB), Z2, Z2
+	VPADDD.BCST       scalarx00000001<>+0(SB), Z1, Z1
+	VPSLLD            $0x1e, Z1, Z1
+	VANDPS.BCST       scalarx80000000<>+0(SB), Z1, Z1
+	VBLENDMPS         Z0, Z7, K1, Z4
+	VXORPS            Z2, Z4, Z2
+	VBLENDMPS         Z7, Z0, K1, Z5
+	VXORPS            Z1, Z5, Z0
+	TESTQ             DX, DX
+	JL                lastStore
+	VMOVUPS           Z2, (AX)(BX*1)
+	ADDQ              $0x00000040, BX
+	JMP               one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -4054,214 +3395,49 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
 	SHRQ    $0x10, DX
-	VMOVUPS Z4, K1, (AX)(BX*1)
+	VMOVUPS Z2, K1, (AX)(BX*1)
 
 done:
 	VZEROUPPER
 	RET
 
-DATA splat512x3f22f983<>+0(SB)/4, $0x3f22f983
-DATA splat512x3f22f983<>+4(SB)/4, $0x3f22f983
-DATA splat512x3f22f983<>+8(SB)/4, $0x3f22f983
-DATA splat512x3f22f983<>+12(SB)/4, $0x3f22f983
-DATA splat512x3f22f983<>+16(SB)/4, $0x3f22f983
-DATA splat512x3f22f983<>+20(SB)/4, $0x3f22f983
-DATA splat512x3f22f983<>+24(SB)/4, $0x3f22f983
-DATA splat512x3f22f983<>+28(SB)/4, $0x3f22f983
-DATA splat512x3f22f983<>+32(SB)/4, $0x3f22f983
-DATA splat512x3f22f983<>+36(SB)/4, $0x3f22f983
-DATA splat512x3f22f983<>+40(SB)/4, $0x3f22f983
-DATA splat512x3f22f983<>+44(SB)/4, $0x3f22f983
-DATA splat512x3f22f983<>+48(SB)/4, $0x3f22f983
-DATA splat512x3f22f983<>+52(SB)/4, $0x3f22f983
-DATA splat512x3f22f983<>+56(SB)/4, $0x3f22f983
-DATA splat512x3f22f983<>+60(SB)/4, $0x3f22f983
-GLOBL splat512x3f22f983<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f22f983<>+0(SB)/4, $0x3f22f983
+GLOBL scalarx3f22f983<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3fc90fdb<>+0(SB)/4, $0x3fc90fdb
-DATA splat512x3fc90fdb<>+4(SB)/4, $0x3fc90fdb
-DATA splat512x3fc90fdb<>+8(SB)/4, $0x3fc90fdb
-DATA splat512x3fc90fdb<>+12(SB)/4, $0x3fc90fdb
-DATA splat512x3fc90fdb<>+16(SB)/4, $0x3fc90fdb
-DATA splat512x3fc90fdb<>+20(SB)/4, $0x3fc90fdb
-DATA splat512x3fc90fdb<>+24(SB)/4, $0x3fc90fdb
-DATA splat512x3fc90fdb<>+28(SB)/4, $0x3fc90fdb
-DATA splat512x3fc90fdb<>+32(SB)/4, $0x3fc90fdb
-DATA splat512x3fc90fdb<>+36(SB)/4, $0x3fc90fdb
-DATA splat512x3fc90fdb<>+40(SB)/4, $0x3fc90fdb
-DATA splat512x3fc90fdb<>+44(SB)/4, $0x3fc90fdb
-DATA splat512x3fc90fdb<>+48(SB)/4, $0x3fc90fdb
-DATA splat512x3fc90fdb<>+52(SB)/4, $0x3fc90fdb
-DATA splat512x3fc90fdb<>+56(SB)/4, $0x3fc90fdb
-DATA splat512x3fc90fdb<>+60(SB)/4, $0x3fc90fdb
-GLOBL splat512x3fc90fdb<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fc90fdb<>+0(SB)/4, $0x3fc90fdb
+GLOBL scalarx3fc90fdb<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xb33bbd2e<>+0(SB)/4, $0xb33bbd2e
-DATA splat512xb33bbd2e<>+4(SB)/4, $0xb33bbd2e
-DATA splat512xb33bbd2e<>+8(SB)/4, $0xb33bbd2e
-DATA splat512xb33bbd2e<>+12(SB)/4, $0xb33bbd2e
-DATA splat512xb33bbd2e<>+16(SB)/4, $0xb33bbd2e
-DATA splat512xb33bbd2e<>+20(SB)/4, $0xb33bbd2e
-DATA splat512xb33bbd2e<>+24(SB)/4, $0xb33bbd2e
-DATA splat512xb33bbd2e<>+28(SB)/4, $0xb33bbd2e
-DATA splat512xb33bbd2e<>+32(SB)/4, $0xb33bbd2e
-DATA splat512xb33bbd2e<>+36(SB)/4, $0xb33bbd2e
-DATA splat512xb33bbd2e<>+40(SB)/4, $0xb33bbd2e
-DATA splat512xb33bbd2e<>+44(SB)/4, $0xb33bbd2e
-DATA splat512xb33bbd2e<>+48(SB)/4, $0xb33bbd2e
-DATA splat512xb33bbd2e<>+52(SB)/4, $0xb33bbd2e
-DATA splat512xb33bbd2e<>+56(SB)/4, $0xb33bbd2e
-DATA splat512xb33bbd2e<>+60(SB)/4, $0xb33bbd2e
-GLOBL splat512xb33bbd2e<>(SB), RODATA|NOPTR, $64
+DATA scalarxb33bbd2e<>+0(SB)/4, $0xb33bbd2e
+GLOBL scalarxb33bbd2e<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xa6f72ced<>+0(SB)/4, $0xa6f72ced
-DATA splat512xa6f72ced<>+4(SB)/4, $0xa6f72ced
-DATA splat512xa6f72ced<>+8(SB)/4, $0xa6f72ced
-DATA splat512xa6f72ced<>+12(SB)/4, $0xa6f72ced
-DATA splat512xa6f72ced<>+16(SB)/4, $0xa6f72ced
-DATA splat512xa6f72ced<>+20(SB)/4, $0xa6f72ced
-DATA splat512xa6f72ced<>+24(SB)/4, $0xa6f72ced
-DATA splat512xa6f72ced<>+28(SB)/4, $0xa6f72ced
-DATA splat512xa6f72ced<>+32(SB)/4, $0xa6f72ced
-DATA splat512xa6f72ced<>+36(SB)/4, $0xa6f72ced
-DATA splat512xa6f72ced<>+40(SB)/4, $0xa6f72ced
-DATA splat512xa6f72ced<>+44(SB)/4, $0xa6f72ced
-DATA splat512xa6f72ced<>+48(SB)/4, $0xa6f72ced
-DATA splat512xa6f72ced<>+52(SB)/4, $0xa6f72ced
-DATA splat512xa6f72ced<>+56(SB)/4, $0xa6f72ced
-DATA splat512xa6f72ced<>+60(SB)/4, $0xa6f72ced
-GLOBL splat512xa6f72ced<>(SB), RODATA|NOPTR, $64
+DATA scalarxa6f72ced<>+0(SB)/4, $0xa6f72ced
+GLOBL scalarxa6f72ced<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xb94ca8f3<>+0(SB)/4, $0xb94ca8f3
-DATA splat512xb94ca8f3<>+4(SB)/4, $0xb94ca8f3
-DATA splat512xb94ca8f3<>+8(SB)/4, $0xb94ca8f3
-DATA splat512xb94ca8f3<>+12(SB)/4, $0xb94ca8f3
-DATA splat512xb94ca8f3<>+16(SB)/4, $0xb94ca8f3
-DATA splat512xb94ca8f3<>+20(SB)/4, $0xb94ca8f3
-DATA splat512xb94ca8f3<>+24(SB)/4, $0xb94ca8f3
-DATA splat512xb94ca8f3<>+28(SB)/4, $0xb94ca8f3
-DATA splat512xb94ca8f3<>+32(SB)/4, $0xb94ca8f3
-DATA splat512xb94ca8f3<>+36(SB)/4, $0xb94ca8f3
-DATA splat512xb94ca8f3<>+40(SB)/4, $0xb94ca8f3
-DATA splat512xb94ca8f3<>+44(SB)/4, $0xb94ca8f3
-DATA splat512xb94ca8f3<>+48(SB)/4, $0xb94ca8f3
-DATA splat512xb94ca8f3<>+52(SB)/4, $0xb94ca8f3
-DATA splat512xb94ca8f3<>+56(SB)/4, $0xb94ca8f3
-DATA splat512xb94ca8f3<>+60(SB)/4, $0xb94ca8f3
-GLOBL splat512xb94ca8f3<>(SB), RODATA|NOPTR, $64
+DATA scalarxb94ca8f3<>+0(SB)/4, $0xb94ca8f3
+GLOBL scalarxb94ca8f3<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3c0883ba<>+0(SB)/4, $0x3c0883ba
-DATA splat512x3c0883ba<>+4(SB)/4, $0x3c0883ba
-DATA splat512x3c0883ba<>+8(SB)/4, $0x3c0883ba
-DATA splat512x3c0883ba<>+12(SB)/4, $0x3c0883ba
-DATA splat512x3c0883ba<>+16(SB)/4, $0x3c0883ba
-DATA splat512x3c0883ba<>+20(SB)/4, $0x3c0883ba
-DATA splat512x3c0883ba<>+24(SB)/4, $0x3c0883ba
-DATA splat512x3c0883ba<>+28(SB)/4, $0x3c0883ba
-DATA splat512x3c0883ba<>+32(SB)/4, $0x3c0883ba
-DATA splat512x3c0883ba<>+36(SB)/4, $0x3c0883ba
-DATA splat512x3c0883ba<>+40(SB)/4, $0x3c0883ba
-DATA splat512x3c0883ba<>+44(SB)/4, $0x3c0883ba
-DATA splat512x3c0883ba<>+48(SB)/4, $0x3c0883ba
-DATA splat512x3c0883ba<>+52(SB)/4, $0x3c0883ba
-DATA splat512x3c0883ba<>+56(SB)/4, $0x3c0883ba
-DATA splat512x3c0883ba<>+60(SB)/4, $0x3c0883ba
-GLOBL splat512x3c0883ba<>(SB), RODATA|NOPTR, $64
+DATA scalarx3c0883ba<>+0(SB)/4, $0x3c0883ba
+GLOBL scalarx3c0883ba<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xbe2aaaa3<>+0(SB)/4, $0xbe2aaaa3
-DATA splat512xbe2aaaa3<>+4(SB)/4, $0xbe2aaaa3
-DATA splat512xbe2aaaa3<>+8(SB)/4, $0xbe2aaaa3
-DATA splat512xbe2aaaa3<>+12(SB)/4, $0xbe2aaaa3
-DATA splat512xbe2aaaa3<>+16(SB)/4, $0xbe2aaaa3
-DATA splat512xbe2aaaa3<>+20(SB)/4, $0xbe2aaaa3
-DATA splat512xbe2aaaa3<>+24(SB)/4, $0xbe2aaaa3
-DATA splat512xbe2aaaa3<>+28(SB)/4, $0xbe2aaaa3
-DATA splat512xbe2aaaa3<>+32(SB)/4, $0xbe2aaaa3
-DATA splat512xbe2aaaa3<>+36(SB)/4, $0xbe2aaaa3
-DATA splat512xbe2aaaa3<>+40(SB)/4, $0xbe2aaaa3
-DATA splat512xbe2aaaa3<>+44(SB)/4, $0xbe2aaaa3
-DATA splat512xbe2aaaa3<>+48(SB)/4, $0xbe2aaaa3
-DATA splat512xbe2aaaa3<>+52(SB)/4, $0xbe2aaaa3
-DATA splat512xbe2aaaa3<>+56(SB)/4, $0xbe2aaaa3
-DATA splat512xbe2aaaa3<>+60(SB)/4, $0xbe2aaaa3
-GLOBL splat512xbe2aaaa3<>(SB), RODATA|NOPTR, $64
+DATA scalarxbe2aaaa3<>+0(SB)/4, $0xbe2aaaa3
+GLOBL scalarxbe2aaaa3<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x37ccf405<>+0(SB)/4, $0x37ccf405
-DATA splat512x37ccf405<>+4(SB)/4, $0x37ccf405
-DATA splat512x37ccf405<>+8(SB)/4, $0x37ccf405
-DATA splat512x37ccf405<>+12(SB)/4, $0x37ccf405
-DATA splat512x37ccf405<>+16(SB)/4, $0x37ccf405
-DATA splat512x37ccf405<>+20(SB)/4, $0x37ccf405
-DATA splat512x37ccf405<>+24(SB)/4, $0x37ccf405
-DATA splat512x37ccf405<>+28(SB)/4, $0x37ccf405
-DATA splat512x37ccf405<>+32(SB)/4, $0x37ccf405
-DATA splat512x37ccf405<>+36(SB)/4, $0x37ccf405
-DATA splat512x37ccf405<>+40(SB)/4, $0x37ccf405
-DATA splat512x37ccf405<>+44(SB)/4, $0x37ccf405
-DATA splat512x37ccf405<>+48(SB)/4, $0x37ccf405
-DATA splat512x37ccf405<>+52(SB)/4, $0x37ccf405
-DATA splat512x37ccf405<>+56(SB)/4, $0x37ccf405
-DATA splat512x37ccf405<>+60(SB)/4, $0x37ccf405
-GLOBL splat512x37ccf405<>(SB), RODATA|NOPTR, $64
+DATA scalarx37ccf405<>+0(SB)/4, $0x37ccf405
+GLOBL scalarx37ccf405<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xbab60614<>+0(SB)/4, $0xbab60614
-DATA splat512xbab60614<>+4(SB)/4, $0xbab60614
-DATA splat512xbab60614<>+8(SB)/4, $0xbab60614
-DATA splat512xbab60614<>+12(SB)/4, $0xbab60614
-DATA splat512xbab60614<>+16(SB)/4, $0xbab60614
-DATA splat512xbab60614<>+20(SB)/4, $0xbab60614
-DATA splat512xbab60614<>+24(SB)/4, $0xbab60614
-DATA splat512xbab60614<>+28(SB)/4, $0xbab60614
-DATA splat512xbab60614<>+32(SB)/4, $0xbab60614
-DATA splat512xbab60614<>+36(SB)/4, $0xbab60614
-DATA splat512xbab60614<>+40(SB)/4, $0xbab60614
-DATA splat512xbab60614<>+44(SB)/4, $0xbab60614
-DATA splat512xbab60614<>+48(SB)/4, $0xbab60614
-DATA splat512xbab60614<>+52(SB)/4, $0xbab60614
-DATA splat512xbab60614<>+56(SB)/4, $0xbab60614
-DATA splat512xbab60614<>+60(SB)/4, $0xbab60614
-GLOBL splat512xbab60614<>(SB), RODATA|NOPTR, $64
+DATA scalarxbab60614<>+0(SB)/4, $0xbab60614
+GLOBL scalarxbab60614<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3d2aaaa5<>+0(SB)/4, $0x3d2aaaa5
-DATA splat512x3d2aaaa5<>+4(SB)/4, $0x3d2aaaa5
-DATA splat512x3d2aaaa5<>+8(SB)/4, $0x3d2aaaa5
-DATA splat512x3d2aaaa5<>+12(SB)/4, $0x3d2aaaa5
-DATA splat512x3d2aaaa5<>+16(SB)/4, $0x3d2aaaa5
-DATA splat512x3d2aaaa5<>+20(SB)/4, $0x3d2aaaa5
-DATA splat512x3d2aaaa5<>+24(SB)/4, $0x3d2aaaa5
-DATA splat512x3d2aaaa5<>+28(SB)/4, $0x3d2aaaa5
-DATA splat512x3d2aaaa5<>+32(SB)/4, $0x3d2aaaa5
-DATA splat512x3d2aaaa5<>+36(SB)/4, $0x3d2aaaa5
-DATA splat512x3d2aaaa5<>+40(SB)/4, $0x3d2aaaa5
-DATA splat512x3d2aaaa5<>+44(SB)/4, $0x3d2aaaa5
-DATA splat512x3d2aaaa5<>+48(SB)/4, $0x3d2aaaa5
-DATA splat512x3d2aaaa5<>+52(SB)/4, $0x3d2aaaa5
-DATA splat512x3d2aaaa5<>+56(SB)/4, $0x3d2aaaa5
-DATA splat512x3d2aaaa5<>+60(SB)/4, $0x3d2aaaa5
-GLOBL splat512x3d2aaaa5<>(SB), RODATA|NOPTR, $64
+DATA scalarx3d2aaaa5<>+0(SB)/4, $0x3d2aaaa5
+GLOBL scalarx3d2aaaa5<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x00000001<>+0(SB)/4, $0x00000001
-DATA splat512x00000001<>+4(SB)/4, $0x00000001
-DATA splat512x00000001<>+8(SB)/4, $0x00000001
-DATA splat512x00000001<>+12(SB)/4, $0x00000001
-DATA splat512x00000001<>+16(SB)/4, $0x00000001
-DATA splat512x00000001<>+20(SB)/4, $0x00000001
-DATA splat512x00000001<>+24(SB)/4, $0x00000001
-DATA splat512x00000001<>+28(SB)/4, $0x00000001
-DATA splat512x00000001<>+32(SB)/4, $0x00000001
-DATA splat512x00000001<>+36(SB)/4, $0x00000001
-DATA splat512x00000001<>+40(SB)/4, $0x00000001
-DATA splat512x00000001<>+44(SB)/4, $0x00000001
-DATA splat512x00000001<>+48(SB)/4, $0x00000001
-DATA splat512x00000001<>+52(SB)/4, $0x00000001
-DATA splat512x00000001<>+56(SB)/4, $0x00000001
-DATA splat512x00000001<>+60(SB)/4, $0x00000001
-GLOBL splat512x00000001<>(SB), RODATA|NOPTR, $64
+DATA scalarx00000001<>+0(SB)/4, $0x00000001
+GLOBL scalarx00000001<>(SB), RODATA|NOPTR, $4
 
 // func cosAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -4272,69 +3448,62 @@ TEXT ·cosAVX512F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VMOVUPS      splat512x4b400000<>+0(SB), Z1
-	VMOVAPS      Z1, Z1
-	VFMADD231PS  splat512x3f22f983<>+0(SB), Z0, Z1
-	VSUBPS       splat512x4b400000<>+0(SB), Z1, Z4
-	VMOVAPS      Z0, Z0
-	VFNMADD231PS splat512x3fc90fdb<>+0(SB), Z4, Z0
-	VMOVAPS      Z0, Z5
-	VFNMADD231PS splat512xb33bbd2e<>+0(SB), Z4, Z5
-	VSUBPS       Z5, Z0, Z0
-	VMOVAPS      Z0, Z0
-	VFNMADD231PS splat512xb33bbd2e<>+0(SB), Z4, Z0
-	VMOVAPS      Z0, Z0
-	VFNMADD231PS splat512xa6f72ced<>+0(SB), Z4, Z0
-	VMULPS       Z5, Z5, Z4
-	VMULPS       Z4, Z4, Z6
-	VMOVUPS      splat512xb94ca8f3<>+0(SB), Z7
-	VFMADD213PS  splat512x3c0883ba<>+0(SB), Z4, Z7
-	VFMADD213PS  splat512xbe2aaaa3<>+0(SB), Z4, Z7
-	VMULPS       Z7, Z4, Z7
-	VMOVAPS      Z0, Z8
-	VFMADD231PS  Z5, Z7, Z8
-	VADDPS       Z8, Z5, Z7
-	VMULPS       splat512x3f000000<>+0(SB), Z4, Z8
-	VMOVUPS      splat512x3f800000<>+0(SB), Z9
-	VSUBPS       Z8, Z9, Z9
-	VMOVUPS      splat512x3f800000<>+0(SB), Z10
-	VSUBPS       Z9, Z10, Z10
-	VSUBPS       Z8, Z10, Z8
-	VMOVUPS      splat512x37ccf405<>+0(SB), Z10
-	VFMADD213PS  splat512xbab60614<>+0(SB), Z4, Z10
-	VFMADD213PS  splat512x3d2aaaa5<>+0(SB), Z4, Z10
-	VMOVAPS      Z8, Z4
-	VFNMADD231PS Z0, Z5, Z4
-	VMOVAPS      Z4, Z0
-	VFMADD231PS  Z10, Z6, Z0
-	VADDPS       Z0, Z9, Z0
-	VPSLLD       $0x1f, Z1, Z4
-	VPMOVD2M     Z4, K1
-	VPSLLD       $0x1e, Z1, Z4
-	VANDPS       splat512x80000000<>+0(SB), Z4, Z4
-	VPADDD       splat512x00000001<>+0(SB), Z1, Z1
-	VPSLLD       $0x1e, Z1, Z1
-	VANDPS       splat512x80000000<>+0(SB), Z1, Z1
-	VBLENDMPS    Z0, Z7, K1, Z2
-	VXORPS       Z4, Z2, Z4
-	VBLENDMPS    Z7, Z0, K1, Z3
-	VXORPS       Z1, Z3, Z0
-	CMPQ         DX, $0x00000010
-	JL           lastStore
-	VMOVUPS      Z0, (AX)(BX*1)
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x00000010, DX
-	JMP          one
+	VBROADCASTSS      scalarx4b400000<>+0(SB), Z1
+	VFMADD231PS.BCST  scalarx3f22f983<>+0(SB), Z0, Z1
+	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z1, Z2
+	VFNMADD231PS.BCST scalarx3fc90fdb<>+0(SB), Z2, Z0
+	VMOVAPS           Z0, Z3
+	VFNMADD231PS.BCST scalarxb33bbd2e<>+0(SB), Z2, Z3
+	VSUBPS            Z3, Z0, Z0
+	VFNMADD231PS.BCST scalarxb33bbd2e<>+0(SB), Z2, Z0
+	VFNMADD231PS.BCST scalarxa6f72ced<>+0(SB), Z2, Z0
+	VMULPS            Z3, Z3, Z2
+	VMULPS            Z2, Z2, Z6
+	VBROADCASTSS      scalarxb94ca8f3<>+0(SB), Z7
+	VFMADD213PS.BCST  scalarx3c0883ba<>+0(SB), Z2, Z7
+	VFMADD213PS.BCST  scalarxbe2aaaa3<>+0(SB), Z2, Z7
+	VMULPS            Z7, Z2, Z7
+	VMOVAPS           Z0, Z8
+	VFMADD231PS       Z3, Z7, Z8
+	VADDPS            Z8, Z3, Z7
+	VMULPS.BCST       scalarx3f000000<>+0(SB), Z2, Z8
+	VBROADCASTSS      scalarx3f800000<>+0(SB), Z9
+	VSUBPS            Z8, Z9, Z9
+	VBROADCASTSS      scalarx3f800000<>+0(SB), Z10
+	VSUBPS            Z9, Z10, Z10
+	VSUBPS            Z8, Z10, Z8
+	VBROADCASTSS      scalarx37ccf405<>+0(SB), Z10
+	VFMADD213PS.BCST  scalarxbab60614<>+0(SB), Z2, Z10
+	VFMADD213PS.BCST  scalarx3d2aaaa5<>+0(SB), Z2, Z10
+	VFNMADD231PS      Z0, Z3, Z8
+	VFMADD231PS       Z10, Z6, Z8
+	VADDPS            Z8, Z9, Z0
+	VPSLLD            $0x1f, Z1, Z2
+	VPMOVD2M          Z2, K1
+	VPSLLD            $0x1e, Z1, Z2
+	VANDPS.BCST       scalarx80000000<>+0(SB), Z2, Z2
+	VPADDD.BCST       scalarx00000001<>+0(SB), Z1, Z1
+	VPSLLD            $0x1e, Z1, Z1
+	VANDPS.BCST       scalarx80000000<>+0(SB), Z1, Z1
+	VBLENDMPS         Z0, Z7, K1, Z4
+	VXORPS            Z2, Z4, Z2
+	VBLENDMPS         Z7, Z0, K1, Z5
+	VXORPS            Z1, Z5, Z0
+	TESTQ             DX, DX
+	JL                lastStore
+	VMOVUPS           Z0, (AX)(BX*1)
+	ADDQ              $0x00000040, BX
+	JMP               one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -4343,7 +3512,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -4363,69 +3532,60 @@ TEXT ·tanhAVX512F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VANDPS       splat512x7fffffff<>+0(SB), Z0, Z1
-	VMULPS       Z0, Z0, Z2
-	VMULPS       Z2, Z2, Z3
-	VMOVUPS      splat512xbbba8690<>+0(SB), Z3
-	VFMADD213PS  splat512x3ca8fc6a<>+0(SB), Z2, Z3
-	VFMADD213PS  splat512xbd5c1ad2<>+0(SB), Z2, Z3
-	VFMADD213PS  splat512x3e08837b<>+0(SB), Z2, Z3
-	VFMADD213PS  splat512xbeaaaa99<>+0(SB), Z2, Z3
-	VMULPS       Z2, Z3, Z2
-	VMOVAPS      Z0, Z3
-	VFMADD231PS  Z0, Z2, Z3
-	VMOVUPS      splat512x41a00000<>+0(SB), Z2
-	VADDPS       Z1, Z1, Z5
-	VMINPS       Z5, Z2, Z2
-	VMOVUPS      splat512x4b400000<>+0(SB), Z5
-	VMOVAPS      Z5, Z5
-	VFMADD231PS  splat512x3fb8aa3b<>+0(SB), Z2, Z5
-	VSUBPS       splat512x4b400000<>+0(SB), Z5, Z6
-	VMOVAPS      Z2, Z2
-	VFNMADD231PS splat512x3f317200<>+0(SB), Z6, Z2
-	VMOVAPS      Z2, Z7
-	VFNMADD231PS splat512x35bfbe8e<>+0(SB), Z6, Z7
-	VSUBPS       Z7, Z2, Z2
-	VMOVAPS      Z2, Z2
-	VFNMADD231PS splat512x35bfbe8e<>+0(SB), Z6, Z2
-	VMULPS       Z7, Z7, Z6
-	VMOVUPS      splat512x3ab5575c<>+0(SB), Z8
-	VFMADD213PS  splat512x3c091e87<>+0(SB), Z7, Z8
-	VFMADD213PS  splat512x3d2aac2d<>+0(SB), Z7, Z8
-	VFMADD213PS  splat512x3e2aaa46<>+0(SB), Z7, Z8
-	VFMADD213PS  splat512x3efffffe<>+0(SB), Z7, Z8
-	VMOVAPS      Z2, Z2
-	VFMADD231PS  Z8, Z6, Z2
-	VADDPS       Z7, Z2, Z2
-	VADDPS       splat512x3f800000<>+0(SB), Z2, Z2
-	VPSLLD       $0x17, Z5, Z5
-	VPADDD       splat512x3f800000<>+0(SB), Z5, Z5
-	VMULPS       Z5, Z2, Z2
-	VMOVUPS      splat512x3f800000<>+0(SB), Z5
-	VMOVUPS      splat512x40000000<>+0(SB), Z6
-	VADDPS       splat512x3f800000<>+0(SB), Z2, Z2
-	VDIVPS       Z2, Z6, Z2
-	VSUBPS       Z2, Z5, Z2
-	VCMPPS       $0x11, splat512x3f200000<>+0(SB), Z1, K1
-	VANDPS       splat512x80000000<>+0(SB), Z0, Z0
-	VORPS        Z0, Z2, Z0
-	VBLENDMPS    Z3, Z0, K1, Z4
-	CMPQ         DX, $0x00000010
-	JL           lastStore
-	VMOVUPS      Z4, (AX)(BX*1)
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x00000010, DX
-	JMP          one
+	VANDPS.BCST       scalarx7fffffff<>+0(SB), Z0, Z1
+	VMULPS            Z0, Z0, Z2
+	VMULPS            Z2, Z2, Z3
+	VBROADCASTSS      scalarxbbba8690<>+0(SB), Z3
+	VFMADD213PS.BCST  scalarx3ca8fc6a<>+0(SB), Z2, Z3
+	VFMADD213PS.BCST  scalarxbd5c1ad2<>+0(SB), Z2, Z3
+	VFMADD213PS.BCST  scalarx3e08837b<>+0(SB), Z2, Z3
+	VFMADD213PS.BCST  scalarxbeaaaa99<>+0(SB), Z2, Z3
+	VMULPS            Z2, Z3, Z2
+	VMOVAPS           Z0, Z3
+	VFMADD231PS       Z0, Z2, Z3
+	VBROADCASTSS      scalarx41a00000<>+0(SB), Z2
+	VADDPS            Z1, Z1, Z5
+	VMINPS            Z5, Z2, Z2
+	VBROADCASTSS      scalarx4b400000<>+0(SB), Z5
+	VFMADD231PS.BCST  scalarx3fb8aa3b<>+0(SB), Z2, Z5
+	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z5, Z6
+	VFNMADD231PS.BCST scalarx3f317200<>+0(SB), Z6, Z2
+	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z6, Z2
+	VMULPS            Z2, Z2, Z6
+	VBROADCASTSS      scalarx3ab5575c<>+0(SB), Z7
+	VFMADD213PS.BCST  scalarx3c091e87<>+0(SB), Z2, Z7
+	VFMADD213PS.BCST  scalarx3d2aac2d<>+0(SB), Z2, Z7
+	VFMADD213PS.BCST  scalarx3e2aaa46<>+0(SB), Z2, Z7
+	VFMADD213PS.BCST  scalarx3efffffe<>+0(SB), Z2, Z7
+	VFMADD231PS       Z7, Z6, Z2
+	VADDPS.BCST       scalarx3f800000<>+0(SB), Z2, Z2
+	VPSLLD            $0x17, Z5, Z5
+	VPADDD.BCST       scalarx3f800000<>+0(SB), Z5, Z5
+	VMULPS            Z5, Z2, Z2
+	VBROADCASTSS      scalarx3f800000<>+0(SB), Z5
+	VBROADCASTSS      scalarx40000000<>+0(SB), Z6
+	VADDPS.BCST       scalarx3f800000<>+0(SB), Z2, Z2
+	VDIVPS            Z2, Z6, Z2
+	VSUBPS            Z2, Z5, Z2
+	VCMPPS.BCST       $0x11, scalarx3f200000<>+0(SB), Z1, K1
+	VANDPS.BCST       scalarx80000000<>+0(SB), Z0, Z0
+	VORPS             Z0, Z2, Z0
+	VBLENDMPS         Z3, Z0, K1, Z4
+	TESTQ             DX, DX
+	JL                lastStore
+	VMOVUPS           Z4, (AX)(BX*1)
+	ADDQ              $0x00000040, BX
+	JMP               one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -4434,7 +3594,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -4445,149 +3605,29 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512xbbba8690<>+0(SB)/4, $0xbbba8690
-DATA splat512xbbba8690<>+4(SB)/4, $0xbbba8690
-DATA splat512xbbba8690<>+8(SB)/4, $0xbbba8690
-DATA splat512xbbba8690<>+12(SB)/4, $0xbbba8690
-DATA splat512xbbba8690<>+16(SB)/4, $0xbbba8690
-DATA splat512xbbba8690<>+20(SB)/4, $0xbbba8690
-DATA splat512xbbba8690<>+24(SB)/4, $0xbbba8690
-DATA splat512xbbba8690<>+28(SB)/4, $0xbbba8690
-DATA splat512xbbba8690<>+32(SB)/4, $0xbbba8690
-DATA splat512xbbba8690<>+36(SB)/4, $0xbbba8690
-DATA splat512xbbba8690<>+40(SB)/4, $0xbbba8690
-DATA splat512xbbba8690<>+44(SB)/4, $0xbbba8690
-DATA splat512xbbba8690<>+48(SB)/4, $0xbbba8690
-DATA splat512xbbba8690<>+52(SB)/4, $0xbbba8690
-DATA splat512xbbba8690<>+56(SB)/4, $0xbbba8690
-DATA splat512xbbba8690<>+60(SB)/4, $0xbbba8690
-GLOBL splat512xbbba8690<>(SB), RODATA|NOPTR, $64
+DATA scalarxbbba8690<>+0(SB)/4, $0xbbba8690
+GLOBL scalarxbbba8690<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3ca8fc6a<>+0(SB)/4, $0x3ca8fc6a
-DATA splat512x3ca8fc6a<>+4(SB)/4, $0x3ca8fc6a
-DATA splat512x3ca8fc6a<>+8(SB)/4, $0x3ca8fc6a
-DATA splat512x3ca8fc6a<>+12(SB)/4, $0x3ca8fc6a
-DATA splat512x3ca8fc6a<>+16(SB)/4, $0x3ca8fc6a
-DATA splat512x3ca8fc6a<>+20(SB)/4, $0x3ca8fc6a
-DATA splat512x3ca8fc6a<>+24(SB)/4, $0x3ca8fc6a
-DATA splat512x3ca8fc6a<>+28(SB)/4, $0x3ca8fc6a
-DATA splat512x3ca8fc6a<>+32(SB)/4, $0x3ca8fc6a
-DATA splat512x3ca8fc6a<>+36(SB)/4, $0x3ca8fc6a
-DATA splat512x3ca8fc6a<>+40(SB)/4, $0x3ca8fc6a
-DATA splat512x3ca8fc6a<>+44(SB)/4, $0x3ca8fc6a
-DATA splat512x3ca8fc6a<>+48(SB)/4, $0x3ca8fc6a
-DATA splat512x3ca8fc6a<>+52(SB)/4, $0x3ca8fc6a
-DATA splat512x3ca8fc6a<>+56(SB)/4, $0x3ca8fc6a
-DATA splat512x3ca8fc6a<>+60(SB)/4, $0x3ca8fc6a
-GLOBL splat512x3ca8fc6a<>(SB), RODATA|NOPTR, $64
+DATA scalarx3ca8fc6a<>+0(SB)/4, $0x3ca8fc6a
+GLOBL scalarx3ca8fc6a<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xbd5c1ad2<>+0(SB)/4, $0xbd5c1ad2
-DATA splat512xbd5c1ad2<>+4(SB)/4, $0xbd5c1ad2
-DATA splat512xbd5c1ad2<>+8(SB)/4, $0xbd5c1ad2
-DATA splat512xbd5c1ad2<>+12(SB)/4, $0xbd5c1ad2
-DATA splat512xbd5c1ad2<>+16(SB)/4, $0xbd5c1ad2
-DATA splat512xbd5c1ad2<>+20(SB)/4, $0xbd5c1ad2
-DATA splat512xbd5c1ad2<>+24(SB)/4, $0xbd5c1ad2
-DATA splat512xbd5c1ad2<>+28(SB)/4, $0xbd5c1ad2
-DATA splat512xbd5c1ad2<>+32(SB)/4, $0xbd5c1ad2
-DATA splat512xbd5c1ad2<>+36(SB)/4, $0xbd5c1ad2
-DATA splat512xbd5c1ad2<>+40(SB)/4, $0xbd5c1ad2
-DATA splat512xbd5c1ad2<>+44(SB)/4, $0xbd5c1ad2
-DATA splat512xbd5c1ad2<>+48(SB)/4, $0xbd5c1ad2
-DATA splat512xbd5c1ad2<>+52(SB)/4, $0xbd5c1ad2
-DATA splat512xbd5c1ad2<>+56(SB)/4, $0xbd5c1ad2
-DATA splat512xbd5c1ad2<>+60(SB)/4, $0xbd5c1ad2
-GLOBL splat512xbd5c1ad2<>(SB), RODATA|NOPTR, $64
+DATA scalarxbd5c1ad2<>+0(SB)/4, $0xbd5c1ad2
+GLOBL scalarxbd5c1ad2<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3e08837b<>+0(SB)/4, $0x3e08837b
-DATA splat512x3e08837b<>+4(SB)/4, $0x3e08837b
-DATA splat512x3e08837b<>+8(SB)/4, $0x3e08837b
-DATA splat512x3e08837b<>+12(SB)/4, $0x3e08837b
-DATA splat512x3e08837b<>+16(SB)/4, $0x3e08837b
-DATA splat512x3e08837b<>+20(SB)/4, $0x3e08837b
-DATA splat512x3e08837b<>+24(SB)/4, $0x3e08837b
-DATA splat512x3e08837b<>+28(SB)/4, $0x3e08837b
-DATA splat512x3e08837b<>+32(SB)/4, $0x3e08837b
-DATA splat512x3e08837b<>+36(SB)/4, $0x3e08837b
-DATA splat512x3e08837b<>+40(SB)/4, $0x3e08837b
-DATA splat512x3e08837b<>+44(SB)/4, $0x3e08837b
-DATA splat512x3e08837b<>+48(SB)/4, $0x3e08837b
-DATA splat512x3e08837b<>+52(SB)/4, $0x3e08837b
-DATA splat512x3e08837b<>+56(SB)/4, $0x3e08837b
-DATA splat512x3e08837b<>+60(SB)/4, $0x3e08837b
-GLOBL splat512x3e08837b<>(SB), RODATA|NOPTR, $64
+DATA scalarx3e08837b<>+0(SB)/4, $0x3e08837b
+GLOBL scalarx3e08837b<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xbeaaaa99<>+0(SB)/4, $0xbeaaaa99
-DATA splat512xbeaaaa99<>+4(SB)/4, $0xbeaaaa99
-DATA splat512xbeaaaa99<>+8(SB)/4, $0xbeaaaa99
-DATA splat512xbeaaaa99<>+12(SB)/4, $0xbeaaaa99
-DATA splat512xbeaaaa99<>+16(SB)/4, $0xbeaaaa99
-DATA splat512xbeaaaa99<>+20(SB)/4, $0xbeaaaa99
-DATA splat512xbeaaaa99<>+24(SB)/4, $0xbeaaaa99
-DATA splat512xbeaaaa99<>+28(SB)/4, $0xbeaaaa99
-DATA splat512xbeaaaa99<>+32(SB)/4, $0xbeaaaa99
-DATA splat512xbeaaaa99<>+36(SB)/4, $0xbeaaaa99
-DATA splat512xbeaaaa99<>+40(SB)/4, $0xbeaaaa99
-DATA splat512xbeaaaa99<>+44(SB)/4, $0xbeaaaa99
-DATA splat512xbeaaaa99<>+48(SB)/4, $0xbeaaaa99
-DATA splat512xbeaaaa99<>+52(SB)/4, $0xbeaaaa99
-DATA splat512xbeaaaa99<>+56(SB)/4, $0xbeaaaa99
-DATA splat512xbeaaaa99<>+60(SB)/4, $0xbeaaaa99
-GLOBL splat512xbeaaaa99<>(SB), RODATA|NOPTR, $64
+DATA scalarxbeaaaa99<>+0(SB)/4, $0xbeaaaa99
+GLOBL scalarxbeaaaa99<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x41a00000<>+0(SB)/4, $0x41a00000
-DATA splat512x41a00000<>+4(SB)/4, $0x41a00000
-DATA splat512x41a00000<>+8(SB)/4, $0x41a00000
-DATA splat512x41a00000<>+12(SB)/4, $0x41a00000
-DATA splat512x41a00000<>+16(SB)/4, $0x41a00000
-DATA splat512x41a00000<>+20(SB)/4, $0x41a00000
-DATA splat512x41a00000<>+24(SB)/4, $0x41a00000
-DATA splat512x41a00000<>+28(SB)/4, $0x41a00000
-DATA splat512x41a00000<>+32(SB)/4, $0x41a00000
-DATA splat512x41a00000<>+36(SB)/4, $0x41a00000
-DATA splat512x41a00000<>+40(SB)/4, $0x41a00000
-DATA splat512x41a00000<>+44(SB)/4, $0x41a00000
-DATA splat512x41a00000<>+48(SB)/4, $0x41a00000
-DATA splat512x41a00000<>+52(SB)/4, $0x41a00000
-DATA splat512x41a00000<>+56(SB)/4, $0x41a00000
-DATA splat512x41a00000<>+60(SB)/4, $0x41a00000
-GLOBL splat512x41a00000<>(SB), RODATA|NOPTR, $64
+DATA scalarx41a00000<>+0(SB)/4, $0x41a00000
+GLOBL scalarx41a00000<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x40000000<>+0(SB)/4, $0x40000000
-DATA splat512x40000000<>+4(SB)/4, $0x40000000
-DATA splat512x40000000<>+8(SB)/4, $0x40000000
-DATA splat512x40000000<>+12(SB)/4, $0x40000000
-DATA splat512x40000000<>+16(SB)/4, $0x40000000
-DATA splat512x40000000<>+20(SB)/4, $0x40000000
-DATA splat512x40000000<>+24(SB)/4, $0x40000000
-DATA splat512x40000000<>+28(SB)/4, $0x40000000
-DATA splat512x40000000<>+32(SB)/4, $0x40000000
-DATA splat512x40000000<>+36(SB)/4, $0x40000000
-DATA splat512x40000000<>+40(SB)/4, $0x40000000
-DATA splat512x40000000<>+44(SB)/4, $0x40000000
-DATA splat512x40000000<>+48(SB)/4, $0x40000000
-DATA splat512x40000000<>+52(SB)/4, $0x40000000
-DATA splat512x40000000<>+56(SB)/4, $0x40000000
-DATA splat512x40000000<>+60(SB)/4, $0x40000000
-GLOBL splat512x40000000<>(SB), RODATA|NOPTR, $64
+DATA scalarx40000000<>+0(SB)/4, $0x40000000
+GLOBL scalarx40000000<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3f200000<>+0(SB)/4, $0x3f200000
-DATA splat512x3f200000<>+4(SB)/4, $0x3f200000
-DATA splat512x3f200000<>+8(SB)/4, $0x3f200000
-DATA splat512x3f200000<>+12(SB)/4, $0x3f200000
-DATA splat512x3f200000<>+16(SB)/4, $0x3f200000
-DATA splat512x3f200000<>+20(SB)/4, $0x3f200000
-DATA splat512x3f200000<>+24(SB)/4, $0x3f200000
-DATA splat512x3f200000<>+28(SB)/4, $0x3f200000
-DATA splat512x3f200000<>+32(SB)/4, $0x3f200000
-DATA splat512x3f200000<>+36(SB)/4, $0x3f200000
-DATA splat512x3f200000<>+40(SB)/4, $0x3f200000
-DATA splat512x3f200000<>+44(SB)/4, $0x3f200000
-DATA splat512x3f200000<>+48(SB)/4, $0x3f200000
-DATA splat512x3f200000<>+52(SB)/4, $0x3f200000
-DATA splat512x3f200000<>+56(SB)/4, $0x3f200000
-DATA splat512x3f200000<>+60(SB)/4, $0x3f200000
-GLOBL splat512x3f200000<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f200000<>+0(SB)/4, $0x3f200000
+GLOBL scalarx3f200000<>(SB), RODATA|NOPTR, $4
 
 // func sigmoidAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -4598,70 +3638,63 @@ TEXT ·sigmoidAVX512F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VMOVUPS      splat512xc2d10000<>+0(SB), Z1
-	VANDPS       splat512x7fffffff<>+0(SB), Z0, Z2
-	VXORPS       splat512x80000000<>+0(SB), Z2, Z2
-	VMAXPS       Z2, Z1, Z1
-	VMOVUPS      splat512x4b400000<>+0(SB), Z2
-	VMOVAPS      Z2, Z2
-	VFMADD231PS  splat512x3fb8aa3b<>+0(SB), Z1, Z2
-	VSUBPS       splat512x4b400000<>+0(SB), Z2, Z2
-	VMOVAPS      Z1, Z1
-	VFNMADD231PS splat512x3f317200<>+0(SB), Z2, Z1
-	VMOVAPS      Z1, Z6
-	VFNMADD231PS splat512x35bfbe8e<>+0(SB), Z2, Z6
-	VSUBPS       Z6, Z1, Z1
-	VMOVAPS      Z1, Z1
-	VFNMADD231PS splat512x35bfbe8e<>+0(SB), Z2, Z1
-	VMULPS       Z6, Z6, Z7
-	VMOVUPS      splat512x3ab5575c<>+0(SB), Z8
-	VFMADD213PS  splat512x3c091e87<>+0(SB), Z6, Z8
-	VFMADD213PS  splat512x3d2aac2d<>+0(SB), Z6, Z8
-	VFMADD213PS  splat512x3e2aaa46<>+0(SB), Z6, Z8
-	VFMADD213PS  splat512x3efffffe<>+0(SB), Z6, Z8
-	VMOVAPS      Z1, Z1
-	VFMADD231PS  Z8, Z7, Z1
-	VADDPS       Z6, Z1, Z1
-	VADDPS       splat512x3f800000<>+0(SB), Z1, Z6
-	VSCALEFPS    Z2, Z6, Z7
-	VSUBPS       splat512x3f800000<>+0(SB), Z6, Z6
-	VSUBPS       Z6, Z1, Z1
-	VSCALEFPS    Z2, Z1, Z1
-	VADDPS       splat512x3f800000<>+0(SB), Z7, Z2
-	VSUBPS       splat512x3f800000<>+0(SB), Z2, Z6
-	VSUBPS       Z6, Z7, Z6
-	VADDPS       Z1, Z6, Z6
-	VCMPPS       $0x11, splat512x00000000<>+0(SB), Z0, K1
-	VMOVUPS      splat512x3f800000<>+0(SB), Z0
-	VBLENDMPS    Z7, Z0, K1, Z3
-	VPXORD       Z4, Z4, Z4
-	VBLENDMPS    Z1, Z4, K1, Z5
-	VMOVUPS      splat512x3f800000<>+0(SB), Z0
-	VDIVPS       Z2, Z0, Z0
-	VMULPS       Z0, Z3, Z1
-	VMOVAPS      Z3, Z7
-	VFNMADD231PS Z2, Z1, Z7
-	VADDPS       Z5, Z7, Z2
-	VMOVAPS      Z2, Z2
-	VFNMADD231PS Z6, Z1, Z2
-	VMOVAPS      Z1, Z1
-	VFMADD231PS  Z0, Z2, Z1
-	CMPQ         DX, $0x00000010
-	JL           lastStore
-	VMOVUPS      Z1, (AX)(BX*1)
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x00000010, DX
-	JMP          one
+	VBROADCASTSS      scalarxc2d10000<>+0(SB), Z1
+	VANDPS.BCST       scalarx7fffffff<>+0(SB), Z0, Z2
+	VXORPS.BCST       scalarx80000000<>+0(SB), Z2, Z2
+	VMAXPS            Z2, Z1, Z1
+	VBROADCASTSS      scalarx4b400000<>+0(SB), Z2
+	VFMADD231PS.BCST  scalarx3fb8aa3b<>+0(SB), Z1, Z2
+	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z2, Z2
+	VFNMADD231PS.BCST scalarx3f317200<>+0(SB), Z2, Z1
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z2, Z6
+	VSUBPS            Z6, Z1, Z1
+	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z2, Z1
+	VMULPS            Z6, Z6, Z7
+	VBROADCASTSS      scalarx3ab5575c<>+0(SB), Z8
+	VFMADD213PS.BCST  scalarx3c091e87<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST  scalarx3d2aac2d<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST  scalarx3e2aaa46<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST  scalarx3efffffe<>+0(SB), Z6, Z8
+	VFMADD231PS       Z8, Z7, Z1
+	VADDPS            Z6, Z1, Z1
+	VADDPS.BCST       scalarx3f800000<>+0(SB), Z1, Z6
+	VSCALEFPS         Z2, Z6, Z7
+	VSUBPS.BCST       scalarx3f800000<>+0(SB), Z6, Z6
+	VSUBPS            Z6, Z1, Z1
+	VSCALEFPS         Z2, Z1, Z1
+	VADDPS.BCST       scalarx3f800000<>+0(SB), Z7, Z2
+	VSUBPS.BCST       scalarx3f800000<>+0(SB), Z2, Z6
+	VSUBPS            Z6, Z7, Z6
+	VADDPS            Z1, Z6, Z6
+	VCMPPS.BCST       $0x11, scalarx00000000<>+0(SB), Z0, K1
+	VBROADCASTSS      scalarx3f800000<>+0(SB), Z0
+	VBLENDMPS         Z7, Z0, K1, Z3
+	VPXORD            Z4, Z4, Z4
+	VBLENDMPS         Z1, Z4, K1, Z5
+	VBROADCASTSS      scalarx3f800000<>+0(SB), Z0
+	VDIVPS            Z2, Z0, Z0
+	VMULPS            Z0, Z3, Z1
+	VMOVAPS           Z3, Z7
+	VFNMADD231PS      Z2, Z1, Z7
+	VADDPS            Z5, Z7, Z2
+	VFNMADD231PS      Z6, Z1, Z2
+	VFMADD231PS       Z0, Z2, Z1
+	TESTQ             DX, DX
+	JL                lastStore
+	VMOVUPS           Z1, (AX)(BX*1)
+	ADDQ              $0x00000040, BX
+	JMP               one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -4670,7 +3703,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -4690,95 +3723,86 @@ TEXT ·softplusAVX512F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VMOVUPS      splat512xc2d10000<>+0(SB), Z1
-	VANDPS       splat512x7fffffff<>+0(SB), Z0, Z2
-	VXORPS       splat512x80000000<>+0(SB), Z2, Z2
-	VMAXPS       Z2, Z1, Z1
-	VMOVUPS      splat512x4b400000<>+0(SB), Z2
-	VMOVAPS      Z2, Z2
-	VFMADD231PS  splat512x3fb8aa3b<>+0(SB), Z1, Z2
-	VSUBPS       splat512x4b400000<>+0(SB), Z2, Z2
-	VMOVAPS      Z1, Z1
-	VFNMADD231PS splat512x3f317200<>+0(SB), Z2, Z1
-	VMOVAPS      Z1, Z7
-	VFNMADD231PS splat512x35bfbe8e<>+0(SB), Z2, Z7
-	VSUBPS       Z7, Z1, Z1
-	VMOVAPS      Z1, Z1
-	VFNMADD231PS splat512x35bfbe8e<>+0(SB), Z2, Z1
-	VMULPS       Z7, Z7, Z8
-	VMOVUPS      splat512x3ab5575c<>+0(SB), Z9
-	VFMADD213PS  splat512x3c091e87<>+0(SB), Z7, Z9
-	VFMADD213PS  splat512x3d2aac2d<>+0(SB), Z7, Z9
-	VFMADD213PS  splat512x3e2aaa46<>+0(SB), Z7, Z9
-	VFMADD213PS  splat512x3efffffe<>+0(SB), Z7, Z9
-	VMOVAPS      Z1, Z1
-	VFMADD231PS  Z9, Z8, Z1
-	VADDPS       Z7, Z1, Z1
-	VADDPS       splat512x3f800000<>+0(SB), Z1, Z7
-	VSCALEFPS    Z2, Z7, Z8
-	VSUBPS       splat512x3f800000<>+0(SB), Z7, Z7
-	VSUBPS       Z7, Z1, Z1
-	VSCALEFPS    Z2, Z1, Z1
-	VADDPS       splat512x3f800000<>+0(SB), Z8, Z2
-	VSUBPS       splat512x3f800000<>+0(SB), Z2, Z7
-	VSUBPS       Z7, Z8, Z7
-	VADDPS       Z1, Z7, Z1
-	VDIVPS       Z2, Z1, Z1
-	VCMPPS       $0x11, splat512x00800000<>+0(SB), Z2, K1
-	VMULPS       splat512x4b000000<>+0(SB), Z2, Z7
-	VBLENDMPS    Z7, Z2, K1, Z3
-	VPADDD       splat512x004afb0d<>+0(SB), Z3, Z2
-	VPSRLD       $0x17, Z2, Z7
-	VORPS        splat512x4b000000<>+0(SB), Z7, Z7
-	VMOVUPS      splat512x4b00007f<>+0(SB), Z8
-	VBLENDMPS    splat512x4b000096<>+0(SB), Z8, K1, Z4
-	VSUBPS       Z4, Z7, Z7
-	VANDPS       splat512x007fffff<>+0(SB), Z2, Z2
-	VPADDD       splat512x3f3504f3<>+0(SB), Z2, Z2
-	VSUBPS       splat512x3f800000<>+0(SB), Z2, Z2
-	VMULPS       splat512x35bfbe8e<>+0(SB), Z7, Z8
-	VADDPS       Z1, Z8, Z1
-	VMULPS       Z2, Z2, Z8
-	VMOVUPS      splat512xbddf9ef0<>+0(SB), Z9
-	VFMADD213PS  splat512xbe008150<>+0(SB), Z8, Z9
-	VFMADD213PS  splat512xbe2a9792<>+0(SB), Z8, Z9
-	VFMADD213PS  splat512xbe800038<>+0(SB), Z8, Z9
-	VMOVUPS      splat512x3d5ad541<>+0(SB), Z10
-	VFMADD213PS  splat512x3df7fc02<>+0(SB), Z8, Z10
-	VFMADD213PS  splat512x3e118185<>+0(SB), Z8, Z10
-	VFMADD213PS  splat512x3e4cd2a1<>+0(SB), Z8, Z10
-	VFMADD213PS  splat512x3eaaaaa4<>+0(SB), Z8, Z10
-	VMOVAPS      Z10, Z10
-	VFMADD231PS  Z2, Z9, Z10
-	VMULPS       Z2, Z8, Z9
-	VMOVAPS      Z1, Z1
-	VFMADD231PS  Z10, Z9, Z1
-	VMOVAPS      Z1, Z1
-	VFMADD231PS  splat512xbf000000<>+0(SB), Z8, Z1
-	VADDPS       Z2, Z1, Z1
-	VMOVAPS      Z1, Z1
-	VFMADD231PS  splat512x3f317200<>+0(SB), Z7, Z1
-	VPXORD       Z5, Z5, Z5
-	VMAXPS       Z0, Z5, Z2
-	VADDPS       Z2, Z1, Z1
-	VCMPPS       $0x1e, splat512x41a00000<>+0(SB), Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z6
-	CMPQ         DX, $0x00000010
-	JL           lastStore
-	VMOVUPS      Z6, (AX)(BX*1)
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x00000010, DX
-	JMP          one
+	VBROADCASTSS      scalarxc2d10000<>+0(SB), Z1
+	VANDPS.BCST       scalarx7fffffff<>+0(SB), Z0, Z2
+	VXORPS.BCST       scalarx80000000<>+0(SB), Z2, Z2
+	VMAXPS            Z2, Z1, Z1
+	VBROADCASTSS      scalarx4b400000<>+0(SB), Z2
+	VFMADD231PS.BCST  scalarx3fb8aa3b<>+0(SB), Z1, Z2
+	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z2, Z2
+	VFNMADD231PS.BCST scalarx3f317200<>+0(SB), Z2, Z1
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z2, Z7
+	VSUBPS            Z7, Z1, Z1
+	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z2, Z1
+	VMULPS            Z7, Z7, Z8
+	VBROADCASTSS      scalarx3ab5575c<>+0(SB), Z9
+	VFMADD213PS.BCST  scalarx3c091e87<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST  scalarx3d2aac2d<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST  scalarx3e2aaa46<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST  scalarx3efffffe<>+0(SB), Z7, Z9
+	VFMADD231PS       Z9, Z8, Z1
+	VADDPS            Z7, Z1, Z1
+	VADDPS.BCST       scalarx3f800000<>+0(SB), Z1, Z7
+	VSCALEFPS         Z2, Z7, Z8
+	VSUBPS.BCST       scalarx3f800000<>+0(SB), Z7, Z7
+	VSUBPS            Z7, Z1, Z1
+	VSCALEFPS         Z2, Z1, Z1
+	VADDPS.BCST       scalarx3f800000<>+0(SB), Z8, Z2
+	VSUBPS.BCST       scalarx3f800000<>+0(SB), Z2, Z7
+	VSUBPS            Z7, Z8, Z7
+	VADDPS            Z1, Z7, Z1
+	VDIVPS            Z2, Z1, Z1
+	VCMPPS.BCST       $0x11, scalarx00800000<>+0(SB), Z2, K1
+	VMULPS.BCST       scalarx4b000000<>+0(SB), Z2, Z7
+	VBLENDMPS         Z7, Z2, K1, Z3
+	VPADDD.BCST       scalarx004afb0d<>+0(SB), Z3, Z2
+	VPSRLD            $0x17, Z2, Z7
+	VORPS.BCST        scalarx4b000000<>+0(SB), Z7, Z7
+	VBROADCASTSS      scalarx4b00007f<>+0(SB), Z8
+	VBLENDMPS.BCST    scalarx4b000096<>+0(SB), Z8, K1, Z4
+	VSUBPS            Z4, Z7, Z7
+	VANDPS.BCST       scalarx007fffff<>+0(SB), Z2, Z2
+	VPADDD.BCST       scalarx3f3504f3<>+0(SB), Z2, Z2
+	VSUBPS.BCST       scalarx3f800000<>+0(SB), Z2, Z2
+	VMULPS.BCST       scalarx35bfbe8e<>+0(SB), Z7, Z8
+	VADDPS            Z1, Z8, Z1
+	VMULPS            Z2, Z2, Z8
+	VBROADCASTSS      scalarxbddf9ef0<>+0(SB), Z9
+	VFMADD213PS.BCST  scalarxbe008150<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST  scalarxbe2a9792<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST  scalarxbe800038<>+0(SB), Z8, Z9
+	VBROADCASTSS      scalarx3d5ad541<>+0(SB), Z10
+	VFMADD213PS.BCST  scalarx3df7fc02<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST  scalarx3e118185<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST  scalarx3e4cd2a1<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST  scalarx3eaaaaa4<>+0(SB), Z8, Z10
+	VFMADD231PS       Z2, Z9, Z10
+	VMULPS            Z2, Z8, Z9
+	VFMADD231PS       Z10, Z9, Z1
+	VFMADD231PS.BCST  scalarxbf000000<>+0(SB), Z8, Z1
+	VADDPS            Z2, Z1, Z1
+	VFMADD231PS.BCST  scalarx3f317200<>+0(SB), Z7, Z1
+	VPXORD            Z5, Z5, Z5
+	VMAXPS            Z0, Z5, Z2
+	VADDPS            Z2, Z1, Z1
+	VCMPPS.BCST       $0x1e, scalarx41a00000<>+0(SB), Z0, K1
+	VBLENDMPS         Z0, Z1, K1, Z6
+	TESTQ             DX, DX
+	JL                lastStore
+	VMOVUPS           Z6, (AX)(BX*1)
+	ADDQ              $0x00000040, BX
+	JMP               one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -4787,7 +3811,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -4807,81 +3831,69 @@ TEXT ·erfAVX512F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VANDPS       splat512x7fffffff<>+0(SB), Z0, Z1
-	VMULPS       Z0, Z0, Z2
-	VMULPS       Z2, Z2, Z3
-	VMOVUPS      splat512xba51a8ae<>+0(SB), Z4
-	VFMADD213PS  splat512xbcdbfb8d<>+0(SB), Z3, Z4
-	VFMADD213PS  splat512xbec0939f<>+0(SB), Z3, Z4
-	VMOVUPS      splat512x38a3b8f6<>+0(SB), Z5
-	VFMADD213PS  splat512x3ba9f912<>+0(SB), Z3, Z5
-	VFMADD213PS  splat512x3de71673<>+0(SB), Z3, Z5
-	VFMADD213PS  splat512x3e0375d4<>+0(SB), Z3, Z5
-	VMOVAPS      Z5, Z3
-	VFMADD231PS  Z2, Z4, Z3
-	VMOVAPS      Z0, Z2
-	VFMADD231PS  Z0, Z3, Z2
-	VMOVUPS      splat512x40800000<>+0(SB), Z3
-	VMINPS       Z1, Z3, Z3
-	VMULPS       Z3, Z3, Z4
-	VMOVUPS      splat512xb800312c<>+0(SB), Z5
-	VFMADD213PS  splat512xb9e17eba<>+0(SB), Z4, Z5
-	VFMADD213PS  splat512x3cb03fc1<>+0(SB), Z4, Z5
-	VFMADD213PS  splat512xbf22d018<>+0(SB), Z4, Z5
-	VMOVUPS      splat512x35fd0d87<>+0(SB), Z7
-	VFMADD213PS  splat512x394b8dd1<>+0(SB), Z4, Z7
-	VFMADD213PS  splat512xbb022b13<>+0(SB), Z4, Z7
-	VFMADD213PS  splat512xbdd5ccd0<>+0(SB), Z4, Z7
-	VFMADD213PS  splat512xbf907244<>+0(SB), Z4, Z7
-	VMOVAPS      Z7, Z4
-	VFMADD231PS  Z3, Z5, Z4
-	VMULPS       Z3, Z4, Z3
-	VMOVUPS      splat512x4b400000<>+0(SB), Z4
-	VMOVAPS      Z4, Z4
-	VFMADD231PS  splat512x3fb8aa3b<>+0(SB), Z3, Z4
-	VSUBPS       splat512x4b400000<>+0(SB), Z4, Z5
-	VMOVAPS      Z3, Z3
-	VFNMADD231PS splat512x3f317200<>+0(SB), Z5, Z3
-	VMOVAPS      Z3, Z7
-	VFNMADD231PS splat512x35bfbe8e<>+0(SB), Z5, Z7
-	VSUBPS       Z7, Z3, Z3
-	VMOVAPS      Z3, Z3
-	VFNMADD231PS splat512x35bfbe8e<>+0(SB), Z5, Z3
-	VMULPS       Z7, Z7, Z5
-	VMOVUPS      splat512x3ab5575c<>+0(SB), Z8
-	VFMADD213PS  splat512x3c091e87<>+0(SB), Z7, Z8
-	VFMADD213PS  splat512x3d2aac2d<>+0(SB), Z7, Z8
-	VFMADD213PS  splat512x3e2aaa46<>+0(SB), Z7, Z8
-	VFMADD213PS  splat512x3efffffe<>+0(SB), Z7, Z8
-	VMOVAPS      Z3, Z3
-	VFMADD231PS  Z8, Z5, Z3
-	VADDPS       Z7, Z3, Z3
-	VADDPS       splat512x3f800000<>+0(SB), Z3, Z3
-	VPSLLD       $0x17, Z4, Z4
-	VPADDD       splat512x3f800000<>+0(SB), Z4, Z4
-	VMOVUPS      splat512x3f800000<>+0(SB), Z5
-	VMOVAPS      Z5, Z5
-	VFNMADD231PS Z4, Z3, Z5
-	VCMPPS       $0x11, splat512x3f800000<>+0(SB), Z1, K1
-	VANDPS       splat512x80000000<>+0(SB), Z0, Z0
-	VORPS        Z0, Z5, Z0
-	VBLENDMPS    Z2, Z0, K1, Z6
-	CMPQ         DX, $0x00000010
-	JL           lastStore
-	VMOVUPS      Z6, (AX)(BX*1)
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x00000010, DX
-	JMP          one
+	VANDPS.BCST       scalarx7fffffff<>+0(SB), Z0, Z1
+	VMULPS            Z0, Z0, Z2
+	VMULPS            Z2, Z2, Z3
+	VBROADCASTSS      scalarxba51a8ae<>+0(SB), Z4
+	VFMADD213PS.BCST  scalarxbcdbfb8d<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST  scalarxbec0939f<>+0(SB), Z3, Z4
+	VBROADCASTSS      scalarx38a3b8f6<>+0(SB), Z5
+	VFMADD213PS.BCST  scalarx3ba9f912<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST  scalarx3de71673<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST  scalarx3e0375d4<>+0(SB), Z3, Z5
+	VFMADD231PS       Z2, Z4, Z5
+	VMOVAPS           Z0, Z2
+	VFMADD231PS       Z0, Z5, Z2
+	VBROADCASTSS      scalarx40800000<>+0(SB), Z3
+	VMINPS            Z1, Z3, Z3
+	VMULPS            Z3, Z3, Z4
+	VBROADCASTSS      scalarxb800312c<>+0(SB), Z5
+	VFMADD213PS.BCST  scalarxb9e17eba<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST  scalarx3cb03fc1<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST  scalarxbf22d018<>+0(SB), Z4, Z5
+	VBROADCASTSS      scalarx35fd0d87<>+0(SB), Z7
+	VFMADD213PS.BCST  scalarx394b8dd1<>+0(SB), Z4, Z7
+	VFMADD213PS.BCST  scalarxbb022b13<>+0(SB), Z4, Z7
+	VFMADD213PS.BCST  scalarxbdd5ccd0<>+0(SB), Z4, Z7
+	VFMADD213PS.BCST  scalarxbf907244<>+0(SB), Z4, Z7
+	VFMADD231PS       Z3, Z5, Z7
+	VMULPS            Z3, Z7, Z3
+	VBROADCASTSS      scalarx4b400000<>+0(SB), Z4
+	VFMADD231PS.BCST  scalarx3fb8aa3b<>+0(SB), Z3, Z4
+	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z4, Z5
+	VFNMADD231PS.BCST scalarx3f317200<>+0(SB), Z5, Z3
+	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z5, Z3
+	VMULPS            Z3, Z3, Z5
+	VBROADCASTSS      scalarx3ab5575c<>+0(SB), Z7
+	VFMADD213PS.BCST  scalarx3c091e87<>+0(SB), Z3, Z7
+	VFMADD213PS.BCST  scalarx3d2aac2d<>+0(SB), Z3, Z7
+	VFMADD213PS.BCST  scalarx3e2aaa46<>+0(SB), Z3, Z7
+	VFMADD213PS.BCST  scalarx3efffffe<>+0(SB), Z3, Z7
+	VFMADD231PS       Z7, Z5, Z3
+	VADDPS.BCST       scalarx3f800000<>+0(SB), Z3, Z3
+	VPSLLD            $0x17, Z4, Z4
+	VPADDD.BCST       scalarx3f800000<>+0(SB), Z4, Z4
+	VBROADCASTSS      scalarx3f800000<>+0(SB), Z5
+	VFNMADD231PS      Z4, Z3, Z5
+	VCMPPS.BCST       $0x11, scalarx3f800000<>+0(SB), Z1, K1
+	VANDPS.BCST       scalarx80000000<>+0(SB), Z0, Z0
+	VORPS             Z0, Z5, Z0
+	VBLENDMPS         Z2, Z0, K1, Z6
+	TESTQ             DX, DX
+	JL                lastStore
+	VMOVUPS           Z6, (AX)(BX*1)
+	ADDQ              $0x00000040, BX
+	JMP               one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -4890,7 +3902,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -4901,311 +3913,56 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512xba51a8ae<>+0(SB)/4, $0xba51a8ae
-DATA splat512xba51a8ae<>+4(SB)/4, $0xba51a8ae
-DATA splat512xba51a8ae<>+8(SB)/4, $0xba51a8ae
-DATA splat512xba51a8ae<>+12(SB)/4, $0xba51a8ae
-DATA splat512xba51a8ae<>+16(SB)/4, $0xba51a8ae
-DATA splat512xba51a8ae<>+20(SB)/4, $0xba51a8ae
-DATA splat512xba51a8ae<>+24(SB)/4, $0xba51a8ae
-DATA splat512xba51a8ae<>+28(SB)/4, $0xba51a8ae
-DATA splat512xba51a8ae<>+32(SB)/4, $0xba51a8ae
-DATA splat512xba51a8ae<>+36(SB)/4, $0xba51a8ae
-DATA splat512xba51a8ae<>+40(SB)/4, $0xba51a8ae
-DATA splat512xba51a8ae<>+44(SB)/4, $0xba51a8ae
-DATA splat512xba51a8ae<>+48(SB)/4, $0xba51a8ae
-DATA splat512xba51a8ae<>+52(SB)/4, $0xba51a8ae
-DATA splat512xba51a8ae<>+56(SB)/4, $0xba51a8ae
-DATA splat512xba51a8ae<>+60(SB)/4, $0xba51a8ae
-GLOBL splat512xba51a8ae<>(SB), RODATA|NOPTR, $64
+DATA scalarxba51a8ae<>+0(SB)/4, $0xba51a8ae
+GLOBL scalarxba51a8ae<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xbcdbfb8d<>+0(SB)/4, $0xbcdbfb8d
-DATA splat512xbcdbfb8d<>+4(SB)/4, $0xbcdbfb8d
-DATA splat512xbcdbfb8d<>+8(SB)/4, $0xbcdbfb8d
-DATA splat512xbcdbfb8d<>+12(SB)/4, $0xbcdbfb8d
-DATA splat512xbcdbfb8d<>+16(SB)/4, $0xbcdbfb8d
-DATA splat512xbcdbfb8d<>+20(SB)/4, $0xbcdbfb8d
-DATA splat512xbcdbfb8d<>+24(SB)/4, $0xbcdbfb8d
-DATA splat512xbcdbfb8d<>+28(SB)/4, $0xbcdbfb8d
-DATA splat512xbcdbfb8d<>+32(SB)/4, $0xbcdbfb8d
-DATA splat512xbcdbfb8d<>+36(SB)/4, $0xbcdbfb8d
-DATA splat512xbcdbfb8d<>+40(SB)/4, $0xbcdbfb8d
-DATA splat512xbcdbfb8d<>+44(SB)/4, $0xbcdbfb8d
-DATA splat512xbcdbfb8d<>+48(SB)/4, $0xbcdbfb8d
-DATA splat512xbcdbfb8d<>+52(SB)/4, $0xbcdbfb8d
-DATA splat512xbcdbfb8d<>+56(SB)/4, $0xbcdbfb8d
-DATA splat512xbcdbfb8d<>+60(SB)/4, $0xbcdbfb8d
-GLOBL splat512xbcdbfb8d<>(SB), RODATA|NOPTR, $64
+DATA scalarxbcdbfb8d<>+0(SB)/4, $0xbcdbfb8d
+GLOBL scalarxbcdbfb8d<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xbec0939f<>+0(SB)/4, $0xbec0939f
-DATA splat512xbec0939f<>+4(SB)/4, $0xbec0939f
-DATA splat512xbec0939f<>+8(SB)/4, $0xbec0939f
-DATA splat512xbec0939f<>+12(SB)/4, $0xbec0939f
-DATA splat512xbec0939f<>+16(SB)/4, $0xbec0939f
-DATA splat512xbec0939f<>+20(SB)/4, $0xbec0939f
-DATA splat512xbec0939f<>+24(SB)/4, $0xbec0939f
-DATA splat512xbec0939f<>+28(SB)/4, $0xbec0939f
-DATA splat512xbec0939f<>+32(SB)/4, $0xbec0939f
-DATA splat512xbec0939f<>+36(SB)/4, $0xbec0939f
-DATA splat512xbec0939f<>+40(SB)/4, $0xbec0939f
-DATA splat512xbec0939f<>+44(SB)/4, $0xbec0939f
-DATA splat512xbec0939f<>+48(SB)/4, $0xbec0939f
-DATA splat512xbec0939f<>+52(SB)/4, $0xbec0939f
-DATA splat512xbec0939f<>+56(SB)/4, $0xbec0939f
-DATA splat512xbec0939f<>+60(SB)/4, $0xbec0939f
-GLOBL splat512xbec0939f<>(SB), RODATA|NOPTR, $64
+DATA scalarxbec0939f<>+0(SB)/4, $0xbec0939f
+GLOBL scalarxbec0939f<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x38a3b8f6<>+0(SB)/4, $0x38a3b8f6
-DATA splat512x38a3b8f6<>+4(SB)/4, $0x38a3b8f6
-DATA splat512x38a3b8f6<>+8(SB)/4, $0x38a3b8f6
-DATA splat512x38a3b8f6<>+12(SB)/4, $0x38a3b8f6
-DATA splat512x38a3b8f6<>+16(SB)/4, $0x38a3b8f6
-DATA splat512x38a3b8f6<>+20(SB)/4, $0x38a3b8f6
-DATA splat512x38a3b8f6<>+24(SB)/4, $0x38a3b8f6
-DATA splat512x38a3b8f6<>+28(SB)/4, $0x38a3b8f6
-DATA splat512x38a3b8f6<>+32(SB)/4, $0x38a3b8f6
-DATA splat512x38a3b8f6<>+36(SB)/4, $0x38a3b8f6
-DATA splat512x38a3b8f6<>+40(SB)/4, $0x38a3b8f6
-DATA splat512x38a3b8f6<>+44(SB)/4, $0x38a3b8f6
-DATA splat512x38a3b8f6<>+48(SB)/4, $0x38a3b8f6
-DATA splat512x38a3b8f6<>+52(SB)/4, $0x38a3b8f6
-DATA splat512x38a3b8f6<>+56(SB)/4, $0x38a3b8f6
-DATA splat512x38a3b8f6<>+60(SB)/4, $0x38a3b8f6
-GLOBL splat512x38a3b8f6<>(SB), RODATA|NOPTR, $64
+DATA scalarx38a3b8f6<>+0(SB)/4, $0x38a3b8f6
+GLOBL scalarx38a3b8f6<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3ba9f912<>+0(SB)/4, $0x3ba9f912
-DATA splat512x3ba9f912<>+4(SB)/4, $0x3ba9f912
-DATA splat512x3ba9f912<>+8(SB)/4, $0x3ba9f912
-DATA splat512x3ba9f912<>+12(SB)/4, $0x3ba9f912
-DATA splat512x3ba9f912<>+16(SB)/4, $0x3ba9f912
-DATA splat512x3ba9f912<>+20(SB)/4, $0x3ba9f912
-DATA splat512x3ba9f912<>+24(SB)/4, $0x3ba9f912
-DATA splat512x3ba9f912<>+28(SB)/4, $0x3ba9f912
-DATA splat512x3ba9f912<>+32(SB)/4, $0x3ba9f912
-DATA splat512x3ba9f912<>+36(SB)/4, $0x3ba9f912
-DATA splat512x3ba9f912<>+40(SB)/4, $0x3ba9f912
-DATA splat512x3ba9f912<>+44(SB)/4, $0x3ba9f912
-DATA splat512x3ba9f912<>+48(SB)/4, $0x3ba9f912
-DATA splat512x3ba9f912<>+52(SB)/4, $0x3ba9f912
-DATA splat512x3ba9f912<>+56(SB)/4, $0x3ba9f912
-DATA splat512x3ba9f912<>+60(SB)/4, $0x3ba9f912
-GLOBL splat512x3ba9f912<>(SB), RODATA|NOPTR, $64
+DATA scalarx3ba9f912<>+0(SB)/4, $0x3ba9f912
+GLOBL scalarx3ba9f912<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3de71673<>+0(SB)/4, $0x3de71673
-DATA splat512x3de71673<>+4(SB)/4, $0x3de71673
-DATA splat512x3de71673<>+8(SB)/4, $0x3de71673
-DATA splat512x3de71673<>+12(SB)/4, $0x3de71673
-DATA splat512x3de71673<>+16(SB)/4, $0x3de71673
-DATA splat512x3de71673<>+20(SB)/4, $0x3de71673
-DATA splat512x3de71673<>+24(SB)/4, $0x3de71673
-DATA splat512x3de71673<>+28(SB)/4, $0x3de71673
-DATA splat512x3de71673<>+32(SB)/4, $0x3de71673
-DATA splat512x3de71673<>+36(SB)/4, $0x3de71673
-DATA splat512x3de71673<>+40(SB)/4, $0x3de71673
-DATA splat512x3de71673<>+44(SB)/4, $0x3de71673
-DATA splat512x3de71673<>+48(SB)/4, $0x3de71673
-DATA splat512x3de71673<>+52(SB)/4, $0x3de71673
-DATA splat512x3de71673<>+56(SB)/4, $0x3de71673
-DATA splat512x3de71673<>+60(SB)/4, $0x3de71673
-GLOBL splat512x3de71673<>(SB), RODATA|NOPTR, $64
+DATA scalarx3de71673<>+0(SB)/4, $0x3de71673
+GLOBL scalarx3de71673<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3e0375d4<>+0(SB)/4, $0x3e0375d4
-DATA splat512x3e0375d4<>+4(SB)/4, $0x3e0375d4
-DATA splat512x3e0375d4<>+8(SB)/4, $0x3e0375d4
-DATA splat512x3e0375d4<>+12(SB)/4, $0x3e0375d4
-DATA splat512x3e0375d4<>+16(SB)/4, $0x3e0375d4
-DATA splat512x3e0375d4<>+20(SB)/4, $0x3e0375d4
-DATA splat512x3e0375d4<>+24(SB)/4, $0x3e0375d4
-DATA splat512x3e0375d4<>+28(SB)/4, $0x3e0375d4
-DATA splat512x3e0375d4<>+32(SB)/4, $0x3e0375d4
-DATA splat512x3e0375d4<>+36(SB)/4, $0x3e0375d4
-DATA splat512x3e0375d4<>+40(SB)/4, $0x3e0375d4
-DATA splat512x3e0375d4<>+44(SB)/4, $0x3e0375d4
-DATA splat512x3e0375d4<>+48(SB)/4, $0x3e0375d4
-DATA splat512x3e0375d4<>+52(SB)/4, $0x3e0375d4
-DATA splat512x3e0375d4<>+56(SB)/4, $0x3e0375d4
-DATA splat512x3e0375d4<>+60(SB)/4, $0x3e0375d4
-GLOBL splat512x3e0375d4<>(SB), RODATA|NOPTR, $64
+DATA scalarx3e0375d4<>+0(SB)/4, $0x3e0375d4
+GLOBL scalarx3e0375d4<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x40800000<>+0(SB)/4, $0x40800000
-DATA splat512x40800000<>+4(SB)/4, $0x40800000
-DATA splat512x40800000<>+8(SB)/4, $0x40800000
-DATA splat512x40800000<>+12(SB)/4, $0x40800000
-DATA splat512x40800000<>+16(SB)/4, $0x40800000
-DATA splat512x40800000<>+20(SB)/4, $0x40800000
-DATA splat512x40800000<>+24(SB)/4, $0x40800000
-DATA splat512x40800000<>+28(SB)/4, $0x40800000
-DATA splat512x40800000<>+32(SB)/4, $0x40800000
-DATA splat512x40800000<>+36(SB)/4, $0x40800000
-DATA splat512x40800000<>+40(SB)/4, $0x40800000
-DATA splat512x40800000<>+44(SB)/4, $0x40800000
-DATA splat512x40800000<>+48(SB)/4, $0x40800000
-DATA splat512x40800000<>+52(SB)/4, $0x40800000
-DATA splat512x40800000<>+56(SB)/4, $0x40800000
-DATA splat512x40800000<>+60(SB)/4, $0x40800000
-GLOBL splat512x40800000<>(SB), RODATA|NOPTR, $64
+DATA scalarx40800000<>+0(SB)/4, $0x40800000
+GLOBL scalarx40800000<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xb800312c<>+0(SB)/4, $0xb800312c
-DATA splat512xb800312c<>+4(SB)/4, $0xb800312c
-DATA splat512xb800312c<>+8(SB)/4, $0xb800312c
-DATA splat512xb800312c<>+12(SB)/4, $0xb800312c
-DATA splat512xb800312c<>+16(SB)/4, $0xb800312c
-DATA splat512xb800312c<>+20(SB)/4, $0xb800312c
-DATA splat512xb800312c<>+24(SB)/4, $0xb800312c
-DATA splat512xb800312c<>+28(SB)/4, $0xb800312c
-DATA splat512xb800312c<>+32(SB)/4, $0xb800312c
-DATA splat512xb800312c<>+36(SB)/4, $0xb800312c
-DATA splat512xb800312c<>+40(SB)/4, $0xb800312c
-DATA splat512xb800312c<>+44(SB)/4, $0xb800312c
-DATA splat512xb800312c<>+48(SB)/4, $0xb800312c
-DATA splat512xb800312c<>+52(SB)/4, $0xb800312c
-DATA splat512xb800312c<>+56(SB)/4, $0xb800312c
-DATA splat512xb800312c<>+60(SB)/4, $0xb800312c
-GLOBL splat512xb800312c<>(SB), RODATA|NOPTR, $64
+DATA scalarxb800312c<>+0(SB)/4, $0xb800312c
+GLOBL scalarxb800312c<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xb9e17eba<>+0(SB)/4, $0xb9e17eba
-DATA splat512xb9e17eba<>+4(SB)/4, $0xb9e17eba
-DATA splat512xb9e17eba<>+8(SB)/4, $0xb9e17eba
-DATA splat512xb9e17eba<>+12(SB)/4, $0xb9e17eba
-DATA splat512xb9e17eba<>+16(SB)/4, $0xb9e17eba
-DATA splat512xb9e17eba<>+20(SB)/4, $0xb9e17eba
-DATA splat512xb9e17eba<>+24(SB)/4, $0xb9e17eba
-DATA splat512xb9e17eba<>+28(SB)/4, $0xb9e17eba
-DATA splat512xb9e17eba<>+32(SB)/4, $0xb9e17eba
-DATA splat512xb9e17eba<>+36(SB)/4, $0xb9e17eba
-DATA splat512xb9e17eba<>+40(SB)/4, $0xb9e17eba
-DATA splat512xb9e17eba<>+44(SB)/4, $0xb9e17eba
-DATA splat512xb9e17eba<>+48(SB)/4, $0xb9e17eba
-DATA splat512xb9e17eba<>+52(SB)/4, $0xb9e17eba
-DATA splat512xb9e17eba<>+56(SB)/4, $0xb9e17eba
-DATA splat512xb9e17eba<>+60(SB)/4, $0xb9e17eba
-GLOBL splat512xb9e17eba<>(SB), RODATA|NOPTR, $64
+DATA scalarxb9e17eba<>+0(SB)/4, $0xb9e17eba
+GLOBL scalarxb9e17eba<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3cb03fc1<>+0(SB)/4, $0x3cb03fc1
-DATA splat512x3cb03fc1<>+4(SB)/4, $0x3cb03fc1
-DATA splat512x3cb03fc1<>+8(SB)/4, $0x3cb03fc1
-DATA splat512x3cb03fc1<>+12(SB)/4, $0x3cb03fc1
-DATA splat512x3cb03fc1<>+16(SB)/4, $0x3cb03fc1
-DATA splat512x3cb03fc1<>+20(SB)/4, $0x3cb03fc1
-DATA splat512x3cb03fc1<>+24(SB)/4, $0x3cb03fc1
-DATA splat512x3cb03fc1<>+28(SB)/4, $0x3cb03fc1
-DATA splat512x3cb03fc1<>+32(SB)/4, $0x3cb03fc1
-DATA splat512x3cb03fc1<>+36(SB)/4, $0x3cb03fc1
-DATA splat512x3cb03fc1<>+40(SB)/4, $0x3cb03fc1
-DATA splat512x3cb03fc1<>+44(SB)/4, $0x3cb03fc1
-DATA splat512x3cb03fc1<>+48(SB)/4, $0x3cb03fc1
-DATA splat512x3cb03fc1<>+52(SB)/4, $0x3cb03fc1
-DATA splat512x3cb03fc1<>+56(SB)/4, $0x3cb03fc1
-DATA splat512x3cb03fc1<>+60(SB)/4, $0x3cb03fc1
-GLOBL splat512x3cb03fc1<>(SB), RODATA|NOPTR, $64
+DATA scalarx3cb03fc1<>+0(SB)/4, $0x3cb03fc1
+GLOBL scalarx3cb03fc1<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xbf22d018<>+0(SB)/4, $0xbf22d018
-DATA splat512xbf22d018<>+4(SB)/4, $0xbf22d018
-DATA splat512xbf22d018<>+8(SB)/4, $0xbf22d018
-DATA splat512xbf22d018<>+12(SB)/4, $0xbf22d018
-DATA splat512xbf22d018<>+16(SB)/4, $0xbf22d018
-DATA splat512xbf22d018<>+20(SB)/4, $0xbf22d018
-DATA splat512xbf22d018<>+24(SB)/4, $0xbf22d018
-DATA splat512xbf22d018<>+28(SB)/4, $0xbf22d018
-DATA splat512xbf22d018<>+32(SB)/4, $0xbf22d018
-DATA splat512xbf22d018<>+36(SB)/4, $0xbf22d018
-DATA splat512xbf22d018<>+40(SB)/4, $0xbf22d018
-DATA splat512xbf22d018<>+44(SB)/4, $0xbf22d018
-DATA splat512xbf22d018<>+48(SB)/4, $0xbf22d018
-DATA splat512xbf22d018<>+52(SB)/4, $0xbf22d018
-DATA splat512xbf22d018<>+56(SB)/4, $0xbf22d018
-DATA splat512xbf22d018<>+60(SB)/4, $0xbf22d018
-GLOBL splat512xbf22d018<>(SB), RODATA|NOPTR, $64
+DATA scalarxbf22d018<>+0(SB)/4, $0xbf22d018
+GLOBL scalarxbf22d018<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x35fd0d87<>+0(SB)/4, $0x35fd0d87
-DATA splat512x35fd0d87<>+4(SB)/4, $0x35fd0d87
-DATA splat512x35fd0d87<>+8(SB)/4, $0x35fd0d87
-DATA splat512x35fd0d87<>+12(SB)/4, $0x35fd0d87
-DATA splat512x35fd0d87<>+16(SB)/4, $0x35fd0d87
-DATA splat512x35fd0d87<>+20(SB)/4, $0x35fd0d87
-DATA splat512x35fd0d87<>+24(SB)/4, $0x35fd0d87
-DATA splat512x35fd0d87<>+28(SB)/4, $0x35fd0d87
-DATA splat512x35fd0d87<>+32(SB)/4, $0x35fd0d87
-DATA splat512x35fd0d87<>+36(SB)/4, $0x35fd0d87
-DATA splat512x35fd0d87<>+40(SB)/4, $0x35fd0d87
-DATA splat512x35fd0d87<>+44(SB)/4, $0x35fd0d87
-DATA splat512x35fd0d87<>+48(SB)/4, $0x35fd0d87
-DATA splat512x35fd0d87<>+52(SB)/4, $0x35fd0d87
-DATA splat512x35fd0d87<>+56(SB)/4, $0x35fd0d87
-DATA splat512x35fd0d87<>+60(SB)/4, $0x35fd0d87
-GLOBL splat512x35fd0d87<>(SB), RODATA|NOPTR, $64
+DATA scalarx35fd0d87<>+0(SB)/4, $0x35fd0d87
+GLOBL scalarx35fd0d87<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x394b8dd1<>+0(SB)/4, $0x394b8dd1
-DATA splat512x394b8dd1<>+4(SB)/4, $0x394b8dd1
-DATA splat512x394b8dd1<>+8(SB)/4, $0x394b8dd1
-DATA splat512x394b8dd1<>+12(SB)/4, $0x394b8dd1
-DATA splat512x394b8dd1<>+16(SB)/4, $0x394b8dd1
-DATA splat512x394b8dd1<>+20(SB)/4, $0x394b8dd1
-DATA splat512x394b8dd1<>+24(SB)/4, $0x394b8dd1
-DATA splat512x394b8dd1<>+28(SB)/4, $0x394b8dd1
-DATA splat512x394b8dd1<>+32(SB)/4, $0x394b8dd1
-DATA splat512x394b8dd1<>+36(SB)/4, $0x394b8dd1
-DATA splat512x394b8dd1<>+40(SB)/4, $0x394b8dd1
-DATA splat512x394b8dd1<>+44(SB)/4, $0x394b8dd1
-DATA splat512x394b8dd1<>+48(SB)/4, $0x394b8dd1
-DATA splat512x394b8dd1<>+52(SB)/4, $0x394b8dd1
-DATA splat512x394b8dd1<>+56(SB)/4, $0x394b8dd1
-DATA splat512x394b8dd1<>+60(SB)/4, $0x394b8dd1
-GLOBL splat512x394b8dd1<>(SB), RODATA|NOPTR, $64
+DATA scalarx394b8dd1<>+0(SB)/4, $0x394b8dd1
+GLOBL scalarx394b8dd1<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xbb022b13<>+0(SB)/4, $0xbb022b13
-DATA splat512xbb022b13<>+4(SB)/4, $0xbb022b13
-DATA splat512xbb022b13<>+8(SB)/4, $0xbb022b13
-DATA splat512xbb022b13<>+12(SB)/4, $0xbb022b13
-DATA splat512xbb022b13<>+16(SB)/4, $0xbb022b13
-DATA splat512xbb022b13<>+20(SB)/4, $0xbb022b13
-DATA splat512xbb022b13<>+24(SB)/4, $0xbb022b13
-DATA splat512xbb022b13<>+28(SB)/4, $0xbb022b13
-DATA splat512xbb022b13<>+32(SB)/4, $0xbb022b13
-DATA splat512xbb022b13<>+36(SB)/4, $0xbb022b13
-DATA splat512xbb022b13<>+40(SB)/4, $0xbb022b13
-DATA splat512xbb022b13<>+44(SB)/4, $0xbb022b13
-DATA splat512xbb022b13<>+48(SB)/4, $0xbb022b13
-DATA splat512xbb022b13<>+52(SB)/4, $0xbb022b13
-DATA splat512xbb022b13<>+56(SB)/4, $0xbb022b13
-DATA splat512xbb022b13<>+60(SB)/4, $0xbb022b13
-GLOBL splat512xbb022b13<>(SB), RODATA|NOPTR, $64
+DATA scalarxbb022b13<>+0(SB)/4, $0xbb022b13
+GLOBL scalarxbb022b13<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xbdd5ccd0<>+0(SB)/4, $0xbdd5ccd0
-DATA splat512xbdd5ccd0<>+4(SB)/4, $0xbdd5ccd0
-DATA splat512xbdd5ccd0<>+8(SB)/4, $0xbdd5ccd0
-DATA splat512xbdd5ccd0<>+12(SB)/4, $0xbdd5ccd0
-DATA splat512xbdd5ccd0<>+16(SB)/4, $0xbdd5ccd0
-DATA splat512xbdd5ccd0<>+20(SB)/4, $0xbdd5ccd0
-DATA splat512xbdd5ccd0<>+24(SB)/4, $0xbdd5ccd0
-DATA splat512xbdd5ccd0<>+28(SB)/4, $0xbdd5ccd0
-DATA splat512xbdd5ccd0<>+32(SB)/4, $0xbdd5ccd0
-DATA splat512xbdd5ccd0<>+36(SB)/4, $0xbdd5ccd0
-DATA splat512xbdd5ccd0<>+40(SB)/4, $0xbdd5ccd0
-DATA splat512xbdd5ccd0<>+44(SB)/4, $0xbdd5ccd0
-DATA splat512xbdd5ccd0<>+48(SB)/4, $0xbdd5ccd0
-DATA splat512xbdd5ccd0<>+52(SB)/4, $0xbdd5ccd0
-DATA splat512xbdd5ccd0<>+56(SB)/4, $0xbdd5ccd0
-DATA splat512xbdd5ccd0<>+60(SB)/4, $0xbdd5ccd0
-GLOBL splat512xbdd5ccd0<>(SB), RODATA|NOPTR, $64
+DATA scalarxbdd5ccd0<>+0(SB)/4, $0xbdd5ccd0
+GLOBL scalarxbdd5ccd0<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xbf907244<>+0(SB)/4, $0xbf907244
-DATA splat512xbf907244<>+4(SB)/4, $0xbf907244
-DATA splat512xbf907244<>+8(SB)/4, $0xbf907244
-DATA splat512xbf907244<>+12(SB)/4, $0xbf907244
-DATA splat512xbf907244<>+16(SB)/4, $0xbf907244
-DATA splat512xbf907244<>+20(SB)/4, $0xbf907244
-DATA splat512xbf907244<>+24(SB)/4, $0xbf907244
-DATA splat512xbf907244<>+28(SB)/4, $0xbf907244
-DATA splat512xbf907244<>+32(SB)/4, $0xbf907244
-DATA splat512xbf907244<>+36(SB)/4, $0xbf907244
-DATA splat512xbf907244<>+40(SB)/4, $0xbf907244
-DATA splat512xbf907244<>+44(SB)/4, $0xbf907244
-DATA splat512xbf907244<>+48(SB)/4, $0xbf907244
-DATA splat512xbf907244<>+52(SB)/4, $0xbf907244
-DATA splat512xbf907244<>+56(SB)/4, $0xbf907244
-DATA splat512xbf907244<>+60(SB)/4, $0xbf907244
-GLOBL splat512xbf907244<>(SB), RODATA|NOPTR, $64
+DATA scalarxbf907244<>+0(SB)/4, $0xbf907244
+GLOBL scalarxbf907244<>(SB), RODATA|NOPTR, $4
 
 // func atan2AVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -5217,74 +3974,72 @@ TEXT ·atan2AVX512F32(SB), NOSPLIT, $0-48
 	XORQ SI, SI
 
 one:
-	CMPQ    BX, $0x00000010
+	SUBQ    $0x00000010, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
 
 body:
-	VANDPS      splat512x7fffffff<>+0(SB), Z1, Z2
-	VANDPS      splat512x7fffffff<>+0(SB), Z0, Z3
-	VMINPS      Z3, Z2, Z4
-	VMAXPS      Z3, Z2, Z5
-	VDIVPS      Z5, Z4, Z6
-	VCMPPS      $0x00, splat512x00000000<>+0(SB), Z5, K1
-	VBLENDMPS   splat512x00000000<>+0(SB), Z6, K1, Z7
-	VCMPPS      $0x00, splat512x7f800000<>+0(SB), Z4, K1
-	VBLENDMPS   splat512x3f800000<>+0(SB), Z7, K1, Z8
-	VMULPS      Z8, Z8, Z4
-	VMULPS      Z4, Z4, Z5
-	VMOVUPS     splat512x3c3213d5<>+0(SB), Z6
-	VFMADD213PS splat512x3d6d1526<>+0(SB), Z5, Z6
-	VFMADD213PS splat512x3de04627<>+0(SB), Z5, Z6
-	VFMADD213PS splat512x3e4cc8f2<>+0(SB), Z5, Z6
-	VMOVUPS     splat512xbae9b175<>+0(SB), Z13
-	VFMADD213PS splat512xbcfebfb0<>+0(SB), Z5, Z13
-	VFMADD213PS splat512xbdac0490<>+0(SB), Z5, Z13
-	VFMADD213PS splat512xbe121043<>+0(SB), Z5, Z13
-	VFMADD213PS splat512xbeaaaa9f<>+0(SB), Z5, Z13
-	VMOVAPS     Z13, Z5
-	VFMADD231PS Z4, Z6, Z5
-	VMULPS      Z5, Z4, Z4
-	VMULPS      Z8, Z4, Z4
-	VCMPPS      $0x11, Z3, Z2, K1
-	VPMOVD2M    Z1, K2
-	VPXORD      Z9, Z9, Z9
-	VBLENDMPS   splat512x40490fdb<>+0(SB), Z9, K2, Z10
-	VBLENDMPS   splat512x3fc90fdb<>+0(SB), Z10, K1, Z11
-	VMULPS      splat512xb2ef0965<>+0(SB), Z11, Z2
-	VMOVUPS.Z   splat512x80000000<>+0(SB), K1, Z3
-	VANDPS      splat512x80000000<>+0(SB), Z1, Z5
-	VXORPS      Z5, Z3, Z3
-	VXORPS      Z3, Z8, Z5
-	VXORPS      Z3, Z4, Z3
-	VADDPS      Z5, Z11, Z4
-	VSUBPS      Z4, Z11, Z6
-	VADDPS      Z5, Z6, Z5
-	VADDPS      Z2, Z3, Z2
-	VADDPS      Z2, Z5, Z2
-	VADDPS      Z2, Z4, Z2
-	VCMPPS      $0x03, Z0, Z1, K1
-	VANDPS      splat512x80000000<>+0(SB), Z0, Z0
-	VORPS       Z0, Z2, Z0
-	VBLENDMPS   splat512x7fc00000<>+0(SB), Z0, K1, Z12
-	CMPQ        BX, $0x00000010
-	JL          lastStore
-	VMOVUPS     Z12, (AX)(SI*1)
-	ADDQ        $0x00000040, SI
-	SUBQ        $0x00000010, BX
-	JMP         one
+	VANDPS.BCST      scalarx7fffffff<>+0(SB), Z1, Z2
+	VANDPS.BCST      scalarx7fffffff<>+0(SB), Z0, Z3
+	VMINPS           Z3, Z2, Z4
+	VMAXPS           Z3, Z2, Z5
+	VDIVPS           Z5, Z4, Z6
+	VCMPPS.BCST      $0x00, scalarx00000000<>+0(SB), Z5, K1
+	VBLENDMPS.BCST   scalarx00000000<>+0(SB), Z6, K1, Z7
+	VCMPPS.BCST      $0x00, scalarx7f800000<>+0(SB), Z4, K1
+	VBLENDMPS.BCST   scalarx3f800000<>+0(SB), Z7, K1, Z8
+	VMULPS           Z8, Z8, Z4
+	VMULPS           Z4, Z4, Z5
+	VBROADCASTSS     scalarx3c3213d5<>+0(SB), Z6
+	VFMADD213PS.BCST scalarx3d6d1526<>+0(SB), Z5, Z6
+	VFMADD213PS.BCST scalarx3de04627<>+0(SB), Z5, Z6
+	VFMADD213PS.BCST scalarx3e4cc8f2<>+0(SB), Z5, Z6
+	VBROADCASTSS     scalarxbae9b175<>+0(SB), Z13
+	VFMADD213PS.BCST scalarxbcfebfb0<>+0(SB), Z5, Z13
+	VFMADD213PS.BCST scalarxbdac0490<>+0(SB), Z5, Z13
+	VFMADD213PS.BCST scalarxbe121043<>+0(SB), Z5, Z13
+	VFMADD213PS.BCST scalarxbeaaaa9f<>+0(SB), Z5, Z13
+	VFMADD231PS      Z4, Z6, Z13
+	VMULPS           Z13, Z4, Z4
+	VMULPS           Z8, Z4, Z4
+	VCMPPS           $0x11, Z3, Z2, K1
+	VPMOVD2M         Z1, K2
+	VPXORD           Z9, Z9, Z9
+	VBLENDMPS.BCST   scalarx40490fdb<>+0(SB), Z9, K2, Z10
+	VBLENDMPS.BCST   scalarx3fc90fdb<>+0(SB), Z10, K1, Z11
+	VMULPS.BCST      scalarxb2ef0965<>+0(SB), Z11, Z2
+	VBROADCASTSS.Z   scalarx80000000<>+0(SB), K1, Z3
+	VANDPS.BCST      scalarx80000000<>+0(SB), Z1, Z5
+	VXORPS           Z5, Z3, Z3
+	VXORPS           Z3, Z8, Z5
+	VXORPS           Z3, Z4, Z3
+	VADDPS           Z5, Z11, Z4
+	VSUBPS           Z4, Z11, Z6
+	VADDPS           Z5, Z6, Z5
+	VADDPS           Z2, Z3, Z2
+	VADDPS           Z2, Z5, Z2
+	VADDPS           Z2, Z4, Z2
+	VCMPPS           $0x03, Z0, Z1, K1
+	VANDPS.BCST      scalarx80000000<>+0(SB), Z0, Z0
+	VORPS            Z0, Z2, Z0
+	VBLENDMPS.BCST   scalarx7fc00000<>+0(SB), Z0, K1, Z12
+	TESTQ            BX, BX
+	JL               lastStore
+	VMOVUPS          Z12, (AX)(SI*1)
+	ADDQ             $0x00000040, SI
+	JMP              one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-16
+	JE        done
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x10, R8
 	VMOVUPS.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -5293,7 +4048,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    16(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -5304,203 +4059,38 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512x3c3213d5<>+0(SB)/4, $0x3c3213d5
-DATA splat512x3c3213d5<>+4(SB)/4, $0x3c3213d5
-DATA splat512x3c3213d5<>+8(SB)/4, $0x3c3213d5
-DATA splat512x3c3213d5<>+12(SB)/4, $0x3c3213d5
-DATA splat512x3c3213d5<>+16(SB)/4, $0x3c3213d5
-DATA splat512x3c3213d5<>+20(SB)/4, $0x3c3213d5
-DATA splat512x3c3213d5<>+24(SB)/4, $0x3c3213d5
-DATA splat512x3c3213d5<>+28(SB)/4, $0x3c3213d5
-DATA splat512x3c3213d5<>+32(SB)/4, $0x3c3213d5
-DATA splat512x3c3213d5<>+36(SB)/4, $0x3c3213d5
-DATA splat512x3c3213d5<>+40(SB)/4, $0x3c3213d5
-DATA splat512x3c3213d5<>+44(SB)/4, $0x3c3213d5
-DATA splat512x3c3213d5<>+48(SB)/4, $0x3c3213d5
-DATA splat512x3c3213d5<>+52(SB)/4, $0x3c3213d5
-DATA splat512x3c3213d5<>+56(SB)/4, $0x3c3213d5
-DATA splat512x3c3213d5<>+60(SB)/4, $0x3c3213d5
-GLOBL splat512x3c3213d5<>(SB), RODATA|NOPTR, $64
+DATA scalarx3c3213d5<>+0(SB)/4, $0x3c3213d5
+GLOBL scalarx3c3213d5<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3d6d1526<>+0(SB)/4, $0x3d6d1526
-DATA splat512x3d6d1526<>+4(SB)/4, $0x3d6d1526
-DATA splat512x3d6d1526<>+8(SB)/4, $0x3d6d1526
-DATA splat512x3d6d1526<>+12(SB)/4, $0x3d6d1526
-DATA splat512x3d6d1526<>+16(SB)/4, $0x3d6d1526
-DATA splat512x3d6d1526<>+20(SB)/4, $0x3d6d1526
-DATA splat512x3d6d1526<>+24(SB)/4, $0x3d6d1526
-DATA splat512x3d6d1526<>+28(SB)/4, $0x3d6d1526
-DATA splat512x3d6d1526<>+32(SB)/4, $0x3d6d1526
-DATA splat512x3d6d1526<>+36(SB)/4, $0x3d6d1526
-DATA splat512x3d6d1526<>+40(SB)/4, $0x3d6d1526
-DATA splat512x3d6d1526<>+44(SB)/4, $0x3d6d1526
-DATA splat512x3d6d1526<>+48(SB)/4, $0x3d6d1526
-DATA splat512x3d6d1526<>+52(SB)/4, $0x3d6d1526
-DATA splat512x3d6d1526<>+56(SB)/4, $0x3d6d1526
-DATA splat512x3d6d1526<>+60(SB)/4, $0x3d6d1526
-GLOBL splat512x3d6d1526<>(SB), RODATA|NOPTR, $64
+DATA scalarx3d6d1526<>+0(SB)/4, $0x3d6d1526
+GLOBL scalarx3d6d1526<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3de04627<>+0(SB)/4, $0x3de04627
-DATA splat512x3de04627<>+4(SB)/4, $0x3de04627
-DATA splat512x3de04627<>+8(SB)/4, $0x3de04627
-DATA splat512x3de04627<>+12(SB)/4, $0x3de04627
-DATA splat512x3de04627<>+16(SB)/4, $0x3de04627
-DATA splat512x3de04627<>+20(SB)/4, $0x3de04627
-DATA splat512x3de04627<>+24(SB)/4, $0x3de04627
-DATA splat512x3de04627<>+28(SB)/4, $0x3de04627
-DATA splat512x3de04627<>+32(SB)/4, $0x3de04627
-DATA splat512x3de04627<>+36(SB)/4, $0x3de04627
-DATA splat512x3de04627<>+40(SB)/4, $0x3de04627
-DATA splat512x3de04627<>+44(SB)/4, $0x3de04627
-DATA splat512x3de04627<>+48(SB)/4, $0x3de04627
-DATA splat512x3de04627<>+52(SB)/4, $0x3de04627
-DATA splat512x3de04627<>+56(SB)/4, $0x3de04627
-DATA splat512x3de04627<>+60(SB)/4, $0x3de04627
-GLOBL splat512x3de04627<>(SB), RODATA|NOPTR, $64
+DATA scalarx3de04627<>+0(SB)/4, $0x3de04627
+GLOBL scalarx3de04627<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x3e4cc8f2<>+0(SB)/4, $0x3e4cc8f2
-DATA splat512x3e4cc8f2<>+4(SB)/4, $0x3e4cc8f2
-DATA splat512x3e4cc8f2<>+8(SB)/4, $0x3e4cc8f2
-DATA splat512x3e4cc8f2<>+12(SB)/4, $0x3e4cc8f2
-DATA splat512x3e4cc8f2<>+16(SB)/4, $0x3e4cc8f2
-DATA splat512x3e4cc8f2<>+20(SB)/4, $0x3e4cc8f2
-DATA splat512x3e4cc8f2<>+24(SB)/4, $0x3e4cc8f2
-DATA splat512x3e4cc8f2<>+28(SB)/4, $0x3e4cc8f2
-DATA splat512x3e4cc8f2<>+32(SB)/4, $0x3e4cc8f2
-DATA splat512x3e4cc8f2<>+36(SB)/4, $0x3e4cc8f2
-DATA splat512x3e4cc8f2<>+40(SB)/4, $0x3e4cc8f2
-DATA splat512x3e4cc8f2<>+44(SB)/4, $0x3e4cc8f2
-DATA splat512x3e4cc8f2<>+48(SB)/4, $0x3e4cc8f2
-DATA splat512x3e4cc8f2<>+52(SB)/4, $0x3e4cc8f2
-DATA splat512x3e4cc8f2<>+56(SB)/4, $0x3e4cc8f2
-DATA splat512x3e4cc8f2<>+60(SB)/4, $0x3e4cc8f2
-GLOBL splat512x3e4cc8f2<>(SB), RODATA|NOPTR, $64
+DATA scalarx3e4cc8f2<>+0(SB)/4, $0x3e4cc8f2
+GLOBL scalarx3e4cc8f2<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xbae9b175<>+0(SB)/4, $0xbae9b175
-DATA splat512xbae9b175<>+4(SB)/4, $0xbae9b175
-DATA splat512xbae9b175<>+8(SB)/4, $0xbae9b175
-DATA splat512xbae9b175<>+12(SB)/4, $0xbae9b175
-DATA splat512xbae9b175<>+16(SB)/4, $0xbae9b175
-DATA splat512xbae9b175<>+20(SB)/4, $0xbae9b175
-DATA splat512xbae9b175<>+24(SB)/4, $0xbae9b175
-DATA splat512xbae9b175<>+28(SB)/4, $0xbae9b175
-DATA splat512xbae9b175<>+32(SB)/4, $0xbae9b175
-DATA splat512xbae9b175<>+36(SB)/4, $0xbae9b175
-DATA splat512xbae9b175<>+40(SB)/4, $0xbae9b175
-DATA splat512xbae9b175<>+44(SB)/4, $0xbae9b175
-DATA splat512xbae9b175<>+48(SB)/4, $0xbae9b175
-DATA splat512xbae9b175<>+52(SB)/4, $0xbae9b175
-DATA splat512xbae9b175<>+56(SB)/4, $0xbae9b175
-DATA splat512xbae9b175<>+60(SB)/4, $0xbae9b175
-GLOBL splat512xbae9b175<>(SB), RODATA|NOPTR, $64
+DATA scalarxbae9b175<>+0(SB)/4, $0xbae9b175
+GLOBL scalarxbae9b175<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xbcfebfb0<>+0(SB)/4, $0xbcfebfb0
-DATA splat512xbcfebfb0<>+4(SB)/4, $0xbcfebfb0
-DATA splat512xbcfebfb0<>+8(SB)/4, $0xbcfebfb0
-DATA splat512xbcfebfb0<>+12(SB)/4, $0xbcfebfb0
-DATA splat512xbcfebfb0<>+16(SB)/4, $0xbcfebfb0
-DATA splat512xbcfebfb0<>+20(SB)/4, $0xbcfebfb0
-DATA splat512xbcfebfb0<>+24(SB)/4, $0xbcfebfb0
-DATA splat512xbcfebfb0<>+28(SB)/4, $0xbcfebfb0
-DATA splat512xbcfebfb0<>+32(SB)/4, $0xbcfebfb0
-DATA splat512xbcfebfb0<>+36(SB)/4, $0xbcfebfb0
-DATA splat512xbcfebfb0<>+40(SB)/4, $0xbcfebfb0
-DATA splat512xbcfebfb0<>+44(SB)/4, $0xbcfebfb0
-DATA splat512xbcfebfb0<>+48(SB)/4, $0xbcfebfb0
-DATA splat512xbcfebfb0<>+52(SB)/4, $0xbcfebfb0
-DATA splat512xbcfebfb0<>+56(SB)/4, $0xbcfebfb0
-DATA splat512xbcfebfb0<>+60(SB)/4, $0xbcfebfb0
-GLOBL splat512xbcfebfb0<>(SB), RODATA|NOPTR, $64
+DATA scalarxbcfebfb0<>+0(SB)/4, $0xbcfebfb0
+GLOBL scalarxbcfebfb0<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xbdac0490<>+0(SB)/4, $0xbdac0490
-DATA splat512xbdac0490<>+4(SB)/4, $0xbdac0490
-DATA splat512xbdac0490<>+8(SB)/4, $0xbdac0490
-DATA splat512xbdac0490<>+12(SB)/4, $0xbdac0490
-DATA splat512xbdac0490<>+16(SB)/4, $0xbdac0490
-DATA splat512xbdac0490<>+20(SB)/4, $0xbdac0490
-DATA splat512xbdac0490<>+24(SB)/4, $0xbdac0490
-DATA splat512xbdac0490<>+28(SB)/4, $0xbdac0490
-DATA splat512xbdac0490<>+32(SB)/4, $0xbdac0490
-DATA splat512xbdac0490<>+36(SB)/4, $0xbdac0490
-DATA splat512xbdac0490<>+40(SB)/4, $0xbdac0490
-DATA splat512xbdac0490<>+44(SB)/4, $0xbdac0490
-DATA splat512xbdac0490<>+48(SB)/4, $0xbdac0490
-DATA splat512xbdac0490<>+52(SB)/4, $0xbdac0490
-DATA splat512xbdac0490<>+56(SB)/4, $0xbdac0490
-DATA splat512xbdac0490<>+60(SB)/4, $0xbdac0490
-GLOBL splat512xbdac0490<>(SB), RODATA|NOPTR, $64
+DATA scalarxbdac0490<>+0(SB)/4, $0xbdac0490
+GLOBL scalarxbdac0490<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xbe121043<>+0(SB)/4, $0xbe121043
-DATA splat512xbe121043<>+4(SB)/4, $0xbe121043
-DATA splat512xbe121043<>+8(SB)/4, $0xbe121043
-DATA splat512xbe121043<>+12(SB)/4, $0xbe121043
-DATA splat512xbe121043<>+16(SB)/4, $0xbe121043
-DATA splat512xbe121043<>+20(SB)/4, $0xbe121043
-DATA splat512xbe121043<>+24(SB)/4, $0xbe121043
-DATA splat512xbe121043<>+28(SB)/4, $0xbe121043
-DATA splat512xbe121043<>+32(SB)/4, $0xbe121043
-DATA splat512xbe121043<>+36(SB)/4, $0xbe121043
-DATA splat512xbe121043<>+40(SB)/4, $0xbe121043
-DATA splat512xbe121043<>+44(SB)/4, $0xbe121043
-DATA splat512xbe121043<>+48(SB)/4, $0xbe121043
-DATA splat512xbe121043<>+52(SB)/4, $0xbe121043
-DATA splat512xbe121043<>+56(SB)/4, $0xbe121043
-DATA splat512xbe121043<>+60(SB)/4, $0xbe121043
-GLOBL splat512xbe121043<>(SB), RODATA|NOPTR, $64
+DATA scalarxbe121043<>+0(SB)/4, $0xbe121043
+GLOBL scalarxbe121043<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xbeaaaa9f<>+0(SB)/4, $0xbeaaaa9f
-DATA splat512xbeaaaa9f<>+4(SB)/4, $0xbeaaaa9f
-DATA splat512xbeaaaa9f<>+8(SB)/4, $0xbeaaaa9f
-DATA splat512xbeaaaa9f<>+12(SB)/4, $0xbeaaaa9f
-DATA splat512xbeaaaa9f<>+16(SB)/4, $0xbeaaaa9f
-DATA splat512xbeaaaa9f<>+20(SB)/4, $0xbeaaaa9f
-DATA splat512xbeaaaa9f<>+24(SB)/4, $0xbeaaaa9f
-DATA splat512xbeaaaa9f<>+28(SB)/4, $0xbeaaaa9f
-DATA splat512xbeaaaa9f<>+32(SB)/4, $0xbeaaaa9f
-DATA splat512xbeaaaa9f<>+36(SB)/4, $0xbeaaaa9f
-DATA splat512xbeaaaa9f<>+40(SB)/4, $0xbeaaaa9f
-DATA splat512xbeaaaa9f<>+44(SB)/4, $0xbeaaaa9f
-DATA splat512xbeaaaa9f<>+48(SB)/4, $0xbeaaaa9f
-DATA splat512xbeaaaa9f<>+52(SB)/4, $0xbeaaaa9f
-DATA splat512xbeaaaa9f<>+56(SB)/4, $0xbeaaaa9f
-DATA splat512xbeaaaa9f<>+60(SB)/4, $0xbeaaaa9f
-GLOBL splat512xbeaaaa9f<>(SB), RODATA|NOPTR, $64
+DATA scalarxbeaaaa9f<>+0(SB)/4, $0xbeaaaa9f
+GLOBL scalarxbeaaaa9f<>(SB), RODATA|NOPTR, $4
 
-DATA splat512x40490fdb<>+0(SB)/4, $0x40490fdb
-DATA splat512x40490fdb<>+4(SB)/4, $0x40490fdb
-DATA splat512x40490fdb<>+8(SB)/4, $0x40490fdb
-DATA splat512x40490fdb<>+12(SB)/4, $0x40490fdb
-DATA splat512x40490fdb<>+16(SB)/4, $0x40490fdb
-DATA splat512x40490fdb<>+20(SB)/4, $0x40490fdb
-DATA splat512x40490fdb<>+24(SB)/4, $0x40490fdb
-DATA splat512x40490fdb<>+28(SB)/4, $0x40490fdb
-DATA splat512x40490fdb<>+32(SB)/4, $0x40490fdb
-DATA splat512x40490fdb<>+36(SB)/4, $0x40490fdb
-DATA splat512x40490fdb<>+40(SB)/4, $0x40490fdb
-DATA splat512x40490fdb<>+44(SB)/4, $0x40490fdb
-DATA splat512x40490fdb<>+48(SB)/4, $0x40490fdb
-DATA splat512x40490fdb<>+52(SB)/4, $0x40490fdb
-DATA splat512x40490fdb<>+56(SB)/4, $0x40490fdb
-DATA splat512x40490fdb<>+60(SB)/4, $0x40490fdb
-GLOBL splat512x40490fdb<>(SB), RODATA|NOPTR, $64
+DATA scalarx40490fdb<>+0(SB)/4, $0x40490fdb
+GLOBL scalarx40490fdb<>(SB), RODATA|NOPTR, $4
 
-DATA splat512xb2ef0965<>+0(SB)/4, $0xb2ef0965
-DATA splat512xb2ef0965<>+4(SB)/4, $0xb2ef0965
-DATA splat512xb2ef0965<>+8(SB)/4, $0xb2ef0965
-DATA splat512xb2ef0965<>+12(SB)/4, $0xb2ef0965
-DATA splat512xb2ef0965<>+16(SB)/4, $0xb2ef0965
-DATA splat512xb2ef0965<>+20(SB)/4, $0xb2ef0965
-DATA splat512xb2ef0965<>+24(SB)/4, $0xb2ef0965
-DATA splat512xb2ef0965<>+28(SB)/4, $0xb2ef0965
-DATA splat512xb2ef0965<>+32(SB)/4, $0xb2ef0965
-DATA splat512xb2ef0965<>+36(SB)/4, $0xb2ef0965
-DATA splat512xb2ef0965<>+40(SB)/4, $0xb2ef0965
-DATA splat512xb2ef0965<>+44(SB)/4, $0xb2ef0965
-DATA splat512xb2ef0965<>+48(SB)/4, $0xb2ef0965
-DATA splat512xb2ef0965<>+52(SB)/4, $0xb2ef0965
-DATA splat512xb2ef0965<>+56(SB)/4, $0xb2ef0965
-DATA splat512xb2ef0965<>+60(SB)/4, $0xb2ef0965
-GLOBL splat512xb2ef0965<>(SB), RODATA|NOPTR, $64
+DATA scalarxb2ef0965<>+0(SB)/4, $0xb2ef0965
+GLOBL scalarxb2ef0965<>(SB), RODATA|NOPTR, $4
 
 // func cangleAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -5511,72 +4101,70 @@ TEXT ·cangleAVX512F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Z0
 	VMOVUPS 64(CX)(BX*2), Z1
 
 body:
-	VSHUFPS     $0x88, Z1, Z0, Z2
-	VSHUFPS     $0xdd, Z1, Z0, Z0
-	VANDPS      splat512x7fffffff<>+0(SB), Z2, Z1
-	VANDPS      splat512x7fffffff<>+0(SB), Z0, Z9
-	VMINPS      Z9, Z1, Z10
-	VMAXPS      Z9, Z1, Z11
-	VDIVPS      Z11, Z10, Z12
-	VCMPPS      $0x00, splat512x00000000<>+0(SB), Z11, K1
-	VBLENDMPS   splat512x00000000<>+0(SB), Z12, K1, Z3
-	VCMPPS      $0x00, splat512x7f800000<>+0(SB), Z10, K1
-	VBLENDMPS   splat512x3f800000<>+0(SB), Z3, K1, Z4
-	VMULPS      Z4, Z4, Z10
-	VMULPS      Z10, Z10, Z11
-	VMOVUPS     splat512x3c3213d5<>+0(SB), Z12
-	VFMADD213PS splat512x3d6d1526<>+0(SB), Z11, Z12
-	VFMADD213PS splat512x3de04627<>+0(SB), Z11, Z12
-	VFMADD213PS splat512x3e4cc8f2<>+0(SB), Z11, Z12
-	VMOVUPS     splat512xbae9b175<>+0(SB), Z13
-	VFMADD213PS splat512xbcfebfb0<>+0(SB), Z11, Z13
-	VFMADD213PS splat512xbdac0490<>+0(SB), Z11, Z13
-	VFMADD213PS splat512xbe121043<>+0(SB), Z11, Z13
-	VFMADD213PS splat512xbeaaaa9f<>+0(SB), Z11, Z13
-	VMOVAPS     Z13, Z11
-	VFMADD231PS Z10, Z12, Z11
-	VMULPS      Z11, Z10, Z10
-	VMULPS      Z4, Z10, Z10
-	VCMPPS      $0x11, Z9, Z1, K1
-	VPMOVD2M    Z2, K2
-	VPXORD      Z5, Z5, Z5
-	VBLENDMPS   splat512x40490fdb<>+0(SB), Z5, K2, Z6
-	VBLENDMPS   splat512x3fc90fdb<>+0(SB), Z6, K1, Z7
-	VMULPS      splat512xb2ef0965<>+0(SB), Z7, Z1
-	VMOVUPS.Z   splat512x80000000<>+0(SB), K1, Z9
-	VANDPS      splat512x80000000<>+0(SB), Z2, Z11
-	VXORPS      Z11, Z9, Z9
-	VXORPS      Z9, Z4, Z11
-	VXORPS      Z9, Z10, Z9
-	VADDPS      Z11, Z7, Z10
-	VSUBPS      Z10, Z7, Z12
-	VADDPS      Z11, Z12, Z11
-	VADDPS      Z1, Z9, Z1
-	VADDPS      Z1, Z11, Z1
-	VADDPS      Z1, Z10, Z1
-	VCMPPS      $0x03, Z0, Z2, K1
-	VANDPS      splat512x80000000<>+0(SB), Z0, Z0
-	VORPS       Z0, Z1, Z0
-	VBLENDMPS   splat512x7fc00000<>+0(SB), Z0, K1, Z8
-	VMOVUPS     fromSplit<>+0(SB), Z0
-	VPERMPD     Z8, Z0, Z0
-	CMPQ        DX, $0x00000010
-	JL          lastStore
-	VMOVUPS     Z0, (AX)(BX*1)
-	ADDQ        $0x00000040, BX
-	SUBQ        $0x00000010, DX
-	JMP         one
+	VSHUFPS          $0x88, Z1, Z0, Z2
+	VSHUFPS          $0xdd, Z1, Z0, Z0
+	VANDPS.BCST      scalarx7fffffff<>+0(SB), Z2, Z1
+	VANDPS.BCST      scalarx7fffffff<>+0(SB), Z0, Z9
+	VMINPS           Z9, Z1, Z10
+	VMAXPS           Z9, Z1, Z11
+	VDIVPS           Z11, Z10, Z12
+	VCMPPS.BCST      $0x00, scalarx00000000<>+0(SB), Z11, K1
+	VBLENDMPS.BCST   scalarx00000000<>+0(SB), Z12, K1, Z3
+	VCMPPS.BCST      $0x00, scalarx7f800000<>+0(SB), Z10, K1
+	VBLENDMPS.BCST   scalarx3f800000<>+0(SB), Z3, K1, Z4
+	VMULPS           Z4, Z4, Z10
+	VMULPS           Z10, Z10, Z11
+	VBROADCASTSS     scalarx3c3213d5<>+0(SB), Z12
+	VFMADD213PS.BCST scalarx3d6d1526<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST scalarx3de04627<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST scalarx3e4cc8f2<>+0(SB), Z11, Z12
+	VBROADCASTSS     scalarxbae9b175<>+0(SB), Z13
+	VFMADD213PS.BCST scalarxbcfebfb0<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST scalarxbdac0490<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST scalarxbe121043<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST scalarxbeaaaa9f<>+0(SB), Z11, Z13
+	VFMADD231PS      Z10, Z12, Z13
+	VMULPS           Z13, Z10, Z10
+	VMULPS           Z4, Z10, Z10
+	VCMPPS           $0x11, Z9, Z1, K1
+	VPMOVD2M         Z2, K2
+	VPXORD           Z5, Z5, Z5
+	VBLENDMPS.BCST   scalarx40490fdb<>+0(SB), Z5, K2, Z6
+	VBLENDMPS.BCST   scalarx3fc90fdb<>+0(SB), Z6, K1, Z7
+	VMULPS.BCST      scalarxb2ef0965<>+0(SB), Z7, Z1
+	VBROADCASTSS.Z   scalarx80000000<>+0(SB), K1, Z9
+	VANDPS.BCST      scalarx80000000<>+0(SB), Z2, Z11
+	VXORPS           Z11, Z9, Z9
+	VXORPS           Z9, Z4, Z11
+	VXORPS           Z9, Z10, Z9
+	VADDPS           Z11, Z7, Z10
+	VSUBPS           Z10, Z7, Z12
+	VADDPS           Z11, Z12, Z11
+	VADDPS           Z1, Z9, Z1
+	VADDPS           Z1, Z11, Z1
+	VADDPS           Z1, Z10, Z1
+	VCMPPS           $0x03, Z0, Z2, K1
+	VANDPS.BCST      scalarx80000000<>+0(SB), Z0, Z0
+	VORPS            Z0, Z1, Z0
+	VBLENDMPS.BCST   scalarx7fc00000<>+0(SB), Z0, K1, Z8
+	VMOVUPS          fromSplit<>+0(SB), Z0
+	VPERMPD          Z8, Z0, Z0
+	TESTQ            DX, DX
+	JL               lastStore
+	VMOVUPS          Z0, (AX)(BX*1)
+	ADDQ             $0x00000040, BX
+	JMP              one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	ADDQ      SI, SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
@@ -5589,7 +4177,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -5609,103 +4197,88 @@ TEXT ·cexpAVX512F32(SB), NOSPLIT, $0-48
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000010
+	SUBQ    $0x00000010, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Z0
 	VMOVUPS 64(CX)(BX*2), Z1
 
 body:
-	VSHUFPS      $0x88, Z1, Z0, Z2
-	VSHUFPS      $0xdd, Z1, Z0, Z0
-	VMOVUPS      splat512x4b400000<>+0(SB), Z1
-	VMOVAPS      Z1, Z1
-	VFMADD231PS  splat512x3f22f983<>+0(SB), Z0, Z1
-	VSUBPS       splat512x4b400000<>+0(SB), Z1, Z5
-	VMOVAPS      Z0, Z0
-	VFNMADD231PS splat512x3fc90fdb<>+0(SB), Z5, Z0
-	VMOVAPS      Z0, Z6
-	VFNMADD231PS splat512xb33bbd2e<>+0(SB), Z5, Z6
-	VSUBPS       Z6, Z0, Z0
-	VMOVAPS      Z0, Z0
-	VFNMADD231PS splat512xb33bbd2e<>+0(SB), Z5, Z0
-	VMOVAPS      Z0, Z0
-	VFNMADD231PS splat512xa6f72ced<>+0(SB), Z5, Z0
-	VMULPS       Z6, Z6, Z5
-	VMULPS       Z5, Z5, Z7
-	VMOVUPS      splat512xb94ca8f3<>+0(SB), Z8
-	VFMADD213PS  splat512x3c0883ba<>+0(SB), Z5, Z8
-	VFMADD213PS  splat512xbe2aaaa3<>+0(SB), Z5, Z8
-	VMULPS       Z8, Z5, Z8
-	VMOVAPS      Z0, Z9
-	VFMADD231PS  Z6, Z8, Z9
-	VADDPS       Z9, Z6, Z8
-	VMULPS       splat512x3f000000<>+0(SB), Z5, Z9
-	VMOVUPS      splat512x3f800000<>+0(SB), Z10
-	VSUBPS       Z9, Z10, Z10
-	VMOVUPS      splat512x3f800000<>+0(SB), Z11
-	VSUBPS       Z10, Z11, Z11
-	VSUBPS       Z9, Z11, Z9
-	VMOVUPS      splat512x37ccf405<>+0(SB), Z11
-	VFMADD213PS  splat512xbab60614<>+0(SB), Z5, Z11
-	VFMADD213PS  splat512x3d2aaaa5<>+0(SB), Z5, Z11
-	VMOVAPS      Z9, Z5
-	VFNMADD231PS Z0, Z6, Z5
-	VMOVAPS      Z5, Z0
-	VFMADD231PS  Z11, Z7, Z0
-	VADDPS       Z0, Z10, Z0
-	VPSLLD       $0x1f, Z1, Z5
-	VPMOVD2M     Z5, K1
-	VPSLLD       $0x1e, Z1, Z5
-	VANDPS       splat512x80000000<>+0(SB), Z5, Z5
-	VPADDD       splat512x00000001<>+0(SB), Z1, Z1
-	VPSLLD       $0x1e, Z1, Z1
-	VANDPS       splat512x80000000<>+0(SB), Z1, Z1
-	VBLENDMPS    Z0, Z8, K1, Z3
-	VXORPS       Z5, Z3, Z5
-	VBLENDMPS    Z8, Z0, K1, Z4
-	VXORPS       Z1, Z4, Z0
-	VMOVUPS      splat512x42b30000<>+0(SB), Z1
-	VMINPS       Z2, Z1, Z1
-	VMOVUPS      splat512xc2d10000<>+0(SB), Z2
-	VMAXPS       Z1, Z2, Z1
-	VMOVUPS      splat512x4b400000<>+0(SB), Z2
-	VMOVAPS      Z2, Z2
-	VFMADD231PS  splat512x3fb8aa3b<>+0(SB), Z1, Z2
-	VSUBPS       splat512x4b400000<>+0(SB), Z2, Z2
-	VMOVAPS      Z1, Z1
-	VFNMADD231PS splat512x3f317200<>+0(SB), Z2, Z1
-	VMOVAPS      Z1, Z6
-	VFNMADD231PS splat512x35bfbe8e<>+0(SB), Z2, Z6
-	VSUBPS       Z6, Z1, Z1
-	VMOVAPS      Z1, Z1
-	VFNMADD231PS splat512x35bfbe8e<>+0(SB), Z2, Z1
-	VMULPS       Z6, Z6, Z7
-	VMOVUPS      splat512x3ab5575c<>+0(SB), Z8
-	VFMADD213PS  splat512x3c091e87<>+0(SB), Z6, Z8
-	VFMADD213PS  splat512x3d2aac2d<>+0(SB), Z6, Z8
-	VFMADD213PS  splat512x3e2aaa46<>+0(SB), Z6, Z8
-	VFMADD213PS  splat512x3efffffe<>+0(SB), Z6, Z8
-	VMOVAPS      Z1, Z1
-	VFMADD231PS  Z8, Z7, Z1
-	VADDPS       Z6, Z1, Z1
-	VADDPS       splat512x3f800000<>+0(SB), Z1, Z1
-	VSCALEFPS    Z2, Z1, Z1
-	VMULPS       Z1, Z0, Z0
-	VMULPS       Z1, Z5, Z1
-	VUNPCKLPS    Z1, Z0, Z2
-	VUNPCKHPS    Z1, Z0, Z0
-	CMPQ         DX, $0x00000010
-	JL           lastStore
-	VMOVUPS      Z2, (AX)(BX*2)
-	VMOVUPS      Z0, 64(AX)(BX*2)
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x00000010, DX
-	JMP          one
+	VSHUFPS           $0x88, Z1, Z0, Z2
+	VSHUFPS           $0xdd, Z1, Z0, Z0
+	VBROADCASTSS      scalarx4b400000<>+0(SB), Z1
+	VFMADD231PS.BCST  scalarx3f22f983<>+0(SB), Z0, Z1
+	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z1, Z5
+	VFNMADD231PS.BCST scalarx3fc90fdb<>+0(SB), Z5, Z0
+	VMOVAPS           Z0, Z6
+	VFNMADD231PS.BCST scalarxb33bbd2e<>+0(SB), Z5, Z6
+	VSUBPS            Z6, Z0, Z0
+	VFNMADD231PS.BCST scalarxb33bbd2e<>+0(SB), Z5, Z0
+	VFNMADD231PS.BCST scalarxa6f72ced<>+0(SB), Z5, Z0
+	VMULPS            Z6, Z6, Z5
+	VMULPS            Z5, Z5, Z7
+	VBROADCASTSS      scalarxb94ca8f3<>+0(SB), Z8
+	VFMADD213PS.BCST  scalarx3c0883ba<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST  scalarxbe2aaaa3<>+0(SB), Z5, Z8
+	VMULPS            Z8, Z5, Z8
+	VMOVAPS           Z0, Z9
+	VFMADD231PS       Z6, Z8, Z9
+	VADDPS            Z9, Z6, Z8
+	VMULPS.BCST       scalarx3f000000<>+0(SB), Z5, Z9
+	VBROADCASTSS      scalarx3f800000<>+0(SB), Z10
+	VSUBPS            Z9, Z10, Z10
+	VBROADCASTSS      scalarx3f800000<>+0(SB), Z11
+	VSUBPS            Z10, Z11, Z11
+	VSUBPS            Z9, Z11, Z9
+	VBROADCASTSS      scalarx37ccf405<>+0(SB), Z11
+	VFMADD213PS.BCST  scalarxbab60614<>+0(SB), Z5, Z11
+	VFMADD213PS.BCST  scalarx3d2aaaa5<>+0(SB), Z5, Z11
+	VFNMADD231PS      Z0, Z6, Z9
+	VFMADD231PS       Z11, Z7, Z9
+	VADDPS            Z9, Z10, Z0
+	VPSLLD            $0x1f, Z1, Z5
+	VPMOVD2M          Z5, K1
+	VPSLLD            $0x1e, Z1, Z5
+	VANDPS.BCST       scalarx80000000<>+0(SB), Z5, Z5
+	VPADDD.BCST       scalarx00000001<>+0(SB), Z1, Z1
+	VPSLLD            $0x1e, Z1, Z1
+	VANDPS.BCST       scalarx80000000<>+0(SB), Z1, Z1
+	VBLENDMPS         Z0, Z8, K1, Z3
+	VXORPS            Z5, Z3, Z5
+	VBLENDMPS         Z8, Z0, K1, Z4
+	VXORPS            Z1, Z4, Z0
+	VBROADCASTSS      scalarx42b30000<>+0(SB), Z1
+	VMINPS            Z2, Z1, Z1
+	VBROADCASTSS      scalarxc2d10000<>+0(SB), Z2
+	VMAXPS            Z1, Z2, Z1
+	VBROADCASTSS      scalarx4b400000<>+0(SB), Z2
+	VFMADD231PS.BCST  scalarx3fb8aa3b<>+0(SB), Z1, Z2
+	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z2, Z2
+	VFNMADD231PS.BCST scalarx3f317200<>+0(SB), Z2, Z1
+	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z2, Z1
+	VMULPS            Z1, Z1, Z6
+	VBROADCASTSS      scalarx3ab5575c<>+0(SB), Z7
+	VFMADD213PS.BCST  scalarx3c091e87<>+0(SB), Z1, Z7
+	VFMADD213PS.BCST  scalarx3d2aac2d<>+0(SB), Z1, Z7
+	VFMADD213PS.BCST  scalarx3e2aaa46<>+0(SB), Z1, Z7
+	VFMADD213PS.BCST  scalarx3efffffe<>+0(SB), Z1, Z7
+	VFMADD231PS       Z7, Z6, Z1
+	VADDPS.BCST       scalarx3f800000<>+0(SB), Z1, Z1
+	VSCALEFPS         Z2, Z1, Z1
+	VMULPS            Z1, Z0, Z0
+	VMULPS            Z1, Z5, Z1
+	VUNPCKLPS         Z1, Z0, Z2
+	VUNPCKHPS         Z1, Z0, Z0
+	TESTQ             DX, DX
+	JL                lastStore
+	VMOVUPS           Z2, (AX)(BX*2)
+	VMOVUPS           Z0, 64(AX)(BX*2)
+	ADDQ              $0x00000040, BX
+	JMP               one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
 	ADDQ      SI, SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
@@ -5718,7 +4291,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    16(DX), CX
 	ADDQ    CX, CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
@@ -5743,85 +4316,78 @@ TEXT ·cpolarAVX512F32(SB), NOSPLIT, $0-48
 	XORQ SI, SI
 
 one:
-	CMPQ    BX, $0x00000010
+	SUBQ    $0x00000010, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
 
 body:
-	VMOVUPS      toSplit<>+0(SB), Z2
-	VPERMPD      Z0, Z2, Z0
-	VMOVUPS      toSplit<>+0(SB), Z2
-	VPERMPD      Z1, Z2, Z1
-	VMOVUPS      splat512x4b400000<>+0(SB), Z2
-	VMOVAPS      Z2, Z2
-	VFMADD231PS  splat512x3f22f983<>+0(SB), Z1, Z2
-	VSUBPS       splat512x4b400000<>+0(SB), Z2, Z5
-	VMOVAPS      Z1, Z1
-	VFNMADD231PS splat512x3fc90fdb<>+0(SB), Z5, Z1
-	VMOVAPS      Z1, Z6
-	VFNMADD231PS splat512xb33bbd2e<>+0(SB), Z5, Z6
-	VSUBPS       Z6, Z1, Z1
-	VMOVAPS      Z1, Z1
-	VFNMADD231PS splat512xb33bbd2e<>+0(SB), Z5, Z1
-	VMOVAPS      Z1, Z1
-	VFNMADD231PS splat512xa6f72ced<>+0(SB), Z5, Z1
-	VMULPS       Z6, Z6, Z5
-	VMULPS       Z5, Z5, Z7
-	VMOVUPS      splat512xb94ca8f3<>+0(SB), Z8
-	VFMADD213PS  splat512x3c0883ba<>+0(SB), Z5, Z8
-	VFMADD213PS  splat512xbe2aaaa3<>+0(SB), Z5, Z8
-	VMULPS       Z8, Z5, Z8
-	VMOVAPS      Z1, Z9
-	VFMADD231PS  Z6, Z8, Z9
-	VADDPS       Z9, Z6, Z8
-	VMULPS       splat512x3f000000<>+0(SB), Z5, Z9
-	VMOVUPS      splat512x3f800000<>+0(SB), Z10
-	VSUBPS       Z9, Z10, Z10
-	VMOVUPS      splat512x3f800000<>+0(SB), Z11
-	VSUBPS       Z10, Z11, Z11
-	VSUBPS       Z9, Z11, Z9
-	VMOVUPS      splat512x37ccf405<>+0(SB), Z11
-	VFMADD213PS  splat512xbab60614<>+0(SB), Z5, Z11
-	VFMADD213PS  splat512x3d2aaaa5<>+0(SB), Z5, Z11
-	VMOVAPS      Z9, Z5
-	VFNMADD231PS Z1, Z6, Z5
-	VMOVAPS      Z5, Z1
-	VFMADD231PS  Z11, Z7, Z1
-	VADDPS       Z1, Z10, Z1
-	VPSLLD       $0x1f, Z2, Z5
-	VPMOVD2M     Z5, K1
-	VPSLLD       $0x1e, Z2, Z5
-	VANDPS       splat512x80000000<>+0(SB), Z5, Z5
-	VPADDD       splat512x00000001<>+0(SB), Z2, Z2
-	VPSLLD       $0x1e, Z2, Z2
-	VANDPS       splat512x80000000<>+0(SB), Z2, Z2
-	VBLENDMPS    Z1, Z8, K1, Z3
-	VXORPS       Z5, Z3, Z5
-	VBLENDMPS    Z8, Z1, K1, Z4
-	VXORPS       Z2, Z4, Z1
-	VMULPS       Z0, Z1, Z1
-	VMULPS       Z0, Z5, Z0
-	VUNPCKLPS    Z0, Z1, Z2
-	VUNPCKHPS    Z0, Z1, Z0
-	CMPQ         BX, $0x00000010
-	JL           lastStore
-	VMOVUPS      Z2, (AX)(SI*2)
-	VMOVUPS      Z0, 64(AX)(SI*2)
-	ADDQ         $0x00000040, SI
-	SUBQ         $0x00000010, BX
-	JMP          one
+	VMOVUPS           toSplit<>+0(SB), Z2
+	VPERMPD           Z0, Z2, Z0
+	VMOVUPS           toSplit<>+0(SB), Z2
+	VPERMPD           Z1, Z2, Z1
+	VBROADCASTSS      scalarx4b400000<>+0(SB), Z2
+	VFMADD231PS.BCST  scalarx3f22f983<>+0(SB), Z1, Z2
+	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z2, Z5
+	VFNMADD231PS.BCST scalarx3fc90fdb<>+0(SB), Z5, Z1
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST scalarxb33bbd2e<>+0(SB), Z5, Z6
+	VSUBPS            Z6, Z1, Z1
+	VFNMADD231PS.BCST scalarxb33bbd2e<>+0(SB), Z5, Z1
+	VFNMADD231PS.BCST scalarxa6f72ced<>+0(SB), Z5, Z1
+	VMULPS            Z6, Z6, Z5
+	VMULPS            Z5, Z5, Z7
+	VBROADCASTSS      scalarxb94ca8f3<>+0(SB), Z8
+	VFMADD213PS.BCST  scalarx3c0883ba<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST  scalarxbe2aaaa3<>+0(SB), Z5, Z8
+	VMULPS            Z8, Z5, Z8
+	VMOVAPS           Z1, Z9
+	VFMADD231PS       Z6, Z8, Z9
+	VADDPS            Z9, Z6, Z8
+	VMULPS.BCST       scalarx3f000000<>+0(SB), Z5, Z9
+	VBROADCASTSS      scalarx3f800000<>+0(SB), Z10
+	VSUBPS            Z9, Z10, Z10
+	VBROADCASTSS      scalarx3f800000<>+0(SB), Z11
+	VSUBPS            Z10, Z11, Z11
+	VSUBPS            Z9, Z11, Z9
+	VBROADCASTSS      scalarx37ccf405<>+0(SB), Z11
+	VFMADD213PS.BCST  scalarxbab60614<>+0(SB), Z5, Z11
+	VFMADD213PS.BCST  scalarx3d2aaaa5<>+0(SB), Z5, Z11
+	VFNMADD231PS      Z1, Z6, Z9
+	VFMADD231PS       Z11, Z7, Z9
+	VADDPS            Z9, Z10, Z1
+	VPSLLD            $0x1f, Z2, Z5
+	VPMOVD2M          Z5, K1
+	VPSLLD            $0x1e, Z2, Z5
+	VANDPS.BCST       scalarx80000000<>+0(SB), Z5, Z5
+	VPADDD.BCST       scalarx00000001<>+0(SB), Z2, Z2
+	VPSLLD            $0x1e, Z2, Z2
+	VANDPS.BCST       scalarx80000000<>+0(SB), Z2, Z2
+	VBLENDMPS         Z1, Z8, K1, Z3
+	VXORPS            Z5, Z3, Z5
+	VBLENDMPS         Z8, Z1, K1, Z4
+	VXORPS            Z2, Z4, Z1
+	VMULPS            Z0, Z1, Z1
+	VMULPS            Z0, Z5, Z0
+	VUNPCKLPS         Z0, Z1, Z2
+	VUNPCKHPS         Z0, Z1, Z0
+	TESTQ             BX, BX
+	JL                lastStore
+	VMOVUPS           Z2, (AX)(SI*2)
+	VMOVUPS           Z0, 64(AX)(SI*2)
+	ADDQ              $0x00000040, SI
+	JMP               one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-16
+	JE        done
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x10, R8
 	VMOVUPS.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      16(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -5830,7 +4396,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    16(BX), CX
 	ADDQ    CX, CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
@@ -5848,28 +4414,24 @@ done:
 // func blockSumAVX512F32(a *float32, b *float32, n int) (even float64, odd float64)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·blockSumAVX512F32(SB), NOSPLIT, $0-40
-	MOVQ    a+0(FP), AX
-	MOVQ    n+16(FP), CX
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z0
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z1
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z2
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z3
+	MOVQ         a+0(FP), AX
+	MOVQ         n+16(FP), CX
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z1
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z2
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z3
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z4
 
 whole:
 	CMPQ      CX, $0x00000020
 	JL        last
-	VCVTPS2PD (AX), Z4
-	VADDPD    Z4, Z0, Z0
-	VMOVAPS   Z0, Z0
-	VCVTPS2PD 32(AX), Z4
-	VADDPD    Z4, Z1, Z1
-	VMOVAPS   Z1, Z1
-	VCVTPS2PD 64(AX), Z4
-	VADDPD    Z4, Z2, Z2
-	VMOVAPS   Z2, Z2
-	VCVTPS2PD 96(AX), Z4
-	VADDPD    Z4, Z3, Z3
-	VMOVAPS   Z3, Z3
+	VCVTPS2PD (AX), Z0
+	VADDPD    Z0, Z1, Z1
+	VCVTPS2PD 32(AX), Z0
+	VADDPD    Z0, Z2, Z2
+	VCVTPS2PD 64(AX), Z0
+	VADDPD    Z0, Z3, Z3
+	VCVTPS2PD 96(AX), Z0
+	VADDPD    Z0, Z4, Z4
 	ADDQ      $0x00000080, AX
 	SUBQ      $0x00000020, CX
 	JMP       whole
@@ -5881,32 +4443,28 @@ last:
 	BZHIQ     CX, DX, DX
 	KMOVQ     DX, K1
 	SHRQ      $0x08, DX
-	VMOVUPS.Z (AX), K1, Y4
-	VCVTPS2PD Y4, Z4
-	VADDPD    Z4, Z0, Z0
-	VMOVAPS   Z0, Z0
+	VMOVUPS.Z (AX), K1, Y0
+	VCVTPS2PD Y0, Z0
+	VADDPD    Z0, Z1, Z1
 	KMOVQ     DX, K1
 	SHRQ      $0x08, DX
-	VMOVUPS.Z 32(AX), K1, Y4
-	VCVTPS2PD Y4, Z4
-	VADDPD    Z4, Z1, Z1
-	VMOVAPS   Z1, Z1
+	VMOVUPS.Z 32(AX), K1, Y0
+	VCVTPS2PD Y0, Z0
+	VADDPD    Z0, Z2, Z2
 	KMOVQ     DX, K1
 	SHRQ      $0x08, DX
-	VMOVUPS.Z 64(AX), K1, Y4
-	VCVTPS2PD Y4, Z4
-	VADDPD    Z4, Z2, Z2
-	VMOVAPS   Z2, Z2
+	VMOVUPS.Z 64(AX), K1, Y0
+	VCVTPS2PD Y0, Z0
+	VADDPD    Z0, Z3, Z3
 	KMOVQ     DX, K1
 	SHRQ      $0x08, DX
-	VMOVUPS.Z 96(AX), K1, Y4
-	VCVTPS2PD Y4, Z4
-	VADDPD    Z4, Z3, Z3
-	VMOVAPS   Z3, Z3
+	VMOVUPS.Z 96(AX), K1, Y0
+	VCVTPS2PD Y0, Z0
+	VADDPD    Z0, Z4, Z4
 
 fold:
-	VADDPD        Z2, Z0, Z0
-	VADDPD        Z3, Z1, Z1
+	VADDPD        Z3, Z1, Z0
+	VADDPD        Z4, Z2, Z1
 	VADDPD        Z1, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
@@ -5918,86 +4476,71 @@ fold:
 	VZEROUPPER
 	RET
 
-DATA splat512x0000000000000000<>+0(SB)/8, $0x0000000000000000
-DATA splat512x0000000000000000<>+8(SB)/8, $0x0000000000000000
-DATA splat512x0000000000000000<>+16(SB)/8, $0x0000000000000000
-DATA splat512x0000000000000000<>+24(SB)/8, $0x0000000000000000
-DATA splat512x0000000000000000<>+32(SB)/8, $0x0000000000000000
-DATA splat512x0000000000000000<>+40(SB)/8, $0x0000000000000000
-DATA splat512x0000000000000000<>+48(SB)/8, $0x0000000000000000
-DATA splat512x0000000000000000<>+56(SB)/8, $0x0000000000000000
-GLOBL splat512x0000000000000000<>(SB), RODATA|NOPTR, $64
+DATA scalarx0000000000000000<>+0(SB)/8, $0x0000000000000000
+GLOBL scalarx0000000000000000<>(SB), RODATA|NOPTR, $8
 
 // func blockAbssumAVX512F32(a *float32, b *float32, n int) (even float64, odd float64)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2
 TEXT ·blockAbssumAVX512F32(SB), NOSPLIT, $0-40
-	MOVQ    a+0(FP), AX
-	MOVQ    n+16(FP), CX
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z0
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z1
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z2
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z3
+	MOVQ         a+0(FP), AX
+	MOVQ         n+16(FP), CX
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z1
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z2
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z3
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z4
 
 whole:
-	CMPQ      CX, $0x00000020
-	JL        last
-	VCVTPS2PD (AX), Z4
-	VANDPS    splat512x7fffffffffffffff<>+0(SB), Z4, Z4
-	VADDPD    Z4, Z0, Z0
-	VMOVAPS   Z0, Z0
-	VCVTPS2PD 32(AX), Z4
-	VANDPS    splat512x7fffffffffffffff<>+0(SB), Z4, Z4
-	VADDPD    Z4, Z1, Z1
-	VMOVAPS   Z1, Z1
-	VCVTPS2PD 64(AX), Z4
-	VANDPS    splat512x7fffffffffffffff<>+0(SB), Z4, Z4
-	VADDPD    Z4, Z2, Z2
-	VMOVAPS   Z2, Z2
-	VCVTPS2PD 96(AX), Z4
-	VANDPS    splat512x7fffffffffffffff<>+0(SB), Z4, Z4
-	VADDPD    Z4, Z3, Z3
-	VMOVAPS   Z3, Z3
-	ADDQ      $0x00000080, AX
-	SUBQ      $0x00000020, CX
-	JMP       whole
+	CMPQ        CX, $0x00000020
+	JL          last
+	VCVTPS2PD   (AX), Z0
+	VANDPD.BCST scalarx7fffffffffffffff<>+0(SB), Z0, Z0
+	VADDPD      Z0, Z1, Z1
+	VCVTPS2PD   32(AX), Z0
+	VANDPD.BCST scalarx7fffffffffffffff<>+0(SB), Z0, Z0
+	VADDPD      Z0, Z2, Z2
+	VCVTPS2PD   64(AX), Z0
+	VANDPD.BCST scalarx7fffffffffffffff<>+0(SB), Z0, Z0
+	VADDPD      Z0, Z3, Z3
+	VCVTPS2PD   96(AX), Z0
+	VANDPD.BCST scalarx7fffffffffffffff<>+0(SB), Z0, Z0
+	VADDPD      Z0, Z4, Z4
+	ADDQ        $0x00000080, AX
+	SUBQ        $0x00000020, CX
+	JMP         whole
 
 last:
-	TESTQ     CX, CX
-	JZ        fold
-	MOVQ      $-1, DX
-	BZHIQ     CX, DX, DX
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPS.Z (AX), K1, Y4
-	VCVTPS2PD Y4, Z4
-	VANDPS    splat512x7fffffffffffffff<>+0(SB), Z4, Z4
-	VADDPD    Z4, Z0, Z0
-	VMOVAPS   Z0, Z0
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPS.Z 32(AX), K1, Y4
-	VCVTPS2PD Y4, Z4
-	VANDPS    splat512x7fffffffffffffff<>+0(SB), Z4, Z4
-	VADDPD    Z4, Z1, Z1
-	VMOVAPS   Z1, Z1
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPS.Z 64(AX), K1, Y4
-	VCVTPS2PD Y4, Z4
-	VANDPS    splat512x7fffffffffffffff<>+0(SB), Z4, Z4
-	VADDPD    Z4, Z2, Z2
-	VMOVAPS   Z2, Z2
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPS.Z 96(AX), K1, Y4
-	VCVTPS2PD Y4, Z4
-	VANDPS    splat512x7fffffffffffffff<>+0(SB), Z4, Z4
-	VADDPD    Z4, Z3, Z3
-	VMOVAPS   Z3, Z3
+	TESTQ       CX, CX
+	JZ          fold
+	MOVQ        $-1, DX
+	BZHIQ       CX, DX, DX
+	KMOVQ       DX, K1
+	SHRQ        $0x08, DX
+	VMOVUPS.Z   (AX), K1, Y0
+	VCVTPS2PD   Y0, Z0
+	VANDPD.BCST scalarx7fffffffffffffff<>+0(SB), Z0, Z0
+	VADDPD      Z0, Z1, Z1
+	KMOVQ       DX, K1
+	SHRQ        $0x08, DX
+	VMOVUPS.Z   32(AX), K1, Y0
+	VCVTPS2PD   Y0, Z0
+	VANDPD.BCST scalarx7fffffffffffffff<>+0(SB), Z0, Z0
+	VADDPD      Z0, Z2, Z2
+	KMOVQ       DX, K1
+	SHRQ        $0x08, DX
+	VMOVUPS.Z   64(AX), K1, Y0
+	VCVTPS2PD   Y0, Z0
+	VANDPD.BCST scalarx7fffffffffffffff<>+0(SB), Z0, Z0
+	VADDPD      Z0, Z3, Z3
+	KMOVQ       DX, K1
+	SHRQ        $0x08, DX
+	VMOVUPS.Z   96(AX), K1, Y0
+	VCVTPS2PD   Y0, Z0
+	VANDPD.BCST scalarx7fffffffffffffff<>+0(SB), Z0, Z0
+	VADDPD      Z0, Z4, Z4
 
 fold:
-	VADDPD        Z2, Z0, Z0
-	VADDPD        Z3, Z1, Z1
+	VADDPD        Z3, Z1, Z0
+	VADDPD        Z4, Z2, Z1
 	VADDPD        Z1, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
@@ -6009,45 +4552,34 @@ fold:
 	VZEROUPPER
 	RET
 
-DATA splat512x7fffffffffffffff<>+0(SB)/8, $0x7fffffffffffffff
-DATA splat512x7fffffffffffffff<>+8(SB)/8, $0x7fffffffffffffff
-DATA splat512x7fffffffffffffff<>+16(SB)/8, $0x7fffffffffffffff
-DATA splat512x7fffffffffffffff<>+24(SB)/8, $0x7fffffffffffffff
-DATA splat512x7fffffffffffffff<>+32(SB)/8, $0x7fffffffffffffff
-DATA splat512x7fffffffffffffff<>+40(SB)/8, $0x7fffffffffffffff
-DATA splat512x7fffffffffffffff<>+48(SB)/8, $0x7fffffffffffffff
-DATA splat512x7fffffffffffffff<>+56(SB)/8, $0x7fffffffffffffff
-GLOBL splat512x7fffffffffffffff<>(SB), RODATA|NOPTR, $64
+DATA scalarx7fffffffffffffff<>+0(SB)/8, $0x7fffffffffffffff
+GLOBL scalarx7fffffffffffffff<>(SB), RODATA|NOPTR, $8
 
 // func blockSumsqAVX512F32(a *float32, b *float32, n int) (even float64, odd float64)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·blockSumsqAVX512F32(SB), NOSPLIT, $0-40
-	MOVQ    a+0(FP), AX
-	MOVQ    n+16(FP), CX
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z0
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z1
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z2
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z3
+	MOVQ         a+0(FP), AX
+	MOVQ         n+16(FP), CX
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z1
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z2
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z3
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z4
 
 whole:
 	CMPQ      CX, $0x00000020
 	JL        last
-	VCVTPS2PD (AX), Z4
-	VMULPD    Z4, Z4, Z4
-	VADDPD    Z4, Z0, Z0
-	VMOVAPS   Z0, Z0
-	VCVTPS2PD 32(AX), Z4
-	VMULPD    Z4, Z4, Z4
-	VADDPD    Z4, Z1, Z1
-	VMOVAPS   Z1, Z1
-	VCVTPS2PD 64(AX), Z4
-	VMULPD    Z4, Z4, Z4
-	VADDPD    Z4, Z2, Z2
-	VMOVAPS   Z2, Z2
-	VCVTPS2PD 96(AX), Z4
-	VMULPD    Z4, Z4, Z4
-	VADDPD    Z4, Z3, Z3
-	VMOVAPS   Z3, Z3
+	VCVTPS2PD (AX), Z0
+	VMULPD    Z0, Z0, Z0
+	VADDPD    Z0, Z1, Z1
+	VCVTPS2PD 32(AX), Z0
+	VMULPD    Z0, Z0, Z0
+	VADDPD    Z0, Z2, Z2
+	VCVTPS2PD 64(AX), Z0
+	VMULPD    Z0, Z0, Z0
+	VADDPD    Z0, Z3, Z3
+	VCVTPS2PD 96(AX), Z0
+	VMULPD    Z0, Z0, Z0
+	VADDPD    Z0, Z4, Z4
 	ADDQ      $0x00000080, AX
 	SUBQ      $0x00000020, CX
 	JMP       whole
@@ -6059,36 +4591,32 @@ last:
 	BZHIQ     CX, DX, DX
 	KMOVQ     DX, K1
 	SHRQ      $0x08, DX
-	VMOVUPS.Z (AX), K1, Y4
-	VCVTPS2PD Y4, Z4
-	VMULPD    Z4, Z4, Z4
-	VADDPD    Z4, Z0, Z0
-	VMOVAPS   Z0, Z0
+	VMOVUPS.Z (AX), K1, Y0
+	VCVTPS2PD Y0, Z0
+	VMULPD    Z0, Z0, Z0
+	VADDPD    Z0, Z1, Z1
 	KMOVQ     DX, K1
 	SHRQ      $0x08, DX
-	VMOVUPS.Z 32(AX), K1, Y4
-	VCVTPS2PD Y4, Z4
-	VMULPD    Z4, Z4, Z4
-	VADDPD    Z4, Z1, Z1
-	VMOVAPS   Z1, Z1
+	VMOVUPS.Z 32(AX), K1, Y0
+	VCVTPS2PD Y0, Z0
+	VMULPD    Z0, Z0, Z0
+	VADDPD    Z0, Z2, Z2
 	KMOVQ     DX, K1
 	SHRQ      $0x08, DX
-	VMOVUPS.Z 64(AX), K1, Y4
-	VCVTPS2PD Y4, Z4
-	VMULPD    Z4, Z4, Z4
-	VADDPD    Z4, Z2, Z2
-	VMOVAPS   Z2, Z2
+	VMOVUPS.Z 64(AX), K1, Y0
+	VCVTPS2PD Y0, Z0
+	VMULPD    Z0, Z0, Z0
+	VADDPD    Z0, Z3, Z3
 	KMOVQ     DX, K1
 	SHRQ      $0x08, DX
-	VMOVUPS.Z 96(AX), K1, Y4
-	VCVTPS2PD Y4, Z4
-	VMULPD    Z4, Z4, Z4
-	VADDPD    Z4, Z3, Z3
-	VMOVAPS   Z3, Z3
+	VMOVUPS.Z 96(AX), K1, Y0
+	VCVTPS2PD Y0, Z0
+	VMULPD    Z0, Z0, Z0
+	VADDPD    Z0, Z4, Z4
 
 fold:
-	VADDPD        Z2, Z0, Z0
-	VADDPD        Z3, Z1, Z1
+	VADDPD        Z3, Z1, Z0
+	VADDPD        Z4, Z2, Z1
 	VADDPD        Z1, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
@@ -6103,37 +4631,33 @@ fold:
 // func blockDotAVX512F32(a *float32, b *float32, n int) (even float64, odd float64)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·blockDotAVX512F32(SB), NOSPLIT, $0-40
-	MOVQ    a+0(FP), AX
-	MOVQ    b+8(FP), CX
-	MOVQ    n+16(FP), DX
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z0
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z1
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z2
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z3
+	MOVQ         a+0(FP), AX
+	MOVQ         b+8(FP), CX
+	MOVQ         n+16(FP), DX
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z2
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z3
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z4
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z5
 
 whole:
 	CMPQ      DX, $0x00000020
 	JL        last
-	VCVTPS2PD (AX), Z4
-	VCVTPS2PD (CX), Z5
-	VMULPD    Z5, Z4, Z4
-	VADDPD    Z4, Z0, Z0
-	VMOVAPS   Z0, Z0
-	VCVTPS2PD 32(AX), Z4
-	VCVTPS2PD 32(CX), Z5
-	VMULPD    Z5, Z4, Z4
-	VADDPD    Z4, Z1, Z1
-	VMOVAPS   Z1, Z1
-	VCVTPS2PD 64(AX), Z4
-	VCVTPS2PD 64(CX), Z5
-	VMULPD    Z5, Z4, Z4
-	VADDPD    Z4, Z2, Z2
-	VMOVAPS   Z2, Z2
-	VCVTPS2PD 96(AX), Z4
-	VCVTPS2PD 96(CX), Z5
-	VMULPD    Z5, Z4, Z4
-	VADDPD    Z4, Z3, Z3
-	VMOVAPS   Z3, Z3
+	VCVTPS2PD (AX), Z0
+	VCVTPS2PD (CX), Z1
+	VMULPD    Z1, Z0, Z0
+	VADDPD    Z0, Z2, Z2
+	VCVTPS2PD 32(AX), Z0
+	VCVTPS2PD 32(CX), Z1
+	VMULPD    Z1, Z0, Z0
+	VADDPD    Z0, Z3, Z3
+	VCVTPS2PD 64(AX), Z0
+	VCVTPS2PD 64(CX), Z1
+	VMULPD    Z1, Z0, Z0
+	VADDPD    Z0, Z4, Z4
+	VCVTPS2PD 96(AX), Z0
+	VCVTPS2PD 96(CX), Z1
+	VMULPD    Z1, Z0, Z0
+	VADDPD    Z0, Z5, Z5
 	ADDQ      $0x00000080, AX
 	ADDQ      $0x00000080, CX
 	SUBQ      $0x00000020, DX
@@ -6146,44 +4670,40 @@ last:
 	BZHIQ     DX, BX, BX
 	KMOVQ     BX, K1
 	SHRQ      $0x08, BX
-	VMOVUPS.Z (AX), K1, Y4
-	VCVTPS2PD Y4, Z4
-	VMOVUPS.Z (CX), K1, Y5
-	VCVTPS2PD Y5, Z5
-	VMULPD    Z5, Z4, Z4
-	VADDPD    Z4, Z0, Z0
-	VMOVAPS   Z0, Z0
+	VMOVUPS.Z (AX), K1, Y0
+	VCVTPS2PD Y0, Z0
+	VMOVUPS.Z (CX), K1, Y1
+	VCVTPS2PD Y1, Z1
+	VMULPD    Z1, Z0, Z0
+	VADDPD    Z0, Z2, Z2
 	KMOVQ     BX, K1
 	SHRQ      $0x08, BX
-	VMOVUPS.Z 32(AX), K1, Y4
-	VCVTPS2PD Y4, Z4
-	VMOVUPS.Z 32(CX), K1, Y5
-	VCVTPS2PD Y5, Z5
-	VMULPD    Z5, Z4, Z4
-	VADDPD    Z4, Z1, Z1
-	VMOVAPS   Z1, Z1
+	VMOVUPS.Z 32(AX), K1, Y0
+	VCVTPS2PD Y0, Z0
+	VMOVUPS.Z 32(CX), K1, Y1
+	VCVTPS2PD Y1, Z1
+	VMULPD    Z1, Z0, Z0
+	VADDPD    Z0, Z3, Z3
 	KMOVQ     BX, K1
 	SHRQ      $0x08, BX
-	VMOVUPS.Z 64(AX), K1, Y4
-	VCVTPS2PD Y4, Z4
-	VMOVUPS.Z 64(CX), K1, Y5
-	VCVTPS2PD Y5, Z5
-	VMULPD    Z5, Z4, Z4
-	VADDPD    Z4, Z2, Z2
-	VMOVAPS   Z2, Z2
+	VMOVUPS.Z 64(AX), K1, Y0
+	VCVTPS2PD Y0, Z0
+	VMOVUPS.Z 64(CX), K1, Y1
+	VCVTPS2PD Y1, Z1
+	VMULPD    Z1, Z0, Z0
+	VADDPD    Z0, Z4, Z4
 	KMOVQ     BX, K1
 	SHRQ      $0x08, BX
-	VMOVUPS.Z 96(AX), K1, Y4
-	VCVTPS2PD Y4, Z4
-	VMOVUPS.Z 96(CX), K1, Y5
-	VCVTPS2PD Y5, Z5
-	VMULPD    Z5, Z4, Z4
-	VADDPD    Z4, Z3, Z3
-	VMOVAPS   Z3, Z3
+	VMOVUPS.Z 96(AX), K1, Y0
+	VCVTPS2PD Y0, Z0
+	VMOVUPS.Z 96(CX), K1, Y1
+	VCVTPS2PD Y1, Z1
+	VMULPD    Z1, Z0, Z0
+	VADDPD    Z0, Z5, Z5
 
 fold:
-	VADDPD        Z2, Z0, Z0
-	VADDPD        Z3, Z1, Z1
+	VADDPD        Z4, Z2, Z0
+	VADDPD        Z5, Z3, Z1
 	VADDPD        Z1, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
@@ -6198,12 +4718,12 @@ fold:
 // func blockMaxAVX512F32(a *float32, b *float32, n int) (even float64, odd float64)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·blockMaxAVX512F32(SB), NOSPLIT, $0-40
-	MOVQ    a+0(FP), AX
-	MOVQ    n+16(FP), CX
-	VMOVUPS splat512xfff0000000000000<>+0(SB), Z0
-	VMOVUPS splat512xfff0000000000000<>+0(SB), Z1
-	VMOVUPS splat512xfff0000000000000<>+0(SB), Z2
-	VMOVUPS splat512xfff0000000000000<>+0(SB), Z3
+	MOVQ         a+0(FP), AX
+	MOVQ         n+16(FP), CX
+	VBROADCASTSD scalarxfff0000000000000<>+0(SB), Z0
+	VBROADCASTSD scalarxfff0000000000000<>+0(SB), Z1
+	VBROADCASTSD scalarxfff0000000000000<>+0(SB), Z2
+	VBROADCASTSD scalarxfff0000000000000<>+0(SB), Z3
 
 whole:
 	CMPQ      CX, $0x00000020
@@ -6233,50 +4753,50 @@ whole:
 	JMP       whole
 
 last:
-	TESTQ     CX, CX
-	JZ        fold
-	MOVQ      $-1, DX
-	BZHIQ     CX, DX, DX
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPS.Z (AX), K1, Y4
-	VMOVUPS   splat256xff800000<>+0(SB), Y5
-	VBLENDMPS Y4, Y5, K1, Y9
-	VCVTPS2PD Y9, Z4
-	VCMPPD    $0x03, Z0, Z0, K1
-	VMAXPD    Z4, Z0, Z4
-	VBLENDMPD Z0, Z4, K1, Z10
-	VMOVAPS   Z10, Z0
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPS.Z 32(AX), K1, Y4
-	VMOVUPS   splat256xff800000<>+0(SB), Y5
-	VBLENDMPS Y4, Y5, K1, Y11
-	VCVTPS2PD Y11, Z4
-	VCMPPD    $0x03, Z1, Z1, K1
-	VMAXPD    Z4, Z1, Z4
-	VBLENDMPD Z1, Z4, K1, Z12
-	VMOVAPS   Z12, Z1
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPS.Z 64(AX), K1, Y4
-	VMOVUPS   splat256xff800000<>+0(SB), Y5
-	VBLENDMPS Y4, Y5, K1, Y13
-	VCVTPS2PD Y13, Z4
-	VCMPPD    $0x03, Z2, Z2, K1
-	VMAXPD    Z4, Z2, Z4
-	VBLENDMPD Z2, Z4, K1, Z14
-	VMOVAPS   Z14, Z2
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPS.Z 96(AX), K1, Y4
-	VMOVUPS   splat256xff800000<>+0(SB), Y5
-	VBLENDMPS Y4, Y5, K1, Y15
-	VCVTPS2PD Y15, Z4
-	VCMPPD    $0x03, Z3, Z3, K1
-	VMAXPD    Z4, Z3, Z4
-	VBLENDMPD Z3, Z4, K1, Z16
-	VMOVAPS   Z16, Z3
+	TESTQ        CX, CX
+	JZ           fold
+	MOVQ         $-1, DX
+	BZHIQ        CX, DX, DX
+	KMOVQ        DX, K1
+	SHRQ         $0x08, DX
+	VMOVUPS.Z    (AX), K1, Y4
+	VBROADCASTSS scalarxff800000<>+0(SB), Y5
+	VBLENDMPS    Y4, Y5, K1, Y9
+	VCVTPS2PD    Y9, Z4
+	VCMPPD       $0x03, Z0, Z0, K1
+	VMAXPD       Z4, Z0, Z4
+	VBLENDMPD    Z0, Z4, K1, Z10
+	VMOVAPS      Z10, Z0
+	KMOVQ        DX, K1
+	SHRQ         $0x08, DX
+	VMOVUPS.Z    32(AX), K1, Y4
+	VBROADCASTSS scalarxff800000<>+0(SB), Y5
+	VBLENDMPS    Y4, Y5, K1, Y11
+	VCVTPS2PD    Y11, Z4
+	VCMPPD       $0x03, Z1, Z1, K1
+	VMAXPD       Z4, Z1, Z4
+	VBLENDMPD    Z1, Z4, K1, Z12
+	VMOVAPS      Z12, Z1
+	KMOVQ        DX, K1
+	SHRQ         $0x08, DX
+	VMOVUPS.Z    64(AX), K1, Y4
+	VBROADCASTSS scalarxff800000<>+0(SB), Y5
+	VBLENDMPS    Y4, Y5, K1, Y13
+	VCVTPS2PD    Y13, Z4
+	VCMPPD       $0x03, Z2, Z2, K1
+	VMAXPD       Z4, Z2, Z4
+	VBLENDMPD    Z2, Z4, K1, Z14
+	VMOVAPS      Z14, Z2
+	KMOVQ        DX, K1
+	SHRQ         $0x08, DX
+	VMOVUPS.Z    96(AX), K1, Y4
+	VBROADCASTSS scalarxff800000<>+0(SB), Y5
+	VBLENDMPS    Y4, Y5, K1, Y15
+	VCVTPS2PD    Y15, Z4
+	VCMPPD       $0x03, Z3, Z3, K1
+	VMAXPD       Z4, Z3, Z4
+	VBLENDMPD    Z3, Z4, K1, Z16
+	VMOVAPS      Z16, Z3
 
 fold:
 	VCMPPD        $0x03, Z0, Z0, K1
@@ -6302,35 +4822,18 @@ fold:
 	VZEROUPPER
 	RET
 
-DATA splat512xfff0000000000000<>+0(SB)/8, $0xfff0000000000000
-DATA splat512xfff0000000000000<>+8(SB)/8, $0xfff0000000000000
-DATA splat512xfff0000000000000<>+16(SB)/8, $0xfff0000000000000
-DATA splat512xfff0000000000000<>+24(SB)/8, $0xfff0000000000000
-DATA splat512xfff0000000000000<>+32(SB)/8, $0xfff0000000000000
-DATA splat512xfff0000000000000<>+40(SB)/8, $0xfff0000000000000
-DATA splat512xfff0000000000000<>+48(SB)/8, $0xfff0000000000000
-DATA splat512xfff0000000000000<>+56(SB)/8, $0xfff0000000000000
-GLOBL splat512xfff0000000000000<>(SB), RODATA|NOPTR, $64
-
-DATA splat256xff800000<>+0(SB)/4, $0xff800000
-DATA splat256xff800000<>+4(SB)/4, $0xff800000
-DATA splat256xff800000<>+8(SB)/4, $0xff800000
-DATA splat256xff800000<>+12(SB)/4, $0xff800000
-DATA splat256xff800000<>+16(SB)/4, $0xff800000
-DATA splat256xff800000<>+20(SB)/4, $0xff800000
-DATA splat256xff800000<>+24(SB)/4, $0xff800000
-DATA splat256xff800000<>+28(SB)/4, $0xff800000
-GLOBL splat256xff800000<>(SB), RODATA|NOPTR, $32
+DATA scalarxfff0000000000000<>+0(SB)/8, $0xfff0000000000000
+GLOBL scalarxfff0000000000000<>(SB), RODATA|NOPTR, $8
 
 // func blockMinAVX512F32(a *float32, b *float32, n int) (even float64, odd float64)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·blockMinAVX512F32(SB), NOSPLIT, $0-40
-	MOVQ    a+0(FP), AX
-	MOVQ    n+16(FP), CX
-	VMOVUPS splat512x7ff0000000000000<>+0(SB), Z0
-	VMOVUPS splat512x7ff0000000000000<>+0(SB), Z1
-	VMOVUPS splat512x7ff0000000000000<>+0(SB), Z2
-	VMOVUPS splat512x7ff0000000000000<>+0(SB), Z3
+	MOVQ         a+0(FP), AX
+	MOVQ         n+16(FP), CX
+	VBROADCASTSD scalarx7ff0000000000000<>+0(SB), Z0
+	VBROADCASTSD scalarx7ff0000000000000<>+0(SB), Z1
+	VBROADCASTSD scalarx7ff0000000000000<>+0(SB), Z2
+	VBROADCASTSD scalarx7ff0000000000000<>+0(SB), Z3
 
 whole:
 	CMPQ      CX, $0x00000020
@@ -6360,50 +4863,50 @@ whole:
 	JMP       whole
 
 last:
-	TESTQ     CX, CX
-	JZ        fold
-	MOVQ      $-1, DX
-	BZHIQ     CX, DX, DX
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPS.Z (AX), K1, Y4
-	VMOVUPS   splat256x7f800000<>+0(SB), Y5
-	VBLENDMPS Y4, Y5, K1, Y9
-	VCVTPS2PD Y9, Z4
-	VCMPPD    $0x03, Z0, Z0, K1
-	VMINPD    Z4, Z0, Z4
-	VBLENDMPD Z0, Z4, K1, Z10
-	VMOVAPS   Z10, Z0
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPS.Z 32(AX), K1, Y4
-	VMOVUPS   splat256x7f800000<>+0(SB), Y5
-	VBLENDMPS Y4, Y5, K1, Y11
-	VCVTPS2PD Y11, Z4
-	VCMPPD    $0x03, Z1, Z1, K1
-	VMINPD    Z4, Z1, Z4
-	VBLENDMPD Z1, Z4, K1, Z12
-	VMOVAPS   Z12, Z1
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPS.Z 64(AX), K1, Y4
-	VMOVUPS   splat256x7f800000<>+0(SB), Y5
-	VBLENDMPS Y4, Y5, K1, Y13
-	VCVTPS2PD Y13, Z4
-	VCMPPD    $0x03, Z2, Z2, K1
-	VMINPD    Z4, Z2, Z4
-	VBLENDMPD Z2, Z4, K1, Z14
-	VMOVAPS   Z14, Z2
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPS.Z 96(AX), K1, Y4
-	VMOVUPS   splat256x7f800000<>+0(SB), Y5
-	VBLENDMPS Y4, Y5, K1, Y15
-	VCVTPS2PD Y15, Z4
-	VCMPPD    $0x03, Z3, Z3, K1
-	VMINPD    Z4, Z3, Z4
-	VBLENDMPD Z3, Z4, K1, Z16
-	VMOVAPS   Z16, Z3
+	TESTQ        CX, CX
+	JZ           fold
+	MOVQ         $-1, DX
+	BZHIQ        CX, DX, DX
+	KMOVQ        DX, K1
+	SHRQ         $0x08, DX
+	VMOVUPS.Z    (AX), K1, Y4
+	VBROADCASTSS scalarx7f800000<>+0(SB), Y5
+	VBLENDMPS    Y4, Y5, K1, Y9
+	VCVTPS2PD    Y9, Z4
+	VCMPPD       $0x03, Z0, Z0, K1
+	VMINPD       Z4, Z0, Z4
+	VBLENDMPD    Z0, Z4, K1, Z10
+	VMOVAPS      Z10, Z0
+	KMOVQ        DX, K1
+	SHRQ         $0x08, DX
+	VMOVUPS.Z    32(AX), K1, Y4
+	VBROADCASTSS scalarx7f800000<>+0(SB), Y5
+	VBLENDMPS    Y4, Y5, K1, Y11
+	VCVTPS2PD    Y11, Z4
+	VCMPPD       $0x03, Z1, Z1, K1
+	VMINPD       Z4, Z1, Z4
+	VBLENDMPD    Z1, Z4, K1, Z12
+	VMOVAPS      Z12, Z1
+	KMOVQ        DX, K1
+	SHRQ         $0x08, DX
+	VMOVUPS.Z    64(AX), K1, Y4
+	VBROADCASTSS scalarx7f800000<>+0(SB), Y5
+	VBLENDMPS    Y4, Y5, K1, Y13
+	VCVTPS2PD    Y13, Z4
+	VCMPPD       $0x03, Z2, Z2, K1
+	VMINPD       Z4, Z2, Z4
+	VBLENDMPD    Z2, Z4, K1, Z14
+	VMOVAPS      Z14, Z2
+	KMOVQ        DX, K1
+	SHRQ         $0x08, DX
+	VMOVUPS.Z    96(AX), K1, Y4
+	VBROADCASTSS scalarx7f800000<>+0(SB), Y5
+	VBLENDMPS    Y4, Y5, K1, Y15
+	VCVTPS2PD    Y15, Z4
+	VCMPPD       $0x03, Z3, Z3, K1
+	VMINPD       Z4, Z3, Z4
+	VBLENDMPD    Z3, Z4, K1, Z16
+	VMOVAPS      Z16, Z3
 
 fold:
 	VCMPPD        $0x03, Z0, Z0, K1
@@ -6429,25 +4932,8 @@ fold:
 	VZEROUPPER
 	RET
 
-DATA splat512x7ff0000000000000<>+0(SB)/8, $0x7ff0000000000000
-DATA splat512x7ff0000000000000<>+8(SB)/8, $0x7ff0000000000000
-DATA splat512x7ff0000000000000<>+16(SB)/8, $0x7ff0000000000000
-DATA splat512x7ff0000000000000<>+24(SB)/8, $0x7ff0000000000000
-DATA splat512x7ff0000000000000<>+32(SB)/8, $0x7ff0000000000000
-DATA splat512x7ff0000000000000<>+40(SB)/8, $0x7ff0000000000000
-DATA splat512x7ff0000000000000<>+48(SB)/8, $0x7ff0000000000000
-DATA splat512x7ff0000000000000<>+56(SB)/8, $0x7ff0000000000000
-GLOBL splat512x7ff0000000000000<>(SB), RODATA|NOPTR, $64
-
-DATA splat256x7f800000<>+0(SB)/4, $0x7f800000
-DATA splat256x7f800000<>+4(SB)/4, $0x7f800000
-DATA splat256x7f800000<>+8(SB)/4, $0x7f800000
-DATA splat256x7f800000<>+12(SB)/4, $0x7f800000
-DATA splat256x7f800000<>+16(SB)/4, $0x7f800000
-DATA splat256x7f800000<>+20(SB)/4, $0x7f800000
-DATA splat256x7f800000<>+24(SB)/4, $0x7f800000
-DATA splat256x7f800000<>+28(SB)/4, $0x7f800000
-GLOBL splat256x7f800000<>(SB), RODATA|NOPTR, $32
+DATA scalarx7ff0000000000000<>+0(SB)/8, $0x7ff0000000000000
+GLOBL scalarx7ff0000000000000<>(SB), RODATA|NOPTR, $8
 
 // func withinAVX512F32(a *float32, n int, limit float32) bool
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -6455,34 +4941,34 @@ TEXT ·withinAVX512F32(SB), NOSPLIT, $0-25
 	MOVQ         a+0(FP), AX
 	MOVQ         n+8(FP), CX
 	VBROADCASTSS limit+16(FP), Z0
-	VPXORD       Z1, Z1, Z1
+	VPXORD       Z2, Z2, Z2
 
 whole:
 	CMPQ    CX, $0x00000010
 	JL      last
-	VMOVUPS (AX), Z2
+	VMOVUPS (AX), Z1
 	ADDQ    $0x00000040, AX
 	SUBQ    $0x00000010, CX
 
 take:
-	VANDPS  splat512x7fffffff<>+0(SB), Z2, Z2
-	VMAXPS  Z1, Z2, Z1
-	VMOVAPS Z1, Z1
-	JMP     whole
+	VANDPS.BCST scalarx7fffffff<>+0(SB), Z1, Z1
+	VMAXPS      Z2, Z1, Z2
+	JMP         whole
 
 last:
 	TESTQ     CX, CX
 	JZ        test
+	MOVQ      CX, CX
 	MOVQ      $-1, DX
 	BZHIQ     CX, DX, DX
 	KMOVQ     DX, K1
 	SHRQ      $0x10, DX
-	VMOVUPS.Z (AX), K1, Z2
+	VMOVUPS.Z (AX), K1, Z1
 	XORQ      CX, CX
 	JMP       take
 
 test:
-	VCMPPS   $0x1e, Z0, Z1, K1
+	VCMPPS   $0x1e, Z0, Z2, K1
 	KORTESTQ K1, K1
 	SETEQ    AL
 	MOVB     AL, ret+24(FP)

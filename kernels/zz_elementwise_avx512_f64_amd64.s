@@ -37,30 +37,29 @@ main:
 	JMP     main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
 
 body:
 	VADDPD  Z1, Z0, Z0
-	CMPQ    BX, $0x00000008
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(SI*1)
 	ADDQ    $0x00000040, SI
-	SUBQ    $0x00000008, BX
 	JMP     one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-8
+	JE        done
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x08, R8
 	VMOVUPD.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -69,7 +68,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    8(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -113,30 +112,29 @@ main:
 	JMP     main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
 
 body:
 	VSUBPD  Z1, Z0, Z0
-	CMPQ    BX, $0x00000008
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(SI*1)
 	ADDQ    $0x00000040, SI
-	SUBQ    $0x00000008, BX
 	JMP     one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-8
+	JE        done
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x08, R8
 	VMOVUPD.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -145,7 +143,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    8(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -189,30 +187,29 @@ main:
 	JMP     main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
 
 body:
 	VMULPD  Z1, Z0, Z0
-	CMPQ    BX, $0x00000008
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(SI*1)
 	ADDQ    $0x00000040, SI
-	SUBQ    $0x00000008, BX
 	JMP     one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-8
+	JE        done
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x08, R8
 	VMOVUPD.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -221,7 +218,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    8(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -242,30 +239,29 @@ TEXT ·divAVX512F64(SB), NOSPLIT, $0-56
 	XORQ SI, SI
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
 
 body:
 	VDIVPD  Z1, Z0, Z0
-	CMPQ    BX, $0x00000008
+	TESTQ   BX, BX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(SI*1)
 	ADDQ    $0x00000040, SI
-	SUBQ    $0x00000008, BX
 	JMP     one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-8
+	JE        done
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x08, R8
 	VMOVUPD.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -274,7 +270,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    8(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -314,7 +310,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
@@ -323,23 +319,22 @@ body:
 	VCMPPD    $0x03, Z0, Z0, K1
 	VMINPD    Z1, Z0, Z1
 	VBLENDMPD Z0, Z1, K1, Z4
-	CMPQ      BX, $0x00000008
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Z4, (AX)(SI*1)
 	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000008, BX
 	JMP       one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-8
+	JE        done
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x08, R8
 	VMOVUPD.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -348,7 +343,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    8(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -388,7 +383,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
@@ -397,23 +392,22 @@ body:
 	VCMPPD    $0x03, Z0, Z0, K1
 	VMAXPD    Z1, Z0, Z1
 	VBLENDMPD Z0, Z1, K1, Z4
-	CMPQ      BX, $0x00000008
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Z4, (AX)(SI*1)
 	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000008, BX
 	JMP       one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-8
+	JE        done
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x08, R8
 	VMOVUPD.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -422,7 +416,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    8(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -443,48 +437,47 @@ TEXT ·eqAVX512F64(SB), NOSPLIT, $0-56
 	XORQ SI, SI
 
 main:
-	CMPQ      BX, $0x00000010
-	JL        one
-	VMOVUPS   (CX)(SI*1), Z0
-	VMOVUPS   (DX)(SI*1), Z1
-	VCMPPD    $0x00, Z1, Z0, K1
-	VMOVUPD.Z splat512x3ff0000000000000<>+0(SB), K1, Z0
-	VMOVUPS   Z0, (AX)(SI*1)
-	VMOVUPS   64(CX)(SI*1), Z0
-	VMOVUPS   64(DX)(SI*1), Z1
-	VCMPPD    $0x00, Z1, Z0, K1
-	VMOVUPD.Z splat512x3ff0000000000000<>+0(SB), K1, Z0
-	VMOVUPS   Z0, 64(AX)(SI*1)
-	ADDQ      $0x00000080, SI
-	SUBQ      $0x00000010, BX
-	JMP       main
+	CMPQ           BX, $0x00000010
+	JL             one
+	VMOVUPS        (CX)(SI*1), Z0
+	VMOVUPS        (DX)(SI*1), Z1
+	VCMPPD         $0x00, Z1, Z0, K1
+	VBROADCASTSD.Z scalarx3ff0000000000000<>+0(SB), K1, Z0
+	VMOVUPS        Z0, (AX)(SI*1)
+	VMOVUPS        64(CX)(SI*1), Z0
+	VMOVUPS        64(DX)(SI*1), Z1
+	VCMPPD         $0x00, Z1, Z0, K1
+	VBROADCASTSD.Z scalarx3ff0000000000000<>+0(SB), K1, Z0
+	VMOVUPS        Z0, 64(AX)(SI*1)
+	ADDQ           $0x00000080, SI
+	SUBQ           $0x00000010, BX
+	JMP            main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
 
 body:
-	VCMPPD    $0x00, Z1, Z0, K1
-	VMOVUPD.Z splat512x3ff0000000000000<>+0(SB), K1, Z0
-	CMPQ      BX, $0x00000008
-	JL        lastStore
-	VMOVUPS   Z0, (AX)(SI*1)
-	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000008, BX
-	JMP       one
+	VCMPPD         $0x00, Z1, Z0, K1
+	VBROADCASTSD.Z scalarx3ff0000000000000<>+0(SB), K1, Z0
+	TESTQ          BX, BX
+	JL             lastStore
+	VMOVUPS        Z0, (AX)(SI*1)
+	ADDQ           $0x00000040, SI
+	JMP            one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-8
+	JE        done
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x08, R8
 	VMOVUPD.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -493,7 +486,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    8(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -504,15 +497,8 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512x3ff0000000000000<>+0(SB)/8, $0x3ff0000000000000
-DATA splat512x3ff0000000000000<>+8(SB)/8, $0x3ff0000000000000
-DATA splat512x3ff0000000000000<>+16(SB)/8, $0x3ff0000000000000
-DATA splat512x3ff0000000000000<>+24(SB)/8, $0x3ff0000000000000
-DATA splat512x3ff0000000000000<>+32(SB)/8, $0x3ff0000000000000
-DATA splat512x3ff0000000000000<>+40(SB)/8, $0x3ff0000000000000
-DATA splat512x3ff0000000000000<>+48(SB)/8, $0x3ff0000000000000
-DATA splat512x3ff0000000000000<>+56(SB)/8, $0x3ff0000000000000
-GLOBL splat512x3ff0000000000000<>(SB), RODATA|NOPTR, $64
+DATA scalarx3ff0000000000000<>+0(SB)/8, $0x3ff0000000000000
+GLOBL scalarx3ff0000000000000<>(SB), RODATA|NOPTR, $8
 
 // func neAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
@@ -524,48 +510,47 @@ TEXT ·neAVX512F64(SB), NOSPLIT, $0-56
 	XORQ SI, SI
 
 main:
-	CMPQ      BX, $0x00000010
-	JL        one
-	VMOVUPS   (CX)(SI*1), Z0
-	VMOVUPS   (DX)(SI*1), Z1
-	VCMPPD    $0x04, Z1, Z0, K1
-	VMOVUPD.Z splat512x3ff0000000000000<>+0(SB), K1, Z0
-	VMOVUPS   Z0, (AX)(SI*1)
-	VMOVUPS   64(CX)(SI*1), Z0
-	VMOVUPS   64(DX)(SI*1), Z1
-	VCMPPD    $0x04, Z1, Z0, K1
-	VMOVUPD.Z splat512x3ff0000000000000<>+0(SB), K1, Z0
-	VMOVUPS   Z0, 64(AX)(SI*1)
-	ADDQ      $0x00000080, SI
-	SUBQ      $0x00000010, BX
-	JMP       main
+	CMPQ           BX, $0x00000010
+	JL             one
+	VMOVUPS        (CX)(SI*1), Z0
+	VMOVUPS        (DX)(SI*1), Z1
+	VCMPPD         $0x04, Z1, Z0, K1
+	VBROADCASTSD.Z scalarx3ff0000000000000<>+0(SB), K1, Z0
+	VMOVUPS        Z0, (AX)(SI*1)
+	VMOVUPS        64(CX)(SI*1), Z0
+	VMOVUPS        64(DX)(SI*1), Z1
+	VCMPPD         $0x04, Z1, Z0, K1
+	VBROADCASTSD.Z scalarx3ff0000000000000<>+0(SB), K1, Z0
+	VMOVUPS        Z0, 64(AX)(SI*1)
+	ADDQ           $0x00000080, SI
+	SUBQ           $0x00000010, BX
+	JMP            main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
 
 body:
-	VCMPPD    $0x04, Z1, Z0, K1
-	VMOVUPD.Z splat512x3ff0000000000000<>+0(SB), K1, Z0
-	CMPQ      BX, $0x00000008
-	JL        lastStore
-	VMOVUPS   Z0, (AX)(SI*1)
-	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000008, BX
-	JMP       one
+	VCMPPD         $0x04, Z1, Z0, K1
+	VBROADCASTSD.Z scalarx3ff0000000000000<>+0(SB), K1, Z0
+	TESTQ          BX, BX
+	JL             lastStore
+	VMOVUPS        Z0, (AX)(SI*1)
+	ADDQ           $0x00000040, SI
+	JMP            one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-8
+	JE        done
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x08, R8
 	VMOVUPD.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -574,7 +559,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    8(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -595,48 +580,47 @@ TEXT ·ltAVX512F64(SB), NOSPLIT, $0-56
 	XORQ SI, SI
 
 main:
-	CMPQ      BX, $0x00000010
-	JL        one
-	VMOVUPS   (CX)(SI*1), Z0
-	VMOVUPS   (DX)(SI*1), Z1
-	VCMPPD    $0x11, Z1, Z0, K1
-	VMOVUPD.Z splat512x3ff0000000000000<>+0(SB), K1, Z0
-	VMOVUPS   Z0, (AX)(SI*1)
-	VMOVUPS   64(CX)(SI*1), Z0
-	VMOVUPS   64(DX)(SI*1), Z1
-	VCMPPD    $0x11, Z1, Z0, K1
-	VMOVUPD.Z splat512x3ff0000000000000<>+0(SB), K1, Z0
-	VMOVUPS   Z0, 64(AX)(SI*1)
-	ADDQ      $0x00000080, SI
-	SUBQ      $0x00000010, BX
-	JMP       main
+	CMPQ           BX, $0x00000010
+	JL             one
+	VMOVUPS        (CX)(SI*1), Z0
+	VMOVUPS        (DX)(SI*1), Z1
+	VCMPPD         $0x11, Z1, Z0, K1
+	VBROADCASTSD.Z scalarx3ff0000000000000<>+0(SB), K1, Z0
+	VMOVUPS        Z0, (AX)(SI*1)
+	VMOVUPS        64(CX)(SI*1), Z0
+	VMOVUPS        64(DX)(SI*1), Z1
+	VCMPPD         $0x11, Z1, Z0, K1
+	VBROADCASTSD.Z scalarx3ff0000000000000<>+0(SB), K1, Z0
+	VMOVUPS        Z0, 64(AX)(SI*1)
+	ADDQ           $0x00000080, SI
+	SUBQ           $0x00000010, BX
+	JMP            main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
 
 body:
-	VCMPPD    $0x11, Z1, Z0, K1
-	VMOVUPD.Z splat512x3ff0000000000000<>+0(SB), K1, Z0
-	CMPQ      BX, $0x00000008
-	JL        lastStore
-	VMOVUPS   Z0, (AX)(SI*1)
-	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000008, BX
-	JMP       one
+	VCMPPD         $0x11, Z1, Z0, K1
+	VBROADCASTSD.Z scalarx3ff0000000000000<>+0(SB), K1, Z0
+	TESTQ          BX, BX
+	JL             lastStore
+	VMOVUPS        Z0, (AX)(SI*1)
+	ADDQ           $0x00000040, SI
+	JMP            one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-8
+	JE        done
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x08, R8
 	VMOVUPD.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -645,7 +629,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    8(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -666,48 +650,47 @@ TEXT ·leAVX512F64(SB), NOSPLIT, $0-56
 	XORQ SI, SI
 
 main:
-	CMPQ      BX, $0x00000010
-	JL        one
-	VMOVUPS   (CX)(SI*1), Z0
-	VMOVUPS   (DX)(SI*1), Z1
-	VCMPPD    $0x12, Z1, Z0, K1
-	VMOVUPD.Z splat512x3ff0000000000000<>+0(SB), K1, Z0
-	VMOVUPS   Z0, (AX)(SI*1)
-	VMOVUPS   64(CX)(SI*1), Z0
-	VMOVUPS   64(DX)(SI*1), Z1
-	VCMPPD    $0x12, Z1, Z0, K1
-	VMOVUPD.Z splat512x3ff0000000000000<>+0(SB), K1, Z0
-	VMOVUPS   Z0, 64(AX)(SI*1)
-	ADDQ      $0x00000080, SI
-	SUBQ      $0x00000010, BX
-	JMP       main
+	CMPQ           BX, $0x00000010
+	JL             one
+	VMOVUPS        (CX)(SI*1), Z0
+	VMOVUPS        (DX)(SI*1), Z1
+	VCMPPD         $0x12, Z1, Z0, K1
+	VBROADCASTSD.Z scalarx3ff0000000000000<>+0(SB), K1, Z0
+	VMOVUPS        Z0, (AX)(SI*1)
+	VMOVUPS        64(CX)(SI*1), Z0
+	VMOVUPS        64(DX)(SI*1), Z1
+	VCMPPD         $0x12, Z1, Z0, K1
+	VBROADCASTSD.Z scalarx3ff0000000000000<>+0(SB), K1, Z0
+	VMOVUPS        Z0, 64(AX)(SI*1)
+	ADDQ           $0x00000080, SI
+	SUBQ           $0x00000010, BX
+	JMP            main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
 
 body:
-	VCMPPD    $0x12, Z1, Z0, K1
-	VMOVUPD.Z splat512x3ff0000000000000<>+0(SB), K1, Z0
-	CMPQ      BX, $0x00000008
-	JL        lastStore
-	VMOVUPS   Z0, (AX)(SI*1)
-	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000008, BX
-	JMP       one
+	VCMPPD         $0x12, Z1, Z0, K1
+	VBROADCASTSD.Z scalarx3ff0000000000000<>+0(SB), K1, Z0
+	TESTQ          BX, BX
+	JL             lastStore
+	VMOVUPS        Z0, (AX)(SI*1)
+	ADDQ           $0x00000040, SI
+	JMP            one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-8
+	JE        done
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x08, R8
 	VMOVUPD.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -716,7 +699,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    8(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -736,42 +719,41 @@ TEXT ·negAVX512F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 main:
-	CMPQ    DX, $0x00000020
-	JL      one
-	VMOVUPS (CX)(BX*1), Z0
-	VXORPS  splat512x8000000000000000<>+0(SB), Z0, Z0
-	VMOVUPS Z0, (AX)(BX*1)
-	VMOVUPS 64(CX)(BX*1), Z0
-	VXORPS  splat512x8000000000000000<>+0(SB), Z0, Z0
-	VMOVUPS Z0, 64(AX)(BX*1)
-	VMOVUPS 128(CX)(BX*1), Z0
-	VXORPS  splat512x8000000000000000<>+0(SB), Z0, Z0
-	VMOVUPS Z0, 128(AX)(BX*1)
-	VMOVUPS 192(CX)(BX*1), Z0
-	VXORPS  splat512x8000000000000000<>+0(SB), Z0, Z0
-	VMOVUPS Z0, 192(AX)(BX*1)
-	ADDQ    $0x00000100, BX
-	SUBQ    $0x00000020, DX
-	JMP     main
+	CMPQ        DX, $0x00000020
+	JL          one
+	VMOVUPS     (CX)(BX*1), Z0
+	VXORPD.BCST scalarx8000000000000000<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, (AX)(BX*1)
+	VMOVUPS     64(CX)(BX*1), Z0
+	VXORPD.BCST scalarx8000000000000000<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, 64(AX)(BX*1)
+	VMOVUPS     128(CX)(BX*1), Z0
+	VXORPD.BCST scalarx8000000000000000<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, 128(AX)(BX*1)
+	VMOVUPS     192(CX)(BX*1), Z0
+	VXORPD.BCST scalarx8000000000000000<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, 192(AX)(BX*1)
+	ADDQ        $0x00000100, BX
+	SUBQ        $0x00000020, DX
+	JMP         main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VXORPS  splat512x8000000000000000<>+0(SB), Z0, Z0
-	CMPQ    DX, $0x00000008
-	JL      lastStore
-	VMOVUPS Z0, (AX)(BX*1)
-	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000008, DX
-	JMP     one
+	VXORPD.BCST scalarx8000000000000000<>+0(SB), Z0, Z0
+	TESTQ       DX, DX
+	JL          lastStore
+	VMOVUPS     Z0, (AX)(BX*1)
+	ADDQ        $0x00000040, BX
+	JMP         one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -780,7 +762,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -791,15 +773,8 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512x8000000000000000<>+0(SB)/8, $0x8000000000000000
-DATA splat512x8000000000000000<>+8(SB)/8, $0x8000000000000000
-DATA splat512x8000000000000000<>+16(SB)/8, $0x8000000000000000
-DATA splat512x8000000000000000<>+24(SB)/8, $0x8000000000000000
-DATA splat512x8000000000000000<>+32(SB)/8, $0x8000000000000000
-DATA splat512x8000000000000000<>+40(SB)/8, $0x8000000000000000
-DATA splat512x8000000000000000<>+48(SB)/8, $0x8000000000000000
-DATA splat512x8000000000000000<>+56(SB)/8, $0x8000000000000000
-GLOBL splat512x8000000000000000<>(SB), RODATA|NOPTR, $64
+DATA scalarx8000000000000000<>+0(SB)/8, $0x8000000000000000
+GLOBL scalarx8000000000000000<>(SB), RODATA|NOPTR, $8
 
 // func absAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -810,42 +785,41 @@ TEXT ·absAVX512F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 main:
-	CMPQ    DX, $0x00000020
-	JL      one
-	VMOVUPS (CX)(BX*1), Z0
-	VANDPS  splat512x7fffffffffffffff<>+0(SB), Z0, Z0
-	VMOVUPS Z0, (AX)(BX*1)
-	VMOVUPS 64(CX)(BX*1), Z0
-	VANDPS  splat512x7fffffffffffffff<>+0(SB), Z0, Z0
-	VMOVUPS Z0, 64(AX)(BX*1)
-	VMOVUPS 128(CX)(BX*1), Z0
-	VANDPS  splat512x7fffffffffffffff<>+0(SB), Z0, Z0
-	VMOVUPS Z0, 128(AX)(BX*1)
-	VMOVUPS 192(CX)(BX*1), Z0
-	VANDPS  splat512x7fffffffffffffff<>+0(SB), Z0, Z0
-	VMOVUPS Z0, 192(AX)(BX*1)
-	ADDQ    $0x00000100, BX
-	SUBQ    $0x00000020, DX
-	JMP     main
+	CMPQ        DX, $0x00000020
+	JL          one
+	VMOVUPS     (CX)(BX*1), Z0
+	VANDPD.BCST scalarx7fffffffffffffff<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, (AX)(BX*1)
+	VMOVUPS     64(CX)(BX*1), Z0
+	VANDPD.BCST scalarx7fffffffffffffff<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, 64(AX)(BX*1)
+	VMOVUPS     128(CX)(BX*1), Z0
+	VANDPD.BCST scalarx7fffffffffffffff<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, 128(AX)(BX*1)
+	VMOVUPS     192(CX)(BX*1), Z0
+	VANDPD.BCST scalarx7fffffffffffffff<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, 192(AX)(BX*1)
+	ADDQ        $0x00000100, BX
+	SUBQ        $0x00000020, DX
+	JMP         main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VANDPS  splat512x7fffffffffffffff<>+0(SB), Z0, Z0
-	CMPQ    DX, $0x00000008
-	JL      lastStore
-	VMOVUPS Z0, (AX)(BX*1)
-	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000008, DX
-	JMP     one
+	VANDPD.BCST scalarx7fffffffffffffff<>+0(SB), Z0, Z0
+	TESTQ       DX, DX
+	JL          lastStore
+	VMOVUPS     Z0, (AX)(BX*1)
+	ADDQ        $0x00000040, BX
+	JMP         one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -854,7 +828,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -865,15 +839,8 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512x7fffffffffffffff<>+0(SB)/8, $0x7fffffffffffffff
-DATA splat512x7fffffffffffffff<>+8(SB)/8, $0x7fffffffffffffff
-DATA splat512x7fffffffffffffff<>+16(SB)/8, $0x7fffffffffffffff
-DATA splat512x7fffffffffffffff<>+24(SB)/8, $0x7fffffffffffffff
-DATA splat512x7fffffffffffffff<>+32(SB)/8, $0x7fffffffffffffff
-DATA splat512x7fffffffffffffff<>+40(SB)/8, $0x7fffffffffffffff
-DATA splat512x7fffffffffffffff<>+48(SB)/8, $0x7fffffffffffffff
-DATA splat512x7fffffffffffffff<>+56(SB)/8, $0x7fffffffffffffff
-GLOBL splat512x7fffffffffffffff<>(SB), RODATA|NOPTR, $64
+DATA scalarx7fffffffffffffff<>+0(SB)/8, $0x7fffffffffffffff
+GLOBL scalarx7fffffffffffffff<>(SB), RODATA|NOPTR, $8
 
 // func signAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -884,45 +851,44 @@ TEXT ·signAVX512F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 main:
-	CMPQ      DX, $0x00000010
-	JL        one
-	VMOVUPS   (CX)(BX*1), Z0
-	VCMPPD    $0x0c, splat512x0000000000000000<>+0(SB), Z0, K1
-	VANDPS    splat512x8000000000000000<>+0(SB), Z0, Z1
-	VORPS     splat512x3ff0000000000000<>+0(SB), Z1, Z1
-	VBLENDMPD Z1, Z0, K1, Z2
-	VMOVUPS   Z2, (AX)(BX*1)
-	VMOVUPS   64(CX)(BX*1), Z0
-	VCMPPD    $0x0c, splat512x0000000000000000<>+0(SB), Z0, K1
-	VANDPS    splat512x8000000000000000<>+0(SB), Z0, Z1
-	VORPS     splat512x3ff0000000000000<>+0(SB), Z1, Z1
-	VBLENDMPD Z1, Z0, K1, Z3
-	VMOVUPS   Z3, 64(AX)(BX*1)
-	ADDQ      $0x00000080, BX
-	SUBQ      $0x00000010, DX
-	JMP       main
+	CMPQ        DX, $0x00000010
+	JL          one
+	VMOVUPS     (CX)(BX*1), Z0
+	VCMPPD.BCST $0x0c, scalarx0000000000000000<>+0(SB), Z0, K1
+	VANDPD.BCST scalarx8000000000000000<>+0(SB), Z0, Z1
+	VORPD.BCST  scalarx3ff0000000000000<>+0(SB), Z1, Z1
+	VBLENDMPD   Z1, Z0, K1, Z2
+	VMOVUPS     Z2, (AX)(BX*1)
+	VMOVUPS     64(CX)(BX*1), Z0
+	VCMPPD.BCST $0x0c, scalarx0000000000000000<>+0(SB), Z0, K1
+	VANDPD.BCST scalarx8000000000000000<>+0(SB), Z0, Z1
+	VORPD.BCST  scalarx3ff0000000000000<>+0(SB), Z1, Z1
+	VBLENDMPD   Z1, Z0, K1, Z3
+	VMOVUPS     Z3, 64(AX)(BX*1)
+	ADDQ        $0x00000080, BX
+	SUBQ        $0x00000010, DX
+	JMP         main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VCMPPD    $0x0c, splat512x0000000000000000<>+0(SB), Z0, K1
-	VANDPS    splat512x8000000000000000<>+0(SB), Z0, Z1
-	VORPS     splat512x3ff0000000000000<>+0(SB), Z1, Z1
-	VBLENDMPD Z1, Z0, K1, Z4
-	CMPQ      DX, $0x00000008
-	JL        lastStore
-	VMOVUPS   Z4, (AX)(BX*1)
-	ADDQ      $0x00000040, BX
-	SUBQ      $0x00000008, DX
-	JMP       one
+	VCMPPD.BCST $0x0c, scalarx0000000000000000<>+0(SB), Z0, K1
+	VANDPD.BCST scalarx8000000000000000<>+0(SB), Z0, Z1
+	VORPD.BCST  scalarx3ff0000000000000<>+0(SB), Z1, Z1
+	VBLENDMPD   Z1, Z0, K1, Z4
+	TESTQ       DX, DX
+	JL          lastStore
+	VMOVUPS     Z4, (AX)(BX*1)
+	ADDQ        $0x00000040, BX
+	JMP         one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -931,7 +897,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -942,15 +908,8 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512x0000000000000000<>+0(SB)/8, $0x0000000000000000
-DATA splat512x0000000000000000<>+8(SB)/8, $0x0000000000000000
-DATA splat512x0000000000000000<>+16(SB)/8, $0x0000000000000000
-DATA splat512x0000000000000000<>+24(SB)/8, $0x0000000000000000
-DATA splat512x0000000000000000<>+32(SB)/8, $0x0000000000000000
-DATA splat512x0000000000000000<>+40(SB)/8, $0x0000000000000000
-DATA splat512x0000000000000000<>+48(SB)/8, $0x0000000000000000
-DATA splat512x0000000000000000<>+56(SB)/8, $0x0000000000000000
-GLOBL splat512x0000000000000000<>(SB), RODATA|NOPTR, $64
+DATA scalarx0000000000000000<>+0(SB)/8, $0x0000000000000000
+GLOBL scalarx0000000000000000<>(SB), RODATA|NOPTR, $8
 
 // func sqrtAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
@@ -961,23 +920,22 @@ TEXT ·sqrtAVX512F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
 	VSQRTPD Z0, Z0
-	CMPQ    DX, $0x00000008
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(BX*1)
 	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000008, DX
 	JMP     one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -986,7 +944,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -1025,23 +983,22 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
 	VMULPD  Z0, Z0, Z0
-	CMPQ    DX, $0x00000008
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(BX*1)
 	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000008, DX
 	JMP     one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -1050,7 +1007,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -1070,24 +1027,23 @@ TEXT ·recipAVX512F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VMOVUPS splat512x3ff0000000000000<>+0(SB), Z1
-	VDIVPD  Z0, Z1, Z0
-	CMPQ    DX, $0x00000008
-	JL      lastStore
-	VMOVUPS Z0, (AX)(BX*1)
-	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000008, DX
-	JMP     one
+	VBROADCASTSD scalarx3ff0000000000000<>+0(SB), Z1
+	VDIVPD       Z0, Z1, Z0
+	TESTQ        DX, DX
+	JL           lastStore
+	VMOVUPS      Z0, (AX)(BX*1)
+	ADDQ         $0x00000040, BX
+	JMP          one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -1096,7 +1052,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -1139,24 +1095,23 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
 	VPXORD  Z5, Z5, Z5
 	VMAXPD  Z0, Z5, Z0
-	CMPQ    DX, $0x00000008
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(BX*1)
 	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000008, DX
 	JMP     one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -1165,7 +1120,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -1185,39 +1140,38 @@ TEXT ·stepAVX512F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 main:
-	CMPQ      DX, $0x00000010
-	JL        one
-	VMOVUPS   (CX)(BX*1), Z0
-	VCMPPD    $0x1e, splat512x0000000000000000<>+0(SB), Z0, K1
-	VMOVUPD.Z splat512x3ff0000000000000<>+0(SB), K1, Z0
-	VMOVUPS   Z0, (AX)(BX*1)
-	VMOVUPS   64(CX)(BX*1), Z0
-	VCMPPD    $0x1e, splat512x0000000000000000<>+0(SB), Z0, K1
-	VMOVUPD.Z splat512x3ff0000000000000<>+0(SB), K1, Z0
-	VMOVUPS   Z0, 64(AX)(BX*1)
-	ADDQ      $0x00000080, BX
-	SUBQ      $0x00000010, DX
-	JMP       main
+	CMPQ           DX, $0x00000010
+	JL             one
+	VMOVUPS        (CX)(BX*1), Z0
+	VCMPPD.BCST    $0x1e, scalarx0000000000000000<>+0(SB), Z0, K1
+	VBROADCASTSD.Z scalarx3ff0000000000000<>+0(SB), K1, Z0
+	VMOVUPS        Z0, (AX)(BX*1)
+	VMOVUPS        64(CX)(BX*1), Z0
+	VCMPPD.BCST    $0x1e, scalarx0000000000000000<>+0(SB), Z0, K1
+	VBROADCASTSD.Z scalarx3ff0000000000000<>+0(SB), K1, Z0
+	VMOVUPS        Z0, 64(AX)(BX*1)
+	ADDQ           $0x00000080, BX
+	SUBQ           $0x00000010, DX
+	JMP            main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VCMPPD    $0x1e, splat512x0000000000000000<>+0(SB), Z0, K1
-	VMOVUPD.Z splat512x3ff0000000000000<>+0(SB), K1, Z0
-	CMPQ      DX, $0x00000008
-	JL        lastStore
-	VMOVUPS   Z0, (AX)(BX*1)
-	ADDQ      $0x00000040, BX
-	SUBQ      $0x00000008, DX
-	JMP       one
+	VCMPPD.BCST    $0x1e, scalarx0000000000000000<>+0(SB), Z0, K1
+	VBROADCASTSD.Z scalarx3ff0000000000000<>+0(SB), K1, Z0
+	TESTQ          DX, DX
+	JL             lastStore
+	VMOVUPS        Z0, (AX)(BX*1)
+	ADDQ           $0x00000040, BX
+	JMP            one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -1226,7 +1180,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -1248,57 +1202,56 @@ TEXT ·whereAVX512F64(SB), NOSPLIT, $0-56
 	XORQ DI, DI
 
 main:
-	CMPQ      SI, $0x00000010
-	JL        one
-	VMOVUPS   (CX)(DI*1), Z0
-	VMOVUPS   (DX)(DI*1), Z1
-	VMOVUPS   (BX)(DI*1), Z2
-	VCMPPD    $0x04, splat512x0000000000000000<>+0(SB), Z0, K1
-	VBLENDMPD Z1, Z2, K1, Z3
-	VMOVUPS   Z3, (AX)(DI*1)
-	VMOVUPS   64(CX)(DI*1), Z0
-	VMOVUPS   64(DX)(DI*1), Z1
-	VMOVUPS   64(BX)(DI*1), Z2
-	VCMPPD    $0x04, splat512x0000000000000000<>+0(SB), Z0, K1
-	VBLENDMPD Z1, Z2, K1, Z4
-	VMOVUPS   Z4, 64(AX)(DI*1)
-	ADDQ      $0x00000080, DI
-	SUBQ      $0x00000010, SI
-	JMP       main
+	CMPQ        SI, $0x00000010
+	JL          one
+	VMOVUPS     (CX)(DI*1), Z0
+	VMOVUPS     (DX)(DI*1), Z1
+	VMOVUPS     (BX)(DI*1), Z2
+	VCMPPD.BCST $0x04, scalarx0000000000000000<>+0(SB), Z0, K1
+	VBLENDMPD   Z1, Z2, K1, Z3
+	VMOVUPS     Z3, (AX)(DI*1)
+	VMOVUPS     64(CX)(DI*1), Z0
+	VMOVUPS     64(DX)(DI*1), Z1
+	VMOVUPS     64(BX)(DI*1), Z2
+	VCMPPD.BCST $0x04, scalarx0000000000000000<>+0(SB), Z0, K1
+	VBLENDMPD   Z1, Z2, K1, Z4
+	VMOVUPS     Z4, 64(AX)(DI*1)
+	ADDQ        $0x00000080, DI
+	SUBQ        $0x00000010, SI
+	JMP         main
 
 one:
-	CMPQ    SI, $0x00000008
+	SUBQ    $0x00000008, SI
 	JL      last
 	VMOVUPS (CX)(DI*1), Z0
 	VMOVUPS (DX)(DI*1), Z1
 	VMOVUPS (BX)(DI*1), Z2
 
 body:
-	VCMPPD    $0x04, splat512x0000000000000000<>+0(SB), Z0, K1
-	VBLENDMPD Z1, Z2, K1, Z5
-	CMPQ      SI, $0x00000008
-	JL        lastStore
-	VMOVUPS   Z5, (AX)(DI*1)
-	ADDQ      $0x00000040, DI
-	SUBQ      $0x00000008, SI
-	JMP       one
+	VCMPPD.BCST $0x04, scalarx0000000000000000<>+0(SB), Z0, K1
+	VBLENDMPD   Z1, Z2, K1, Z5
+	TESTQ       SI, SI
+	JL          lastStore
+	VMOVUPS     Z5, (AX)(DI*1)
+	ADDQ        $0x00000040, DI
+	JMP         one
 
 last:
-	TESTQ     SI, SI
-	JZ        done
-	MOVQ      SI, R8
+	CMPQ      SI, $-8
+	JE        done
+	LEAQ      8(SI), R8
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVQ     R9, K1
 	SHRQ      $0x08, R9
 	VMOVUPD.Z (CX)(DI*1), K1, Z0
-	MOVQ      SI, R8
+	LEAQ      8(SI), R8
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVQ     R9, K1
 	SHRQ      $0x08, R9
 	VMOVUPD.Z (DX)(DI*1), K1, Z1
-	MOVQ      SI, R8
+	LEAQ      8(SI), R8
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVQ     R9, K1
@@ -1307,7 +1260,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    SI, CX
+	LEAQ    8(SI), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -1334,13 +1287,11 @@ main:
 	VMOVUPS     (CX)(DI*1), Z0
 	VMOVUPS     (DX)(DI*1), Z1
 	VMOVUPS     (BX)(DI*1), Z2
-	VMOVAPS     Z2, Z2
 	VFMADD231PD Z1, Z0, Z2
 	VMOVUPS     Z2, (AX)(DI*1)
 	VMOVUPS     64(CX)(DI*1), Z0
 	VMOVUPS     64(DX)(DI*1), Z1
 	VMOVUPS     64(BX)(DI*1), Z2
-	VMOVAPS     Z2, Z2
 	VFMADD231PD Z1, Z0, Z2
 	VMOVUPS     Z2, 64(AX)(DI*1)
 	ADDQ        $0x00000080, DI
@@ -1348,38 +1299,36 @@ main:
 	JMP         main
 
 one:
-	CMPQ    SI, $0x00000008
+	SUBQ    $0x00000008, SI
 	JL      last
 	VMOVUPS (CX)(DI*1), Z0
 	VMOVUPS (DX)(DI*1), Z1
 	VMOVUPS (BX)(DI*1), Z2
 
 body:
-	VMOVAPS     Z2, Z2
 	VFMADD231PD Z1, Z0, Z2
-	CMPQ        SI, $0x00000008
+	TESTQ       SI, SI
 	JL          lastStore
 	VMOVUPS     Z2, (AX)(DI*1)
 	ADDQ        $0x00000040, DI
-	SUBQ        $0x00000008, SI
 	JMP         one
 
 last:
-	TESTQ     SI, SI
-	JZ        done
-	MOVQ      SI, R8
+	CMPQ      SI, $-8
+	JE        done
+	LEAQ      8(SI), R8
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVQ     R9, K1
 	SHRQ      $0x08, R9
 	VMOVUPD.Z (CX)(DI*1), K1, Z0
-	MOVQ      SI, R8
+	LEAQ      8(SI), R8
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVQ     R9, K1
 	SHRQ      $0x08, R9
 	VMOVUPD.Z (DX)(DI*1), K1, Z1
-	MOVQ      SI, R8
+	LEAQ      8(SI), R8
 	MOVQ      $-1, R9
 	BZHIQ     R8, R9, R9
 	KMOVQ     R9, K1
@@ -1388,7 +1337,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    SI, CX
+	LEAQ    8(SI), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -1419,23 +1368,23 @@ main:
 	JMP     main
 
 one:
-	CMPQ CX, $0x00000008
+	SUBQ $0x00000008, CX
 	JL   last
 
 body:
-	CMPQ    CX, $0x00000008
+	TESTQ   CX, CX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(DX*1)
 	ADDQ    $0x00000040, DX
-	SUBQ    $0x00000008, CX
 	JMP     one
 
 last:
-	TESTQ CX, CX
-	JZ    done
-	JMP   body
+	CMPQ CX, $-8
+	JE   done
+	JMP  body
 
 lastStore:
+	LEAQ    8(CX), CX
 	MOVQ    $-1, BX
 	BZHIQ   CX, BX, BX
 	KMOVQ   BX, K1
@@ -1475,23 +1424,22 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
 	VMULPD  Z0, Z1, Z0
-	CMPQ    DX, $0x00000008
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(BX*1)
 	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000008, DX
 	JMP     one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -1500,7 +1448,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -1540,23 +1488,22 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
 	VADDPD  Z1, Z0, Z0
-	CMPQ    DX, $0x00000008
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(BX*1)
 	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000008, DX
 	JMP     one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -1565,7 +1512,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -1610,24 +1557,23 @@ main:
 	JMP     main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
 	VMULPD  Z0, Z1, Z0
 	VADDPD  Z2, Z0, Z0
-	CMPQ    DX, $0x00000008
+	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(BX*1)
 	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000008, DX
 	JMP     one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -1636,7 +1582,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -1658,45 +1604,44 @@ TEXT ·clampAVX512F64(SB), NOSPLIT, $0-56
 	XORQ         BX, BX
 
 main:
-	CMPQ      DX, $0x00000010
-	JL        one
-	VMOVUPS   (CX)(BX*1), Z0
-	VCMPPD    $0x03, Z2, Z1, K1
-	VMAXPD    Z0, Z1, Z0
-	VMINPD    Z0, Z2, Z0
-	VBLENDMPD splat512x7ff8000000000001<>+0(SB), Z0, K1, Z3
-	VMOVUPS   Z3, (AX)(BX*1)
-	VMOVUPS   64(CX)(BX*1), Z0
-	VCMPPD    $0x03, Z2, Z1, K1
-	VMAXPD    Z0, Z1, Z0
-	VMINPD    Z0, Z2, Z0
-	VBLENDMPD splat512x7ff8000000000001<>+0(SB), Z0, K1, Z4
-	VMOVUPS   Z4, 64(AX)(BX*1)
-	ADDQ      $0x00000080, BX
-	SUBQ      $0x00000010, DX
-	JMP       main
+	CMPQ           DX, $0x00000010
+	JL             one
+	VMOVUPS        (CX)(BX*1), Z0
+	VCMPPD         $0x03, Z2, Z1, K1
+	VMAXPD         Z0, Z1, Z0
+	VMINPD         Z0, Z2, Z0
+	VBLENDMPD.BCST scalarx7ff8000000000001<>+0(SB), Z0, K1, Z3
+	VMOVUPS        Z3, (AX)(BX*1)
+	VMOVUPS        64(CX)(BX*1), Z0
+	VCMPPD         $0x03, Z2, Z1, K1
+	VMAXPD         Z0, Z1, Z0
+	VMINPD         Z0, Z2, Z0
+	VBLENDMPD.BCST scalarx7ff8000000000001<>+0(SB), Z0, K1, Z4
+	VMOVUPS        Z4, 64(AX)(BX*1)
+	ADDQ           $0x00000080, BX
+	SUBQ           $0x00000010, DX
+	JMP            main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VCMPPD    $0x03, Z2, Z1, K1
-	VMAXPD    Z0, Z1, Z0
-	VMINPD    Z0, Z2, Z0
-	VBLENDMPD splat512x7ff8000000000001<>+0(SB), Z0, K1, Z5
-	CMPQ      DX, $0x00000008
-	JL        lastStore
-	VMOVUPS   Z5, (AX)(BX*1)
-	ADDQ      $0x00000040, BX
-	SUBQ      $0x00000008, DX
-	JMP       one
+	VCMPPD         $0x03, Z2, Z1, K1
+	VMAXPD         Z0, Z1, Z0
+	VMINPD         Z0, Z2, Z0
+	VBLENDMPD.BCST scalarx7ff8000000000001<>+0(SB), Z0, K1, Z5
+	TESTQ          DX, DX
+	JL             lastStore
+	VMOVUPS        Z5, (AX)(BX*1)
+	ADDQ           $0x00000040, BX
+	JMP            one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -1705,7 +1650,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -1716,15 +1661,8 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512x7ff8000000000001<>+0(SB)/8, $0x7ff8000000000001
-DATA splat512x7ff8000000000001<>+8(SB)/8, $0x7ff8000000000001
-DATA splat512x7ff8000000000001<>+16(SB)/8, $0x7ff8000000000001
-DATA splat512x7ff8000000000001<>+24(SB)/8, $0x7ff8000000000001
-DATA splat512x7ff8000000000001<>+32(SB)/8, $0x7ff8000000000001
-DATA splat512x7ff8000000000001<>+40(SB)/8, $0x7ff8000000000001
-DATA splat512x7ff8000000000001<>+48(SB)/8, $0x7ff8000000000001
-DATA splat512x7ff8000000000001<>+56(SB)/8, $0x7ff8000000000001
-GLOBL splat512x7ff8000000000001<>(SB), RODATA|NOPTR, $64
+DATA scalarx7ff8000000000001<>+0(SB)/8, $0x7ff8000000000001
+GLOBL scalarx7ff8000000000001<>(SB), RODATA|NOPTR, $8
 
 // func conjAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -1735,54 +1673,53 @@ TEXT ·conjAVX512F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 main:
-	CMPQ      DX, $0x00000010
-	JL        one
-	VMOVUPS   (CX)(BX*2), Z0
-	VMOVUPS   64(CX)(BX*2), Z1
-	VUNPCKLPD Z1, Z0, Z2
-	VUNPCKHPD Z1, Z0, Z0
-	VXORPS    splat512x8000000000000000<>+0(SB), Z0, Z0
-	VUNPCKLPD Z0, Z2, Z1
-	VUNPCKHPD Z0, Z2, Z0
-	VMOVUPS   Z1, (AX)(BX*2)
-	VMOVUPS   Z0, 64(AX)(BX*2)
-	VMOVUPS   128(CX)(BX*2), Z0
-	VMOVUPS   192(CX)(BX*2), Z1
-	VUNPCKLPD Z1, Z0, Z2
-	VUNPCKHPD Z1, Z0, Z0
-	VXORPS    splat512x8000000000000000<>+0(SB), Z0, Z0
-	VUNPCKLPD Z0, Z2, Z1
-	VUNPCKHPD Z0, Z2, Z0
-	VMOVUPS   Z1, 128(AX)(BX*2)
-	VMOVUPS   Z0, 192(AX)(BX*2)
-	ADDQ      $0x00000080, BX
-	SUBQ      $0x00000010, DX
-	JMP       main
+	CMPQ        DX, $0x00000010
+	JL          one
+	VMOVUPS     (CX)(BX*2), Z0
+	VMOVUPS     64(CX)(BX*2), Z1
+	VUNPCKLPD   Z1, Z0, Z2
+	VUNPCKHPD   Z1, Z0, Z0
+	VXORPD.BCST scalarx8000000000000000<>+0(SB), Z0, Z0
+	VUNPCKLPD   Z0, Z2, Z1
+	VUNPCKHPD   Z0, Z2, Z0
+	VMOVUPS     Z1, (AX)(BX*2)
+	VMOVUPS     Z0, 64(AX)(BX*2)
+	VMOVUPS     128(CX)(BX*2), Z0
+	VMOVUPS     192(CX)(BX*2), Z1
+	VUNPCKLPD   Z1, Z0, Z2
+	VUNPCKHPD   Z1, Z0, Z0
+	VXORPD.BCST scalarx8000000000000000<>+0(SB), Z0, Z0
+	VUNPCKLPD   Z0, Z2, Z1
+	VUNPCKHPD   Z0, Z2, Z0
+	VMOVUPS     Z1, 128(AX)(BX*2)
+	VMOVUPS     Z0, 192(AX)(BX*2)
+	ADDQ        $0x00000080, BX
+	SUBQ        $0x00000010, DX
+	JMP         main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Z0
 	VMOVUPS 64(CX)(BX*2), Z1
 
 body:
-	VUNPCKLPD Z1, Z0, Z2
-	VUNPCKHPD Z1, Z0, Z0
-	VXORPS    splat512x8000000000000000<>+0(SB), Z0, Z0
-	VUNPCKLPD Z0, Z2, Z1
-	VUNPCKHPD Z0, Z2, Z0
-	CMPQ      DX, $0x00000008
-	JL        lastStore
-	VMOVUPS   Z1, (AX)(BX*2)
-	VMOVUPS   Z0, 64(AX)(BX*2)
-	ADDQ      $0x00000040, BX
-	SUBQ      $0x00000008, DX
-	JMP       one
+	VUNPCKLPD   Z1, Z0, Z2
+	VUNPCKHPD   Z1, Z0, Z0
+	VXORPD.BCST scalarx8000000000000000<>+0(SB), Z0, Z0
+	VUNPCKLPD   Z0, Z2, Z1
+	VUNPCKHPD   Z0, Z2, Z0
+	TESTQ       DX, DX
+	JL          lastStore
+	VMOVUPS     Z1, (AX)(BX*2)
+	VMOVUPS     Z0, 64(AX)(BX*2)
+	ADDQ        $0x00000040, BX
+	JMP         one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	ADDQ      SI, SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
@@ -1795,7 +1732,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	ADDQ    CX, CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
@@ -1819,54 +1756,53 @@ TEXT ·ctimesiAVX512F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 main:
-	CMPQ      DX, $0x00000010
-	JL        one
-	VMOVUPS   (CX)(BX*2), Z0
-	VMOVUPS   64(CX)(BX*2), Z1
-	VUNPCKLPD Z1, Z0, Z2
-	VUNPCKHPD Z1, Z0, Z0
-	VXORPS    splat512x8000000000000000<>+0(SB), Z0, Z0
-	VUNPCKLPD Z2, Z0, Z1
-	VUNPCKHPD Z2, Z0, Z0
-	VMOVUPS   Z1, (AX)(BX*2)
-	VMOVUPS   Z0, 64(AX)(BX*2)
-	VMOVUPS   128(CX)(BX*2), Z0
-	VMOVUPS   192(CX)(BX*2), Z1
-	VUNPCKLPD Z1, Z0, Z2
-	VUNPCKHPD Z1, Z0, Z0
-	VXORPS    splat512x8000000000000000<>+0(SB), Z0, Z0
-	VUNPCKLPD Z2, Z0, Z1
-	VUNPCKHPD Z2, Z0, Z0
-	VMOVUPS   Z1, 128(AX)(BX*2)
-	VMOVUPS   Z0, 192(AX)(BX*2)
-	ADDQ      $0x00000080, BX
-	SUBQ      $0x00000010, DX
-	JMP       main
+	CMPQ        DX, $0x00000010
+	JL          one
+	VMOVUPS     (CX)(BX*2), Z0
+	VMOVUPS     64(CX)(BX*2), Z1
+	VUNPCKLPD   Z1, Z0, Z2
+	VUNPCKHPD   Z1, Z0, Z0
+	VXORPD.BCST scalarx8000000000000000<>+0(SB), Z0, Z0
+	VUNPCKLPD   Z2, Z0, Z1
+	VUNPCKHPD   Z2, Z0, Z0
+	VMOVUPS     Z1, (AX)(BX*2)
+	VMOVUPS     Z0, 64(AX)(BX*2)
+	VMOVUPS     128(CX)(BX*2), Z0
+	VMOVUPS     192(CX)(BX*2), Z1
+	VUNPCKLPD   Z1, Z0, Z2
+	VUNPCKHPD   Z1, Z0, Z0
+	VXORPD.BCST scalarx8000000000000000<>+0(SB), Z0, Z0
+	VUNPCKLPD   Z2, Z0, Z1
+	VUNPCKHPD   Z2, Z0, Z0
+	VMOVUPS     Z1, 128(AX)(BX*2)
+	VMOVUPS     Z0, 192(AX)(BX*2)
+	ADDQ        $0x00000080, BX
+	SUBQ        $0x00000010, DX
+	JMP         main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Z0
 	VMOVUPS 64(CX)(BX*2), Z1
 
 body:
-	VUNPCKLPD Z1, Z0, Z2
-	VUNPCKHPD Z1, Z0, Z0
-	VXORPS    splat512x8000000000000000<>+0(SB), Z0, Z0
-	VUNPCKLPD Z2, Z0, Z1
-	VUNPCKHPD Z2, Z0, Z0
-	CMPQ      DX, $0x00000008
-	JL        lastStore
-	VMOVUPS   Z1, (AX)(BX*2)
-	VMOVUPS   Z0, 64(AX)(BX*2)
-	ADDQ      $0x00000040, BX
-	SUBQ      $0x00000008, DX
-	JMP       one
+	VUNPCKLPD   Z1, Z0, Z2
+	VUNPCKHPD   Z1, Z0, Z0
+	VXORPD.BCST scalarx8000000000000000<>+0(SB), Z0, Z0
+	VUNPCKLPD   Z2, Z0, Z1
+	VUNPCKHPD   Z2, Z0, Z0
+	TESTQ       DX, DX
+	JL          lastStore
+	VMOVUPS     Z1, (AX)(BX*2)
+	VMOVUPS     Z0, 64(AX)(BX*2)
+	ADDQ        $0x00000040, BX
+	JMP         one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	ADDQ      SI, SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
@@ -1879,7 +1815,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	ADDQ    CX, CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
@@ -1936,7 +1872,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Z0
 	VMOVUPS 64(CX)(BX*2), Z1
@@ -1951,18 +1887,17 @@ body:
 	VADDPD    Z1, Z1, Z1
 	VUNPCKLPD Z1, Z0, Z2
 	VUNPCKHPD Z1, Z0, Z0
-	CMPQ      DX, $0x00000008
+	TESTQ     DX, DX
 	JL        lastStore
 	VMOVUPS   Z2, (AX)(BX*2)
 	VMOVUPS   Z0, 64(AX)(BX*2)
 	ADDQ      $0x00000040, BX
-	SUBQ      $0x00000008, DX
 	JMP       one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	ADDQ      SI, SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
@@ -1975,7 +1910,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	ADDQ    CX, CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
@@ -1999,37 +1934,36 @@ TEXT ·cunitAVX512F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Z0
 	VMOVUPS 64(CX)(BX*2), Z1
 
 body:
-	VUNPCKLPD Z1, Z0, Z2
-	VUNPCKHPD Z1, Z0, Z0
-	VMULPD    Z2, Z2, Z1
-	VMULPD    Z0, Z0, Z5
-	VADDPD    Z5, Z1, Z1
-	VSQRTPD   Z1, Z1
-	VCMPPD    $0x00, splat512x0000000000000000<>+0(SB), Z1, K1
-	VDIVPD    Z1, Z2, Z2
-	VBLENDMPD splat512x0000000000000000<>+0(SB), Z2, K1, Z3
-	VDIVPD    Z1, Z0, Z0
-	VBLENDMPD splat512x0000000000000000<>+0(SB), Z0, K1, Z4
-	VUNPCKLPD Z4, Z3, Z0
-	VUNPCKHPD Z4, Z3, Z1
-	CMPQ      DX, $0x00000008
-	JL        lastStore
-	VMOVUPS   Z0, (AX)(BX*2)
-	VMOVUPS   Z1, 64(AX)(BX*2)
-	ADDQ      $0x00000040, BX
-	SUBQ      $0x00000008, DX
-	JMP       one
+	VUNPCKLPD      Z1, Z0, Z2
+	VUNPCKHPD      Z1, Z0, Z0
+	VMULPD         Z2, Z2, Z1
+	VMULPD         Z0, Z0, Z5
+	VADDPD         Z5, Z1, Z1
+	VSQRTPD        Z1, Z1
+	VCMPPD.BCST    $0x00, scalarx0000000000000000<>+0(SB), Z1, K1
+	VDIVPD         Z1, Z2, Z2
+	VBLENDMPD.BCST scalarx0000000000000000<>+0(SB), Z2, K1, Z3
+	VDIVPD         Z1, Z0, Z0
+	VBLENDMPD.BCST scalarx0000000000000000<>+0(SB), Z0, K1, Z4
+	VUNPCKLPD      Z4, Z3, Z0
+	VUNPCKHPD      Z4, Z3, Z1
+	TESTQ          DX, DX
+	JL             lastStore
+	VMOVUPS        Z0, (AX)(BX*2)
+	VMOVUPS        Z1, 64(AX)(BX*2)
+	ADDQ           $0x00000040, BX
+	JMP            one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	ADDQ      SI, SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
@@ -2042,7 +1976,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	ADDQ    CX, CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
@@ -2110,7 +2044,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*2), Z0
 	VMOVUPS 64(CX)(SI*2), Z1
@@ -2130,18 +2064,17 @@ body:
 	VADDPD    Z0, Z2, Z0
 	VUNPCKLPD Z0, Z3, Z1
 	VUNPCKHPD Z0, Z3, Z0
-	CMPQ      BX, $0x00000008
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Z1, (AX)(SI*2)
 	VMOVUPS   Z0, 64(AX)(SI*2)
 	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000008, BX
 	JMP       one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-8
+	JE        done
+	LEAQ      8(BX), DI
 	ADDQ      DI, DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
@@ -2151,7 +2084,7 @@ last:
 	SHRQ      $0x08, R8
 	VMOVUPD.Z (CX)(SI*2), K1, Z0
 	VMOVUPD.Z 64(CX)(SI*2), K2, Z1
-	MOVQ      BX, DI
+	LEAQ      8(BX), DI
 	ADDQ      DI, DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
@@ -2164,7 +2097,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    8(BX), CX
 	ADDQ    CX, CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
@@ -2232,7 +2165,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*2), Z0
 	VMOVUPS 64(CX)(SI*2), Z1
@@ -2252,18 +2185,17 @@ body:
 	VSUBPD    Z0, Z2, Z0
 	VUNPCKLPD Z0, Z3, Z1
 	VUNPCKHPD Z0, Z3, Z0
-	CMPQ      BX, $0x00000008
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Z1, (AX)(SI*2)
 	VMOVUPS   Z0, 64(AX)(SI*2)
 	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000008, BX
 	JMP       one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-8
+	JE        done
+	LEAQ      8(BX), DI
 	ADDQ      DI, DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
@@ -2273,7 +2205,7 @@ last:
 	SHRQ      $0x08, R8
 	VMOVUPD.Z (CX)(SI*2), K1, Z0
 	VMOVUPD.Z 64(CX)(SI*2), K2, Z1
-	MOVQ      BX, DI
+	LEAQ      8(BX), DI
 	ADDQ      DI, DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
@@ -2286,7 +2218,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    8(BX), CX
 	ADDQ    CX, CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
@@ -2311,7 +2243,7 @@ TEXT ·cdivAVX512F64(SB), NOSPLIT, $0-56
 	XORQ SI, SI
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*2), Z0
 	VMOVUPS 64(CX)(SI*2), Z1
@@ -2336,18 +2268,17 @@ body:
 	VDIVPD    Z3, Z0, Z0
 	VUNPCKLPD Z0, Z5, Z1
 	VUNPCKHPD Z0, Z5, Z0
-	CMPQ      BX, $0x00000008
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Z1, (AX)(SI*2)
 	VMOVUPS   Z0, 64(AX)(SI*2)
 	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000008, BX
 	JMP       one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-8
+	JE        done
+	LEAQ      8(BX), DI
 	ADDQ      DI, DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
@@ -2357,7 +2288,7 @@ last:
 	SHRQ      $0x08, R8
 	VMOVUPD.Z (CX)(SI*2), K1, Z0
 	VMOVUPD.Z 64(CX)(SI*2), K2, Z1
-	MOVQ      BX, DI
+	LEAQ      8(BX), DI
 	ADDQ      DI, DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
@@ -2370,7 +2301,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    8(BX), CX
 	ADDQ    CX, CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
@@ -2402,7 +2333,7 @@ main:
 	VMOVUPS   (DX)(SI*1), Z2
 	VUNPCKLPD Z1, Z0, Z3
 	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   toSplit<>+0(SB), Z1
+	VMOVUPD   toSplit<>+0(SB), Z1
 	VPERMPD   Z2, Z1, Z1
 	VMULPD    Z1, Z3, Z2
 	VMULPD    Z1, Z0, Z0
@@ -2415,7 +2346,7 @@ main:
 	VMOVUPS   64(DX)(SI*1), Z2
 	VUNPCKLPD Z1, Z0, Z3
 	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   toSplit<>+0(SB), Z1
+	VMOVUPD   toSplit<>+0(SB), Z1
 	VPERMPD   Z2, Z1, Z1
 	VMULPD    Z1, Z3, Z2
 	VMULPD    Z1, Z0, Z0
@@ -2428,7 +2359,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*2), Z0
 	VMOVUPS 64(CX)(SI*2), Z1
@@ -2437,24 +2368,23 @@ one:
 body:
 	VUNPCKLPD Z1, Z0, Z3
 	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   toSplit<>+0(SB), Z1
+	VMOVUPD   toSplit<>+0(SB), Z1
 	VPERMPD   Z2, Z1, Z1
 	VMULPD    Z1, Z3, Z2
 	VMULPD    Z1, Z0, Z0
 	VUNPCKLPD Z0, Z2, Z1
 	VUNPCKHPD Z0, Z2, Z0
-	CMPQ      BX, $0x00000008
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Z1, (AX)(SI*2)
 	VMOVUPS   Z0, 64(AX)(SI*2)
 	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000008, BX
 	JMP       one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-8
+	JE        done
+	LEAQ      8(BX), DI
 	ADDQ      DI, DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
@@ -2464,7 +2394,7 @@ last:
 	SHRQ      $0x08, R8
 	VMOVUPD.Z (CX)(SI*2), K1, Z0
 	VMOVUPD.Z 64(CX)(SI*2), K2, Z1
-	MOVQ      BX, DI
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -2473,7 +2403,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    8(BX), CX
 	ADDQ    CX, CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
@@ -2513,14 +2443,14 @@ main:
 	VMOVUPS   64(CX)(BX*2), Z1
 	VUNPCKLPD Z1, Z0, Z2
 	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   fromSplit<>+0(SB), Z0
+	VMOVUPD   fromSplit<>+0(SB), Z0
 	VPERMPD   Z2, Z0, Z0
 	VMOVUPS   Z0, (AX)(BX*1)
 	VMOVUPS   128(CX)(BX*2), Z0
 	VMOVUPS   192(CX)(BX*2), Z1
 	VUNPCKLPD Z1, Z0, Z2
 	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   fromSplit<>+0(SB), Z0
+	VMOVUPD   fromSplit<>+0(SB), Z0
 	VPERMPD   Z2, Z0, Z0
 	VMOVUPS   Z0, 64(AX)(BX*1)
 	ADDQ      $0x00000080, BX
@@ -2528,7 +2458,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Z0
 	VMOVUPS 64(CX)(BX*2), Z1
@@ -2536,19 +2466,18 @@ one:
 body:
 	VUNPCKLPD Z1, Z0, Z2
 	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   fromSplit<>+0(SB), Z0
+	VMOVUPD   fromSplit<>+0(SB), Z0
 	VPERMPD   Z2, Z0, Z0
-	CMPQ      DX, $0x00000008
+	TESTQ     DX, DX
 	JL        lastStore
 	VMOVUPS   Z0, (AX)(BX*1)
 	ADDQ      $0x00000040, BX
-	SUBQ      $0x00000008, DX
 	JMP       one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	ADDQ      SI, SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
@@ -2561,7 +2490,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -2597,14 +2526,14 @@ main:
 	VMOVUPS   64(CX)(BX*2), Z1
 	VUNPCKLPD Z1, Z0, Z2
 	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   fromSplit<>+0(SB), Z1
+	VMOVUPD   fromSplit<>+0(SB), Z1
 	VPERMPD   Z0, Z1, Z0
 	VMOVUPS   Z0, (AX)(BX*1)
 	VMOVUPS   128(CX)(BX*2), Z0
 	VMOVUPS   192(CX)(BX*2), Z1
 	VUNPCKLPD Z1, Z0, Z2
 	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   fromSplit<>+0(SB), Z1
+	VMOVUPD   fromSplit<>+0(SB), Z1
 	VPERMPD   Z0, Z1, Z0
 	VMOVUPS   Z0, 64(AX)(BX*1)
 	ADDQ      $0x00000080, BX
@@ -2612,7 +2541,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Z0
 	VMOVUPS 64(CX)(BX*2), Z1
@@ -2620,19 +2549,18 @@ one:
 body:
 	VUNPCKLPD Z1, Z0, Z2
 	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   fromSplit<>+0(SB), Z1
+	VMOVUPD   fromSplit<>+0(SB), Z1
 	VPERMPD   Z0, Z1, Z0
-	CMPQ      DX, $0x00000008
+	TESTQ     DX, DX
 	JL        lastStore
 	VMOVUPS   Z0, (AX)(BX*1)
 	ADDQ      $0x00000040, BX
-	SUBQ      $0x00000008, DX
 	JMP       one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	ADDQ      SI, SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
@@ -2645,7 +2573,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -2665,7 +2593,7 @@ TEXT ·cabsAVX512F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Z0
 	VMOVUPS 64(CX)(BX*2), Z1
@@ -2677,19 +2605,18 @@ body:
 	VMULPD    Z0, Z0, Z0
 	VADDPD    Z0, Z1, Z0
 	VSQRTPD   Z0, Z0
-	VMOVUPS   fromSplit<>+0(SB), Z1
+	VMOVUPD   fromSplit<>+0(SB), Z1
 	VPERMPD   Z0, Z1, Z0
-	CMPQ      DX, $0x00000008
+	TESTQ     DX, DX
 	JL        lastStore
 	VMOVUPS   Z0, (AX)(BX*1)
 	ADDQ      $0x00000040, BX
-	SUBQ      $0x00000008, DX
 	JMP       one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	ADDQ      SI, SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
@@ -2702,7 +2629,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -2731,7 +2658,7 @@ main:
 	VMULPD    Z2, Z2, Z1
 	VMULPD    Z0, Z0, Z0
 	VADDPD    Z0, Z1, Z0
-	VMOVUPS   fromSplit<>+0(SB), Z1
+	VMOVUPD   fromSplit<>+0(SB), Z1
 	VPERMPD   Z0, Z1, Z0
 	VMOVUPS   Z0, (AX)(BX*1)
 	VMOVUPS   128(CX)(BX*2), Z0
@@ -2741,7 +2668,7 @@ main:
 	VMULPD    Z2, Z2, Z1
 	VMULPD    Z0, Z0, Z0
 	VADDPD    Z0, Z1, Z0
-	VMOVUPS   fromSplit<>+0(SB), Z1
+	VMOVUPD   fromSplit<>+0(SB), Z1
 	VPERMPD   Z0, Z1, Z0
 	VMOVUPS   Z0, 64(AX)(BX*1)
 	ADDQ      $0x00000080, BX
@@ -2749,7 +2676,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Z0
 	VMOVUPS 64(CX)(BX*2), Z1
@@ -2760,19 +2687,18 @@ body:
 	VMULPD    Z2, Z2, Z1
 	VMULPD    Z0, Z0, Z0
 	VADDPD    Z0, Z1, Z0
-	VMOVUPS   fromSplit<>+0(SB), Z1
+	VMOVUPD   fromSplit<>+0(SB), Z1
 	VPERMPD   Z0, Z1, Z0
-	CMPQ      DX, $0x00000008
+	TESTQ     DX, DX
 	JL        lastStore
 	VMOVUPS   Z0, (AX)(BX*1)
 	ADDQ      $0x00000040, BX
-	SUBQ      $0x00000008, DX
 	JMP       one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	ADDQ      SI, SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
@@ -2785,7 +2711,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -2819,7 +2745,7 @@ main:
 	VMULPD    Z1, Z4, Z1
 	VMULPD    Z2, Z0, Z0
 	VADDPD    Z0, Z1, Z0
-	VMOVUPS   fromSplit<>+0(SB), Z1
+	VMOVUPD   fromSplit<>+0(SB), Z1
 	VPERMPD   Z0, Z1, Z0
 	VMOVUPS   Z0, (AX)(SI*1)
 	VMOVUPS   128(CX)(SI*2), Z0
@@ -2833,7 +2759,7 @@ main:
 	VMULPD    Z1, Z4, Z1
 	VMULPD    Z2, Z0, Z0
 	VADDPD    Z0, Z1, Z0
-	VMOVUPS   fromSplit<>+0(SB), Z1
+	VMOVUPD   fromSplit<>+0(SB), Z1
 	VPERMPD   Z0, Z1, Z0
 	VMOVUPS   Z0, 64(AX)(SI*1)
 	ADDQ      $0x00000080, SI
@@ -2841,7 +2767,7 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*2), Z0
 	VMOVUPS 64(CX)(SI*2), Z1
@@ -2856,19 +2782,18 @@ body:
 	VMULPD    Z1, Z4, Z1
 	VMULPD    Z2, Z0, Z0
 	VADDPD    Z0, Z1, Z0
-	VMOVUPS   fromSplit<>+0(SB), Z1
+	VMOVUPD   fromSplit<>+0(SB), Z1
 	VPERMPD   Z0, Z1, Z0
-	CMPQ      BX, $0x00000008
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Z0, (AX)(SI*1)
 	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000008, BX
 	JMP       one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-8
+	JE        done
+	LEAQ      8(BX), DI
 	ADDQ      DI, DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
@@ -2878,7 +2803,7 @@ last:
 	SHRQ      $0x08, R8
 	VMOVUPD.Z (CX)(SI*2), K1, Z0
 	VMOVUPD.Z 64(CX)(SI*2), K2, Z1
-	MOVQ      BX, DI
+	LEAQ      8(BX), DI
 	ADDQ      DI, DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
@@ -2891,7 +2816,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    8(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -2916,9 +2841,9 @@ main:
 	JL        one
 	VMOVUPS   (CX)(SI*1), Z0
 	VMOVUPS   (DX)(SI*1), Z1
-	VMOVUPS   toSplit<>+0(SB), Z2
+	VMOVUPD   toSplit<>+0(SB), Z2
 	VPERMPD   Z0, Z2, Z0
-	VMOVUPS   toSplit<>+0(SB), Z2
+	VMOVUPD   toSplit<>+0(SB), Z2
 	VPERMPD   Z1, Z2, Z1
 	VUNPCKLPD Z1, Z0, Z2
 	VUNPCKHPD Z1, Z0, Z0
@@ -2926,9 +2851,9 @@ main:
 	VMOVUPS   Z0, 64(AX)(SI*2)
 	VMOVUPS   64(CX)(SI*1), Z0
 	VMOVUPS   64(DX)(SI*1), Z1
-	VMOVUPS   toSplit<>+0(SB), Z2
+	VMOVUPD   toSplit<>+0(SB), Z2
 	VPERMPD   Z0, Z2, Z0
-	VMOVUPS   toSplit<>+0(SB), Z2
+	VMOVUPD   toSplit<>+0(SB), Z2
 	VPERMPD   Z1, Z2, Z1
 	VUNPCKLPD Z1, Z0, Z2
 	VUNPCKHPD Z1, Z0, Z0
@@ -2939,36 +2864,35 @@ main:
 	JMP       main
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
 
 body:
-	VMOVUPS   toSplit<>+0(SB), Z2
+	VMOVUPD   toSplit<>+0(SB), Z2
 	VPERMPD   Z0, Z2, Z0
-	VMOVUPS   toSplit<>+0(SB), Z2
+	VMOVUPD   toSplit<>+0(SB), Z2
 	VPERMPD   Z1, Z2, Z1
 	VUNPCKLPD Z1, Z0, Z2
 	VUNPCKHPD Z1, Z0, Z0
-	CMPQ      BX, $0x00000008
+	TESTQ     BX, BX
 	JL        lastStore
 	VMOVUPS   Z2, (AX)(SI*2)
 	VMOVUPS   Z0, 64(AX)(SI*2)
 	ADDQ      $0x00000040, SI
-	SUBQ      $0x00000008, BX
 	JMP       one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-8
+	JE        done
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x08, R8
 	VMOVUPD.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -2977,7 +2901,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    8(BX), CX
 	ADDQ    CX, CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
@@ -3001,55 +2925,45 @@ TEXT ·expAVX512F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VMOVUPS      splat512x4086340000000000<>+0(SB), Z1
-	VMINPD       Z0, Z1, Z0
-	VMOVUPS      splat512xc087500000000000<>+0(SB), Z1
-	VMAXPD       Z0, Z1, Z0
-	VMOVUPS      splat512x4338000000000000<>+0(SB), Z1
-	VMOVAPS      Z1, Z1
-	VFMADD231PD  splat512x3ff71547652b82fe<>+0(SB), Z0, Z1
-	VSUBPD       splat512x4338000000000000<>+0(SB), Z1, Z1
-	VMOVAPS      Z0, Z0
-	VFNMADD231PD splat512x3fe62e42fee00000<>+0(SB), Z1, Z0
-	VMOVAPS      Z0, Z2
-	VFNMADD231PD splat512x3dea39ef35793c76<>+0(SB), Z1, Z2
-	VSUBPD       Z2, Z0, Z0
-	VMOVAPS      Z0, Z0
-	VFNMADD231PD splat512x3dea39ef35793c76<>+0(SB), Z1, Z0
-	VMULPD       Z2, Z2, Z3
-	VMOVUPS      splat512x3e5adc52ba076b02<>+0(SB), Z4
-	VFMADD213PD  splat512x3ec71df000862507<>+0(SB), Z3, Z4
-	VFMADD213PD  splat512x3f2a01a01382ef3f<>+0(SB), Z3, Z4
-	VFMADD213PD  splat512x3f81111111125acd<>+0(SB), Z3, Z4
-	VFMADD213PD  splat512x3fc5555555555500<>+0(SB), Z3, Z4
-	VMOVUPS      splat512x3e928aef332083d5<>+0(SB), Z5
-	VFMADD213PD  splat512x3efa0199877e9986<>+0(SB), Z3, Z5
-	VFMADD213PD  splat512x3f56c16c184bb2aa<>+0(SB), Z3, Z5
-	VFMADD213PD  splat512x3fa55555555505f6<>+0(SB), Z3, Z5
-	VFMADD213PD  splat512x3fe000000000000a<>+0(SB), Z3, Z5
-	VMOVAPS      Z5, Z5
-	VFMADD231PD  Z2, Z4, Z5
-	VMOVAPS      Z0, Z0
-	VFMADD231PD  Z5, Z3, Z0
-	VADDPD       Z2, Z0, Z0
-	VADDPD       splat512x3ff0000000000000<>+0(SB), Z0, Z0
-	VSCALEFPD    Z1, Z0, Z0
-	CMPQ         DX, $0x00000008
-	JL           lastStore
-	VMOVUPS      Z0, (AX)(BX*1)
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x00000008, DX
-	JMP          one
+	VBROADCASTSD      scalarx4086340000000000<>+0(SB), Z1
+	VMINPD            Z0, Z1, Z0
+	VBROADCASTSD      scalarxc087500000000000<>+0(SB), Z1
+	VMAXPD            Z0, Z1, Z0
+	VBROADCASTSD      scalarx4338000000000000<>+0(SB), Z1
+	VFMADD231PD.BCST  scalarx3ff71547652b82fe<>+0(SB), Z0, Z1
+	VSUBPD.BCST       scalarx4338000000000000<>+0(SB), Z1, Z1
+	VFNMADD231PD.BCST scalarx3fe62e42fee00000<>+0(SB), Z1, Z0
+	VFNMADD231PD.BCST scalarx3dea39ef35793c76<>+0(SB), Z1, Z0
+	VMULPD            Z0, Z0, Z2
+	VBROADCASTSD      scalarx3e5adc52ba076b02<>+0(SB), Z3
+	VFMADD213PD.BCST  scalarx3ec71df000862507<>+0(SB), Z2, Z3
+	VFMADD213PD.BCST  scalarx3f2a01a01382ef3f<>+0(SB), Z2, Z3
+	VFMADD213PD.BCST  scalarx3f81111111125acd<>+0(SB), Z2, Z3
+	VFMADD213PD.BCST  scalarx3fc5555555555500<>+0(SB), Z2, Z3
+	VBROADCASTSD      scalarx3e928aef332083d5<>+0(SB), Z4
+	VFMADD213PD.BCST  scalarx3efa0199877e9986<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST  scalarx3f56c16c184bb2aa<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST  scalarx3fa55555555505f6<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST  scalarx3fe000000000000a<>+0(SB), Z2, Z4
+	VFMADD231PD       Z0, Z3, Z4
+	VFMADD231PD       Z4, Z2, Z0
+	VADDPD.BCST       scalarx3ff0000000000000<>+0(SB), Z0, Z0
+	VSCALEFPD         Z1, Z0, Z0
+	TESTQ             DX, DX
+	JL                lastStore
+	VMOVUPS           Z0, (AX)(BX*1)
+	ADDQ              $0x00000040, BX
+	JMP               one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -3058,7 +2972,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -3069,165 +2983,53 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512x4086340000000000<>+0(SB)/8, $0x4086340000000000
-DATA splat512x4086340000000000<>+8(SB)/8, $0x4086340000000000
-DATA splat512x4086340000000000<>+16(SB)/8, $0x4086340000000000
-DATA splat512x4086340000000000<>+24(SB)/8, $0x4086340000000000
-DATA splat512x4086340000000000<>+32(SB)/8, $0x4086340000000000
-DATA splat512x4086340000000000<>+40(SB)/8, $0x4086340000000000
-DATA splat512x4086340000000000<>+48(SB)/8, $0x4086340000000000
-DATA splat512x4086340000000000<>+56(SB)/8, $0x4086340000000000
-GLOBL splat512x4086340000000000<>(SB), RODATA|NOPTR, $64
+DATA scalarx4086340000000000<>+0(SB)/8, $0x4086340000000000
+GLOBL scalarx4086340000000000<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xc087500000000000<>+0(SB)/8, $0xc087500000000000
-DATA splat512xc087500000000000<>+8(SB)/8, $0xc087500000000000
-DATA splat512xc087500000000000<>+16(SB)/8, $0xc087500000000000
-DATA splat512xc087500000000000<>+24(SB)/8, $0xc087500000000000
-DATA splat512xc087500000000000<>+32(SB)/8, $0xc087500000000000
-DATA splat512xc087500000000000<>+40(SB)/8, $0xc087500000000000
-DATA splat512xc087500000000000<>+48(SB)/8, $0xc087500000000000
-DATA splat512xc087500000000000<>+56(SB)/8, $0xc087500000000000
-GLOBL splat512xc087500000000000<>(SB), RODATA|NOPTR, $64
+DATA scalarxc087500000000000<>+0(SB)/8, $0xc087500000000000
+GLOBL scalarxc087500000000000<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3ff71547652b82fe<>+0(SB)/8, $0x3ff71547652b82fe
-DATA splat512x3ff71547652b82fe<>+8(SB)/8, $0x3ff71547652b82fe
-DATA splat512x3ff71547652b82fe<>+16(SB)/8, $0x3ff71547652b82fe
-DATA splat512x3ff71547652b82fe<>+24(SB)/8, $0x3ff71547652b82fe
-DATA splat512x3ff71547652b82fe<>+32(SB)/8, $0x3ff71547652b82fe
-DATA splat512x3ff71547652b82fe<>+40(SB)/8, $0x3ff71547652b82fe
-DATA splat512x3ff71547652b82fe<>+48(SB)/8, $0x3ff71547652b82fe
-DATA splat512x3ff71547652b82fe<>+56(SB)/8, $0x3ff71547652b82fe
-GLOBL splat512x3ff71547652b82fe<>(SB), RODATA|NOPTR, $64
+DATA scalarx3ff71547652b82fe<>+0(SB)/8, $0x3ff71547652b82fe
+GLOBL scalarx3ff71547652b82fe<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x4338000000000000<>+0(SB)/8, $0x4338000000000000
-DATA splat512x4338000000000000<>+8(SB)/8, $0x4338000000000000
-DATA splat512x4338000000000000<>+16(SB)/8, $0x4338000000000000
-DATA splat512x4338000000000000<>+24(SB)/8, $0x4338000000000000
-DATA splat512x4338000000000000<>+32(SB)/8, $0x4338000000000000
-DATA splat512x4338000000000000<>+40(SB)/8, $0x4338000000000000
-DATA splat512x4338000000000000<>+48(SB)/8, $0x4338000000000000
-DATA splat512x4338000000000000<>+56(SB)/8, $0x4338000000000000
-GLOBL splat512x4338000000000000<>(SB), RODATA|NOPTR, $64
+DATA scalarx4338000000000000<>+0(SB)/8, $0x4338000000000000
+GLOBL scalarx4338000000000000<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fe62e42fee00000<>+0(SB)/8, $0x3fe62e42fee00000
-DATA splat512x3fe62e42fee00000<>+8(SB)/8, $0x3fe62e42fee00000
-DATA splat512x3fe62e42fee00000<>+16(SB)/8, $0x3fe62e42fee00000
-DATA splat512x3fe62e42fee00000<>+24(SB)/8, $0x3fe62e42fee00000
-DATA splat512x3fe62e42fee00000<>+32(SB)/8, $0x3fe62e42fee00000
-DATA splat512x3fe62e42fee00000<>+40(SB)/8, $0x3fe62e42fee00000
-DATA splat512x3fe62e42fee00000<>+48(SB)/8, $0x3fe62e42fee00000
-DATA splat512x3fe62e42fee00000<>+56(SB)/8, $0x3fe62e42fee00000
-GLOBL splat512x3fe62e42fee00000<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fe62e42fee00000<>+0(SB)/8, $0x3fe62e42fee00000
+GLOBL scalarx3fe62e42fee00000<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3dea39ef35793c76<>+0(SB)/8, $0x3dea39ef35793c76
-DATA splat512x3dea39ef35793c76<>+8(SB)/8, $0x3dea39ef35793c76
-DATA splat512x3dea39ef35793c76<>+16(SB)/8, $0x3dea39ef35793c76
-DATA splat512x3dea39ef35793c76<>+24(SB)/8, $0x3dea39ef35793c76
-DATA splat512x3dea39ef35793c76<>+32(SB)/8, $0x3dea39ef35793c76
-DATA splat512x3dea39ef35793c76<>+40(SB)/8, $0x3dea39ef35793c76
-DATA splat512x3dea39ef35793c76<>+48(SB)/8, $0x3dea39ef35793c76
-DATA splat512x3dea39ef35793c76<>+56(SB)/8, $0x3dea39ef35793c76
-GLOBL splat512x3dea39ef35793c76<>(SB), RODATA|NOPTR, $64
+DATA scalarx3dea39ef35793c76<>+0(SB)/8, $0x3dea39ef35793c76
+GLOBL scalarx3dea39ef35793c76<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3e5adc52ba076b02<>+0(SB)/8, $0x3e5adc52ba076b02
-DATA splat512x3e5adc52ba076b02<>+8(SB)/8, $0x3e5adc52ba076b02
-DATA splat512x3e5adc52ba076b02<>+16(SB)/8, $0x3e5adc52ba076b02
-DATA splat512x3e5adc52ba076b02<>+24(SB)/8, $0x3e5adc52ba076b02
-DATA splat512x3e5adc52ba076b02<>+32(SB)/8, $0x3e5adc52ba076b02
-DATA splat512x3e5adc52ba076b02<>+40(SB)/8, $0x3e5adc52ba076b02
-DATA splat512x3e5adc52ba076b02<>+48(SB)/8, $0x3e5adc52ba076b02
-DATA splat512x3e5adc52ba076b02<>+56(SB)/8, $0x3e5adc52ba076b02
-GLOBL splat512x3e5adc52ba076b02<>(SB), RODATA|NOPTR, $64
+DATA scalarx3e5adc52ba076b02<>+0(SB)/8, $0x3e5adc52ba076b02
+GLOBL scalarx3e5adc52ba076b02<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3ec71df000862507<>+0(SB)/8, $0x3ec71df000862507
-DATA splat512x3ec71df000862507<>+8(SB)/8, $0x3ec71df000862507
-DATA splat512x3ec71df000862507<>+16(SB)/8, $0x3ec71df000862507
-DATA splat512x3ec71df000862507<>+24(SB)/8, $0x3ec71df000862507
-DATA splat512x3ec71df000862507<>+32(SB)/8, $0x3ec71df000862507
-DATA splat512x3ec71df000862507<>+40(SB)/8, $0x3ec71df000862507
-DATA splat512x3ec71df000862507<>+48(SB)/8, $0x3ec71df000862507
-DATA splat512x3ec71df000862507<>+56(SB)/8, $0x3ec71df000862507
-GLOBL splat512x3ec71df000862507<>(SB), RODATA|NOPTR, $64
+DATA scalarx3ec71df000862507<>+0(SB)/8, $0x3ec71df000862507
+GLOBL scalarx3ec71df000862507<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3f2a01a01382ef3f<>+0(SB)/8, $0x3f2a01a01382ef3f
-DATA splat512x3f2a01a01382ef3f<>+8(SB)/8, $0x3f2a01a01382ef3f
-DATA splat512x3f2a01a01382ef3f<>+16(SB)/8, $0x3f2a01a01382ef3f
-DATA splat512x3f2a01a01382ef3f<>+24(SB)/8, $0x3f2a01a01382ef3f
-DATA splat512x3f2a01a01382ef3f<>+32(SB)/8, $0x3f2a01a01382ef3f
-DATA splat512x3f2a01a01382ef3f<>+40(SB)/8, $0x3f2a01a01382ef3f
-DATA splat512x3f2a01a01382ef3f<>+48(SB)/8, $0x3f2a01a01382ef3f
-DATA splat512x3f2a01a01382ef3f<>+56(SB)/8, $0x3f2a01a01382ef3f
-GLOBL splat512x3f2a01a01382ef3f<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f2a01a01382ef3f<>+0(SB)/8, $0x3f2a01a01382ef3f
+GLOBL scalarx3f2a01a01382ef3f<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3f81111111125acd<>+0(SB)/8, $0x3f81111111125acd
-DATA splat512x3f81111111125acd<>+8(SB)/8, $0x3f81111111125acd
-DATA splat512x3f81111111125acd<>+16(SB)/8, $0x3f81111111125acd
-DATA splat512x3f81111111125acd<>+24(SB)/8, $0x3f81111111125acd
-DATA splat512x3f81111111125acd<>+32(SB)/8, $0x3f81111111125acd
-DATA splat512x3f81111111125acd<>+40(SB)/8, $0x3f81111111125acd
-DATA splat512x3f81111111125acd<>+48(SB)/8, $0x3f81111111125acd
-DATA splat512x3f81111111125acd<>+56(SB)/8, $0x3f81111111125acd
-GLOBL splat512x3f81111111125acd<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f81111111125acd<>+0(SB)/8, $0x3f81111111125acd
+GLOBL scalarx3f81111111125acd<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fc5555555555500<>+0(SB)/8, $0x3fc5555555555500
-DATA splat512x3fc5555555555500<>+8(SB)/8, $0x3fc5555555555500
-DATA splat512x3fc5555555555500<>+16(SB)/8, $0x3fc5555555555500
-DATA splat512x3fc5555555555500<>+24(SB)/8, $0x3fc5555555555500
-DATA splat512x3fc5555555555500<>+32(SB)/8, $0x3fc5555555555500
-DATA splat512x3fc5555555555500<>+40(SB)/8, $0x3fc5555555555500
-DATA splat512x3fc5555555555500<>+48(SB)/8, $0x3fc5555555555500
-DATA splat512x3fc5555555555500<>+56(SB)/8, $0x3fc5555555555500
-GLOBL splat512x3fc5555555555500<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fc5555555555500<>+0(SB)/8, $0x3fc5555555555500
+GLOBL scalarx3fc5555555555500<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3e928aef332083d5<>+0(SB)/8, $0x3e928aef332083d5
-DATA splat512x3e928aef332083d5<>+8(SB)/8, $0x3e928aef332083d5
-DATA splat512x3e928aef332083d5<>+16(SB)/8, $0x3e928aef332083d5
-DATA splat512x3e928aef332083d5<>+24(SB)/8, $0x3e928aef332083d5
-DATA splat512x3e928aef332083d5<>+32(SB)/8, $0x3e928aef332083d5
-DATA splat512x3e928aef332083d5<>+40(SB)/8, $0x3e928aef332083d5
-DATA splat512x3e928aef332083d5<>+48(SB)/8, $0x3e928aef332083d5
-DATA splat512x3e928aef332083d5<>+56(SB)/8, $0x3e928aef332083d5
-GLOBL splat512x3e928aef332083d5<>(SB), RODATA|NOPTR, $64
+DATA scalarx3e928aef332083d5<>+0(SB)/8, $0x3e928aef332083d5
+GLOBL scalarx3e928aef332083d5<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3efa0199877e9986<>+0(SB)/8, $0x3efa0199877e9986
-DATA splat512x3efa0199877e9986<>+8(SB)/8, $0x3efa0199877e9986
-DATA splat512x3efa0199877e9986<>+16(SB)/8, $0x3efa0199877e9986
-DATA splat512x3efa0199877e9986<>+24(SB)/8, $0x3efa0199877e9986
-DATA splat512x3efa0199877e9986<>+32(SB)/8, $0x3efa0199877e9986
-DATA splat512x3efa0199877e9986<>+40(SB)/8, $0x3efa0199877e9986
-DATA splat512x3efa0199877e9986<>+48(SB)/8, $0x3efa0199877e9986
-DATA splat512x3efa0199877e9986<>+56(SB)/8, $0x3efa0199877e9986
-GLOBL splat512x3efa0199877e9986<>(SB), RODATA|NOPTR, $64
+DATA scalarx3efa0199877e9986<>+0(SB)/8, $0x3efa0199877e9986
+GLOBL scalarx3efa0199877e9986<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3f56c16c184bb2aa<>+0(SB)/8, $0x3f56c16c184bb2aa
-DATA splat512x3f56c16c184bb2aa<>+8(SB)/8, $0x3f56c16c184bb2aa
-DATA splat512x3f56c16c184bb2aa<>+16(SB)/8, $0x3f56c16c184bb2aa
-DATA splat512x3f56c16c184bb2aa<>+24(SB)/8, $0x3f56c16c184bb2aa
-DATA splat512x3f56c16c184bb2aa<>+32(SB)/8, $0x3f56c16c184bb2aa
-DATA splat512x3f56c16c184bb2aa<>+40(SB)/8, $0x3f56c16c184bb2aa
-DATA splat512x3f56c16c184bb2aa<>+48(SB)/8, $0x3f56c16c184bb2aa
-DATA splat512x3f56c16c184bb2aa<>+56(SB)/8, $0x3f56c16c184bb2aa
-GLOBL splat512x3f56c16c184bb2aa<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f56c16c184bb2aa<>+0(SB)/8, $0x3f56c16c184bb2aa
+GLOBL scalarx3f56c16c184bb2aa<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fa55555555505f6<>+0(SB)/8, $0x3fa55555555505f6
-DATA splat512x3fa55555555505f6<>+8(SB)/8, $0x3fa55555555505f6
-DATA splat512x3fa55555555505f6<>+16(SB)/8, $0x3fa55555555505f6
-DATA splat512x3fa55555555505f6<>+24(SB)/8, $0x3fa55555555505f6
-DATA splat512x3fa55555555505f6<>+32(SB)/8, $0x3fa55555555505f6
-DATA splat512x3fa55555555505f6<>+40(SB)/8, $0x3fa55555555505f6
-DATA splat512x3fa55555555505f6<>+48(SB)/8, $0x3fa55555555505f6
-DATA splat512x3fa55555555505f6<>+56(SB)/8, $0x3fa55555555505f6
-GLOBL splat512x3fa55555555505f6<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fa55555555505f6<>+0(SB)/8, $0x3fa55555555505f6
+GLOBL scalarx3fa55555555505f6<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fe000000000000a<>+0(SB)/8, $0x3fe000000000000a
-DATA splat512x3fe000000000000a<>+8(SB)/8, $0x3fe000000000000a
-DATA splat512x3fe000000000000a<>+16(SB)/8, $0x3fe000000000000a
-DATA splat512x3fe000000000000a<>+24(SB)/8, $0x3fe000000000000a
-DATA splat512x3fe000000000000a<>+32(SB)/8, $0x3fe000000000000a
-DATA splat512x3fe000000000000a<>+40(SB)/8, $0x3fe000000000000a
-DATA splat512x3fe000000000000a<>+48(SB)/8, $0x3fe000000000000a
-DATA splat512x3fe000000000000a<>+56(SB)/8, $0x3fe000000000000a
-GLOBL splat512x3fe000000000000a<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fe000000000000a<>+0(SB)/8, $0x3fe000000000000a
+GLOBL scalarx3fe000000000000a<>(SB), RODATA|NOPTR, $8
 
 // func expm1AVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -3238,68 +3040,60 @@ TEXT ·expm1AVX512F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VMOVUPS      splat512x40862f3333333333<>+0(SB), Z1
-	VMINPD       Z0, Z1, Z1
-	VMOVUPS      splat512xc04e000000000000<>+0(SB), Z3
-	VMAXPD       Z1, Z3, Z1
-	VMOVUPS      splat512x4338000000000000<>+0(SB), Z3
-	VMOVAPS      Z3, Z3
-	VFMADD231PD  splat512x3ff71547652b82fe<>+0(SB), Z1, Z3
-	VSUBPD       splat512x4338000000000000<>+0(SB), Z3, Z4
-	VMOVAPS      Z1, Z1
-	VFNMADD231PD splat512x3fe62e42fee00000<>+0(SB), Z4, Z1
-	VMOVAPS      Z1, Z5
-	VFNMADD231PD splat512x3dea39ef35793c76<>+0(SB), Z4, Z5
-	VSUBPD       Z5, Z1, Z1
-	VMOVAPS      Z1, Z1
-	VFNMADD231PD splat512x3dea39ef35793c76<>+0(SB), Z4, Z1
-	VMULPD       Z5, Z5, Z4
-	VMOVUPS      splat512x3e5adc52ba076b02<>+0(SB), Z6
-	VFMADD213PD  splat512x3ec71df000862507<>+0(SB), Z4, Z6
-	VFMADD213PD  splat512x3f2a01a01382ef3f<>+0(SB), Z4, Z6
-	VFMADD213PD  splat512x3f81111111125acd<>+0(SB), Z4, Z6
-	VFMADD213PD  splat512x3fc5555555555500<>+0(SB), Z4, Z6
-	VMOVUPS      splat512x3e928aef332083d5<>+0(SB), Z7
-	VFMADD213PD  splat512x3efa0199877e9986<>+0(SB), Z4, Z7
-	VFMADD213PD  splat512x3f56c16c184bb2aa<>+0(SB), Z4, Z7
-	VFMADD213PD  splat512x3fa55555555505f6<>+0(SB), Z4, Z7
-	VFMADD213PD  splat512x3fe000000000000a<>+0(SB), Z4, Z7
-	VMOVAPS      Z7, Z7
-	VFMADD231PD  Z5, Z6, Z7
-	VSUBPD       splat512x3ff0000000000000<>+0(SB), Z3, Z3
-	VPSLLQ       $0x34, Z3, Z3
-	VPADDQ       splat512x3ff0000000000000<>+0(SB), Z3, Z3
-	VSUBPD       splat512x3fe0000000000000<>+0(SB), Z3, Z6
-	VMOVAPS      Z6, Z8
-	VFMADD231PD  Z3, Z5, Z8
-	VSUBPD       Z8, Z6, Z6
-	VMOVAPS      Z6, Z6
-	VFMADD231PD  Z3, Z5, Z6
-	VMOVAPS      Z1, Z1
-	VFMADD231PD  Z7, Z4, Z1
-	VMOVAPS      Z6, Z4
-	VFMADD231PD  Z3, Z1, Z4
-	VADDPD       Z4, Z8, Z1
-	VANDPS       splat512x7fffffffffffffff<>+0(SB), Z0, Z3
-	VCMPPD       $0x11, splat512x3c80000000000000<>+0(SB), Z3, K1
-	VADDPD       Z1, Z1, Z1
-	VBLENDMPD    Z0, Z1, K1, Z2
-	CMPQ         DX, $0x00000008
-	JL           lastStore
-	VMOVUPS      Z2, (AX)(BX*1)
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x00000008, DX
-	JMP          one
+	VBROADCASTSD      scalarx40862f3333333333<>+0(SB), Z1
+	VMINPD            Z0, Z1, Z1
+	VBROADCASTSD      scalarxc04e000000000000<>+0(SB), Z3
+	VMAXPD            Z1, Z3, Z1
+	VBROADCASTSD      scalarx4338000000000000<>+0(SB), Z3
+	VFMADD231PD.BCST  scalarx3ff71547652b82fe<>+0(SB), Z1, Z3
+	VSUBPD.BCST       scalarx4338000000000000<>+0(SB), Z3, Z4
+	VFNMADD231PD.BCST scalarx3fe62e42fee00000<>+0(SB), Z4, Z1
+	VMOVAPS           Z1, Z5
+	VFNMADD231PD.BCST scalarx3dea39ef35793c76<>+0(SB), Z4, Z5
+	VSUBPD            Z5, Z1, Z1
+	VFNMADD231PD.BCST scalarx3dea39ef35793c76<>+0(SB), Z4, Z1
+	VMULPD            Z5, Z5, Z4
+	VBROADCASTSD      scalarx3e5adc52ba076b02<>+0(SB), Z6
+	VFMADD213PD.BCST  scalarx3ec71df000862507<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST  scalarx3f2a01a01382ef3f<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST  scalarx3f81111111125acd<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST  scalarx3fc5555555555500<>+0(SB), Z4, Z6
+	VBROADCASTSD      scalarx3e928aef332083d5<>+0(SB), Z7
+	VFMADD213PD.BCST  scalarx3efa0199877e9986<>+0(SB), Z4, Z7
+	VFMADD213PD.BCST  scalarx3f56c16c184bb2aa<>+0(SB), Z4, Z7
+	VFMADD213PD.BCST  scalarx3fa55555555505f6<>+0(SB), Z4, Z7
+	VFMADD213PD.BCST  scalarx3fe000000000000a<>+0(SB), Z4, Z7
+	VFMADD231PD       Z5, Z6, Z7
+	VSUBPD.BCST       scalarx3ff0000000000000<>+0(SB), Z3, Z3
+	VPSLLQ            $0x34, Z3, Z3
+	VPADDQ.BCST       scalarx3ff0000000000000<>+0(SB), Z3, Z3
+	VSUBPD.BCST       scalarx3fe0000000000000<>+0(SB), Z3, Z6
+	VMOVAPS           Z6, Z8
+	VFMADD231PD       Z3, Z5, Z8
+	VSUBPD            Z8, Z6, Z6
+	VFMADD231PD       Z3, Z5, Z6
+	VFMADD231PD       Z7, Z4, Z1
+	VFMADD231PD       Z3, Z1, Z6
+	VADDPD            Z6, Z8, Z1
+	VANDPD.BCST       scalarx7fffffffffffffff<>+0(SB), Z0, Z3
+	VCMPPD.BCST       $0x11, scalarx3c80000000000000<>+0(SB), Z3, K1
+	VADDPD            Z1, Z1, Z1
+	VBLENDMPD         Z0, Z1, K1, Z2
+	TESTQ             DX, DX
+	JL                lastStore
+	VMOVUPS           Z2, (AX)(BX*1)
+	ADDQ              $0x00000040, BX
+	JMP               one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -3308,7 +3102,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -3319,45 +3113,17 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512x40862f3333333333<>+0(SB)/8, $0x40862f3333333333
-DATA splat512x40862f3333333333<>+8(SB)/8, $0x40862f3333333333
-DATA splat512x40862f3333333333<>+16(SB)/8, $0x40862f3333333333
-DATA splat512x40862f3333333333<>+24(SB)/8, $0x40862f3333333333
-DATA splat512x40862f3333333333<>+32(SB)/8, $0x40862f3333333333
-DATA splat512x40862f3333333333<>+40(SB)/8, $0x40862f3333333333
-DATA splat512x40862f3333333333<>+48(SB)/8, $0x40862f3333333333
-DATA splat512x40862f3333333333<>+56(SB)/8, $0x40862f3333333333
-GLOBL splat512x40862f3333333333<>(SB), RODATA|NOPTR, $64
+DATA scalarx40862f3333333333<>+0(SB)/8, $0x40862f3333333333
+GLOBL scalarx40862f3333333333<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xc04e000000000000<>+0(SB)/8, $0xc04e000000000000
-DATA splat512xc04e000000000000<>+8(SB)/8, $0xc04e000000000000
-DATA splat512xc04e000000000000<>+16(SB)/8, $0xc04e000000000000
-DATA splat512xc04e000000000000<>+24(SB)/8, $0xc04e000000000000
-DATA splat512xc04e000000000000<>+32(SB)/8, $0xc04e000000000000
-DATA splat512xc04e000000000000<>+40(SB)/8, $0xc04e000000000000
-DATA splat512xc04e000000000000<>+48(SB)/8, $0xc04e000000000000
-DATA splat512xc04e000000000000<>+56(SB)/8, $0xc04e000000000000
-GLOBL splat512xc04e000000000000<>(SB), RODATA|NOPTR, $64
+DATA scalarxc04e000000000000<>+0(SB)/8, $0xc04e000000000000
+GLOBL scalarxc04e000000000000<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fe0000000000000<>+0(SB)/8, $0x3fe0000000000000
-DATA splat512x3fe0000000000000<>+8(SB)/8, $0x3fe0000000000000
-DATA splat512x3fe0000000000000<>+16(SB)/8, $0x3fe0000000000000
-DATA splat512x3fe0000000000000<>+24(SB)/8, $0x3fe0000000000000
-DATA splat512x3fe0000000000000<>+32(SB)/8, $0x3fe0000000000000
-DATA splat512x3fe0000000000000<>+40(SB)/8, $0x3fe0000000000000
-DATA splat512x3fe0000000000000<>+48(SB)/8, $0x3fe0000000000000
-DATA splat512x3fe0000000000000<>+56(SB)/8, $0x3fe0000000000000
-GLOBL splat512x3fe0000000000000<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fe0000000000000<>+0(SB)/8, $0x3fe0000000000000
+GLOBL scalarx3fe0000000000000<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3c80000000000000<>+0(SB)/8, $0x3c80000000000000
-DATA splat512x3c80000000000000<>+8(SB)/8, $0x3c80000000000000
-DATA splat512x3c80000000000000<>+16(SB)/8, $0x3c80000000000000
-DATA splat512x3c80000000000000<>+24(SB)/8, $0x3c80000000000000
-DATA splat512x3c80000000000000<>+32(SB)/8, $0x3c80000000000000
-DATA splat512x3c80000000000000<>+40(SB)/8, $0x3c80000000000000
-DATA splat512x3c80000000000000<>+48(SB)/8, $0x3c80000000000000
-DATA splat512x3c80000000000000<>+56(SB)/8, $0x3c80000000000000
-GLOBL splat512x3c80000000000000<>(SB), RODATA|NOPTR, $64
+DATA scalarx3c80000000000000<>+0(SB)/8, $0x3c80000000000000
+GLOBL scalarx3c80000000000000<>(SB), RODATA|NOPTR, $8
 
 // func logAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -3368,64 +3134,60 @@ TEXT ·logAVX512F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VCMPPD      $0x11, splat512x0010000000000000<>+0(SB), Z0, K1
-	VMULPD      splat512x4330000000000000<>+0(SB), Z0, Z1
-	VBLENDMPD   Z1, Z0, K1, Z2
-	VPADDQ      splat512x00095f619980c433<>+0(SB), Z2, Z1
-	VPSRLQ      $0x34, Z1, Z7
-	VORPS       splat512x4330000000000000<>+0(SB), Z7, Z7
-	VMOVUPS     splat512x43300000000003ff<>+0(SB), Z8
-	VBLENDMPD   splat512x4330000000000433<>+0(SB), Z8, K1, Z3
-	VSUBPD      Z3, Z7, Z7
-	VANDPS      splat512x000fffffffffffff<>+0(SB), Z1, Z1
-	VPADDQ      splat512x3fe6a09e667f3bcd<>+0(SB), Z1, Z1
-	VSUBPD      splat512x3ff0000000000000<>+0(SB), Z1, Z1
-	VMULPD      splat512x3dea39ef35793c76<>+0(SB), Z7, Z8
-	VMULPD      Z1, Z1, Z9
-	VADDPD      splat512x4000000000000000<>+0(SB), Z1, Z10
-	VDIVPD      Z10, Z1, Z10
-	VMULPD      Z10, Z10, Z11
-	VMULPD      Z11, Z11, Z12
-	VMOVUPS     splat512x3fc39a0a278926ba<>+0(SB), Z13
-	VFMADD213PD splat512x3fcc71c51d95edda<>+0(SB), Z12, Z13
-	VFMADD213PD splat512x3fd999999997f9ff<>+0(SB), Z12, Z13
-	VMOVUPS     splat512x3fc2f10ed614cc80<>+0(SB), Z14
-	VFMADD213PD splat512x3fc74664943814b6<>+0(SB), Z12, Z14
-	VFMADD213PD splat512x3fd249249422919c<>+0(SB), Z12, Z14
-	VFMADD213PD splat512x3fe5555555555593<>+0(SB), Z12, Z14
-	VMOVAPS     Z14, Z12
-	VFMADD231PD Z11, Z13, Z12
-	VMULPD      splat512x3fe0000000000000<>+0(SB), Z9, Z9
-	VMOVAPS     Z9, Z13
-	VFMADD231PD Z12, Z11, Z13
-	VMOVAPS     Z8, Z8
-	VFMADD231PD Z13, Z10, Z8
-	VSUBPD      Z8, Z9, Z8
-	VSUBPD      Z8, Z1, Z1
-	VMOVAPS     Z1, Z1
-	VFMADD231PD splat512x3fe62e42fee00000<>+0(SB), Z7, Z1
-	VCMPPD      $0x00, splat512x0000000000000000<>+0(SB), Z0, K1
-	VBLENDMPD   splat512xfff0000000000000<>+0(SB), Z1, K1, Z4
-	VCMPPD      $0x11, splat512x0000000000000000<>+0(SB), Z0, K1
-	VBLENDMPD   splat512x7ff8000000000001<>+0(SB), Z4, K1, Z5
-	VCMPPD      $0x15, splat512x7ff0000000000000<>+0(SB), Z0, K1
-	VBLENDMPD   Z0, Z5, K1, Z6
-	CMPQ        DX, $0x00000008
-	JL          lastStore
-	VMOVUPS     Z6, (AX)(BX*1)
-	ADDQ        $0x00000040, BX
-	SUBQ        $0x00000008, DX
-	JMP         one
+	VCMPPD.BCST      $0x11, scalarx0010000000000000<>+0(SB), Z0, K1
+	VMULPD.BCST      scalarx4330000000000000<>+0(SB), Z0, Z1
+	VBLENDMPD        Z1, Z0, K1, Z2
+	VPADDQ.BCST      scalarx00095f619980c433<>+0(SB), Z2, Z1
+	VPSRLQ           $0x34, Z1, Z7
+	VORPD.BCST       scalarx4330000000000000<>+0(SB), Z7, Z7
+	VBROADCASTSD     scalarx43300000000003ff<>+0(SB), Z8
+	VBLENDMPD.BCST   scalarx4330000000000433<>+0(SB), Z8, K1, Z3
+	VSUBPD           Z3, Z7, Z7
+	VANDPD.BCST      scalarx000fffffffffffff<>+0(SB), Z1, Z1
+	VPADDQ.BCST      scalarx3fe6a09e667f3bcd<>+0(SB), Z1, Z1
+	VSUBPD.BCST      scalarx3ff0000000000000<>+0(SB), Z1, Z1
+	VMULPD.BCST      scalarx3dea39ef35793c76<>+0(SB), Z7, Z8
+	VMULPD           Z1, Z1, Z9
+	VADDPD.BCST      scalarx4000000000000000<>+0(SB), Z1, Z10
+	VDIVPD           Z10, Z1, Z10
+	VMULPD           Z10, Z10, Z11
+	VMULPD           Z11, Z11, Z12
+	VBROADCASTSD     scalarx3fc39a0a278926ba<>+0(SB), Z13
+	VFMADD213PD.BCST scalarx3fcc71c51d95edda<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST scalarx3fd999999997f9ff<>+0(SB), Z12, Z13
+	VBROADCASTSD     scalarx3fc2f10ed614cc80<>+0(SB), Z14
+	VFMADD213PD.BCST scalarx3fc74664943814b6<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST scalarx3fd249249422919c<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST scalarx3fe5555555555593<>+0(SB), Z12, Z14
+	VFMADD231PD      Z11, Z13, Z14
+	VMULPD.BCST      scalarx3fe0000000000000<>+0(SB), Z9, Z9
+	VMOVAPS          Z9, Z12
+	VFMADD231PD      Z14, Z11, Z12
+	VFMADD231PD      Z12, Z10, Z8
+	VSUBPD           Z8, Z9, Z8
+	VSUBPD           Z8, Z1, Z1
+	VFMADD231PD.BCST scalarx3fe62e42fee00000<>+0(SB), Z7, Z1
+	VCMPPD.BCST      $0x00, scalarx0000000000000000<>+0(SB), Z0, K1
+	VBLENDMPD.BCST   scalarxfff0000000000000<>+0(SB), Z1, K1, Z4
+	VCMPPD.BCST      $0x11, scalarx0000000000000000<>+0(SB), Z0, K1
+	VBLENDMPD.BCST   scalarx7ff8000000000001<>+0(SB), Z4, K1, Z5
+	VCMPPD.BCST      $0x15, scalarx7ff0000000000000<>+0(SB), Z0, K1
+	VBLENDMPD        Z0, Z5, K1, Z6
+	TESTQ            DX, DX
+	JL               lastStore
+	VMOVUPS          Z6, (AX)(BX*1)
+	ADDQ             $0x00000040, BX
+	JMP              one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -3434,7 +3196,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -3445,175 +3207,56 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512x0010000000000000<>+0(SB)/8, $0x0010000000000000
-DATA splat512x0010000000000000<>+8(SB)/8, $0x0010000000000000
-DATA splat512x0010000000000000<>+16(SB)/8, $0x0010000000000000
-DATA splat512x0010000000000000<>+24(SB)/8, $0x0010000000000000
-DATA splat512x0010000000000000<>+32(SB)/8, $0x0010000000000000
-DATA splat512x0010000000000000<>+40(SB)/8, $0x0010000000000000
-DATA splat512x0010000000000000<>+48(SB)/8, $0x0010000000000000
-DATA splat512x0010000000000000<>+56(SB)/8, $0x0010000000000000
-GLOBL splat512x0010000000000000<>(SB), RODATA|NOPTR, $64
+DATA scalarx0010000000000000<>+0(SB)/8, $0x0010000000000000
+GLOBL scalarx0010000000000000<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x4330000000000000<>+0(SB)/8, $0x4330000000000000
-DATA splat512x4330000000000000<>+8(SB)/8, $0x4330000000000000
-DATA splat512x4330000000000000<>+16(SB)/8, $0x4330000000000000
-DATA splat512x4330000000000000<>+24(SB)/8, $0x4330000000000000
-DATA splat512x4330000000000000<>+32(SB)/8, $0x4330000000000000
-DATA splat512x4330000000000000<>+40(SB)/8, $0x4330000000000000
-DATA splat512x4330000000000000<>+48(SB)/8, $0x4330000000000000
-DATA splat512x4330000000000000<>+56(SB)/8, $0x4330000000000000
-GLOBL splat512x4330000000000000<>(SB), RODATA|NOPTR, $64
+DATA scalarx4330000000000000<>+0(SB)/8, $0x4330000000000000
+GLOBL scalarx4330000000000000<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x00095f619980c433<>+0(SB)/8, $0x00095f619980c433
-DATA splat512x00095f619980c433<>+8(SB)/8, $0x00095f619980c433
-DATA splat512x00095f619980c433<>+16(SB)/8, $0x00095f619980c433
-DATA splat512x00095f619980c433<>+24(SB)/8, $0x00095f619980c433
-DATA splat512x00095f619980c433<>+32(SB)/8, $0x00095f619980c433
-DATA splat512x00095f619980c433<>+40(SB)/8, $0x00095f619980c433
-DATA splat512x00095f619980c433<>+48(SB)/8, $0x00095f619980c433
-DATA splat512x00095f619980c433<>+56(SB)/8, $0x00095f619980c433
-GLOBL splat512x00095f619980c433<>(SB), RODATA|NOPTR, $64
+DATA scalarx00095f619980c433<>+0(SB)/8, $0x00095f619980c433
+GLOBL scalarx00095f619980c433<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x4330000000000433<>+0(SB)/8, $0x4330000000000433
-DATA splat512x4330000000000433<>+8(SB)/8, $0x4330000000000433
-DATA splat512x4330000000000433<>+16(SB)/8, $0x4330000000000433
-DATA splat512x4330000000000433<>+24(SB)/8, $0x4330000000000433
-DATA splat512x4330000000000433<>+32(SB)/8, $0x4330000000000433
-DATA splat512x4330000000000433<>+40(SB)/8, $0x4330000000000433
-DATA splat512x4330000000000433<>+48(SB)/8, $0x4330000000000433
-DATA splat512x4330000000000433<>+56(SB)/8, $0x4330000000000433
-GLOBL splat512x4330000000000433<>(SB), RODATA|NOPTR, $64
+DATA scalarx4330000000000433<>+0(SB)/8, $0x4330000000000433
+GLOBL scalarx4330000000000433<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x43300000000003ff<>+0(SB)/8, $0x43300000000003ff
-DATA splat512x43300000000003ff<>+8(SB)/8, $0x43300000000003ff
-DATA splat512x43300000000003ff<>+16(SB)/8, $0x43300000000003ff
-DATA splat512x43300000000003ff<>+24(SB)/8, $0x43300000000003ff
-DATA splat512x43300000000003ff<>+32(SB)/8, $0x43300000000003ff
-DATA splat512x43300000000003ff<>+40(SB)/8, $0x43300000000003ff
-DATA splat512x43300000000003ff<>+48(SB)/8, $0x43300000000003ff
-DATA splat512x43300000000003ff<>+56(SB)/8, $0x43300000000003ff
-GLOBL splat512x43300000000003ff<>(SB), RODATA|NOPTR, $64
+DATA scalarx43300000000003ff<>+0(SB)/8, $0x43300000000003ff
+GLOBL scalarx43300000000003ff<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x000fffffffffffff<>+0(SB)/8, $0x000fffffffffffff
-DATA splat512x000fffffffffffff<>+8(SB)/8, $0x000fffffffffffff
-DATA splat512x000fffffffffffff<>+16(SB)/8, $0x000fffffffffffff
-DATA splat512x000fffffffffffff<>+24(SB)/8, $0x000fffffffffffff
-DATA splat512x000fffffffffffff<>+32(SB)/8, $0x000fffffffffffff
-DATA splat512x000fffffffffffff<>+40(SB)/8, $0x000fffffffffffff
-DATA splat512x000fffffffffffff<>+48(SB)/8, $0x000fffffffffffff
-DATA splat512x000fffffffffffff<>+56(SB)/8, $0x000fffffffffffff
-GLOBL splat512x000fffffffffffff<>(SB), RODATA|NOPTR, $64
+DATA scalarx000fffffffffffff<>+0(SB)/8, $0x000fffffffffffff
+GLOBL scalarx000fffffffffffff<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fe6a09e667f3bcd<>+0(SB)/8, $0x3fe6a09e667f3bcd
-DATA splat512x3fe6a09e667f3bcd<>+8(SB)/8, $0x3fe6a09e667f3bcd
-DATA splat512x3fe6a09e667f3bcd<>+16(SB)/8, $0x3fe6a09e667f3bcd
-DATA splat512x3fe6a09e667f3bcd<>+24(SB)/8, $0x3fe6a09e667f3bcd
-DATA splat512x3fe6a09e667f3bcd<>+32(SB)/8, $0x3fe6a09e667f3bcd
-DATA splat512x3fe6a09e667f3bcd<>+40(SB)/8, $0x3fe6a09e667f3bcd
-DATA splat512x3fe6a09e667f3bcd<>+48(SB)/8, $0x3fe6a09e667f3bcd
-DATA splat512x3fe6a09e667f3bcd<>+56(SB)/8, $0x3fe6a09e667f3bcd
-GLOBL splat512x3fe6a09e667f3bcd<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fe6a09e667f3bcd<>+0(SB)/8, $0x3fe6a09e667f3bcd
+GLOBL scalarx3fe6a09e667f3bcd<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x4000000000000000<>+0(SB)/8, $0x4000000000000000
-DATA splat512x4000000000000000<>+8(SB)/8, $0x4000000000000000
-DATA splat512x4000000000000000<>+16(SB)/8, $0x4000000000000000
-DATA splat512x4000000000000000<>+24(SB)/8, $0x4000000000000000
-DATA splat512x4000000000000000<>+32(SB)/8, $0x4000000000000000
-DATA splat512x4000000000000000<>+40(SB)/8, $0x4000000000000000
-DATA splat512x4000000000000000<>+48(SB)/8, $0x4000000000000000
-DATA splat512x4000000000000000<>+56(SB)/8, $0x4000000000000000
-GLOBL splat512x4000000000000000<>(SB), RODATA|NOPTR, $64
+DATA scalarx4000000000000000<>+0(SB)/8, $0x4000000000000000
+GLOBL scalarx4000000000000000<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fc39a0a278926ba<>+0(SB)/8, $0x3fc39a0a278926ba
-DATA splat512x3fc39a0a278926ba<>+8(SB)/8, $0x3fc39a0a278926ba
-DATA splat512x3fc39a0a278926ba<>+16(SB)/8, $0x3fc39a0a278926ba
-DATA splat512x3fc39a0a278926ba<>+24(SB)/8, $0x3fc39a0a278926ba
-DATA splat512x3fc39a0a278926ba<>+32(SB)/8, $0x3fc39a0a278926ba
-DATA splat512x3fc39a0a278926ba<>+40(SB)/8, $0x3fc39a0a278926ba
-DATA splat512x3fc39a0a278926ba<>+48(SB)/8, $0x3fc39a0a278926ba
-DATA splat512x3fc39a0a278926ba<>+56(SB)/8, $0x3fc39a0a278926ba
-GLOBL splat512x3fc39a0a278926ba<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fc39a0a278926ba<>+0(SB)/8, $0x3fc39a0a278926ba
+GLOBL scalarx3fc39a0a278926ba<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fcc71c51d95edda<>+0(SB)/8, $0x3fcc71c51d95edda
-DATA splat512x3fcc71c51d95edda<>+8(SB)/8, $0x3fcc71c51d95edda
-DATA splat512x3fcc71c51d95edda<>+16(SB)/8, $0x3fcc71c51d95edda
-DATA splat512x3fcc71c51d95edda<>+24(SB)/8, $0x3fcc71c51d95edda
-DATA splat512x3fcc71c51d95edda<>+32(SB)/8, $0x3fcc71c51d95edda
-DATA splat512x3fcc71c51d95edda<>+40(SB)/8, $0x3fcc71c51d95edda
-DATA splat512x3fcc71c51d95edda<>+48(SB)/8, $0x3fcc71c51d95edda
-DATA splat512x3fcc71c51d95edda<>+56(SB)/8, $0x3fcc71c51d95edda
-GLOBL splat512x3fcc71c51d95edda<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fcc71c51d95edda<>+0(SB)/8, $0x3fcc71c51d95edda
+GLOBL scalarx3fcc71c51d95edda<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fd999999997f9ff<>+0(SB)/8, $0x3fd999999997f9ff
-DATA splat512x3fd999999997f9ff<>+8(SB)/8, $0x3fd999999997f9ff
-DATA splat512x3fd999999997f9ff<>+16(SB)/8, $0x3fd999999997f9ff
-DATA splat512x3fd999999997f9ff<>+24(SB)/8, $0x3fd999999997f9ff
-DATA splat512x3fd999999997f9ff<>+32(SB)/8, $0x3fd999999997f9ff
-DATA splat512x3fd999999997f9ff<>+40(SB)/8, $0x3fd999999997f9ff
-DATA splat512x3fd999999997f9ff<>+48(SB)/8, $0x3fd999999997f9ff
-DATA splat512x3fd999999997f9ff<>+56(SB)/8, $0x3fd999999997f9ff
-GLOBL splat512x3fd999999997f9ff<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fd999999997f9ff<>+0(SB)/8, $0x3fd999999997f9ff
+GLOBL scalarx3fd999999997f9ff<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fc2f10ed614cc80<>+0(SB)/8, $0x3fc2f10ed614cc80
-DATA splat512x3fc2f10ed614cc80<>+8(SB)/8, $0x3fc2f10ed614cc80
-DATA splat512x3fc2f10ed614cc80<>+16(SB)/8, $0x3fc2f10ed614cc80
-DATA splat512x3fc2f10ed614cc80<>+24(SB)/8, $0x3fc2f10ed614cc80
-DATA splat512x3fc2f10ed614cc80<>+32(SB)/8, $0x3fc2f10ed614cc80
-DATA splat512x3fc2f10ed614cc80<>+40(SB)/8, $0x3fc2f10ed614cc80
-DATA splat512x3fc2f10ed614cc80<>+48(SB)/8, $0x3fc2f10ed614cc80
-DATA splat512x3fc2f10ed614cc80<>+56(SB)/8, $0x3fc2f10ed614cc80
-GLOBL splat512x3fc2f10ed614cc80<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fc2f10ed614cc80<>+0(SB)/8, $0x3fc2f10ed614cc80
+GLOBL scalarx3fc2f10ed614cc80<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fc74664943814b6<>+0(SB)/8, $0x3fc74664943814b6
-DATA splat512x3fc74664943814b6<>+8(SB)/8, $0x3fc74664943814b6
-DATA splat512x3fc74664943814b6<>+16(SB)/8, $0x3fc74664943814b6
-DATA splat512x3fc74664943814b6<>+24(SB)/8, $0x3fc74664943814b6
-DATA splat512x3fc74664943814b6<>+32(SB)/8, $0x3fc74664943814b6
-DATA splat512x3fc74664943814b6<>+40(SB)/8, $0x3fc74664943814b6
-DATA splat512x3fc74664943814b6<>+48(SB)/8, $0x3fc74664943814b6
-DATA splat512x3fc74664943814b6<>+56(SB)/8, $0x3fc74664943814b6
-GLOBL splat512x3fc74664943814b6<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fc74664943814b6<>+0(SB)/8, $0x3fc74664943814b6
+GLOBL scalarx3fc74664943814b6<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fd249249422919c<>+0(SB)/8, $0x3fd249249422919c
-DATA splat512x3fd249249422919c<>+8(SB)/8, $0x3fd249249422919c
-DATA splat512x3fd249249422919c<>+16(SB)/8, $0x3fd249249422919c
-DATA splat512x3fd249249422919c<>+24(SB)/8, $0x3fd249249422919c
-DATA splat512x3fd249249422919c<>+32(SB)/8, $0x3fd249249422919c
-DATA splat512x3fd249249422919c<>+40(SB)/8, $0x3fd249249422919c
-DATA splat512x3fd249249422919c<>+48(SB)/8, $0x3fd249249422919c
-DATA splat512x3fd249249422919c<>+56(SB)/8, $0x3fd249249422919c
-GLOBL splat512x3fd249249422919c<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fd249249422919c<>+0(SB)/8, $0x3fd249249422919c
+GLOBL scalarx3fd249249422919c<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fe5555555555593<>+0(SB)/8, $0x3fe5555555555593
-DATA splat512x3fe5555555555593<>+8(SB)/8, $0x3fe5555555555593
-DATA splat512x3fe5555555555593<>+16(SB)/8, $0x3fe5555555555593
-DATA splat512x3fe5555555555593<>+24(SB)/8, $0x3fe5555555555593
-DATA splat512x3fe5555555555593<>+32(SB)/8, $0x3fe5555555555593
-DATA splat512x3fe5555555555593<>+40(SB)/8, $0x3fe5555555555593
-DATA splat512x3fe5555555555593<>+48(SB)/8, $0x3fe5555555555593
-DATA splat512x3fe5555555555593<>+56(SB)/8, $0x3fe5555555555593
-GLOBL splat512x3fe5555555555593<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fe5555555555593<>+0(SB)/8, $0x3fe5555555555593
+GLOBL scalarx3fe5555555555593<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xfff0000000000000<>+0(SB)/8, $0xfff0000000000000
-DATA splat512xfff0000000000000<>+8(SB)/8, $0xfff0000000000000
-DATA splat512xfff0000000000000<>+16(SB)/8, $0xfff0000000000000
-DATA splat512xfff0000000000000<>+24(SB)/8, $0xfff0000000000000
-DATA splat512xfff0000000000000<>+32(SB)/8, $0xfff0000000000000
-DATA splat512xfff0000000000000<>+40(SB)/8, $0xfff0000000000000
-DATA splat512xfff0000000000000<>+48(SB)/8, $0xfff0000000000000
-DATA splat512xfff0000000000000<>+56(SB)/8, $0xfff0000000000000
-GLOBL splat512xfff0000000000000<>(SB), RODATA|NOPTR, $64
+DATA scalarxfff0000000000000<>+0(SB)/8, $0xfff0000000000000
+GLOBL scalarxfff0000000000000<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x7ff0000000000000<>+0(SB)/8, $0x7ff0000000000000
-DATA splat512x7ff0000000000000<>+8(SB)/8, $0x7ff0000000000000
-DATA splat512x7ff0000000000000<>+16(SB)/8, $0x7ff0000000000000
-DATA splat512x7ff0000000000000<>+24(SB)/8, $0x7ff0000000000000
-DATA splat512x7ff0000000000000<>+32(SB)/8, $0x7ff0000000000000
-DATA splat512x7ff0000000000000<>+40(SB)/8, $0x7ff0000000000000
-DATA splat512x7ff0000000000000<>+48(SB)/8, $0x7ff0000000000000
-DATA splat512x7ff0000000000000<>+56(SB)/8, $0x7ff0000000000000
-GLOBL splat512x7ff0000000000000<>(SB), RODATA|NOPTR, $64
+DATA scalarx7ff0000000000000<>+0(SB)/8, $0x7ff0000000000000
+GLOBL scalarx7ff0000000000000<>(SB), RODATA|NOPTR, $8
 
 // func log1pAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -3624,75 +3267,71 @@ TEXT ·log1pAVX512F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VADDPD      splat512x3ff0000000000000<>+0(SB), Z0, Z1
-	VSUBPD      splat512x3ff0000000000000<>+0(SB), Z1, Z2
-	VSUBPD      Z2, Z0, Z3
-	VMOVUPS     splat512x3ff0000000000000<>+0(SB), Z4
-	VSUBPD      Z2, Z1, Z2
-	VSUBPD      Z2, Z4, Z2
-	VADDPD      Z2, Z3, Z2
-	VDIVPD      Z1, Z2, Z2
-	VCMPPD      $0x11, splat512x0010000000000000<>+0(SB), Z1, K1
-	VMULPD      splat512x4330000000000000<>+0(SB), Z1, Z3
-	VBLENDMPD   Z3, Z1, K1, Z5
-	VPADDQ      splat512x00095f619980c433<>+0(SB), Z5, Z3
-	VPSRLQ      $0x34, Z3, Z4
-	VORPS       splat512x4330000000000000<>+0(SB), Z4, Z4
-	VMOVUPS     splat512x43300000000003ff<>+0(SB), Z11
-	VBLENDMPD   splat512x4330000000000433<>+0(SB), Z11, K1, Z6
-	VSUBPD      Z6, Z4, Z4
-	VANDPS      splat512x000fffffffffffff<>+0(SB), Z3, Z3
-	VPADDQ      splat512x3fe6a09e667f3bcd<>+0(SB), Z3, Z3
-	VSUBPD      splat512x3ff0000000000000<>+0(SB), Z3, Z3
-	VMULPD      splat512x3dea39ef35793c76<>+0(SB), Z4, Z11
-	VADDPD      Z2, Z11, Z2
-	VMULPD      Z3, Z3, Z11
-	VADDPD      splat512x4000000000000000<>+0(SB), Z3, Z12
-	VDIVPD      Z12, Z3, Z12
-	VMULPD      Z12, Z12, Z13
-	VMULPD      Z13, Z13, Z14
-	VMOVUPS     splat512x3fc39a0a278926ba<>+0(SB), Z15
-	VFMADD213PD splat512x3fcc71c51d95edda<>+0(SB), Z14, Z15
-	VFMADD213PD splat512x3fd999999997f9ff<>+0(SB), Z14, Z15
-	VMOVUPS     splat512x3fc2f10ed614cc80<>+0(SB), Z16
-	VFMADD213PD splat512x3fc74664943814b6<>+0(SB), Z14, Z16
-	VFMADD213PD splat512x3fd249249422919c<>+0(SB), Z14, Z16
-	VFMADD213PD splat512x3fe5555555555593<>+0(SB), Z14, Z16
-	VMOVAPS     Z16, Z14
-	VFMADD231PD Z13, Z15, Z14
-	VMULPD      splat512x3fe0000000000000<>+0(SB), Z11, Z11
-	VMOVAPS     Z11, Z15
-	VFMADD231PD Z14, Z13, Z15
-	VMOVAPS     Z2, Z2
-	VFMADD231PD Z15, Z12, Z2
-	VSUBPD      Z2, Z11, Z2
-	VSUBPD      Z2, Z3, Z2
-	VMOVAPS     Z2, Z2
-	VFMADD231PD splat512x3fe62e42fee00000<>+0(SB), Z4, Z2
-	VCMPPD      $0x00, splat512x0000000000000000<>+0(SB), Z1, K1
-	VBLENDMPD   splat512xfff0000000000000<>+0(SB), Z2, K1, Z7
-	VCMPPD      $0x11, splat512x0000000000000000<>+0(SB), Z1, K1
-	VBLENDMPD   splat512x7ff8000000000001<>+0(SB), Z7, K1, Z8
-	VCMPPD      $0x15, splat512x7ff0000000000000<>+0(SB), Z1, K1
-	VBLENDMPD   Z1, Z8, K1, Z9
-	VCMPPD      $0x00, splat512x0000000000000000<>+0(SB), Z0, K1
-	VBLENDMPD   Z0, Z9, K1, Z10
-	CMPQ        DX, $0x00000008
-	JL          lastStore
-	VMOVUPS     Z10, (AX)(BX*1)
-	ADDQ        $0x00000040, BX
-	SUBQ        $0x00000008, DX
-	JMP         one
+	VADDPD.BCST      scalarx3ff0000000000000<>+0(SB), Z0, Z1
+	VSUBPD.BCST      scalarx3ff0000000000000<>+0(SB), Z1, Z2
+	VSUBPD           Z2, Z0, Z3
+	VBROADCASTSD     scalarx3ff0000000000000<>+0(SB), Z4
+	VSUBPD           Z2, Z1, Z2
+	VSUBPD           Z2, Z4, Z2
+	VADDPD           Z2, Z3, Z2
+	VDIVPD           Z1, Z2, Z2
+	VCMPPD.BCST      $0x11, scalarx0010000000000000<>+0(SB), Z1, K1
+	VMULPD.BCST      scalarx4330000000000000<>+0(SB), Z1, Z3
+	VBLENDMPD        Z3, Z1, K1, Z5
+	VPADDQ.BCST      scalarx00095f619980c433<>+0(SB), Z5, Z3
+	VPSRLQ           $0x34, Z3, Z4
+	VORPD.BCST       scalarx4330000000000000<>+0(SB), Z4, Z4
+	VBROADCASTSD     scalarx43300000000003ff<>+0(SB), Z11
+	VBLENDMPD.BCST   scalarx4330000000000433<>+0(SB), Z11, K1, Z6
+	VSUBPD           Z6, Z4, Z4
+	VANDPD.BCST      scalarx000fffffffffffff<>+0(SB), Z3, Z3
+	VPADDQ.BCST      scalarx3fe6a09e667f3bcd<>+0(SB), Z3, Z3
+	VSUBPD.BCST      scalarx3ff0000000000000<>+0(SB), Z3, Z3
+	VMULPD.BCST      scalarx3dea39ef35793c76<>+0(SB), Z4, Z11
+	VADDPD           Z2, Z11, Z2
+	VMULPD           Z3, Z3, Z11
+	VADDPD.BCST      scalarx4000000000000000<>+0(SB), Z3, Z12
+	VDIVPD           Z12, Z3, Z12
+	VMULPD           Z12, Z12, Z13
+	VMULPD           Z13, Z13, Z14
+	VBROADCASTSD     scalarx3fc39a0a278926ba<>+0(SB), Z15
+	VFMADD213PD.BCST scalarx3fcc71c51d95edda<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST scalarx3fd999999997f9ff<>+0(SB), Z14, Z15
+	VBROADCASTSD     scalarx3fc2f10ed614cc80<>+0(SB), Z16
+	VFMADD213PD.BCST scalarx3fc74664943814b6<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST scalarx3fd249249422919c<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST scalarx3fe5555555555593<>+0(SB), Z14, Z16
+	VFMADD231PD      Z13, Z15, Z16
+	VMULPD.BCST      scalarx3fe0000000000000<>+0(SB), Z11, Z11
+	VMOVAPS          Z11, Z14
+	VFMADD231PD      Z16, Z13, Z14
+	VFMADD231PD      Z14, Z12, Z2
+	VSUBPD           Z2, Z11, Z2
+	VSUBPD           Z2, Z3, Z2
+	VFMADD231PD.BCST scalarx3fe62e42fee00000<>+0(SB), Z4, Z2
+	VCMPPD.BCST      $0x00, scalarx0000000000000000<>+0(SB), Z1, K1
+	VBLENDMPD.BCST   scalarxfff0000000000000<>+0(SB), Z2, K1, Z7
+	VCMPPD.BCST      $0x11, scalarx0000000000000000<>+0(SB), Z1, K1
+	VBLENDMPD.BCST   scalarx7ff8000000000001<>+0(SB), Z7, K1, Z8
+	VCMPPD.BCST      $0x15, scalarx7ff0000000000000<>+0(SB), Z1, K1
+	VBLENDMPD        Z1, Z8, K1, Z9
+	VCMPPD.BCST      $0x00, scalarx0000000000000000<>+0(SB), Z0, K1
+	VBLENDMPD        Z0, Z9, K1, Z10
+	TESTQ            DX, DX
+	JL               lastStore
+	VMOVUPS          Z10, (AX)(BX*1)
+	ADDQ             $0x00000040, BX
+	JMP              one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -3701,7 +3340,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -3721,79 +3360,70 @@ TEXT ·sinAVX512F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VMOVUPS      splat512x4338000000000000<>+0(SB), Z1
-	VMOVAPS      Z1, Z1
-	VFMADD231PD  splat512x3fe45f306dc9c883<>+0(SB), Z0, Z1
-	VSUBPD       splat512x4338000000000000<>+0(SB), Z1, Z4
-	VMOVAPS      Z0, Z0
-	VFNMADD231PD splat512x3ff921fb54442d18<>+0(SB), Z4, Z0
-	VMOVAPS      Z0, Z5
-	VFNMADD231PD splat512x3c91a62633145c07<>+0(SB), Z4, Z5
-	VSUBPD       Z5, Z0, Z0
-	VMOVAPS      Z0, Z0
-	VFNMADD231PD splat512x3c91a62633145c07<>+0(SB), Z4, Z0
-	VMOVAPS      Z0, Z0
-	VFNMADD231PD splat512xb91f1976b7ed900b<>+0(SB), Z4, Z0
-	VMULPD       Z5, Z5, Z4
-	VMULPD       Z4, Z4, Z6
-	VMOVUPS      splat512x3de5d8b51c6e85f5<>+0(SB), Z7
-	VFMADD213PD  splat512x3ec71de355524564<>+0(SB), Z6, Z7
-	VFMADD213PD  splat512x3f8111111110f730<>+0(SB), Z6, Z7
-	VMOVUPS      splat512xbe5ae5e4b7a78b64<>+0(SB), Z8
-	VFMADD213PD  splat512xbf2a01a019be91eb<>+0(SB), Z6, Z8
-	VFMADD213PD  splat512xbfc5555555555548<>+0(SB), Z6, Z8
-	VMOVAPS      Z8, Z8
-	VFMADD231PD  Z4, Z7, Z8
-	VMULPD       Z8, Z4, Z7
-	VMOVAPS      Z0, Z8
-	VFMADD231PD  Z5, Z7, Z8
-	VADDPD       Z8, Z5, Z7
-	VMULPD       splat512x3fe0000000000000<>+0(SB), Z4, Z8
-	VMOVUPS      splat512x3ff0000000000000<>+0(SB), Z9
-	VSUBPD       Z8, Z9, Z9
-	VMOVUPS      splat512x3ff0000000000000<>+0(SB), Z10
-	VSUBPD       Z9, Z10, Z10
-	VSUBPD       Z8, Z10, Z8
-	VMOVUPS      splat512xbda8fa5516e97371<>+0(SB), Z10
-	VFMADD213PD  splat512xbe927e4f7ef0addc<>+0(SB), Z6, Z10
-	VFMADD213PD  splat512xbf56c16c16c15005<>+0(SB), Z6, Z10
-	VMOVUPS      splat512x3e21ee9d9c3adac5<>+0(SB), Z11
-	VFMADD213PD  splat512x3efa01a019c8c7c0<>+0(SB), Z6, Z11
-	VFMADD213PD  splat512x3fa555555555554b<>+0(SB), Z6, Z11
-	VMOVAPS      Z11, Z11
-	VFMADD231PD  Z4, Z10, Z11
-	VMOVAPS      Z8, Z4
-	VFNMADD231PD Z0, Z5, Z4
-	VMOVAPS      Z4, Z0
-	VFMADD231PD  Z11, Z6, Z0
-	VADDPD       Z0, Z9, Z0
-	VPSLLQ       $0x3f, Z1, Z4
-	VPMOVQ2M     Z4, K1
-	VPSLLQ       $0x3e, Z1, Z4
-	VANDPS       splat512x8000000000000000<>+0(SB), Z4, Z4
-	VPADDQ       splat512x0000000000000001<>+0(SB), Z1, Z1
-	VPSLLQ       $0x3e, Z1, Z1
-	VANDPS       splat512x8000000000000000<>+0(SB), Z1, Z1
-	VBLENDMPD    Z0, Z7, K1, Z2
-	VXORPS       Z4, Z2, Z4
-	VBLENDMPD    Z7, Z0, K1, Z3
-	VXORPS       Z1, Z3, Z0
-	CMPQ         DX, $0x00000008
-	JL           lastStore
-	VMOVUPS      Z4, (AX)(BX*1)
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x00000008, DX
-	JMP          one
+	VBROADCASTSD      scalarx4338000000000000<>+0(SB), Z1
+	VFMADD231PD.BCST  scalarx3fe45f306dc9c883<>+0(SB), Z0, Z1
+	VSUBPD.BCST       scalarx4338000000000000<>+0(SB), Z1, Z2
+	VFNMADD231PD.BCST scalarx3ff921fb54442d18<>+0(SB), Z2, Z0
+	VMOVAPS           Z0, Z3
+	VFNMADD231PD.BCST scalarx3c91a62633145c07<>+0(SB), Z2, Z3
+	VSUBPD            Z3, Z0, Z0
+	VFNMADD231PD.BCST scalarx3c91a62633145c07<>+0(SB), Z2, Z0
+	VFNMADD231PD.BCST scalarxb91f1976b7ed900b<>+0(SB), Z2, Z0
+	VMULPD            Z3, Z3, Z2
+	VMULPD            Z2, Z2, Z6
+	VBROADCASTSD      scalarx3de5d8b51c6e85f5<>+0(SB), Z7
+	VFMADD213PD.BCST  scalarx3ec71de355524564<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  scalarx3f8111111110f730<>+0(SB), Z6, Z7
+	VBROADCASTSD      scalarxbe5ae5e4b7a78b64<>+0(SB), Z8
+	VFMADD213PD.BCST  scalarxbf2a01a019be91eb<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST  scalarxbfc5555555555548<>+0(SB), Z6, Z8
+	VFMADD231PD       Z2, Z7, Z8
+	VMULPD            Z8, Z2, Z7
+	VMOVAPS           Z0, Z8
+	VFMADD231PD       Z3, Z7, Z8
+	VADDPD            Z8, Z3, Z7
+	VMULPD.BCST       scalarx3fe0000000000000<>+0(SB), Z2, Z8
+	VBROADCASTSD      scalarx3ff0000000000000<>+0(SB), Z9
+	VSUBPD            Z8, Z9, Z9
+	VBROADCASTSD      scalarx3ff0000000000000<>+0(SB), Z10
+	VSUBPD            Z9, Z10, Z10
+	VSUBPD            Z8, Z10, Z8
+	VBROADCASTSD      scalarxbda8fa5516e97371<>+0(SB), Z10
+	VFMADD213PD.BCST  scalarxbe927e4f7ef0addc<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST  scalarxbf56c16c16c15005<>+0(SB), Z6, Z10
+	VBROADCASTSD      scalarx3e21ee9d9c3adac5<>+0(SB), Z11
+	VFMADD213PD.BCST  scalarx3efa01a019c8c7c0<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST  scalarx3fa555555555554b<>+0(SB), Z6, Z11
+	VFMADD231PD       Z2, Z10, Z11
+	VFNMADD231PD      Z0, Z3, Z8
+	VFMADD231PD       Z11, Z6, Z8
+	VADDPD            Z8, Z9, Z0
+	VPSLLQ            $0x3f, Z1, Z2
+	VPMOVQ2M          Z2, K1
+	VPSLLQ            $0x3e, Z1, Z2
+	VANDPD.BCST       scalarx8000000000000000<>+0(SB), Z2, Z2
+	VPADDQ.BCST       scalarx0000000000000001<>+0(SB), Z1, Z1
+	VPSLLQ            $0x3e, Z1, Z1
+	VANDPD.BCST       scalarx8000000000000000<>+0(SB), Z1, Z1
+	VBLENDMPD         Z0, Z7, K1, Z4
+	VXORPD            Z2, Z4, Z2
+	VBLENDMPD         Z7, Z0, K1, Z5
+	VXORPD            Z1, Z5, Z0
+	TESTQ             DX, DX
+	JL                lastStore
+	VMOVUPS           Z2, (AX)(BX*1)
+	ADDQ              $0x00000040, BX
+	JMP               one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -3802,186 +3432,67 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
 	SHRQ    $0x08, DX
-	VMOVUPD Z4, K1, (AX)(BX*1)
+	VMOVUPD Z2, K1, (AX)(BX*1)
 
 done:
 	VZEROUPPER
 	RET
 
-DATA splat512x3fe45f306dc9c883<>+0(SB)/8, $0x3fe45f306dc9c883
-DATA splat512x3fe45f306dc9c883<>+8(SB)/8, $0x3fe45f306dc9c883
-DATA splat512x3fe45f306dc9c883<>+16(SB)/8, $0x3fe45f306dc9c883
-DATA splat512x3fe45f306dc9c883<>+24(SB)/8, $0x3fe45f306dc9c883
-DATA splat512x3fe45f306dc9c883<>+32(SB)/8, $0x3fe45f306dc9c883
-DATA splat512x3fe45f306dc9c883<>+40(SB)/8, $0x3fe45f306dc9c883
-DATA splat512x3fe45f306dc9c883<>+48(SB)/8, $0x3fe45f306dc9c883
-DATA splat512x3fe45f306dc9c883<>+56(SB)/8, $0x3fe45f306dc9c883
-GLOBL splat512x3fe45f306dc9c883<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fe45f306dc9c883<>+0(SB)/8, $0x3fe45f306dc9c883
+GLOBL scalarx3fe45f306dc9c883<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3ff921fb54442d18<>+0(SB)/8, $0x3ff921fb54442d18
-DATA splat512x3ff921fb54442d18<>+8(SB)/8, $0x3ff921fb54442d18
-DATA splat512x3ff921fb54442d18<>+16(SB)/8, $0x3ff921fb54442d18
-DATA splat512x3ff921fb54442d18<>+24(SB)/8, $0x3ff921fb54442d18
-DATA splat512x3ff921fb54442d18<>+32(SB)/8, $0x3ff921fb54442d18
-DATA splat512x3ff921fb54442d18<>+40(SB)/8, $0x3ff921fb54442d18
-DATA splat512x3ff921fb54442d18<>+48(SB)/8, $0x3ff921fb54442d18
-DATA splat512x3ff921fb54442d18<>+56(SB)/8, $0x3ff921fb54442d18
-GLOBL splat512x3ff921fb54442d18<>(SB), RODATA|NOPTR, $64
+DATA scalarx3ff921fb54442d18<>+0(SB)/8, $0x3ff921fb54442d18
+GLOBL scalarx3ff921fb54442d18<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3c91a62633145c07<>+0(SB)/8, $0x3c91a62633145c07
-DATA splat512x3c91a62633145c07<>+8(SB)/8, $0x3c91a62633145c07
-DATA splat512x3c91a62633145c07<>+16(SB)/8, $0x3c91a62633145c07
-DATA splat512x3c91a62633145c07<>+24(SB)/8, $0x3c91a62633145c07
-DATA splat512x3c91a62633145c07<>+32(SB)/8, $0x3c91a62633145c07
-DATA splat512x3c91a62633145c07<>+40(SB)/8, $0x3c91a62633145c07
-DATA splat512x3c91a62633145c07<>+48(SB)/8, $0x3c91a62633145c07
-DATA splat512x3c91a62633145c07<>+56(SB)/8, $0x3c91a62633145c07
-GLOBL splat512x3c91a62633145c07<>(SB), RODATA|NOPTR, $64
+DATA scalarx3c91a62633145c07<>+0(SB)/8, $0x3c91a62633145c07
+GLOBL scalarx3c91a62633145c07<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xb91f1976b7ed900b<>+0(SB)/8, $0xb91f1976b7ed900b
-DATA splat512xb91f1976b7ed900b<>+8(SB)/8, $0xb91f1976b7ed900b
-DATA splat512xb91f1976b7ed900b<>+16(SB)/8, $0xb91f1976b7ed900b
-DATA splat512xb91f1976b7ed900b<>+24(SB)/8, $0xb91f1976b7ed900b
-DATA splat512xb91f1976b7ed900b<>+32(SB)/8, $0xb91f1976b7ed900b
-DATA splat512xb91f1976b7ed900b<>+40(SB)/8, $0xb91f1976b7ed900b
-DATA splat512xb91f1976b7ed900b<>+48(SB)/8, $0xb91f1976b7ed900b
-DATA splat512xb91f1976b7ed900b<>+56(SB)/8, $0xb91f1976b7ed900b
-GLOBL splat512xb91f1976b7ed900b<>(SB), RODATA|NOPTR, $64
+DATA scalarxb91f1976b7ed900b<>+0(SB)/8, $0xb91f1976b7ed900b
+GLOBL scalarxb91f1976b7ed900b<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3de5d8b51c6e85f5<>+0(SB)/8, $0x3de5d8b51c6e85f5
-DATA splat512x3de5d8b51c6e85f5<>+8(SB)/8, $0x3de5d8b51c6e85f5
-DATA splat512x3de5d8b51c6e85f5<>+16(SB)/8, $0x3de5d8b51c6e85f5
-DATA splat512x3de5d8b51c6e85f5<>+24(SB)/8, $0x3de5d8b51c6e85f5
-DATA splat512x3de5d8b51c6e85f5<>+32(SB)/8, $0x3de5d8b51c6e85f5
-DATA splat512x3de5d8b51c6e85f5<>+40(SB)/8, $0x3de5d8b51c6e85f5
-DATA splat512x3de5d8b51c6e85f5<>+48(SB)/8, $0x3de5d8b51c6e85f5
-DATA splat512x3de5d8b51c6e85f5<>+56(SB)/8, $0x3de5d8b51c6e85f5
-GLOBL splat512x3de5d8b51c6e85f5<>(SB), RODATA|NOPTR, $64
+DATA scalarx3de5d8b51c6e85f5<>+0(SB)/8, $0x3de5d8b51c6e85f5
+GLOBL scalarx3de5d8b51c6e85f5<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3ec71de355524564<>+0(SB)/8, $0x3ec71de355524564
-DATA splat512x3ec71de355524564<>+8(SB)/8, $0x3ec71de355524564
-DATA splat512x3ec71de355524564<>+16(SB)/8, $0x3ec71de355524564
-DATA splat512x3ec71de355524564<>+24(SB)/8, $0x3ec71de355524564
-DATA splat512x3ec71de355524564<>+32(SB)/8, $0x3ec71de355524564
-DATA splat512x3ec71de355524564<>+40(SB)/8, $0x3ec71de355524564
-DATA splat512x3ec71de355524564<>+48(SB)/8, $0x3ec71de355524564
-DATA splat512x3ec71de355524564<>+56(SB)/8, $0x3ec71de355524564
-GLOBL splat512x3ec71de355524564<>(SB), RODATA|NOPTR, $64
+DATA scalarx3ec71de355524564<>+0(SB)/8, $0x3ec71de355524564
+GLOBL scalarx3ec71de355524564<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3f8111111110f730<>+0(SB)/8, $0x3f8111111110f730
-DATA splat512x3f8111111110f730<>+8(SB)/8, $0x3f8111111110f730
-DATA splat512x3f8111111110f730<>+16(SB)/8, $0x3f8111111110f730
-DATA splat512x3f8111111110f730<>+24(SB)/8, $0x3f8111111110f730
-DATA splat512x3f8111111110f730<>+32(SB)/8, $0x3f8111111110f730
-DATA splat512x3f8111111110f730<>+40(SB)/8, $0x3f8111111110f730
-DATA splat512x3f8111111110f730<>+48(SB)/8, $0x3f8111111110f730
-DATA splat512x3f8111111110f730<>+56(SB)/8, $0x3f8111111110f730
-GLOBL splat512x3f8111111110f730<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f8111111110f730<>+0(SB)/8, $0x3f8111111110f730
+GLOBL scalarx3f8111111110f730<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbe5ae5e4b7a78b64<>+0(SB)/8, $0xbe5ae5e4b7a78b64
-DATA splat512xbe5ae5e4b7a78b64<>+8(SB)/8, $0xbe5ae5e4b7a78b64
-DATA splat512xbe5ae5e4b7a78b64<>+16(SB)/8, $0xbe5ae5e4b7a78b64
-DATA splat512xbe5ae5e4b7a78b64<>+24(SB)/8, $0xbe5ae5e4b7a78b64
-DATA splat512xbe5ae5e4b7a78b64<>+32(SB)/8, $0xbe5ae5e4b7a78b64
-DATA splat512xbe5ae5e4b7a78b64<>+40(SB)/8, $0xbe5ae5e4b7a78b64
-DATA splat512xbe5ae5e4b7a78b64<>+48(SB)/8, $0xbe5ae5e4b7a78b64
-DATA splat512xbe5ae5e4b7a78b64<>+56(SB)/8, $0xbe5ae5e4b7a78b64
-GLOBL splat512xbe5ae5e4b7a78b64<>(SB), RODATA|NOPTR, $64
+DATA scalarxbe5ae5e4b7a78b64<>+0(SB)/8, $0xbe5ae5e4b7a78b64
+GLOBL scalarxbe5ae5e4b7a78b64<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbf2a01a019be91eb<>+0(SB)/8, $0xbf2a01a019be91eb
-DATA splat512xbf2a01a019be91eb<>+8(SB)/8, $0xbf2a01a019be91eb
-DATA splat512xbf2a01a019be91eb<>+16(SB)/8, $0xbf2a01a019be91eb
-DATA splat512xbf2a01a019be91eb<>+24(SB)/8, $0xbf2a01a019be91eb
-DATA splat512xbf2a01a019be91eb<>+32(SB)/8, $0xbf2a01a019be91eb
-DATA splat512xbf2a01a019be91eb<>+40(SB)/8, $0xbf2a01a019be91eb
-DATA splat512xbf2a01a019be91eb<>+48(SB)/8, $0xbf2a01a019be91eb
-DATA splat512xbf2a01a019be91eb<>+56(SB)/8, $0xbf2a01a019be91eb
-GLOBL splat512xbf2a01a019be91eb<>(SB), RODATA|NOPTR, $64
+DATA scalarxbf2a01a019be91eb<>+0(SB)/8, $0xbf2a01a019be91eb
+GLOBL scalarxbf2a01a019be91eb<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbfc5555555555548<>+0(SB)/8, $0xbfc5555555555548
-DATA splat512xbfc5555555555548<>+8(SB)/8, $0xbfc5555555555548
-DATA splat512xbfc5555555555548<>+16(SB)/8, $0xbfc5555555555548
-DATA splat512xbfc5555555555548<>+24(SB)/8, $0xbfc5555555555548
-DATA splat512xbfc5555555555548<>+32(SB)/8, $0xbfc5555555555548
-DATA splat512xbfc5555555555548<>+40(SB)/8, $0xbfc5555555555548
-DATA splat512xbfc5555555555548<>+48(SB)/8, $0xbfc5555555555548
-DATA splat512xbfc5555555555548<>+56(SB)/8, $0xbfc5555555555548
-GLOBL splat512xbfc5555555555548<>(SB), RODATA|NOPTR, $64
+DATA scalarxbfc5555555555548<>+0(SB)/8, $0xbfc5555555555548
+GLOBL scalarxbfc5555555555548<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbda8fa5516e97371<>+0(SB)/8, $0xbda8fa5516e97371
-DATA splat512xbda8fa5516e97371<>+8(SB)/8, $0xbda8fa5516e97371
-DATA splat512xbda8fa5516e97371<>+16(SB)/8, $0xbda8fa5516e97371
-DATA splat512xbda8fa5516e97371<>+24(SB)/8, $0xbda8fa5516e97371
-DATA splat512xbda8fa5516e97371<>+32(SB)/8, $0xbda8fa5516e97371
-DATA splat512xbda8fa5516e97371<>+40(SB)/8, $0xbda8fa5516e97371
-DATA splat512xbda8fa5516e97371<>+48(SB)/8, $0xbda8fa5516e97371
-DATA splat512xbda8fa5516e97371<>+56(SB)/8, $0xbda8fa5516e97371
-GLOBL splat512xbda8fa5516e97371<>(SB), RODATA|NOPTR, $64
+DATA scalarxbda8fa5516e97371<>+0(SB)/8, $0xbda8fa5516e97371
+GLOBL scalarxbda8fa5516e97371<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbe927e4f7ef0addc<>+0(SB)/8, $0xbe927e4f7ef0addc
-DATA splat512xbe927e4f7ef0addc<>+8(SB)/8, $0xbe927e4f7ef0addc
-DATA splat512xbe927e4f7ef0addc<>+16(SB)/8, $0xbe927e4f7ef0addc
-DATA splat512xbe927e4f7ef0addc<>+24(SB)/8, $0xbe927e4f7ef0addc
-DATA splat512xbe927e4f7ef0addc<>+32(SB)/8, $0xbe927e4f7ef0addc
-DATA splat512xbe927e4f7ef0addc<>+40(SB)/8, $0xbe927e4f7ef0addc
-DATA splat512xbe927e4f7ef0addc<>+48(SB)/8, $0xbe927e4f7ef0addc
-DATA splat512xbe927e4f7ef0addc<>+56(SB)/8, $0xbe927e4f7ef0addc
-GLOBL splat512xbe927e4f7ef0addc<>(SB), RODATA|NOPTR, $64
+DATA scalarxbe927e4f7ef0addc<>+0(SB)/8, $0xbe927e4f7ef0addc
+GLOBL scalarxbe927e4f7ef0addc<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbf56c16c16c15005<>+0(SB)/8, $0xbf56c16c16c15005
-DATA splat512xbf56c16c16c15005<>+8(SB)/8, $0xbf56c16c16c15005
-DATA splat512xbf56c16c16c15005<>+16(SB)/8, $0xbf56c16c16c15005
-DATA splat512xbf56c16c16c15005<>+24(SB)/8, $0xbf56c16c16c15005
-DATA splat512xbf56c16c16c15005<>+32(SB)/8, $0xbf56c16c16c15005
-DATA splat512xbf56c16c16c15005<>+40(SB)/8, $0xbf56c16c16c15005
-DATA splat512xbf56c16c16c15005<>+48(SB)/8, $0xbf56c16c16c15005
-DATA splat512xbf56c16c16c15005<>+56(SB)/8, $0xbf56c16c16c15005
-GLOBL splat512xbf56c16c16c15005<>(SB), RODATA|NOPTR, $64
+DATA scalarxbf56c16c16c15005<>+0(SB)/8, $0xbf56c16c16c15005
+GLOBL scalarxbf56c16c16c15005<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3e21ee9d9c3adac5<>+0(SB)/8, $0x3e21ee9d9c3adac5
-DATA splat512x3e21ee9d9c3adac5<>+8(SB)/8, $0x3e21ee9d9c3adac5
-DATA splat512x3e21ee9d9c3adac5<>+16(SB)/8, $0x3e21ee9d9c3adac5
-DATA splat512x3e21ee9d9c3adac5<>+24(SB)/8, $0x3e21ee9d9c3adac5
-DATA splat512x3e21ee9d9c3adac5<>+32(SB)/8, $0x3e21ee9d9c3adac5
-DATA splat512x3e21ee9d9c3adac5<>+40(SB)/8, $0x3e21ee9d9c3adac5
-DATA splat512x3e21ee9d9c3adac5<>+48(SB)/8, $0x3e21ee9d9c3adac5
-DATA splat512x3e21ee9d9c3adac5<>+56(SB)/8, $0x3e21ee9d9c3adac5
-GLOBL splat512x3e21ee9d9c3adac5<>(SB), RODATA|NOPTR, $64
+DATA scalarx3e21ee9d9c3adac5<>+0(SB)/8, $0x3e21ee9d9c3adac5
+GLOBL scalarx3e21ee9d9c3adac5<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3efa01a019c8c7c0<>+0(SB)/8, $0x3efa01a019c8c7c0
-DATA splat512x3efa01a019c8c7c0<>+8(SB)/8, $0x3efa01a019c8c7c0
-DATA splat512x3efa01a019c8c7c0<>+16(SB)/8, $0x3efa01a019c8c7c0
-DATA splat512x3efa01a019c8c7c0<>+24(SB)/8, $0x3efa01a019c8c7c0
-DATA splat512x3efa01a019c8c7c0<>+32(SB)/8, $0x3efa01a019c8c7c0
-DATA splat512x3efa01a019c8c7c0<>+40(SB)/8, $0x3efa01a019c8c7c0
-DATA splat512x3efa01a019c8c7c0<>+48(SB)/8, $0x3efa01a019c8c7c0
-DATA splat512x3efa01a019c8c7c0<>+56(SB)/8, $0x3efa01a019c8c7c0
-GLOBL splat512x3efa01a019c8c7c0<>(SB), RODATA|NOPTR, $64
+DATA scalarx3efa01a019c8c7c0<>+0(SB)/8, $0x3efa01a019c8c7c0
+GLOBL scalarx3efa01a019c8c7c0<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fa555555555554b<>+0(SB)/8, $0x3fa555555555554b
-DATA splat512x3fa555555555554b<>+8(SB)/8, $0x3fa555555555554b
-DATA splat512x3fa555555555554b<>+16(SB)/8, $0x3fa555555555554b
-DATA splat512x3fa555555555554b<>+24(SB)/8, $0x3fa555555555554b
-DATA splat512x3fa555555555554b<>+32(SB)/8, $0x3fa555555555554b
-DATA splat512x3fa555555555554b<>+40(SB)/8, $0x3fa555555555554b
-DATA splat512x3fa555555555554b<>+48(SB)/8, $0x3fa555555555554b
-DATA splat512x3fa555555555554b<>+56(SB)/8, $0x3fa555555555554b
-GLOBL splat512x3fa555555555554b<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fa555555555554b<>+0(SB)/8, $0x3fa555555555554b
+GLOBL scalarx3fa555555555554b<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x0000000000000001<>+0(SB)/8, $0x0000000000000001
-DATA splat512x0000000000000001<>+8(SB)/8, $0x0000000000000001
-DATA splat512x0000000000000001<>+16(SB)/8, $0x0000000000000001
-DATA splat512x0000000000000001<>+24(SB)/8, $0x0000000000000001
-DATA splat512x0000000000000001<>+32(SB)/8, $0x0000000000000001
-DATA splat512x0000000000000001<>+40(SB)/8, $0x0000000000000001
-DATA splat512x0000000000000001<>+48(SB)/8, $0x0000000000000001
-DATA splat512x0000000000000001<>+56(SB)/8, $0x0000000000000001
-GLOBL splat512x0000000000000001<>(SB), RODATA|NOPTR, $64
+DATA scalarx0000000000000001<>+0(SB)/8, $0x0000000000000001
+GLOBL scalarx0000000000000001<>(SB), RODATA|NOPTR, $8
 
 // func cosAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -3992,79 +3503,70 @@ TEXT ·cosAVX512F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VMOVUPS      splat512x4338000000000000<>+0(SB), Z1
-	VMOVAPS      Z1, Z1
-	VFMADD231PD  splat512x3fe45f306dc9c883<>+0(SB), Z0, Z1
-	VSUBPD       splat512x4338000000000000<>+0(SB), Z1, Z4
-	VMOVAPS      Z0, Z0
-	VFNMADD231PD splat512x3ff921fb54442d18<>+0(SB), Z4, Z0
-	VMOVAPS      Z0, Z5
-	VFNMADD231PD splat512x3c91a62633145c07<>+0(SB), Z4, Z5
-	VSUBPD       Z5, Z0, Z0
-	VMOVAPS      Z0, Z0
-	VFNMADD231PD splat512x3c91a62633145c07<>+0(SB), Z4, Z0
-	VMOVAPS      Z0, Z0
-	VFNMADD231PD splat512xb91f1976b7ed900b<>+0(SB), Z4, Z0
-	VMULPD       Z5, Z5, Z4
-	VMULPD       Z4, Z4, Z6
-	VMOVUPS      splat512x3de5d8b51c6e85f5<>+0(SB), Z7
-	VFMADD213PD  splat512x3ec71de355524564<>+0(SB), Z6, Z7
-	VFMADD213PD  splat512x3f8111111110f730<>+0(SB), Z6, Z7
-	VMOVUPS      splat512xbe5ae5e4b7a78b64<>+0(SB), Z8
-	VFMADD213PD  splat512xbf2a01a019be91eb<>+0(SB), Z6, Z8
-	VFMADD213PD  splat512xbfc5555555555548<>+0(SB), Z6, Z8
-	VMOVAPS      Z8, Z8
-	VFMADD231PD  Z4, Z7, Z8
-	VMULPD       Z8, Z4, Z7
-	VMOVAPS      Z0, Z8
-	VFMADD231PD  Z5, Z7, Z8
-	VADDPD       Z8, Z5, Z7
-	VMULPD       splat512x3fe0000000000000<>+0(SB), Z4, Z8
-	VMOVUPS      splat512x3ff0000000000000<>+0(SB), Z9
-	VSUBPD       Z8, Z9, Z9
-	VMOVUPS      splat512x3ff0000000000000<>+0(SB), Z10
-	VSUBPD       Z9, Z10, Z10
-	VSUBPD       Z8, Z10, Z8
-	VMOVUPS      splat512xbda8fa5516e97371<>+0(SB), Z10
-	VFMADD213PD  splat512xbe927e4f7ef0addc<>+0(SB), Z6, Z10
-	VFMADD213PD  splat512xbf56c16c16c15005<>+0(SB), Z6, Z10
-	VMOVUPS      splat512x3e21ee9d9c3adac5<>+0(SB), Z11
-	VFMADD213PD  splat512x3efa01a019c8c7c0<>+0(SB), Z6, Z11
-	VFMADD213PD  splat512x3fa555555555554b<>+0(SB), Z6, Z11
-	VMOVAPS      Z11, Z11
-	VFMADD231PD  Z4, Z10, Z11
-	VMOVAPS      Z8, Z4
-	VFNMADD231PD Z0, Z5, Z4
-	VMOVAPS      Z4, Z0
-	VFMADD231PD  Z11, Z6, Z0
-	VADDPD       Z0, Z9, Z0
-	VPSLLQ       $0x3f, Z1, Z4
-	VPMOVQ2M     Z4, K1
-	VPSLLQ       $0x3e, Z1, Z4
-	VANDPS       splat512x8000000000000000<>+0(SB), Z4, Z4
-	VPADDQ       splat512x0000000000000001<>+0(SB), Z1, Z1
-	VPSLLQ       $0x3e, Z1, Z1
-	VANDPS       splat512x8000000000000000<>+0(SB), Z1, Z1
-	VBLENDMPD    Z0, Z7, K1, Z2
-	VXORPS       Z4, Z2, Z4
-	VBLENDMPD    Z7, Z0, K1, Z3
-	VXORPS       Z1, Z3, Z0
-	CMPQ         DX, $0x00000008
-	JL           lastStore
-	VMOVUPS      Z0, (AX)(BX*1)
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x00000008, DX
-	JMP          one
+	VBROADCASTSD      scalarx4338000000000000<>+0(SB), Z1
+	VFMADD231PD.BCST  scalarx3fe45f306dc9c883<>+0(SB), Z0, Z1
+	VSUBPD.BCST       scalarx4338000000000000<>+0(SB), Z1, Z2
+	VFNMADD231PD.BCST scalarx3ff921fb54442d18<>+0(SB), Z2, Z0
+	VMOVAPS           Z0, Z3
+	VFNMADD231PD.BCST scalarx3c91a62633145c07<>+0(SB), Z2, Z3
+	VSUBPD            Z3, Z0, Z0
+	VFNMADD231PD.BCST scalarx3c91a62633145c07<>+0(SB), Z2, Z0
+	VFNMADD231PD.BCST scalarxb91f1976b7ed900b<>+0(SB), Z2, Z0
+	VMULPD            Z3, Z3, Z2
+	VMULPD            Z2, Z2, Z6
+	VBROADCASTSD      scalarx3de5d8b51c6e85f5<>+0(SB), Z7
+	VFMADD213PD.BCST  scalarx3ec71de355524564<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  scalarx3f8111111110f730<>+0(SB), Z6, Z7
+	VBROADCASTSD      scalarxbe5ae5e4b7a78b64<>+0(SB), Z8
+	VFMADD213PD.BCST  scalarxbf2a01a019be91eb<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST  scalarxbfc5555555555548<>+0(SB), Z6, Z8
+	VFMADD231PD       Z2, Z7, Z8
+	VMULPD            Z8, Z2, Z7
+	VMOVAPS           Z0, Z8
+	VFMADD231PD       Z3, Z7, Z8
+	VADDPD            Z8, Z3, Z7
+	VMULPD.BCST       scalarx3fe0000000000000<>+0(SB), Z2, Z8
+	VBROADCASTSD      scalarx3ff0000000000000<>+0(SB), Z9
+	VSUBPD            Z8, Z9, Z9
+	VBROADCASTSD      scalarx3ff0000000000000<>+0(SB), Z10
+	VSUBPD            Z9, Z10, Z10
+	VSUBPD            Z8, Z10, Z8
+	VBROADCASTSD      scalarxbda8fa5516e97371<>+0(SB), Z10
+	VFMADD213PD.BCST  scalarxbe927e4f7ef0addc<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST  scalarxbf56c16c16c15005<>+0(SB), Z6, Z10
+	VBROADCASTSD      scalarx3e21ee9d9c3adac5<>+0(SB), Z11
+	VFMADD213PD.BCST  scalarx3efa01a019c8c7c0<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST  scalarx3fa555555555554b<>+0(SB), Z6, Z11
+	VFMADD231PD       Z2, Z10, Z11
+	VFNMADD231PD      Z0, Z3, Z8
+	VFMADD231PD       Z11, Z6, Z8
+	VADDPD            Z8, Z9, Z0
+	VPSLLQ            $0x3f, Z1, Z2
+	VPMOVQ2M          Z2, K1
+	VPSLLQ            $0x3e, Z1, Z2
+	VANDPD.BCST       scalarx8000000000000000<>+0(SB), Z2, Z2
+	VPADDQ.BCST       scalarx0000000000000001<>+0(SB), Z1, Z1
+	VPSLLQ            $0x3e, Z1, Z1
+	VANDPD.BCST       scalarx8000000000000000<>+0(SB), Z1, Z1
+	VBLENDMPD         Z0, Z7, K1, Z4
+	VXORPD            Z2, Z4, Z2
+	VBLENDMPD         Z7, Z0, K1, Z5
+	VXORPD            Z1, Z5, Z0
+	TESTQ             DX, DX
+	JL                lastStore
+	VMOVUPS           Z0, (AX)(BX*1)
+	ADDQ              $0x00000040, BX
+	JMP               one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -4073,7 +3575,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -4093,85 +3595,74 @@ TEXT ·tanhAVX512F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VANDPS       splat512x7fffffffffffffff<>+0(SB), Z0, Z1
-	VMULPD       Z0, Z0, Z2
-	VMULPD       Z2, Z2, Z3
-	VMOVUPS      splat512x3ed94fe2529aaa39<>+0(SB), Z4
-	VFMADD213PD  splat512x3f17ff8a5b4e508b<>+0(SB), Z3, Z4
-	VFMADD213PD  splat512x3f4350ab54e525a6<>+0(SB), Z3, Z4
-	VFMADD213PD  splat512x3f6d6d3587d51c5c<>+0(SB), Z3, Z4
-	VFMADD213PD  splat512x3f9664f4870779fe<>+0(SB), Z3, Z4
-	VFMADD213PD  splat512x3fc1111111110c44<>+0(SB), Z3, Z4
-	VMOVUPS      splat512xbeffa343dccbc442<>+0(SB), Z5
-	VFMADD213PD  splat512xbf2f109c0516c1fd<>+0(SB), Z3, Z5
-	VFMADD213PD  splat512xbf57d9c1b7ea8de1<>+0(SB), Z3, Z5
-	VFMADD213PD  splat512xbf8226e32c5316d3<>+0(SB), Z3, Z5
-	VFMADD213PD  splat512xbfaba1ba1b9d0718<>+0(SB), Z3, Z5
-	VFMADD213PD  splat512xbfd5555555555552<>+0(SB), Z3, Z5
-	VMOVAPS      Z5, Z3
-	VFMADD231PD  Z2, Z4, Z3
-	VMULPD       Z2, Z3, Z2
-	VMOVAPS      Z0, Z3
-	VFMADD231PD  Z0, Z2, Z3
-	VMOVUPS      splat512x4044000000000000<>+0(SB), Z2
-	VADDPD       Z1, Z1, Z4
-	VMINPD       Z4, Z2, Z2
-	VMOVUPS      splat512x4338000000000000<>+0(SB), Z4
-	VMOVAPS      Z4, Z4
-	VFMADD231PD  splat512x3ff71547652b82fe<>+0(SB), Z2, Z4
-	VSUBPD       splat512x4338000000000000<>+0(SB), Z4, Z5
-	VMOVAPS      Z2, Z2
-	VFNMADD231PD splat512x3fe62e42fee00000<>+0(SB), Z5, Z2
-	VMOVAPS      Z2, Z7
-	VFNMADD231PD splat512x3dea39ef35793c76<>+0(SB), Z5, Z7
-	VSUBPD       Z7, Z2, Z2
-	VMOVAPS      Z2, Z2
-	VFNMADD231PD splat512x3dea39ef35793c76<>+0(SB), Z5, Z2
-	VMULPD       Z7, Z7, Z5
-	VMOVUPS      splat512x3e5adc52ba076b02<>+0(SB), Z8
-	VFMADD213PD  splat512x3ec71df000862507<>+0(SB), Z5, Z8
-	VFMADD213PD  splat512x3f2a01a01382ef3f<>+0(SB), Z5, Z8
-	VFMADD213PD  splat512x3f81111111125acd<>+0(SB), Z5, Z8
-	VFMADD213PD  splat512x3fc5555555555500<>+0(SB), Z5, Z8
-	VMOVUPS      splat512x3e928aef332083d5<>+0(SB), Z9
-	VFMADD213PD  splat512x3efa0199877e9986<>+0(SB), Z5, Z9
-	VFMADD213PD  splat512x3f56c16c184bb2aa<>+0(SB), Z5, Z9
-	VFMADD213PD  splat512x3fa55555555505f6<>+0(SB), Z5, Z9
-	VFMADD213PD  splat512x3fe000000000000a<>+0(SB), Z5, Z9
-	VMOVAPS      Z9, Z9
-	VFMADD231PD  Z7, Z8, Z9
-	VMOVAPS      Z2, Z2
-	VFMADD231PD  Z9, Z5, Z2
-	VADDPD       Z7, Z2, Z2
-	VADDPD       splat512x3ff0000000000000<>+0(SB), Z2, Z2
-	VPSLLQ       $0x34, Z4, Z4
-	VPADDQ       splat512x3ff0000000000000<>+0(SB), Z4, Z4
-	VMULPD       Z4, Z2, Z2
-	VMOVUPS      splat512x3ff0000000000000<>+0(SB), Z4
-	VMOVUPS      splat512x4000000000000000<>+0(SB), Z5
-	VADDPD       splat512x3ff0000000000000<>+0(SB), Z2, Z2
-	VDIVPD       Z2, Z5, Z2
-	VSUBPD       Z2, Z4, Z2
-	VCMPPD       $0x11, splat512x3fe4000000000000<>+0(SB), Z1, K1
-	VANDPS       splat512x8000000000000000<>+0(SB), Z0, Z0
-	VORPS        Z0, Z2, Z0
-	VBLENDMPD    Z3, Z0, K1, Z6
-	CMPQ         DX, $0x00000008
-	JL           lastStore
-	VMOVUPS      Z6, (AX)(BX*1)
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x00000008, DX
-	JMP          one
+	VANDPD.BCST       scalarx7fffffffffffffff<>+0(SB), Z0, Z1
+	VMULPD            Z0, Z0, Z2
+	VMULPD            Z2, Z2, Z3
+	VBROADCASTSD      scalarx3ed94fe2529aaa39<>+0(SB), Z4
+	VFMADD213PD.BCST  scalarx3f17ff8a5b4e508b<>+0(SB), Z3, Z4
+	VFMADD213PD.BCST  scalarx3f4350ab54e525a6<>+0(SB), Z3, Z4
+	VFMADD213PD.BCST  scalarx3f6d6d3587d51c5c<>+0(SB), Z3, Z4
+	VFMADD213PD.BCST  scalarx3f9664f4870779fe<>+0(SB), Z3, Z4
+	VFMADD213PD.BCST  scalarx3fc1111111110c44<>+0(SB), Z3, Z4
+	VBROADCASTSD      scalarxbeffa343dccbc442<>+0(SB), Z5
+	VFMADD213PD.BCST  scalarxbf2f109c0516c1fd<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST  scalarxbf57d9c1b7ea8de1<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST  scalarxbf8226e32c5316d3<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST  scalarxbfaba1ba1b9d0718<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST  scalarxbfd5555555555552<>+0(SB), Z3, Z5
+	VFMADD231PD       Z2, Z4, Z5
+	VMULPD            Z2, Z5, Z2
+	VMOVAPS           Z0, Z3
+	VFMADD231PD       Z0, Z2, Z3
+	VBROADCASTSD      scalarx4044000000000000<>+0(SB), Z2
+	VADDPD            Z1, Z1, Z4
+	VMINPD            Z4, Z2, Z2
+	VBROADCASTSD      scalarx4338000000000000<>+0(SB), Z4
+	VFMADD231PD.BCST  scalarx3ff71547652b82fe<>+0(SB), Z2, Z4
+	VSUBPD.BCST       scalarx4338000000000000<>+0(SB), Z4, Z5
+	VFNMADD231PD.BCST scalarx3fe62e42fee00000<>+0(SB), Z5, Z2
+	VFNMADD231PD.BCST scalarx3dea39ef35793c76<>+0(SB), Z5, Z2
+	VMULPD            Z2, Z2, Z5
+	VBROADCASTSD      scalarx3e5adc52ba076b02<>+0(SB), Z7
+	VFMADD213PD.BCST  scalarx3ec71df000862507<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST  scalarx3f2a01a01382ef3f<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST  scalarx3f81111111125acd<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST  scalarx3fc5555555555500<>+0(SB), Z5, Z7
+	VBROADCASTSD      scalarx3e928aef332083d5<>+0(SB), Z8
+	VFMADD213PD.BCST  scalarx3efa0199877e9986<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST  scalarx3f56c16c184bb2aa<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST  scalarx3fa55555555505f6<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST  scalarx3fe000000000000a<>+0(SB), Z5, Z8
+	VFMADD231PD       Z2, Z7, Z8
+	VFMADD231PD       Z8, Z5, Z2
+	VADDPD.BCST       scalarx3ff0000000000000<>+0(SB), Z2, Z2
+	VPSLLQ            $0x34, Z4, Z4
+	VPADDQ.BCST       scalarx3ff0000000000000<>+0(SB), Z4, Z4
+	VMULPD            Z4, Z2, Z2
+	VBROADCASTSD      scalarx3ff0000000000000<>+0(SB), Z4
+	VBROADCASTSD      scalarx4000000000000000<>+0(SB), Z5
+	VADDPD.BCST       scalarx3ff0000000000000<>+0(SB), Z2, Z2
+	VDIVPD            Z2, Z5, Z2
+	VSUBPD            Z2, Z4, Z2
+	VCMPPD.BCST       $0x11, scalarx3fe4000000000000<>+0(SB), Z1, K1
+	VANDPD.BCST       scalarx8000000000000000<>+0(SB), Z0, Z0
+	VORPD             Z0, Z2, Z0
+	VBLENDMPD         Z3, Z0, K1, Z6
+	TESTQ             DX, DX
+	JL                lastStore
+	VMOVUPS           Z6, (AX)(BX*1)
+	ADDQ              $0x00000040, BX
+	JMP               one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -4180,7 +3671,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -4191,145 +3682,47 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512x3ed94fe2529aaa39<>+0(SB)/8, $0x3ed94fe2529aaa39
-DATA splat512x3ed94fe2529aaa39<>+8(SB)/8, $0x3ed94fe2529aaa39
-DATA splat512x3ed94fe2529aaa39<>+16(SB)/8, $0x3ed94fe2529aaa39
-DATA splat512x3ed94fe2529aaa39<>+24(SB)/8, $0x3ed94fe2529aaa39
-DATA splat512x3ed94fe2529aaa39<>+32(SB)/8, $0x3ed94fe2529aaa39
-DATA splat512x3ed94fe2529aaa39<>+40(SB)/8, $0x3ed94fe2529aaa39
-DATA splat512x3ed94fe2529aaa39<>+48(SB)/8, $0x3ed94fe2529aaa39
-DATA splat512x3ed94fe2529aaa39<>+56(SB)/8, $0x3ed94fe2529aaa39
-GLOBL splat512x3ed94fe2529aaa39<>(SB), RODATA|NOPTR, $64
+DATA scalarx3ed94fe2529aaa39<>+0(SB)/8, $0x3ed94fe2529aaa39
+GLOBL scalarx3ed94fe2529aaa39<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3f17ff8a5b4e508b<>+0(SB)/8, $0x3f17ff8a5b4e508b
-DATA splat512x3f17ff8a5b4e508b<>+8(SB)/8, $0x3f17ff8a5b4e508b
-DATA splat512x3f17ff8a5b4e508b<>+16(SB)/8, $0x3f17ff8a5b4e508b
-DATA splat512x3f17ff8a5b4e508b<>+24(SB)/8, $0x3f17ff8a5b4e508b
-DATA splat512x3f17ff8a5b4e508b<>+32(SB)/8, $0x3f17ff8a5b4e508b
-DATA splat512x3f17ff8a5b4e508b<>+40(SB)/8, $0x3f17ff8a5b4e508b
-DATA splat512x3f17ff8a5b4e508b<>+48(SB)/8, $0x3f17ff8a5b4e508b
-DATA splat512x3f17ff8a5b4e508b<>+56(SB)/8, $0x3f17ff8a5b4e508b
-GLOBL splat512x3f17ff8a5b4e508b<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f17ff8a5b4e508b<>+0(SB)/8, $0x3f17ff8a5b4e508b
+GLOBL scalarx3f17ff8a5b4e508b<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3f4350ab54e525a6<>+0(SB)/8, $0x3f4350ab54e525a6
-DATA splat512x3f4350ab54e525a6<>+8(SB)/8, $0x3f4350ab54e525a6
-DATA splat512x3f4350ab54e525a6<>+16(SB)/8, $0x3f4350ab54e525a6
-DATA splat512x3f4350ab54e525a6<>+24(SB)/8, $0x3f4350ab54e525a6
-DATA splat512x3f4350ab54e525a6<>+32(SB)/8, $0x3f4350ab54e525a6
-DATA splat512x3f4350ab54e525a6<>+40(SB)/8, $0x3f4350ab54e525a6
-DATA splat512x3f4350ab54e525a6<>+48(SB)/8, $0x3f4350ab54e525a6
-DATA splat512x3f4350ab54e525a6<>+56(SB)/8, $0x3f4350ab54e525a6
-GLOBL splat512x3f4350ab54e525a6<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f4350ab54e525a6<>+0(SB)/8, $0x3f4350ab54e525a6
+GLOBL scalarx3f4350ab54e525a6<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3f6d6d3587d51c5c<>+0(SB)/8, $0x3f6d6d3587d51c5c
-DATA splat512x3f6d6d3587d51c5c<>+8(SB)/8, $0x3f6d6d3587d51c5c
-DATA splat512x3f6d6d3587d51c5c<>+16(SB)/8, $0x3f6d6d3587d51c5c
-DATA splat512x3f6d6d3587d51c5c<>+24(SB)/8, $0x3f6d6d3587d51c5c
-DATA splat512x3f6d6d3587d51c5c<>+32(SB)/8, $0x3f6d6d3587d51c5c
-DATA splat512x3f6d6d3587d51c5c<>+40(SB)/8, $0x3f6d6d3587d51c5c
-DATA splat512x3f6d6d3587d51c5c<>+48(SB)/8, $0x3f6d6d3587d51c5c
-DATA splat512x3f6d6d3587d51c5c<>+56(SB)/8, $0x3f6d6d3587d51c5c
-GLOBL splat512x3f6d6d3587d51c5c<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f6d6d3587d51c5c<>+0(SB)/8, $0x3f6d6d3587d51c5c
+GLOBL scalarx3f6d6d3587d51c5c<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3f9664f4870779fe<>+0(SB)/8, $0x3f9664f4870779fe
-DATA splat512x3f9664f4870779fe<>+8(SB)/8, $0x3f9664f4870779fe
-DATA splat512x3f9664f4870779fe<>+16(SB)/8, $0x3f9664f4870779fe
-DATA splat512x3f9664f4870779fe<>+24(SB)/8, $0x3f9664f4870779fe
-DATA splat512x3f9664f4870779fe<>+32(SB)/8, $0x3f9664f4870779fe
-DATA splat512x3f9664f4870779fe<>+40(SB)/8, $0x3f9664f4870779fe
-DATA splat512x3f9664f4870779fe<>+48(SB)/8, $0x3f9664f4870779fe
-DATA splat512x3f9664f4870779fe<>+56(SB)/8, $0x3f9664f4870779fe
-GLOBL splat512x3f9664f4870779fe<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f9664f4870779fe<>+0(SB)/8, $0x3f9664f4870779fe
+GLOBL scalarx3f9664f4870779fe<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fc1111111110c44<>+0(SB)/8, $0x3fc1111111110c44
-DATA splat512x3fc1111111110c44<>+8(SB)/8, $0x3fc1111111110c44
-DATA splat512x3fc1111111110c44<>+16(SB)/8, $0x3fc1111111110c44
-DATA splat512x3fc1111111110c44<>+24(SB)/8, $0x3fc1111111110c44
-DATA splat512x3fc1111111110c44<>+32(SB)/8, $0x3fc1111111110c44
-DATA splat512x3fc1111111110c44<>+40(SB)/8, $0x3fc1111111110c44
-DATA splat512x3fc1111111110c44<>+48(SB)/8, $0x3fc1111111110c44
-DATA splat512x3fc1111111110c44<>+56(SB)/8, $0x3fc1111111110c44
-GLOBL splat512x3fc1111111110c44<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fc1111111110c44<>+0(SB)/8, $0x3fc1111111110c44
+GLOBL scalarx3fc1111111110c44<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbeffa343dccbc442<>+0(SB)/8, $0xbeffa343dccbc442
-DATA splat512xbeffa343dccbc442<>+8(SB)/8, $0xbeffa343dccbc442
-DATA splat512xbeffa343dccbc442<>+16(SB)/8, $0xbeffa343dccbc442
-DATA splat512xbeffa343dccbc442<>+24(SB)/8, $0xbeffa343dccbc442
-DATA splat512xbeffa343dccbc442<>+32(SB)/8, $0xbeffa343dccbc442
-DATA splat512xbeffa343dccbc442<>+40(SB)/8, $0xbeffa343dccbc442
-DATA splat512xbeffa343dccbc442<>+48(SB)/8, $0xbeffa343dccbc442
-DATA splat512xbeffa343dccbc442<>+56(SB)/8, $0xbeffa343dccbc442
-GLOBL splat512xbeffa343dccbc442<>(SB), RODATA|NOPTR, $64
+DATA scalarxbeffa343dccbc442<>+0(SB)/8, $0xbeffa343dccbc442
+GLOBL scalarxbeffa343dccbc442<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbf2f109c0516c1fd<>+0(SB)/8, $0xbf2f109c0516c1fd
-DATA splat512xbf2f109c0516c1fd<>+8(SB)/8, $0xbf2f109c0516c1fd
-DATA splat512xbf2f109c0516c1fd<>+16(SB)/8, $0xbf2f109c0516c1fd
-DATA splat512xbf2f109c0516c1fd<>+24(SB)/8, $0xbf2f109c0516c1fd
-DATA splat512xbf2f109c0516c1fd<>+32(SB)/8, $0xbf2f109c0516c1fd
-DATA splat512xbf2f109c0516c1fd<>+40(SB)/8, $0xbf2f109c0516c1fd
-DATA splat512xbf2f109c0516c1fd<>+48(SB)/8, $0xbf2f109c0516c1fd
-DATA splat512xbf2f109c0516c1fd<>+56(SB)/8, $0xbf2f109c0516c1fd
-GLOBL splat512xbf2f109c0516c1fd<>(SB), RODATA|NOPTR, $64
+DATA scalarxbf2f109c0516c1fd<>+0(SB)/8, $0xbf2f109c0516c1fd
+GLOBL scalarxbf2f109c0516c1fd<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbf57d9c1b7ea8de1<>+0(SB)/8, $0xbf57d9c1b7ea8de1
-DATA splat512xbf57d9c1b7ea8de1<>+8(SB)/8, $0xbf57d9c1b7ea8de1
-DATA splat512xbf57d9c1b7ea8de1<>+16(SB)/8, $0xbf57d9c1b7ea8de1
-DATA splat512xbf57d9c1b7ea8de1<>+24(SB)/8, $0xbf57d9c1b7ea8de1
-DATA splat512xbf57d9c1b7ea8de1<>+32(SB)/8, $0xbf57d9c1b7ea8de1
-DATA splat512xbf57d9c1b7ea8de1<>+40(SB)/8, $0xbf57d9c1b7ea8de1
-DATA splat512xbf57d9c1b7ea8de1<>+48(SB)/8, $0xbf57d9c1b7ea8de1
-DATA splat512xbf57d9c1b7ea8de1<>+56(SB)/8, $0xbf57d9c1b7ea8de1
-GLOBL splat512xbf57d9c1b7ea8de1<>(SB), RODATA|NOPTR, $64
+DATA scalarxbf57d9c1b7ea8de1<>+0(SB)/8, $0xbf57d9c1b7ea8de1
+GLOBL scalarxbf57d9c1b7ea8de1<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbf8226e32c5316d3<>+0(SB)/8, $0xbf8226e32c5316d3
-DATA splat512xbf8226e32c5316d3<>+8(SB)/8, $0xbf8226e32c5316d3
-DATA splat512xbf8226e32c5316d3<>+16(SB)/8, $0xbf8226e32c5316d3
-DATA splat512xbf8226e32c5316d3<>+24(SB)/8, $0xbf8226e32c5316d3
-DATA splat512xbf8226e32c5316d3<>+32(SB)/8, $0xbf8226e32c5316d3
-DATA splat512xbf8226e32c5316d3<>+40(SB)/8, $0xbf8226e32c5316d3
-DATA splat512xbf8226e32c5316d3<>+48(SB)/8, $0xbf8226e32c5316d3
-DATA splat512xbf8226e32c5316d3<>+56(SB)/8, $0xbf8226e32c5316d3
-GLOBL splat512xbf8226e32c5316d3<>(SB), RODATA|NOPTR, $64
+DATA scalarxbf8226e32c5316d3<>+0(SB)/8, $0xbf8226e32c5316d3
+GLOBL scalarxbf8226e32c5316d3<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbfaba1ba1b9d0718<>+0(SB)/8, $0xbfaba1ba1b9d0718
-DATA splat512xbfaba1ba1b9d0718<>+8(SB)/8, $0xbfaba1ba1b9d0718
-DATA splat512xbfaba1ba1b9d0718<>+16(SB)/8, $0xbfaba1ba1b9d0718
-DATA splat512xbfaba1ba1b9d0718<>+24(SB)/8, $0xbfaba1ba1b9d0718
-DATA splat512xbfaba1ba1b9d0718<>+32(SB)/8, $0xbfaba1ba1b9d0718
-DATA splat512xbfaba1ba1b9d0718<>+40(SB)/8, $0xbfaba1ba1b9d0718
-DATA splat512xbfaba1ba1b9d0718<>+48(SB)/8, $0xbfaba1ba1b9d0718
-DATA splat512xbfaba1ba1b9d0718<>+56(SB)/8, $0xbfaba1ba1b9d0718
-GLOBL splat512xbfaba1ba1b9d0718<>(SB), RODATA|NOPTR, $64
+DATA scalarxbfaba1ba1b9d0718<>+0(SB)/8, $0xbfaba1ba1b9d0718
+GLOBL scalarxbfaba1ba1b9d0718<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbfd5555555555552<>+0(SB)/8, $0xbfd5555555555552
-DATA splat512xbfd5555555555552<>+8(SB)/8, $0xbfd5555555555552
-DATA splat512xbfd5555555555552<>+16(SB)/8, $0xbfd5555555555552
-DATA splat512xbfd5555555555552<>+24(SB)/8, $0xbfd5555555555552
-DATA splat512xbfd5555555555552<>+32(SB)/8, $0xbfd5555555555552
-DATA splat512xbfd5555555555552<>+40(SB)/8, $0xbfd5555555555552
-DATA splat512xbfd5555555555552<>+48(SB)/8, $0xbfd5555555555552
-DATA splat512xbfd5555555555552<>+56(SB)/8, $0xbfd5555555555552
-GLOBL splat512xbfd5555555555552<>(SB), RODATA|NOPTR, $64
+DATA scalarxbfd5555555555552<>+0(SB)/8, $0xbfd5555555555552
+GLOBL scalarxbfd5555555555552<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x4044000000000000<>+0(SB)/8, $0x4044000000000000
-DATA splat512x4044000000000000<>+8(SB)/8, $0x4044000000000000
-DATA splat512x4044000000000000<>+16(SB)/8, $0x4044000000000000
-DATA splat512x4044000000000000<>+24(SB)/8, $0x4044000000000000
-DATA splat512x4044000000000000<>+32(SB)/8, $0x4044000000000000
-DATA splat512x4044000000000000<>+40(SB)/8, $0x4044000000000000
-DATA splat512x4044000000000000<>+48(SB)/8, $0x4044000000000000
-DATA splat512x4044000000000000<>+56(SB)/8, $0x4044000000000000
-GLOBL splat512x4044000000000000<>(SB), RODATA|NOPTR, $64
+DATA scalarx4044000000000000<>+0(SB)/8, $0x4044000000000000
+GLOBL scalarx4044000000000000<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fe4000000000000<>+0(SB)/8, $0x3fe4000000000000
-DATA splat512x3fe4000000000000<>+8(SB)/8, $0x3fe4000000000000
-DATA splat512x3fe4000000000000<>+16(SB)/8, $0x3fe4000000000000
-DATA splat512x3fe4000000000000<>+24(SB)/8, $0x3fe4000000000000
-DATA splat512x3fe4000000000000<>+32(SB)/8, $0x3fe4000000000000
-DATA splat512x3fe4000000000000<>+40(SB)/8, $0x3fe4000000000000
-DATA splat512x3fe4000000000000<>+48(SB)/8, $0x3fe4000000000000
-DATA splat512x3fe4000000000000<>+56(SB)/8, $0x3fe4000000000000
-GLOBL splat512x3fe4000000000000<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fe4000000000000<>+0(SB)/8, $0x3fe4000000000000
+GLOBL scalarx3fe4000000000000<>(SB), RODATA|NOPTR, $8
 
 // func sigmoidAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -4340,77 +3733,69 @@ TEXT ·sigmoidAVX512F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VMOVUPS      splat512xc087500000000000<>+0(SB), Z1
-	VANDPS       splat512x7fffffffffffffff<>+0(SB), Z0, Z2
-	VXORPS       splat512x8000000000000000<>+0(SB), Z2, Z2
-	VMAXPD       Z2, Z1, Z1
-	VMOVUPS      splat512x4338000000000000<>+0(SB), Z2
-	VMOVAPS      Z2, Z2
-	VFMADD231PD  splat512x3ff71547652b82fe<>+0(SB), Z1, Z2
-	VSUBPD       splat512x4338000000000000<>+0(SB), Z2, Z2
-	VMOVAPS      Z1, Z1
-	VFNMADD231PD splat512x3fe62e42fee00000<>+0(SB), Z2, Z1
-	VMOVAPS      Z1, Z6
-	VFNMADD231PD splat512x3dea39ef35793c76<>+0(SB), Z2, Z6
-	VSUBPD       Z6, Z1, Z1
-	VMOVAPS      Z1, Z1
-	VFNMADD231PD splat512x3dea39ef35793c76<>+0(SB), Z2, Z1
-	VMULPD       Z6, Z6, Z7
-	VMOVUPS      splat512x3e5adc52ba076b02<>+0(SB), Z8
-	VFMADD213PD  splat512x3ec71df000862507<>+0(SB), Z7, Z8
-	VFMADD213PD  splat512x3f2a01a01382ef3f<>+0(SB), Z7, Z8
-	VFMADD213PD  splat512x3f81111111125acd<>+0(SB), Z7, Z8
-	VFMADD213PD  splat512x3fc5555555555500<>+0(SB), Z7, Z8
-	VMOVUPS      splat512x3e928aef332083d5<>+0(SB), Z9
-	VFMADD213PD  splat512x3efa0199877e9986<>+0(SB), Z7, Z9
-	VFMADD213PD  splat512x3f56c16c184bb2aa<>+0(SB), Z7, Z9
-	VFMADD213PD  splat512x3fa55555555505f6<>+0(SB), Z7, Z9
-	VFMADD213PD  splat512x3fe000000000000a<>+0(SB), Z7, Z9
-	VMOVAPS      Z9, Z9
-	VFMADD231PD  Z6, Z8, Z9
-	VMOVAPS      Z1, Z1
-	VFMADD231PD  Z9, Z7, Z1
-	VADDPD       Z6, Z1, Z1
-	VADDPD       splat512x3ff0000000000000<>+0(SB), Z1, Z6
-	VSCALEFPD    Z2, Z6, Z7
-	VSUBPD       splat512x3ff0000000000000<>+0(SB), Z6, Z6
-	VSUBPD       Z6, Z1, Z1
-	VSCALEFPD    Z2, Z1, Z1
-	VADDPD       splat512x3ff0000000000000<>+0(SB), Z7, Z2
-	VSUBPD       splat512x3ff0000000000000<>+0(SB), Z2, Z6
-	VSUBPD       Z6, Z7, Z6
-	VADDPD       Z1, Z6, Z6
-	VCMPPD       $0x11, splat512x0000000000000000<>+0(SB), Z0, K1
-	VMOVUPS      splat512x3ff0000000000000<>+0(SB), Z0
-	VBLENDMPD    Z7, Z0, K1, Z3
-	VPXORD       Z4, Z4, Z4
-	VBLENDMPD    Z1, Z4, K1, Z5
-	VMOVUPS      splat512x3ff0000000000000<>+0(SB), Z0
-	VDIVPD       Z2, Z0, Z0
-	VMULPD       Z0, Z3, Z1
-	VMOVAPS      Z3, Z7
-	VFNMADD231PD Z2, Z1, Z7
-	VADDPD       Z5, Z7, Z2
-	VMOVAPS      Z2, Z2
-	VFNMADD231PD Z6, Z1, Z2
-	VMOVAPS      Z1, Z1
-	VFMADD231PD  Z0, Z2, Z1
-	CMPQ         DX, $0x00000008
-	JL           lastStore
-	VMOVUPS      Z1, (AX)(BX*1)
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x00000008, DX
-	JMP          one
+	VBROADCASTSD      scalarxc087500000000000<>+0(SB), Z1
+	VANDPD.BCST       scalarx7fffffffffffffff<>+0(SB), Z0, Z2
+	VXORPD.BCST       scalarx8000000000000000<>+0(SB), Z2, Z2
+	VMAXPD            Z2, Z1, Z1
+	VBROADCASTSD      scalarx4338000000000000<>+0(SB), Z2
+	VFMADD231PD.BCST  scalarx3ff71547652b82fe<>+0(SB), Z1, Z2
+	VSUBPD.BCST       scalarx4338000000000000<>+0(SB), Z2, Z2
+	VFNMADD231PD.BCST scalarx3fe62e42fee00000<>+0(SB), Z2, Z1
+	VMOVAPS           Z1, Z6
+	VFNMADD231PD.BCST scalarx3dea39ef35793c76<>+0(SB), Z2, Z6
+	VSUBPD            Z6, Z1, Z1
+	VFNMADD231PD.BCST scalarx3dea39ef35793c76<>+0(SB), Z2, Z1
+	VMULPD            Z6, Z6, Z7
+	VBROADCASTSD      scalarx3e5adc52ba076b02<>+0(SB), Z8
+	VFMADD213PD.BCST  scalarx3ec71df000862507<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST  scalarx3f2a01a01382ef3f<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST  scalarx3f81111111125acd<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST  scalarx3fc5555555555500<>+0(SB), Z7, Z8
+	VBROADCASTSD      scalarx3e928aef332083d5<>+0(SB), Z9
+	VFMADD213PD.BCST  scalarx3efa0199877e9986<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST  scalarx3f56c16c184bb2aa<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST  scalarx3fa55555555505f6<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST  scalarx3fe000000000000a<>+0(SB), Z7, Z9
+	VFMADD231PD       Z6, Z8, Z9
+	VFMADD231PD       Z9, Z7, Z1
+	VADDPD            Z6, Z1, Z1
+	VADDPD.BCST       scalarx3ff0000000000000<>+0(SB), Z1, Z6
+	VSCALEFPD         Z2, Z6, Z7
+	VSUBPD.BCST       scalarx3ff0000000000000<>+0(SB), Z6, Z6
+	VSUBPD            Z6, Z1, Z1
+	VSCALEFPD         Z2, Z1, Z1
+	VADDPD.BCST       scalarx3ff0000000000000<>+0(SB), Z7, Z2
+	VSUBPD.BCST       scalarx3ff0000000000000<>+0(SB), Z2, Z6
+	VSUBPD            Z6, Z7, Z6
+	VADDPD            Z1, Z6, Z6
+	VCMPPD.BCST       $0x11, scalarx0000000000000000<>+0(SB), Z0, K1
+	VBROADCASTSD      scalarx3ff0000000000000<>+0(SB), Z0
+	VBLENDMPD         Z7, Z0, K1, Z3
+	VPXORD            Z4, Z4, Z4
+	VBLENDMPD         Z1, Z4, K1, Z5
+	VBROADCASTSD      scalarx3ff0000000000000<>+0(SB), Z0
+	VDIVPD            Z2, Z0, Z0
+	VMULPD            Z0, Z3, Z1
+	VMOVAPS           Z3, Z7
+	VFNMADD231PD      Z2, Z1, Z7
+	VADDPD            Z5, Z7, Z2
+	VFNMADD231PD      Z6, Z1, Z2
+	VFMADD231PD       Z0, Z2, Z1
+	TESTQ             DX, DX
+	JL                lastStore
+	VMOVUPS           Z1, (AX)(BX*1)
+	ADDQ              $0x00000040, BX
+	JMP               one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -4419,7 +3804,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -4439,105 +3824,96 @@ TEXT ·softplusAVX512F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VMOVUPS      splat512xc087500000000000<>+0(SB), Z1
-	VANDPS       splat512x7fffffffffffffff<>+0(SB), Z0, Z2
-	VXORPS       splat512x8000000000000000<>+0(SB), Z2, Z2
-	VMAXPD       Z2, Z1, Z1
-	VMOVUPS      splat512x4338000000000000<>+0(SB), Z2
-	VMOVAPS      Z2, Z2
-	VFMADD231PD  splat512x3ff71547652b82fe<>+0(SB), Z1, Z2
-	VSUBPD       splat512x4338000000000000<>+0(SB), Z2, Z2
-	VMOVAPS      Z1, Z1
-	VFNMADD231PD splat512x3fe62e42fee00000<>+0(SB), Z2, Z1
-	VMOVAPS      Z1, Z7
-	VFNMADD231PD splat512x3dea39ef35793c76<>+0(SB), Z2, Z7
-	VSUBPD       Z7, Z1, Z1
-	VMOVAPS      Z1, Z1
-	VFNMADD231PD splat512x3dea39ef35793c76<>+0(SB), Z2, Z1
-	VMULPD       Z7, Z7, Z8
-	VMOVUPS      splat512x3e5adc52ba076b02<>+0(SB), Z9
-	VFMADD213PD  splat512x3ec71df000862507<>+0(SB), Z8, Z9
-	VFMADD213PD  splat512x3f2a01a01382ef3f<>+0(SB), Z8, Z9
-	VFMADD213PD  splat512x3f81111111125acd<>+0(SB), Z8, Z9
-	VFMADD213PD  splat512x3fc5555555555500<>+0(SB), Z8, Z9
-	VMOVUPS      splat512x3e928aef332083d5<>+0(SB), Z10
-	VFMADD213PD  splat512x3efa0199877e9986<>+0(SB), Z8, Z10
-	VFMADD213PD  splat512x3f56c16c184bb2aa<>+0(SB), Z8, Z10
-	VFMADD213PD  splat512x3fa55555555505f6<>+0(SB), Z8, Z10
-	VFMADD213PD  splat512x3fe000000000000a<>+0(SB), Z8, Z10
-	VMOVAPS      Z10, Z10
-	VFMADD231PD  Z7, Z9, Z10
-	VMOVAPS      Z1, Z1
-	VFMADD231PD  Z10, Z8, Z1
-	VADDPD       Z7, Z1, Z1
-	VADDPD       splat512x3ff0000000000000<>+0(SB), Z1, Z7
-	VSCALEFPD    Z2, Z7, Z8
-	VSUBPD       splat512x3ff0000000000000<>+0(SB), Z7, Z7
-	VSUBPD       Z7, Z1, Z1
-	VSCALEFPD    Z2, Z1, Z1
-	VADDPD       splat512x3ff0000000000000<>+0(SB), Z8, Z2
-	VSUBPD       splat512x3ff0000000000000<>+0(SB), Z2, Z7
-	VSUBPD       Z7, Z8, Z7
-	VADDPD       Z1, Z7, Z1
-	VDIVPD       Z2, Z1, Z1
-	VCMPPD       $0x11, splat512x0010000000000000<>+0(SB), Z2, K1
-	VMULPD       splat512x4330000000000000<>+0(SB), Z2, Z7
-	VBLENDMPD    Z7, Z2, K1, Z3
-	VPADDQ       splat512x00095f619980c433<>+0(SB), Z3, Z2
-	VPSRLQ       $0x34, Z2, Z7
-	VORPS        splat512x4330000000000000<>+0(SB), Z7, Z7
-	VMOVUPS      splat512x43300000000003ff<>+0(SB), Z8
-	VBLENDMPD    splat512x4330000000000433<>+0(SB), Z8, K1, Z4
-	VSUBPD       Z4, Z7, Z7
-	VANDPS       splat512x000fffffffffffff<>+0(SB), Z2, Z2
-	VPADDQ       splat512x3fe6a09e667f3bcd<>+0(SB), Z2, Z2
-	VSUBPD       splat512x3ff0000000000000<>+0(SB), Z2, Z2
-	VMULPD       splat512x3dea39ef35793c76<>+0(SB), Z7, Z8
-	VADDPD       Z1, Z8, Z1
-	VMULPD       Z2, Z2, Z8
-	VADDPD       splat512x4000000000000000<>+0(SB), Z2, Z9
-	VDIVPD       Z9, Z2, Z9
-	VMULPD       Z9, Z9, Z10
-	VMULPD       Z10, Z10, Z11
-	VMOVUPS      splat512x3fc39a0a278926ba<>+0(SB), Z12
-	VFMADD213PD  splat512x3fcc71c51d95edda<>+0(SB), Z11, Z12
-	VFMADD213PD  splat512x3fd999999997f9ff<>+0(SB), Z11, Z12
-	VMOVUPS      splat512x3fc2f10ed614cc80<>+0(SB), Z13
-	VFMADD213PD  splat512x3fc74664943814b6<>+0(SB), Z11, Z13
-	VFMADD213PD  splat512x3fd249249422919c<>+0(SB), Z11, Z13
-	VFMADD213PD  splat512x3fe5555555555593<>+0(SB), Z11, Z13
-	VMOVAPS      Z13, Z11
-	VFMADD231PD  Z10, Z12, Z11
-	VMULPD       splat512x3fe0000000000000<>+0(SB), Z8, Z8
-	VMOVAPS      Z8, Z12
-	VFMADD231PD  Z11, Z10, Z12
-	VMOVAPS      Z1, Z1
-	VFMADD231PD  Z12, Z9, Z1
-	VSUBPD       Z1, Z8, Z1
-	VSUBPD       Z1, Z2, Z1
-	VMOVAPS      Z1, Z1
-	VFMADD231PD  splat512x3fe62e42fee00000<>+0(SB), Z7, Z1
-	VPXORD       Z5, Z5, Z5
-	VMAXPD       Z0, Z5, Z2
-	VADDPD       Z2, Z1, Z1
-	VCMPPD       $0x1e, splat512x4034000000000000<>+0(SB), Z0, K1
-	VBLENDMPD    Z0, Z1, K1, Z6
-	CMPQ         DX, $0x00000008
-	JL           lastStore
-	VMOVUPS      Z6, (AX)(BX*1)
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x00000008, DX
-	JMP          one
+	VBROADCASTSD      scalarxc087500000000000<>+0(SB), Z1
+	VANDPD.BCST       scalarx7fffffffffffffff<>+0(SB), Z0, Z2
+	VXORPD.BCST       scalarx8000000000000000<>+0(SB), Z2, Z2
+	VMAXPD            Z2, Z1, Z1
+	VBROADCASTSD      scalarx4338000000000000<>+0(SB), Z2
+	VFMADD231PD.BCST  scalarx3ff71547652b82fe<>+0(SB), Z1, Z2
+	VSUBPD.BCST       scalarx4338000000000000<>+0(SB), Z2, Z2
+	VFNMADD231PD.BCST scalarx3fe62e42fee00000<>+0(SB), Z2, Z1
+	VMOVAPS           Z1, Z7
+	VFNMADD231PD.BCST scalarx3dea39ef35793c76<>+0(SB), Z2, Z7
+	VSUBPD            Z7, Z1, Z1
+	VFNMADD231PD.BCST scalarx3dea39ef35793c76<>+0(SB), Z2, Z1
+	VMULPD            Z7, Z7, Z8
+	VBROADCASTSD      scalarx3e5adc52ba076b02<>+0(SB), Z9
+	VFMADD213PD.BCST  scalarx3ec71df000862507<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  scalarx3f2a01a01382ef3f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  scalarx3f81111111125acd<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  scalarx3fc5555555555500<>+0(SB), Z8, Z9
+	VBROADCASTSD      scalarx3e928aef332083d5<>+0(SB), Z10
+	VFMADD213PD.BCST  scalarx3efa0199877e9986<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST  scalarx3f56c16c184bb2aa<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST  scalarx3fa55555555505f6<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST  scalarx3fe000000000000a<>+0(SB), Z8, Z10
+	VFMADD231PD       Z7, Z9, Z10
+	VFMADD231PD       Z10, Z8, Z1
+	VADDPD            Z7, Z1, Z1
+	VADDPD.BCST       scalarx3ff0000000000000<>+0(SB), Z1, Z7
+	VSCALEFPD         Z2, Z7, Z8
+	VSUBPD.BCST       scalarx3ff0000000000000<>+0(SB), Z7, Z7
+	VSUBPD            Z7, Z1, Z1
+	VSCALEFPD         Z2, Z1, Z1
+	VADDPD.BCST       scalarx3ff0000000000000<>+0(SB), Z8, Z2
+	VSUBPD.BCST       scalarx3ff0000000000000<>+0(SB), Z2, Z7
+	VSUBPD            Z7, Z8, Z7
+	VADDPD            Z1, Z7, Z1
+	VDIVPD            Z2, Z1, Z1
+	VCMPPD.BCST       $0x11, scalarx0010000000000000<>+0(SB), Z2, K1
+	VMULPD.BCST       scalarx4330000000000000<>+0(SB), Z2, Z7
+	VBLENDMPD         Z7, Z2, K1, Z3
+	VPADDQ.BCST       scalarx00095f619980c433<>+0(SB), Z3, Z2
+	VPSRLQ            $0x34, Z2, Z7
+	VORPD.BCST        scalarx4330000000000000<>+0(SB), Z7, Z7
+	VBROADCASTSD      scalarx43300000000003ff<>+0(SB), Z8
+	VBLENDMPD.BCST    scalarx4330000000000433<>+0(SB), Z8, K1, Z4
+	VSUBPD            Z4, Z7, Z7
+	VANDPD.BCST       scalarx000fffffffffffff<>+0(SB), Z2, Z2
+	VPADDQ.BCST       scalarx3fe6a09e667f3bcd<>+0(SB), Z2, Z2
+	VSUBPD.BCST       scalarx3ff0000000000000<>+0(SB), Z2, Z2
+	VMULPD.BCST       scalarx3dea39ef35793c76<>+0(SB), Z7, Z8
+	VADDPD            Z1, Z8, Z1
+	VMULPD            Z2, Z2, Z8
+	VADDPD.BCST       scalarx4000000000000000<>+0(SB), Z2, Z9
+	VDIVPD            Z9, Z2, Z9
+	VMULPD            Z9, Z9, Z10
+	VMULPD            Z10, Z10, Z11
+	VBROADCASTSD      scalarx3fc39a0a278926ba<>+0(SB), Z12
+	VFMADD213PD.BCST  scalarx3fcc71c51d95edda<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST  scalarx3fd999999997f9ff<>+0(SB), Z11, Z12
+	VBROADCASTSD      scalarx3fc2f10ed614cc80<>+0(SB), Z13
+	VFMADD213PD.BCST  scalarx3fc74664943814b6<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST  scalarx3fd249249422919c<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST  scalarx3fe5555555555593<>+0(SB), Z11, Z13
+	VFMADD231PD       Z10, Z12, Z13
+	VMULPD.BCST       scalarx3fe0000000000000<>+0(SB), Z8, Z8
+	VMOVAPS           Z8, Z11
+	VFMADD231PD       Z13, Z10, Z11
+	VFMADD231PD       Z11, Z9, Z1
+	VSUBPD            Z1, Z8, Z1
+	VSUBPD            Z1, Z2, Z1
+	VFMADD231PD.BCST  scalarx3fe62e42fee00000<>+0(SB), Z7, Z1
+	VPXORD            Z5, Z5, Z5
+	VMAXPD            Z0, Z5, Z2
+	VADDPD            Z2, Z1, Z1
+	VCMPPD.BCST       $0x1e, scalarx4034000000000000<>+0(SB), Z0, K1
+	VBLENDMPD         Z0, Z1, K1, Z6
+	TESTQ             DX, DX
+	JL                lastStore
+	VMOVUPS           Z6, (AX)(BX*1)
+	ADDQ              $0x00000040, BX
+	JMP               one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -4546,7 +3922,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -4557,15 +3933,8 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512x4034000000000000<>+0(SB)/8, $0x4034000000000000
-DATA splat512x4034000000000000<>+8(SB)/8, $0x4034000000000000
-DATA splat512x4034000000000000<>+16(SB)/8, $0x4034000000000000
-DATA splat512x4034000000000000<>+24(SB)/8, $0x4034000000000000
-DATA splat512x4034000000000000<>+32(SB)/8, $0x4034000000000000
-DATA splat512x4034000000000000<>+40(SB)/8, $0x4034000000000000
-DATA splat512x4034000000000000<>+48(SB)/8, $0x4034000000000000
-DATA splat512x4034000000000000<>+56(SB)/8, $0x4034000000000000
-GLOBL splat512x4034000000000000<>(SB), RODATA|NOPTR, $64
+DATA scalarx4034000000000000<>+0(SB)/8, $0x4034000000000000
+GLOBL scalarx4034000000000000<>(SB), RODATA|NOPTR, $8
 
 // func erfAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -4576,105 +3945,92 @@ TEXT ·erfAVX512F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VANDPS       splat512x7fffffffffffffff<>+0(SB), Z0, Z1
-	VMULPD       Z0, Z0, Z2
-	VMULPD       Z2, Z2, Z3
-	VMOVUPS      splat512xbe1c744e96b1b2d3<>+0(SB), Z4
-	VFMADD213PD  splat512xbe8639c7068258c4<>+0(SB), Z3, Z4
-	VFMADD213PD  splat512xbeef4dcfddd03371<>+0(SB), Z3, Z4
-	VFMADD213PD  splat512xbf4c02db9347e1b2<>+0(SB), Z3, Z4
-	VFMADD213PD  splat512xbf9b82ce31354c62<>+0(SB), Z3, Z4
-	VFMADD213PD  splat512xbfd812746b037a25<>+0(SB), Z3, Z4
-	VMOVUPS      splat512x3de3fd20027a8a9b<>+0(SB), Z5
-	VFMADD213PD  splat512x3e51373ea5de3821<>+0(SB), Z3, Z5
-	VFMADD213PD  splat512x3ebba6a0d8739a85<>+0(SB), Z3, Z5
-	VFMADD213PD  splat512x3f1f9a3b9b0a5b87<>+0(SB), Z3, Z5
-	VFMADD213PD  splat512x3f7565bcd2c64745<>+0(SB), Z3, Z5
-	VFMADD213PD  splat512x3fbce2f21a0458d6<>+0(SB), Z3, Z5
-	VFMADD213PD  splat512x3fc06eba8214db69<>+0(SB), Z3, Z5
-	VMOVAPS      Z5, Z3
-	VFMADD231PD  Z2, Z4, Z3
-	VMOVAPS      Z0, Z2
-	VFMADD231PD  Z0, Z3, Z2
-	VMOVUPS      splat512x4018000000000000<>+0(SB), Z3
-	VMINPD       Z1, Z3, Z3
-	VMULPD       Z3, Z3, Z4
-	VMOVUPS      splat512x3d09440a82e14ed5<>+0(SB), Z5
-	VFMADD213PD  splat512x3db6de4b37d4dafb<>+0(SB), Z4, Z5
-	VFMADD213PD  splat512x3e3434070a2f9fa4<>+0(SB), Z4, Z5
-	VFMADD213PD  splat512x3e94ed73f285d37e<>+0(SB), Z4, Z5
-	VFMADD213PD  splat512x3ee0472eb2c85a3a<>+0(SB), Z4, Z5
-	VFMADD213PD  splat512x3f12a845ecd5d6c7<>+0(SB), Z4, Z5
-	VFMADD213PD  splat512x3f053cf957966052<>+0(SB), Z4, Z5
-	VFMADD213PD  splat512xbf5b118f56ba9d6b<>+0(SB), Z4, Z5
-	VFMADD213PD  splat512x3f939925d65b32f8<>+0(SB), Z4, Z5
-	VFMADD213PD  splat512xbfe45f2f38982e8a<>+0(SB), Z4, Z5
-	VMOVUPS      splat512xbd6908b74e6056a6<>+0(SB), Z7
-	VFMADD213PD  splat512xbdf9c829a8080965<>+0(SB), Z4, Z7
-	VFMADD213PD  splat512xbe67736b4d6b2605<>+0(SB), Z4, Z7
-	VFMADD213PD  splat512xbebd55cb7e394678<>+0(SB), Z4, Z7
-	VFMADD213PD  splat512xbefc5eba76d9c7b5<>+0(SB), Z4, Z7
-	VFMADD213PD  splat512xbf201a591af42b8d<>+0(SB), Z4, Z7
-	VFMADD213PD  splat512x3f4158ffeb632342<>+0(SB), Z4, Z7
-	VFMADD213PD  splat512x3f282aae81e2d905<>+0(SB), Z4, Z7
-	VFMADD213PD  splat512xbfba4f8223bd7479<>+0(SB), Z4, Z7
-	VFMADD213PD  splat512xbff20dd75dd0973b<>+0(SB), Z4, Z7
-	VMOVAPS      Z7, Z4
-	VFMADD231PD  Z3, Z5, Z4
-	VMULPD       Z3, Z4, Z3
-	VMOVUPS      splat512x4338000000000000<>+0(SB), Z4
-	VMOVAPS      Z4, Z4
-	VFMADD231PD  splat512x3ff71547652b82fe<>+0(SB), Z3, Z4
-	VSUBPD       splat512x4338000000000000<>+0(SB), Z4, Z5
-	VMOVAPS      Z3, Z3
-	VFNMADD231PD splat512x3fe62e42fee00000<>+0(SB), Z5, Z3
-	VMOVAPS      Z3, Z7
-	VFNMADD231PD splat512x3dea39ef35793c76<>+0(SB), Z5, Z7
-	VSUBPD       Z7, Z3, Z3
-	VMOVAPS      Z3, Z3
-	VFNMADD231PD splat512x3dea39ef35793c76<>+0(SB), Z5, Z3
-	VMULPD       Z7, Z7, Z5
-	VMOVUPS      splat512x3e5adc52ba076b02<>+0(SB), Z8
-	VFMADD213PD  splat512x3ec71df000862507<>+0(SB), Z5, Z8
-	VFMADD213PD  splat512x3f2a01a01382ef3f<>+0(SB), Z5, Z8
-	VFMADD213PD  splat512x3f81111111125acd<>+0(SB), Z5, Z8
-	VFMADD213PD  splat512x3fc5555555555500<>+0(SB), Z5, Z8
-	VMOVUPS      splat512x3e928aef332083d5<>+0(SB), Z9
-	VFMADD213PD  splat512x3efa0199877e9986<>+0(SB), Z5, Z9
-	VFMADD213PD  splat512x3f56c16c184bb2aa<>+0(SB), Z5, Z9
-	VFMADD213PD  splat512x3fa55555555505f6<>+0(SB), Z5, Z9
-	VFMADD213PD  splat512x3fe000000000000a<>+0(SB), Z5, Z9
-	VMOVAPS      Z9, Z9
-	VFMADD231PD  Z7, Z8, Z9
-	VMOVAPS      Z3, Z3
-	VFMADD231PD  Z9, Z5, Z3
-	VADDPD       Z7, Z3, Z3
-	VADDPD       splat512x3ff0000000000000<>+0(SB), Z3, Z3
-	VPSLLQ       $0x34, Z4, Z4
-	VPADDQ       splat512x3ff0000000000000<>+0(SB), Z4, Z4
-	VMOVUPS      splat512x3ff0000000000000<>+0(SB), Z5
-	VMOVAPS      Z5, Z5
-	VFNMADD231PD Z4, Z3, Z5
-	VCMPPD       $0x11, splat512x3ff0000000000000<>+0(SB), Z1, K1
-	VANDPS       splat512x8000000000000000<>+0(SB), Z0, Z0
-	VORPS        Z0, Z5, Z0
-	VBLENDMPD    Z2, Z0, K1, Z6
-	CMPQ         DX, $0x00000008
-	JL           lastStore
-	VMOVUPS      Z6, (AX)(BX*1)
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x00000008, DX
-	JMP          one
+	VANDPD.BCST       scalarx7fffffffffffffff<>+0(SB), Z0, Z1
+	VMULPD            Z0, Z0, Z2
+	VMULPD            Z2, Z2, Z3
+	VBROADCASTSD      scalarxbe1c744e96b1b2d3<>+0(SB), Z4
+	VFMADD213PD.BCST  scalarxbe8639c7068258c4<>+0(SB), Z3, Z4
+	VFMADD213PD.BCST  scalarxbeef4dcfddd03371<>+0(SB), Z3, Z4
+	VFMADD213PD.BCST  scalarxbf4c02db9347e1b2<>+0(SB), Z3, Z4
+	VFMADD213PD.BCST  scalarxbf9b82ce31354c62<>+0(SB), Z3, Z4
+	VFMADD213PD.BCST  scalarxbfd812746b037a25<>+0(SB), Z3, Z4
+	VBROADCASTSD      scalarx3de3fd20027a8a9b<>+0(SB), Z5
+	VFMADD213PD.BCST  scalarx3e51373ea5de3821<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST  scalarx3ebba6a0d8739a85<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST  scalarx3f1f9a3b9b0a5b87<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST  scalarx3f7565bcd2c64745<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST  scalarx3fbce2f21a0458d6<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST  scalarx3fc06eba8214db69<>+0(SB), Z3, Z5
+	VFMADD231PD       Z2, Z4, Z5
+	VMOVAPS           Z0, Z2
+	VFMADD231PD       Z0, Z5, Z2
+	VBROADCASTSD      scalarx4018000000000000<>+0(SB), Z3
+	VMINPD            Z1, Z3, Z3
+	VMULPD            Z3, Z3, Z4
+	VBROADCASTSD      scalarx3d09440a82e14ed5<>+0(SB), Z5
+	VFMADD213PD.BCST  scalarx3db6de4b37d4dafb<>+0(SB), Z4, Z5
+	VFMADD213PD.BCST  scalarx3e3434070a2f9fa4<>+0(SB), Z4, Z5
+	VFMADD213PD.BCST  scalarx3e94ed73f285d37e<>+0(SB), Z4, Z5
+	VFMADD213PD.BCST  scalarx3ee0472eb2c85a3a<>+0(SB), Z4, Z5
+	VFMADD213PD.BCST  scalarx3f12a845ecd5d6c7<>+0(SB), Z4, Z5
+	VFMADD213PD.BCST  scalarx3f053cf957966052<>+0(SB), Z4, Z5
+	VFMADD213PD.BCST  scalarxbf5b118f56ba9d6b<>+0(SB), Z4, Z5
+	VFMADD213PD.BCST  scalarx3f939925d65b32f8<>+0(SB), Z4, Z5
+	VFMADD213PD.BCST  scalarxbfe45f2f38982e8a<>+0(SB), Z4, Z5
+	VBROADCASTSD      scalarxbd6908b74e6056a6<>+0(SB), Z7
+	VFMADD213PD.BCST  scalarxbdf9c829a8080965<>+0(SB), Z4, Z7
+	VFMADD213PD.BCST  scalarxbe67736b4d6b2605<>+0(SB), Z4, Z7
+	VFMADD213PD.BCST  scalarxbebd55cb7e394678<>+0(SB), Z4, Z7
+	VFMADD213PD.BCST  scalarxbefc5eba76d9c7b5<>+0(SB), Z4, Z7
+	VFMADD213PD.BCST  scalarxbf201a591af42b8d<>+0(SB), Z4, Z7
+	VFMADD213PD.BCST  scalarx3f4158ffeb632342<>+0(SB), Z4, Z7
+	VFMADD213PD.BCST  scalarx3f282aae81e2d905<>+0(SB), Z4, Z7
+	VFMADD213PD.BCST  scalarxbfba4f8223bd7479<>+0(SB), Z4, Z7
+	VFMADD213PD.BCST  scalarxbff20dd75dd0973b<>+0(SB), Z4, Z7
+	VFMADD231PD       Z3, Z5, Z7
+	VMULPD            Z3, Z7, Z3
+	VBROADCASTSD      scalarx4338000000000000<>+0(SB), Z4
+	VFMADD231PD.BCST  scalarx3ff71547652b82fe<>+0(SB), Z3, Z4
+	VSUBPD.BCST       scalarx4338000000000000<>+0(SB), Z4, Z5
+	VFNMADD231PD.BCST scalarx3fe62e42fee00000<>+0(SB), Z5, Z3
+	VFNMADD231PD.BCST scalarx3dea39ef35793c76<>+0(SB), Z5, Z3
+	VMULPD            Z3, Z3, Z5
+	VBROADCASTSD      scalarx3e5adc52ba076b02<>+0(SB), Z7
+	VFMADD213PD.BCST  scalarx3ec71df000862507<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST  scalarx3f2a01a01382ef3f<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST  scalarx3f81111111125acd<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST  scalarx3fc5555555555500<>+0(SB), Z5, Z7
+	VBROADCASTSD      scalarx3e928aef332083d5<>+0(SB), Z8
+	VFMADD213PD.BCST  scalarx3efa0199877e9986<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST  scalarx3f56c16c184bb2aa<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST  scalarx3fa55555555505f6<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST  scalarx3fe000000000000a<>+0(SB), Z5, Z8
+	VFMADD231PD       Z3, Z7, Z8
+	VFMADD231PD       Z8, Z5, Z3
+	VADDPD.BCST       scalarx3ff0000000000000<>+0(SB), Z3, Z3
+	VPSLLQ            $0x34, Z4, Z4
+	VPADDQ.BCST       scalarx3ff0000000000000<>+0(SB), Z4, Z4
+	VBROADCASTSD      scalarx3ff0000000000000<>+0(SB), Z5
+	VFNMADD231PD      Z4, Z3, Z5
+	VCMPPD.BCST       $0x11, scalarx3ff0000000000000<>+0(SB), Z1, K1
+	VANDPD.BCST       scalarx8000000000000000<>+0(SB), Z0, Z0
+	VORPD             Z0, Z5, Z0
+	VBLENDMPD         Z2, Z0, K1, Z6
+	TESTQ             DX, DX
+	JL                lastStore
+	VMOVUPS           Z6, (AX)(BX*1)
+	ADDQ              $0x00000040, BX
+	JMP               one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
@@ -4683,7 +4039,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -4694,345 +4050,107 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512xbe1c744e96b1b2d3<>+0(SB)/8, $0xbe1c744e96b1b2d3
-DATA splat512xbe1c744e96b1b2d3<>+8(SB)/8, $0xbe1c744e96b1b2d3
-DATA splat512xbe1c744e96b1b2d3<>+16(SB)/8, $0xbe1c744e96b1b2d3
-DATA splat512xbe1c744e96b1b2d3<>+24(SB)/8, $0xbe1c744e96b1b2d3
-DATA splat512xbe1c744e96b1b2d3<>+32(SB)/8, $0xbe1c744e96b1b2d3
-DATA splat512xbe1c744e96b1b2d3<>+40(SB)/8, $0xbe1c744e96b1b2d3
-DATA splat512xbe1c744e96b1b2d3<>+48(SB)/8, $0xbe1c744e96b1b2d3
-DATA splat512xbe1c744e96b1b2d3<>+56(SB)/8, $0xbe1c744e96b1b2d3
-GLOBL splat512xbe1c744e96b1b2d3<>(SB), RODATA|NOPTR, $64
+DATA scalarxbe1c744e96b1b2d3<>+0(SB)/8, $0xbe1c744e96b1b2d3
+GLOBL scalarxbe1c744e96b1b2d3<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbe8639c7068258c4<>+0(SB)/8, $0xbe8639c7068258c4
-DATA splat512xbe8639c7068258c4<>+8(SB)/8, $0xbe8639c7068258c4
-DATA splat512xbe8639c7068258c4<>+16(SB)/8, $0xbe8639c7068258c4
-DATA splat512xbe8639c7068258c4<>+24(SB)/8, $0xbe8639c7068258c4
-DATA splat512xbe8639c7068258c4<>+32(SB)/8, $0xbe8639c7068258c4
-DATA splat512xbe8639c7068258c4<>+40(SB)/8, $0xbe8639c7068258c4
-DATA splat512xbe8639c7068258c4<>+48(SB)/8, $0xbe8639c7068258c4
-DATA splat512xbe8639c7068258c4<>+56(SB)/8, $0xbe8639c7068258c4
-GLOBL splat512xbe8639c7068258c4<>(SB), RODATA|NOPTR, $64
+DATA scalarxbe8639c7068258c4<>+0(SB)/8, $0xbe8639c7068258c4
+GLOBL scalarxbe8639c7068258c4<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbeef4dcfddd03371<>+0(SB)/8, $0xbeef4dcfddd03371
-DATA splat512xbeef4dcfddd03371<>+8(SB)/8, $0xbeef4dcfddd03371
-DATA splat512xbeef4dcfddd03371<>+16(SB)/8, $0xbeef4dcfddd03371
-DATA splat512xbeef4dcfddd03371<>+24(SB)/8, $0xbeef4dcfddd03371
-DATA splat512xbeef4dcfddd03371<>+32(SB)/8, $0xbeef4dcfddd03371
-DATA splat512xbeef4dcfddd03371<>+40(SB)/8, $0xbeef4dcfddd03371
-DATA splat512xbeef4dcfddd03371<>+48(SB)/8, $0xbeef4dcfddd03371
-DATA splat512xbeef4dcfddd03371<>+56(SB)/8, $0xbeef4dcfddd03371
-GLOBL splat512xbeef4dcfddd03371<>(SB), RODATA|NOPTR, $64
+DATA scalarxbeef4dcfddd03371<>+0(SB)/8, $0xbeef4dcfddd03371
+GLOBL scalarxbeef4dcfddd03371<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbf4c02db9347e1b2<>+0(SB)/8, $0xbf4c02db9347e1b2
-DATA splat512xbf4c02db9347e1b2<>+8(SB)/8, $0xbf4c02db9347e1b2
-DATA splat512xbf4c02db9347e1b2<>+16(SB)/8, $0xbf4c02db9347e1b2
-DATA splat512xbf4c02db9347e1b2<>+24(SB)/8, $0xbf4c02db9347e1b2
-DATA splat512xbf4c02db9347e1b2<>+32(SB)/8, $0xbf4c02db9347e1b2
-DATA splat512xbf4c02db9347e1b2<>+40(SB)/8, $0xbf4c02db9347e1b2
-DATA splat512xbf4c02db9347e1b2<>+48(SB)/8, $0xbf4c02db9347e1b2
-DATA splat512xbf4c02db9347e1b2<>+56(SB)/8, $0xbf4c02db9347e1b2
-GLOBL splat512xbf4c02db9347e1b2<>(SB), RODATA|NOPTR, $64
+DATA scalarxbf4c02db9347e1b2<>+0(SB)/8, $0xbf4c02db9347e1b2
+GLOBL scalarxbf4c02db9347e1b2<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbf9b82ce31354c62<>+0(SB)/8, $0xbf9b82ce31354c62
-DATA splat512xbf9b82ce31354c62<>+8(SB)/8, $0xbf9b82ce31354c62
-DATA splat512xbf9b82ce31354c62<>+16(SB)/8, $0xbf9b82ce31354c62
-DATA splat512xbf9b82ce31354c62<>+24(SB)/8, $0xbf9b82ce31354c62
-DATA splat512xbf9b82ce31354c62<>+32(SB)/8, $0xbf9b82ce31354c62
-DATA splat512xbf9b82ce31354c62<>+40(SB)/8, $0xbf9b82ce31354c62
-DATA splat512xbf9b82ce31354c62<>+48(SB)/8, $0xbf9b82ce31354c62
-DATA splat512xbf9b82ce31354c62<>+56(SB)/8, $0xbf9b82ce31354c62
-GLOBL splat512xbf9b82ce31354c62<>(SB), RODATA|NOPTR, $64
+DATA scalarxbf9b82ce31354c62<>+0(SB)/8, $0xbf9b82ce31354c62
+GLOBL scalarxbf9b82ce31354c62<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbfd812746b037a25<>+0(SB)/8, $0xbfd812746b037a25
-DATA splat512xbfd812746b037a25<>+8(SB)/8, $0xbfd812746b037a25
-DATA splat512xbfd812746b037a25<>+16(SB)/8, $0xbfd812746b037a25
-DATA splat512xbfd812746b037a25<>+24(SB)/8, $0xbfd812746b037a25
-DATA splat512xbfd812746b037a25<>+32(SB)/8, $0xbfd812746b037a25
-DATA splat512xbfd812746b037a25<>+40(SB)/8, $0xbfd812746b037a25
-DATA splat512xbfd812746b037a25<>+48(SB)/8, $0xbfd812746b037a25
-DATA splat512xbfd812746b037a25<>+56(SB)/8, $0xbfd812746b037a25
-GLOBL splat512xbfd812746b037a25<>(SB), RODATA|NOPTR, $64
+DATA scalarxbfd812746b037a25<>+0(SB)/8, $0xbfd812746b037a25
+GLOBL scalarxbfd812746b037a25<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3de3fd20027a8a9b<>+0(SB)/8, $0x3de3fd20027a8a9b
-DATA splat512x3de3fd20027a8a9b<>+8(SB)/8, $0x3de3fd20027a8a9b
-DATA splat512x3de3fd20027a8a9b<>+16(SB)/8, $0x3de3fd20027a8a9b
-DATA splat512x3de3fd20027a8a9b<>+24(SB)/8, $0x3de3fd20027a8a9b
-DATA splat512x3de3fd20027a8a9b<>+32(SB)/8, $0x3de3fd20027a8a9b
-DATA splat512x3de3fd20027a8a9b<>+40(SB)/8, $0x3de3fd20027a8a9b
-DATA splat512x3de3fd20027a8a9b<>+48(SB)/8, $0x3de3fd20027a8a9b
-DATA splat512x3de3fd20027a8a9b<>+56(SB)/8, $0x3de3fd20027a8a9b
-GLOBL splat512x3de3fd20027a8a9b<>(SB), RODATA|NOPTR, $64
+DATA scalarx3de3fd20027a8a9b<>+0(SB)/8, $0x3de3fd20027a8a9b
+GLOBL scalarx3de3fd20027a8a9b<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3e51373ea5de3821<>+0(SB)/8, $0x3e51373ea5de3821
-DATA splat512x3e51373ea5de3821<>+8(SB)/8, $0x3e51373ea5de3821
-DATA splat512x3e51373ea5de3821<>+16(SB)/8, $0x3e51373ea5de3821
-DATA splat512x3e51373ea5de3821<>+24(SB)/8, $0x3e51373ea5de3821
-DATA splat512x3e51373ea5de3821<>+32(SB)/8, $0x3e51373ea5de3821
-DATA splat512x3e51373ea5de3821<>+40(SB)/8, $0x3e51373ea5de3821
-DATA splat512x3e51373ea5de3821<>+48(SB)/8, $0x3e51373ea5de3821
-DATA splat512x3e51373ea5de3821<>+56(SB)/8, $0x3e51373ea5de3821
-GLOBL splat512x3e51373ea5de3821<>(SB), RODATA|NOPTR, $64
+DATA scalarx3e51373ea5de3821<>+0(SB)/8, $0x3e51373ea5de3821
+GLOBL scalarx3e51373ea5de3821<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3ebba6a0d8739a85<>+0(SB)/8, $0x3ebba6a0d8739a85
-DATA splat512x3ebba6a0d8739a85<>+8(SB)/8, $0x3ebba6a0d8739a85
-DATA splat512x3ebba6a0d8739a85<>+16(SB)/8, $0x3ebba6a0d8739a85
-DATA splat512x3ebba6a0d8739a85<>+24(SB)/8, $0x3ebba6a0d8739a85
-DATA splat512x3ebba6a0d8739a85<>+32(SB)/8, $0x3ebba6a0d8739a85
-DATA splat512x3ebba6a0d8739a85<>+40(SB)/8, $0x3ebba6a0d8739a85
-DATA splat512x3ebba6a0d8739a85<>+48(SB)/8, $0x3ebba6a0d8739a85
-DATA splat512x3ebba6a0d8739a85<>+56(SB)/8, $0x3ebba6a0d8739a85
-GLOBL splat512x3ebba6a0d8739a85<>(SB), RODATA|NOPTR, $64
+DATA scalarx3ebba6a0d8739a85<>+0(SB)/8, $0x3ebba6a0d8739a85
+GLOBL scalarx3ebba6a0d8739a85<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3f1f9a3b9b0a5b87<>+0(SB)/8, $0x3f1f9a3b9b0a5b87
-DATA splat512x3f1f9a3b9b0a5b87<>+8(SB)/8, $0x3f1f9a3b9b0a5b87
-DATA splat512x3f1f9a3b9b0a5b87<>+16(SB)/8, $0x3f1f9a3b9b0a5b87
-DATA splat512x3f1f9a3b9b0a5b87<>+24(SB)/8, $0x3f1f9a3b9b0a5b87
-DATA splat512x3f1f9a3b9b0a5b87<>+32(SB)/8, $0x3f1f9a3b9b0a5b87
-DATA splat512x3f1f9a3b9b0a5b87<>+40(SB)/8, $0x3f1f9a3b9b0a5b87
-DATA splat512x3f1f9a3b9b0a5b87<>+48(SB)/8, $0x3f1f9a3b9b0a5b87
-DATA splat512x3f1f9a3b9b0a5b87<>+56(SB)/8, $0x3f1f9a3b9b0a5b87
-GLOBL splat512x3f1f9a3b9b0a5b87<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f1f9a3b9b0a5b87<>+0(SB)/8, $0x3f1f9a3b9b0a5b87
+GLOBL scalarx3f1f9a3b9b0a5b87<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3f7565bcd2c64745<>+0(SB)/8, $0x3f7565bcd2c64745
-DATA splat512x3f7565bcd2c64745<>+8(SB)/8, $0x3f7565bcd2c64745
-DATA splat512x3f7565bcd2c64745<>+16(SB)/8, $0x3f7565bcd2c64745
-DATA splat512x3f7565bcd2c64745<>+24(SB)/8, $0x3f7565bcd2c64745
-DATA splat512x3f7565bcd2c64745<>+32(SB)/8, $0x3f7565bcd2c64745
-DATA splat512x3f7565bcd2c64745<>+40(SB)/8, $0x3f7565bcd2c64745
-DATA splat512x3f7565bcd2c64745<>+48(SB)/8, $0x3f7565bcd2c64745
-DATA splat512x3f7565bcd2c64745<>+56(SB)/8, $0x3f7565bcd2c64745
-GLOBL splat512x3f7565bcd2c64745<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f7565bcd2c64745<>+0(SB)/8, $0x3f7565bcd2c64745
+GLOBL scalarx3f7565bcd2c64745<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fbce2f21a0458d6<>+0(SB)/8, $0x3fbce2f21a0458d6
-DATA splat512x3fbce2f21a0458d6<>+8(SB)/8, $0x3fbce2f21a0458d6
-DATA splat512x3fbce2f21a0458d6<>+16(SB)/8, $0x3fbce2f21a0458d6
-DATA splat512x3fbce2f21a0458d6<>+24(SB)/8, $0x3fbce2f21a0458d6
-DATA splat512x3fbce2f21a0458d6<>+32(SB)/8, $0x3fbce2f21a0458d6
-DATA splat512x3fbce2f21a0458d6<>+40(SB)/8, $0x3fbce2f21a0458d6
-DATA splat512x3fbce2f21a0458d6<>+48(SB)/8, $0x3fbce2f21a0458d6
-DATA splat512x3fbce2f21a0458d6<>+56(SB)/8, $0x3fbce2f21a0458d6
-GLOBL splat512x3fbce2f21a0458d6<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fbce2f21a0458d6<>+0(SB)/8, $0x3fbce2f21a0458d6
+GLOBL scalarx3fbce2f21a0458d6<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fc06eba8214db69<>+0(SB)/8, $0x3fc06eba8214db69
-DATA splat512x3fc06eba8214db69<>+8(SB)/8, $0x3fc06eba8214db69
-DATA splat512x3fc06eba8214db69<>+16(SB)/8, $0x3fc06eba8214db69
-DATA splat512x3fc06eba8214db69<>+24(SB)/8, $0x3fc06eba8214db69
-DATA splat512x3fc06eba8214db69<>+32(SB)/8, $0x3fc06eba8214db69
-DATA splat512x3fc06eba8214db69<>+40(SB)/8, $0x3fc06eba8214db69
-DATA splat512x3fc06eba8214db69<>+48(SB)/8, $0x3fc06eba8214db69
-DATA splat512x3fc06eba8214db69<>+56(SB)/8, $0x3fc06eba8214db69
-GLOBL splat512x3fc06eba8214db69<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fc06eba8214db69<>+0(SB)/8, $0x3fc06eba8214db69
+GLOBL scalarx3fc06eba8214db69<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x4018000000000000<>+0(SB)/8, $0x4018000000000000
-DATA splat512x4018000000000000<>+8(SB)/8, $0x4018000000000000
-DATA splat512x4018000000000000<>+16(SB)/8, $0x4018000000000000
-DATA splat512x4018000000000000<>+24(SB)/8, $0x4018000000000000
-DATA splat512x4018000000000000<>+32(SB)/8, $0x4018000000000000
-DATA splat512x4018000000000000<>+40(SB)/8, $0x4018000000000000
-DATA splat512x4018000000000000<>+48(SB)/8, $0x4018000000000000
-DATA splat512x4018000000000000<>+56(SB)/8, $0x4018000000000000
-GLOBL splat512x4018000000000000<>(SB), RODATA|NOPTR, $64
+DATA scalarx4018000000000000<>+0(SB)/8, $0x4018000000000000
+GLOBL scalarx4018000000000000<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3d09440a82e14ed5<>+0(SB)/8, $0x3d09440a82e14ed5
-DATA splat512x3d09440a82e14ed5<>+8(SB)/8, $0x3d09440a82e14ed5
-DATA splat512x3d09440a82e14ed5<>+16(SB)/8, $0x3d09440a82e14ed5
-DATA splat512x3d09440a82e14ed5<>+24(SB)/8, $0x3d09440a82e14ed5
-DATA splat512x3d09440a82e14ed5<>+32(SB)/8, $0x3d09440a82e14ed5
-DATA splat512x3d09440a82e14ed5<>+40(SB)/8, $0x3d09440a82e14ed5
-DATA splat512x3d09440a82e14ed5<>+48(SB)/8, $0x3d09440a82e14ed5
-DATA splat512x3d09440a82e14ed5<>+56(SB)/8, $0x3d09440a82e14ed5
-GLOBL splat512x3d09440a82e14ed5<>(SB), RODATA|NOPTR, $64
+DATA scalarx3d09440a82e14ed5<>+0(SB)/8, $0x3d09440a82e14ed5
+GLOBL scalarx3d09440a82e14ed5<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3db6de4b37d4dafb<>+0(SB)/8, $0x3db6de4b37d4dafb
-DATA splat512x3db6de4b37d4dafb<>+8(SB)/8, $0x3db6de4b37d4dafb
-DATA splat512x3db6de4b37d4dafb<>+16(SB)/8, $0x3db6de4b37d4dafb
-DATA splat512x3db6de4b37d4dafb<>+24(SB)/8, $0x3db6de4b37d4dafb
-DATA splat512x3db6de4b37d4dafb<>+32(SB)/8, $0x3db6de4b37d4dafb
-DATA splat512x3db6de4b37d4dafb<>+40(SB)/8, $0x3db6de4b37d4dafb
-DATA splat512x3db6de4b37d4dafb<>+48(SB)/8, $0x3db6de4b37d4dafb
-DATA splat512x3db6de4b37d4dafb<>+56(SB)/8, $0x3db6de4b37d4dafb
-GLOBL splat512x3db6de4b37d4dafb<>(SB), RODATA|NOPTR, $64
+DATA scalarx3db6de4b37d4dafb<>+0(SB)/8, $0x3db6de4b37d4dafb
+GLOBL scalarx3db6de4b37d4dafb<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3e3434070a2f9fa4<>+0(SB)/8, $0x3e3434070a2f9fa4
-DATA splat512x3e3434070a2f9fa4<>+8(SB)/8, $0x3e3434070a2f9fa4
-DATA splat512x3e3434070a2f9fa4<>+16(SB)/8, $0x3e3434070a2f9fa4
-DATA splat512x3e3434070a2f9fa4<>+24(SB)/8, $0x3e3434070a2f9fa4
-DATA splat512x3e3434070a2f9fa4<>+32(SB)/8, $0x3e3434070a2f9fa4
-DATA splat512x3e3434070a2f9fa4<>+40(SB)/8, $0x3e3434070a2f9fa4
-DATA splat512x3e3434070a2f9fa4<>+48(SB)/8, $0x3e3434070a2f9fa4
-DATA splat512x3e3434070a2f9fa4<>+56(SB)/8, $0x3e3434070a2f9fa4
-GLOBL splat512x3e3434070a2f9fa4<>(SB), RODATA|NOPTR, $64
+DATA scalarx3e3434070a2f9fa4<>+0(SB)/8, $0x3e3434070a2f9fa4
+GLOBL scalarx3e3434070a2f9fa4<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3e94ed73f285d37e<>+0(SB)/8, $0x3e94ed73f285d37e
-DATA splat512x3e94ed73f285d37e<>+8(SB)/8, $0x3e94ed73f285d37e
-DATA splat512x3e94ed73f285d37e<>+16(SB)/8, $0x3e94ed73f285d37e
-DATA splat512x3e94ed73f285d37e<>+24(SB)/8, $0x3e94ed73f285d37e
-DATA splat512x3e94ed73f285d37e<>+32(SB)/8, $0x3e94ed73f285d37e
-DATA splat512x3e94ed73f285d37e<>+40(SB)/8, $0x3e94ed73f285d37e
-DATA splat512x3e94ed73f285d37e<>+48(SB)/8, $0x3e94ed73f285d37e
-DATA splat512x3e94ed73f285d37e<>+56(SB)/8, $0x3e94ed73f285d37e
-GLOBL splat512x3e94ed73f285d37e<>(SB), RODATA|NOPTR, $64
+DATA scalarx3e94ed73f285d37e<>+0(SB)/8, $0x3e94ed73f285d37e
+GLOBL scalarx3e94ed73f285d37e<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3ee0472eb2c85a3a<>+0(SB)/8, $0x3ee0472eb2c85a3a
-DATA splat512x3ee0472eb2c85a3a<>+8(SB)/8, $0x3ee0472eb2c85a3a
-DATA splat512x3ee0472eb2c85a3a<>+16(SB)/8, $0x3ee0472eb2c85a3a
-DATA splat512x3ee0472eb2c85a3a<>+24(SB)/8, $0x3ee0472eb2c85a3a
-DATA splat512x3ee0472eb2c85a3a<>+32(SB)/8, $0x3ee0472eb2c85a3a
-DATA splat512x3ee0472eb2c85a3a<>+40(SB)/8, $0x3ee0472eb2c85a3a
-DATA splat512x3ee0472eb2c85a3a<>+48(SB)/8, $0x3ee0472eb2c85a3a
-DATA splat512x3ee0472eb2c85a3a<>+56(SB)/8, $0x3ee0472eb2c85a3a
-GLOBL splat512x3ee0472eb2c85a3a<>(SB), RODATA|NOPTR, $64
+DATA scalarx3ee0472eb2c85a3a<>+0(SB)/8, $0x3ee0472eb2c85a3a
+GLOBL scalarx3ee0472eb2c85a3a<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3f12a845ecd5d6c7<>+0(SB)/8, $0x3f12a845ecd5d6c7
-DATA splat512x3f12a845ecd5d6c7<>+8(SB)/8, $0x3f12a845ecd5d6c7
-DATA splat512x3f12a845ecd5d6c7<>+16(SB)/8, $0x3f12a845ecd5d6c7
-DATA splat512x3f12a845ecd5d6c7<>+24(SB)/8, $0x3f12a845ecd5d6c7
-DATA splat512x3f12a845ecd5d6c7<>+32(SB)/8, $0x3f12a845ecd5d6c7
-DATA splat512x3f12a845ecd5d6c7<>+40(SB)/8, $0x3f12a845ecd5d6c7
-DATA splat512x3f12a845ecd5d6c7<>+48(SB)/8, $0x3f12a845ecd5d6c7
-DATA splat512x3f12a845ecd5d6c7<>+56(SB)/8, $0x3f12a845ecd5d6c7
-GLOBL splat512x3f12a845ecd5d6c7<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f12a845ecd5d6c7<>+0(SB)/8, $0x3f12a845ecd5d6c7
+GLOBL scalarx3f12a845ecd5d6c7<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3f053cf957966052<>+0(SB)/8, $0x3f053cf957966052
-DATA splat512x3f053cf957966052<>+8(SB)/8, $0x3f053cf957966052
-DATA splat512x3f053cf957966052<>+16(SB)/8, $0x3f053cf957966052
-DATA splat512x3f053cf957966052<>+24(SB)/8, $0x3f053cf957966052
-DATA splat512x3f053cf957966052<>+32(SB)/8, $0x3f053cf957966052
-DATA splat512x3f053cf957966052<>+40(SB)/8, $0x3f053cf957966052
-DATA splat512x3f053cf957966052<>+48(SB)/8, $0x3f053cf957966052
-DATA splat512x3f053cf957966052<>+56(SB)/8, $0x3f053cf957966052
-GLOBL splat512x3f053cf957966052<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f053cf957966052<>+0(SB)/8, $0x3f053cf957966052
+GLOBL scalarx3f053cf957966052<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbf5b118f56ba9d6b<>+0(SB)/8, $0xbf5b118f56ba9d6b
-DATA splat512xbf5b118f56ba9d6b<>+8(SB)/8, $0xbf5b118f56ba9d6b
-DATA splat512xbf5b118f56ba9d6b<>+16(SB)/8, $0xbf5b118f56ba9d6b
-DATA splat512xbf5b118f56ba9d6b<>+24(SB)/8, $0xbf5b118f56ba9d6b
-DATA splat512xbf5b118f56ba9d6b<>+32(SB)/8, $0xbf5b118f56ba9d6b
-DATA splat512xbf5b118f56ba9d6b<>+40(SB)/8, $0xbf5b118f56ba9d6b
-DATA splat512xbf5b118f56ba9d6b<>+48(SB)/8, $0xbf5b118f56ba9d6b
-DATA splat512xbf5b118f56ba9d6b<>+56(SB)/8, $0xbf5b118f56ba9d6b
-GLOBL splat512xbf5b118f56ba9d6b<>(SB), RODATA|NOPTR, $64
+DATA scalarxbf5b118f56ba9d6b<>+0(SB)/8, $0xbf5b118f56ba9d6b
+GLOBL scalarxbf5b118f56ba9d6b<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3f939925d65b32f8<>+0(SB)/8, $0x3f939925d65b32f8
-DATA splat512x3f939925d65b32f8<>+8(SB)/8, $0x3f939925d65b32f8
-DATA splat512x3f939925d65b32f8<>+16(SB)/8, $0x3f939925d65b32f8
-DATA splat512x3f939925d65b32f8<>+24(SB)/8, $0x3f939925d65b32f8
-DATA splat512x3f939925d65b32f8<>+32(SB)/8, $0x3f939925d65b32f8
-DATA splat512x3f939925d65b32f8<>+40(SB)/8, $0x3f939925d65b32f8
-DATA splat512x3f939925d65b32f8<>+48(SB)/8, $0x3f939925d65b32f8
-DATA splat512x3f939925d65b32f8<>+56(SB)/8, $0x3f939925d65b32f8
-GLOBL splat512x3f939925d65b32f8<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f939925d65b32f8<>+0(SB)/8, $0x3f939925d65b32f8
+GLOBL scalarx3f939925d65b32f8<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbfe45f2f38982e8a<>+0(SB)/8, $0xbfe45f2f38982e8a
-DATA splat512xbfe45f2f38982e8a<>+8(SB)/8, $0xbfe45f2f38982e8a
-DATA splat512xbfe45f2f38982e8a<>+16(SB)/8, $0xbfe45f2f38982e8a
-DATA splat512xbfe45f2f38982e8a<>+24(SB)/8, $0xbfe45f2f38982e8a
-DATA splat512xbfe45f2f38982e8a<>+32(SB)/8, $0xbfe45f2f38982e8a
-DATA splat512xbfe45f2f38982e8a<>+40(SB)/8, $0xbfe45f2f38982e8a
-DATA splat512xbfe45f2f38982e8a<>+48(SB)/8, $0xbfe45f2f38982e8a
-DATA splat512xbfe45f2f38982e8a<>+56(SB)/8, $0xbfe45f2f38982e8a
-GLOBL splat512xbfe45f2f38982e8a<>(SB), RODATA|NOPTR, $64
+DATA scalarxbfe45f2f38982e8a<>+0(SB)/8, $0xbfe45f2f38982e8a
+GLOBL scalarxbfe45f2f38982e8a<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbd6908b74e6056a6<>+0(SB)/8, $0xbd6908b74e6056a6
-DATA splat512xbd6908b74e6056a6<>+8(SB)/8, $0xbd6908b74e6056a6
-DATA splat512xbd6908b74e6056a6<>+16(SB)/8, $0xbd6908b74e6056a6
-DATA splat512xbd6908b74e6056a6<>+24(SB)/8, $0xbd6908b74e6056a6
-DATA splat512xbd6908b74e6056a6<>+32(SB)/8, $0xbd6908b74e6056a6
-DATA splat512xbd6908b74e6056a6<>+40(SB)/8, $0xbd6908b74e6056a6
-DATA splat512xbd6908b74e6056a6<>+48(SB)/8, $0xbd6908b74e6056a6
-DATA splat512xbd6908b74e6056a6<>+56(SB)/8, $0xbd6908b74e6056a6
-GLOBL splat512xbd6908b74e6056a6<>(SB), RODATA|NOPTR, $64
+DATA scalarxbd6908b74e6056a6<>+0(SB)/8, $0xbd6908b74e6056a6
+GLOBL scalarxbd6908b74e6056a6<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbdf9c829a8080965<>+0(SB)/8, $0xbdf9c829a8080965
-DATA splat512xbdf9c829a8080965<>+8(SB)/8, $0xbdf9c829a8080965
-DATA splat512xbdf9c829a8080965<>+16(SB)/8, $0xbdf9c829a8080965
-DATA splat512xbdf9c829a8080965<>+24(SB)/8, $0xbdf9c829a8080965
-DATA splat512xbdf9c829a8080965<>+32(SB)/8, $0xbdf9c829a8080965
-DATA splat512xbdf9c829a8080965<>+40(SB)/8, $0xbdf9c829a8080965
-DATA splat512xbdf9c829a8080965<>+48(SB)/8, $0xbdf9c829a8080965
-DATA splat512xbdf9c829a8080965<>+56(SB)/8, $0xbdf9c829a8080965
-GLOBL splat512xbdf9c829a8080965<>(SB), RODATA|NOPTR, $64
+DATA scalarxbdf9c829a8080965<>+0(SB)/8, $0xbdf9c829a8080965
+GLOBL scalarxbdf9c829a8080965<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbe67736b4d6b2605<>+0(SB)/8, $0xbe67736b4d6b2605
-DATA splat512xbe67736b4d6b2605<>+8(SB)/8, $0xbe67736b4d6b2605
-DATA splat512xbe67736b4d6b2605<>+16(SB)/8, $0xbe67736b4d6b2605
-DATA splat512xbe67736b4d6b2605<>+24(SB)/8, $0xbe67736b4d6b2605
-DATA splat512xbe67736b4d6b2605<>+32(SB)/8, $0xbe67736b4d6b2605
-DATA splat512xbe67736b4d6b2605<>+40(SB)/8, $0xbe67736b4d6b2605
-DATA splat512xbe67736b4d6b2605<>+48(SB)/8, $0xbe67736b4d6b2605
-DATA splat512xbe67736b4d6b2605<>+56(SB)/8, $0xbe67736b4d6b2605
-GLOBL splat512xbe67736b4d6b2605<>(SB), RODATA|NOPTR, $64
+DATA scalarxbe67736b4d6b2605<>+0(SB)/8, $0xbe67736b4d6b2605
+GLOBL scalarxbe67736b4d6b2605<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbebd55cb7e394678<>+0(SB)/8, $0xbebd55cb7e394678
-DATA splat512xbebd55cb7e394678<>+8(SB)/8, $0xbebd55cb7e394678
-DATA splat512xbebd55cb7e394678<>+16(SB)/8, $0xbebd55cb7e394678
-DATA splat512xbebd55cb7e394678<>+24(SB)/8, $0xbebd55cb7e394678
-DATA splat512xbebd55cb7e394678<>+32(SB)/8, $0xbebd55cb7e394678
-DATA splat512xbebd55cb7e394678<>+40(SB)/8, $0xbebd55cb7e394678
-DATA splat512xbebd55cb7e394678<>+48(SB)/8, $0xbebd55cb7e394678
-DATA splat512xbebd55cb7e394678<>+56(SB)/8, $0xbebd55cb7e394678
-GLOBL splat512xbebd55cb7e394678<>(SB), RODATA|NOPTR, $64
+DATA scalarxbebd55cb7e394678<>+0(SB)/8, $0xbebd55cb7e394678
+GLOBL scalarxbebd55cb7e394678<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbefc5eba76d9c7b5<>+0(SB)/8, $0xbefc5eba76d9c7b5
-DATA splat512xbefc5eba76d9c7b5<>+8(SB)/8, $0xbefc5eba76d9c7b5
-DATA splat512xbefc5eba76d9c7b5<>+16(SB)/8, $0xbefc5eba76d9c7b5
-DATA splat512xbefc5eba76d9c7b5<>+24(SB)/8, $0xbefc5eba76d9c7b5
-DATA splat512xbefc5eba76d9c7b5<>+32(SB)/8, $0xbefc5eba76d9c7b5
-DATA splat512xbefc5eba76d9c7b5<>+40(SB)/8, $0xbefc5eba76d9c7b5
-DATA splat512xbefc5eba76d9c7b5<>+48(SB)/8, $0xbefc5eba76d9c7b5
-DATA splat512xbefc5eba76d9c7b5<>+56(SB)/8, $0xbefc5eba76d9c7b5
-GLOBL splat512xbefc5eba76d9c7b5<>(SB), RODATA|NOPTR, $64
+DATA scalarxbefc5eba76d9c7b5<>+0(SB)/8, $0xbefc5eba76d9c7b5
+GLOBL scalarxbefc5eba76d9c7b5<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbf201a591af42b8d<>+0(SB)/8, $0xbf201a591af42b8d
-DATA splat512xbf201a591af42b8d<>+8(SB)/8, $0xbf201a591af42b8d
-DATA splat512xbf201a591af42b8d<>+16(SB)/8, $0xbf201a591af42b8d
-DATA splat512xbf201a591af42b8d<>+24(SB)/8, $0xbf201a591af42b8d
-DATA splat512xbf201a591af42b8d<>+32(SB)/8, $0xbf201a591af42b8d
-DATA splat512xbf201a591af42b8d<>+40(SB)/8, $0xbf201a591af42b8d
-DATA splat512xbf201a591af42b8d<>+48(SB)/8, $0xbf201a591af42b8d
-DATA splat512xbf201a591af42b8d<>+56(SB)/8, $0xbf201a591af42b8d
-GLOBL splat512xbf201a591af42b8d<>(SB), RODATA|NOPTR, $64
+DATA scalarxbf201a591af42b8d<>+0(SB)/8, $0xbf201a591af42b8d
+GLOBL scalarxbf201a591af42b8d<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3f4158ffeb632342<>+0(SB)/8, $0x3f4158ffeb632342
-DATA splat512x3f4158ffeb632342<>+8(SB)/8, $0x3f4158ffeb632342
-DATA splat512x3f4158ffeb632342<>+16(SB)/8, $0x3f4158ffeb632342
-DATA splat512x3f4158ffeb632342<>+24(SB)/8, $0x3f4158ffeb632342
-DATA splat512x3f4158ffeb632342<>+32(SB)/8, $0x3f4158ffeb632342
-DATA splat512x3f4158ffeb632342<>+40(SB)/8, $0x3f4158ffeb632342
-DATA splat512x3f4158ffeb632342<>+48(SB)/8, $0x3f4158ffeb632342
-DATA splat512x3f4158ffeb632342<>+56(SB)/8, $0x3f4158ffeb632342
-GLOBL splat512x3f4158ffeb632342<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f4158ffeb632342<>+0(SB)/8, $0x3f4158ffeb632342
+GLOBL scalarx3f4158ffeb632342<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3f282aae81e2d905<>+0(SB)/8, $0x3f282aae81e2d905
-DATA splat512x3f282aae81e2d905<>+8(SB)/8, $0x3f282aae81e2d905
-DATA splat512x3f282aae81e2d905<>+16(SB)/8, $0x3f282aae81e2d905
-DATA splat512x3f282aae81e2d905<>+24(SB)/8, $0x3f282aae81e2d905
-DATA splat512x3f282aae81e2d905<>+32(SB)/8, $0x3f282aae81e2d905
-DATA splat512x3f282aae81e2d905<>+40(SB)/8, $0x3f282aae81e2d905
-DATA splat512x3f282aae81e2d905<>+48(SB)/8, $0x3f282aae81e2d905
-DATA splat512x3f282aae81e2d905<>+56(SB)/8, $0x3f282aae81e2d905
-GLOBL splat512x3f282aae81e2d905<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f282aae81e2d905<>+0(SB)/8, $0x3f282aae81e2d905
+GLOBL scalarx3f282aae81e2d905<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbfba4f8223bd7479<>+0(SB)/8, $0xbfba4f8223bd7479
-DATA splat512xbfba4f8223bd7479<>+8(SB)/8, $0xbfba4f8223bd7479
-DATA splat512xbfba4f8223bd7479<>+16(SB)/8, $0xbfba4f8223bd7479
-DATA splat512xbfba4f8223bd7479<>+24(SB)/8, $0xbfba4f8223bd7479
-DATA splat512xbfba4f8223bd7479<>+32(SB)/8, $0xbfba4f8223bd7479
-DATA splat512xbfba4f8223bd7479<>+40(SB)/8, $0xbfba4f8223bd7479
-DATA splat512xbfba4f8223bd7479<>+48(SB)/8, $0xbfba4f8223bd7479
-DATA splat512xbfba4f8223bd7479<>+56(SB)/8, $0xbfba4f8223bd7479
-GLOBL splat512xbfba4f8223bd7479<>(SB), RODATA|NOPTR, $64
+DATA scalarxbfba4f8223bd7479<>+0(SB)/8, $0xbfba4f8223bd7479
+GLOBL scalarxbfba4f8223bd7479<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbff20dd75dd0973b<>+0(SB)/8, $0xbff20dd75dd0973b
-DATA splat512xbff20dd75dd0973b<>+8(SB)/8, $0xbff20dd75dd0973b
-DATA splat512xbff20dd75dd0973b<>+16(SB)/8, $0xbff20dd75dd0973b
-DATA splat512xbff20dd75dd0973b<>+24(SB)/8, $0xbff20dd75dd0973b
-DATA splat512xbff20dd75dd0973b<>+32(SB)/8, $0xbff20dd75dd0973b
-DATA splat512xbff20dd75dd0973b<>+40(SB)/8, $0xbff20dd75dd0973b
-DATA splat512xbff20dd75dd0973b<>+48(SB)/8, $0xbff20dd75dd0973b
-DATA splat512xbff20dd75dd0973b<>+56(SB)/8, $0xbff20dd75dd0973b
-GLOBL splat512xbff20dd75dd0973b<>(SB), RODATA|NOPTR, $64
+DATA scalarxbff20dd75dd0973b<>+0(SB)/8, $0xbff20dd75dd0973b
+GLOBL scalarxbff20dd75dd0973b<>(SB), RODATA|NOPTR, $8
 
 // func atan2AVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -5044,85 +4162,83 @@ TEXT ·atan2AVX512F64(SB), NOSPLIT, $0-56
 	XORQ SI, SI
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
 
 body:
-	VANDPS      splat512x7fffffffffffffff<>+0(SB), Z1, Z2
-	VANDPS      splat512x7fffffffffffffff<>+0(SB), Z0, Z3
-	VMINPD      Z3, Z2, Z4
-	VMAXPD      Z3, Z2, Z5
-	VDIVPD      Z5, Z4, Z6
-	VCMPPD      $0x00, splat512x0000000000000000<>+0(SB), Z5, K1
-	VBLENDMPD   splat512x0000000000000000<>+0(SB), Z6, K1, Z7
-	VCMPPD      $0x00, splat512x7ff0000000000000<>+0(SB), Z4, K1
-	VBLENDMPD   splat512x3ff0000000000000<>+0(SB), Z7, K1, Z8
-	VMULPD      Z8, Z8, Z4
-	VMULPD      Z4, Z4, Z5
-	VMOVUPS     splat512x3eebbe465b0d54ff<>+0(SB), Z6
-	VFMADD213PD splat512x3f4b3f4c1672118a<>+0(SB), Z5, Z6
-	VFMADD213PD splat512x3f7d7b5653bcdf43<>+0(SB), Z5, Z6
-	VFMADD213PD splat512x3f9683b83335f30d<>+0(SB), Z5, Z6
-	VFMADD213PD splat512x3fa2c2e109ed2116<>+0(SB), Z5, Z6
-	VFMADD213PD splat512x3fa82daca66b5774<>+0(SB), Z5, Z6
-	VFMADD213PD splat512x3fae1bba594a8239<>+0(SB), Z5, Z6
-	VFMADD213PD splat512x3fb3b136697e397f<>+0(SB), Z5, Z6
-	VFMADD213PD splat512x3fbc71c717fcc6c0<>+0(SB), Z5, Z6
-	VFMADD213PD splat512x3fc99999999955b1<>+0(SB), Z5, Z6
-	VMOVUPS     splat512xbf23f30cf1caf0e8<>+0(SB), Z13
-	VFMADD213PD splat512xbf67a3588e9a1a24<>+0(SB), Z5, Z13
-	VFMADD213PD splat512xbf8c78d47133ac01<>+0(SB), Z5, Z13
-	VFMADD213PD splat512xbf9e9f910abe0020<>+0(SB), Z5, Z13
-	VFMADD213PD splat512xbfa59a3db4bd99d6<>+0(SB), Z5, Z13
-	VFMADD213PD splat512xbfaae5e6ef5c29df<>+0(SB), Z5, Z13
-	VFMADD213PD splat512xbfb110e5114cec18<>+0(SB), Z5, Z13
-	VFMADD213PD splat512xbfb745d11ae40fd5<>+0(SB), Z5, Z13
-	VFMADD213PD splat512xbfc249249237f4aa<>+0(SB), Z5, Z13
-	VFMADD213PD splat512xbfd5555555555526<>+0(SB), Z5, Z13
-	VMOVAPS     Z13, Z5
-	VFMADD231PD Z4, Z6, Z5
-	VMULPD      Z5, Z4, Z4
-	VMULPD      Z8, Z4, Z4
-	VCMPPD      $0x11, Z3, Z2, K1
-	VPMOVQ2M    Z1, K2
-	VPXORD      Z9, Z9, Z9
-	VBLENDMPD   splat512x400921fb54442d18<>+0(SB), Z9, K2, Z10
-	VBLENDMPD   splat512x3ff921fb54442d18<>+0(SB), Z10, K1, Z11
-	VMULPD      splat512x3c8678afae35cdd1<>+0(SB), Z11, Z2
-	VMOVUPD.Z   splat512x8000000000000000<>+0(SB), K1, Z3
-	VANDPS      splat512x8000000000000000<>+0(SB), Z1, Z5
-	VXORPS      Z5, Z3, Z3
-	VXORPS      Z3, Z8, Z5
-	VXORPS      Z3, Z4, Z3
-	VADDPD      Z5, Z11, Z4
-	VSUBPD      Z4, Z11, Z6
-	VADDPD      Z5, Z6, Z5
-	VADDPD      Z2, Z3, Z2
-	VADDPD      Z2, Z5, Z2
-	VADDPD      Z2, Z4, Z2
-	VCMPPD      $0x03, Z0, Z1, K1
-	VANDPS      splat512x8000000000000000<>+0(SB), Z0, Z0
-	VORPS       Z0, Z2, Z0
-	VBLENDMPD   splat512x7ff8000000000001<>+0(SB), Z0, K1, Z12
-	CMPQ        BX, $0x00000008
-	JL          lastStore
-	VMOVUPS     Z12, (AX)(SI*1)
-	ADDQ        $0x00000040, SI
-	SUBQ        $0x00000008, BX
-	JMP         one
+	VANDPD.BCST      scalarx7fffffffffffffff<>+0(SB), Z1, Z2
+	VANDPD.BCST      scalarx7fffffffffffffff<>+0(SB), Z0, Z3
+	VMINPD           Z3, Z2, Z4
+	VMAXPD           Z3, Z2, Z5
+	VDIVPD           Z5, Z4, Z6
+	VCMPPD.BCST      $0x00, scalarx0000000000000000<>+0(SB), Z5, K1
+	VBLENDMPD.BCST   scalarx0000000000000000<>+0(SB), Z6, K1, Z7
+	VCMPPD.BCST      $0x00, scalarx7ff0000000000000<>+0(SB), Z4, K1
+	VBLENDMPD.BCST   scalarx3ff0000000000000<>+0(SB), Z7, K1, Z8
+	VMULPD           Z8, Z8, Z4
+	VMULPD           Z4, Z4, Z5
+	VBROADCASTSD     scalarx3eebbe465b0d54ff<>+0(SB), Z6
+	VFMADD213PD.BCST scalarx3f4b3f4c1672118a<>+0(SB), Z5, Z6
+	VFMADD213PD.BCST scalarx3f7d7b5653bcdf43<>+0(SB), Z5, Z6
+	VFMADD213PD.BCST scalarx3f9683b83335f30d<>+0(SB), Z5, Z6
+	VFMADD213PD.BCST scalarx3fa2c2e109ed2116<>+0(SB), Z5, Z6
+	VFMADD213PD.BCST scalarx3fa82daca66b5774<>+0(SB), Z5, Z6
+	VFMADD213PD.BCST scalarx3fae1bba594a8239<>+0(SB), Z5, Z6
+	VFMADD213PD.BCST scalarx3fb3b136697e397f<>+0(SB), Z5, Z6
+	VFMADD213PD.BCST scalarx3fbc71c717fcc6c0<>+0(SB), Z5, Z6
+	VFMADD213PD.BCST scalarx3fc99999999955b1<>+0(SB), Z5, Z6
+	VBROADCASTSD     scalarxbf23f30cf1caf0e8<>+0(SB), Z13
+	VFMADD213PD.BCST scalarxbf67a3588e9a1a24<>+0(SB), Z5, Z13
+	VFMADD213PD.BCST scalarxbf8c78d47133ac01<>+0(SB), Z5, Z13
+	VFMADD213PD.BCST scalarxbf9e9f910abe0020<>+0(SB), Z5, Z13
+	VFMADD213PD.BCST scalarxbfa59a3db4bd99d6<>+0(SB), Z5, Z13
+	VFMADD213PD.BCST scalarxbfaae5e6ef5c29df<>+0(SB), Z5, Z13
+	VFMADD213PD.BCST scalarxbfb110e5114cec18<>+0(SB), Z5, Z13
+	VFMADD213PD.BCST scalarxbfb745d11ae40fd5<>+0(SB), Z5, Z13
+	VFMADD213PD.BCST scalarxbfc249249237f4aa<>+0(SB), Z5, Z13
+	VFMADD213PD.BCST scalarxbfd5555555555526<>+0(SB), Z5, Z13
+	VFMADD231PD      Z4, Z6, Z13
+	VMULPD           Z13, Z4, Z4
+	VMULPD           Z8, Z4, Z4
+	VCMPPD           $0x11, Z3, Z2, K1
+	VPMOVQ2M         Z1, K2
+	VPXORD           Z9, Z9, Z9
+	VBLENDMPD.BCST   scalarx400921fb54442d18<>+0(SB), Z9, K2, Z10
+	VBLENDMPD.BCST   scalarx3ff921fb54442d18<>+0(SB), Z10, K1, Z11
+	VMULPD.BCST      scalarx3c8678afae35cdd1<>+0(SB), Z11, Z2
+	VBROADCASTSD.Z   scalarx8000000000000000<>+0(SB), K1, Z3
+	VANDPD.BCST      scalarx8000000000000000<>+0(SB), Z1, Z5
+	VXORPD           Z5, Z3, Z3
+	VXORPD           Z3, Z8, Z5
+	VXORPD           Z3, Z4, Z3
+	VADDPD           Z5, Z11, Z4
+	VSUBPD           Z4, Z11, Z6
+	VADDPD           Z5, Z6, Z5
+	VADDPD           Z2, Z3, Z2
+	VADDPD           Z2, Z5, Z2
+	VADDPD           Z2, Z4, Z2
+	VCMPPD           $0x03, Z0, Z1, K1
+	VANDPD.BCST      scalarx8000000000000000<>+0(SB), Z0, Z0
+	VORPD            Z0, Z2, Z0
+	VBLENDMPD.BCST   scalarx7ff8000000000001<>+0(SB), Z0, K1, Z12
+	TESTQ            BX, BX
+	JL               lastStore
+	VMOVUPS          Z12, (AX)(SI*1)
+	ADDQ             $0x00000040, SI
+	JMP              one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-8
+	JE        done
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x08, R8
 	VMOVUPD.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -5131,7 +4247,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    8(BX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -5142,225 +4258,71 @@ done:
 	VZEROUPPER
 	RET
 
-DATA splat512x3eebbe465b0d54ff<>+0(SB)/8, $0x3eebbe465b0d54ff
-DATA splat512x3eebbe465b0d54ff<>+8(SB)/8, $0x3eebbe465b0d54ff
-DATA splat512x3eebbe465b0d54ff<>+16(SB)/8, $0x3eebbe465b0d54ff
-DATA splat512x3eebbe465b0d54ff<>+24(SB)/8, $0x3eebbe465b0d54ff
-DATA splat512x3eebbe465b0d54ff<>+32(SB)/8, $0x3eebbe465b0d54ff
-DATA splat512x3eebbe465b0d54ff<>+40(SB)/8, $0x3eebbe465b0d54ff
-DATA splat512x3eebbe465b0d54ff<>+48(SB)/8, $0x3eebbe465b0d54ff
-DATA splat512x3eebbe465b0d54ff<>+56(SB)/8, $0x3eebbe465b0d54ff
-GLOBL splat512x3eebbe465b0d54ff<>(SB), RODATA|NOPTR, $64
+DATA scalarx3eebbe465b0d54ff<>+0(SB)/8, $0x3eebbe465b0d54ff
+GLOBL scalarx3eebbe465b0d54ff<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3f4b3f4c1672118a<>+0(SB)/8, $0x3f4b3f4c1672118a
-DATA splat512x3f4b3f4c1672118a<>+8(SB)/8, $0x3f4b3f4c1672118a
-DATA splat512x3f4b3f4c1672118a<>+16(SB)/8, $0x3f4b3f4c1672118a
-DATA splat512x3f4b3f4c1672118a<>+24(SB)/8, $0x3f4b3f4c1672118a
-DATA splat512x3f4b3f4c1672118a<>+32(SB)/8, $0x3f4b3f4c1672118a
-DATA splat512x3f4b3f4c1672118a<>+40(SB)/8, $0x3f4b3f4c1672118a
-DATA splat512x3f4b3f4c1672118a<>+48(SB)/8, $0x3f4b3f4c1672118a
-DATA splat512x3f4b3f4c1672118a<>+56(SB)/8, $0x3f4b3f4c1672118a
-GLOBL splat512x3f4b3f4c1672118a<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f4b3f4c1672118a<>+0(SB)/8, $0x3f4b3f4c1672118a
+GLOBL scalarx3f4b3f4c1672118a<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3f7d7b5653bcdf43<>+0(SB)/8, $0x3f7d7b5653bcdf43
-DATA splat512x3f7d7b5653bcdf43<>+8(SB)/8, $0x3f7d7b5653bcdf43
-DATA splat512x3f7d7b5653bcdf43<>+16(SB)/8, $0x3f7d7b5653bcdf43
-DATA splat512x3f7d7b5653bcdf43<>+24(SB)/8, $0x3f7d7b5653bcdf43
-DATA splat512x3f7d7b5653bcdf43<>+32(SB)/8, $0x3f7d7b5653bcdf43
-DATA splat512x3f7d7b5653bcdf43<>+40(SB)/8, $0x3f7d7b5653bcdf43
-DATA splat512x3f7d7b5653bcdf43<>+48(SB)/8, $0x3f7d7b5653bcdf43
-DATA splat512x3f7d7b5653bcdf43<>+56(SB)/8, $0x3f7d7b5653bcdf43
-GLOBL splat512x3f7d7b5653bcdf43<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f7d7b5653bcdf43<>+0(SB)/8, $0x3f7d7b5653bcdf43
+GLOBL scalarx3f7d7b5653bcdf43<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3f9683b83335f30d<>+0(SB)/8, $0x3f9683b83335f30d
-DATA splat512x3f9683b83335f30d<>+8(SB)/8, $0x3f9683b83335f30d
-DATA splat512x3f9683b83335f30d<>+16(SB)/8, $0x3f9683b83335f30d
-DATA splat512x3f9683b83335f30d<>+24(SB)/8, $0x3f9683b83335f30d
-DATA splat512x3f9683b83335f30d<>+32(SB)/8, $0x3f9683b83335f30d
-DATA splat512x3f9683b83335f30d<>+40(SB)/8, $0x3f9683b83335f30d
-DATA splat512x3f9683b83335f30d<>+48(SB)/8, $0x3f9683b83335f30d
-DATA splat512x3f9683b83335f30d<>+56(SB)/8, $0x3f9683b83335f30d
-GLOBL splat512x3f9683b83335f30d<>(SB), RODATA|NOPTR, $64
+DATA scalarx3f9683b83335f30d<>+0(SB)/8, $0x3f9683b83335f30d
+GLOBL scalarx3f9683b83335f30d<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fa2c2e109ed2116<>+0(SB)/8, $0x3fa2c2e109ed2116
-DATA splat512x3fa2c2e109ed2116<>+8(SB)/8, $0x3fa2c2e109ed2116
-DATA splat512x3fa2c2e109ed2116<>+16(SB)/8, $0x3fa2c2e109ed2116
-DATA splat512x3fa2c2e109ed2116<>+24(SB)/8, $0x3fa2c2e109ed2116
-DATA splat512x3fa2c2e109ed2116<>+32(SB)/8, $0x3fa2c2e109ed2116
-DATA splat512x3fa2c2e109ed2116<>+40(SB)/8, $0x3fa2c2e109ed2116
-DATA splat512x3fa2c2e109ed2116<>+48(SB)/8, $0x3fa2c2e109ed2116
-DATA splat512x3fa2c2e109ed2116<>+56(SB)/8, $0x3fa2c2e109ed2116
-GLOBL splat512x3fa2c2e109ed2116<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fa2c2e109ed2116<>+0(SB)/8, $0x3fa2c2e109ed2116
+GLOBL scalarx3fa2c2e109ed2116<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fa82daca66b5774<>+0(SB)/8, $0x3fa82daca66b5774
-DATA splat512x3fa82daca66b5774<>+8(SB)/8, $0x3fa82daca66b5774
-DATA splat512x3fa82daca66b5774<>+16(SB)/8, $0x3fa82daca66b5774
-DATA splat512x3fa82daca66b5774<>+24(SB)/8, $0x3fa82daca66b5774
-DATA splat512x3fa82daca66b5774<>+32(SB)/8, $0x3fa82daca66b5774
-DATA splat512x3fa82daca66b5774<>+40(SB)/8, $0x3fa82daca66b5774
-DATA splat512x3fa82daca66b5774<>+48(SB)/8, $0x3fa82daca66b5774
-DATA splat512x3fa82daca66b5774<>+56(SB)/8, $0x3fa82daca66b5774
-GLOBL splat512x3fa82daca66b5774<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fa82daca66b5774<>+0(SB)/8, $0x3fa82daca66b5774
+GLOBL scalarx3fa82daca66b5774<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fae1bba594a8239<>+0(SB)/8, $0x3fae1bba594a8239
-DATA splat512x3fae1bba594a8239<>+8(SB)/8, $0x3fae1bba594a8239
-DATA splat512x3fae1bba594a8239<>+16(SB)/8, $0x3fae1bba594a8239
-DATA splat512x3fae1bba594a8239<>+24(SB)/8, $0x3fae1bba594a8239
-DATA splat512x3fae1bba594a8239<>+32(SB)/8, $0x3fae1bba594a8239
-DATA splat512x3fae1bba594a8239<>+40(SB)/8, $0x3fae1bba594a8239
-DATA splat512x3fae1bba594a8239<>+48(SB)/8, $0x3fae1bba594a8239
-DATA splat512x3fae1bba594a8239<>+56(SB)/8, $0x3fae1bba594a8239
-GLOBL splat512x3fae1bba594a8239<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fae1bba594a8239<>+0(SB)/8, $0x3fae1bba594a8239
+GLOBL scalarx3fae1bba594a8239<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fb3b136697e397f<>+0(SB)/8, $0x3fb3b136697e397f
-DATA splat512x3fb3b136697e397f<>+8(SB)/8, $0x3fb3b136697e397f
-DATA splat512x3fb3b136697e397f<>+16(SB)/8, $0x3fb3b136697e397f
-DATA splat512x3fb3b136697e397f<>+24(SB)/8, $0x3fb3b136697e397f
-DATA splat512x3fb3b136697e397f<>+32(SB)/8, $0x3fb3b136697e397f
-DATA splat512x3fb3b136697e397f<>+40(SB)/8, $0x3fb3b136697e397f
-DATA splat512x3fb3b136697e397f<>+48(SB)/8, $0x3fb3b136697e397f
-DATA splat512x3fb3b136697e397f<>+56(SB)/8, $0x3fb3b136697e397f
-GLOBL splat512x3fb3b136697e397f<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fb3b136697e397f<>+0(SB)/8, $0x3fb3b136697e397f
+GLOBL scalarx3fb3b136697e397f<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fbc71c717fcc6c0<>+0(SB)/8, $0x3fbc71c717fcc6c0
-DATA splat512x3fbc71c717fcc6c0<>+8(SB)/8, $0x3fbc71c717fcc6c0
-DATA splat512x3fbc71c717fcc6c0<>+16(SB)/8, $0x3fbc71c717fcc6c0
-DATA splat512x3fbc71c717fcc6c0<>+24(SB)/8, $0x3fbc71c717fcc6c0
-DATA splat512x3fbc71c717fcc6c0<>+32(SB)/8, $0x3fbc71c717fcc6c0
-DATA splat512x3fbc71c717fcc6c0<>+40(SB)/8, $0x3fbc71c717fcc6c0
-DATA splat512x3fbc71c717fcc6c0<>+48(SB)/8, $0x3fbc71c717fcc6c0
-DATA splat512x3fbc71c717fcc6c0<>+56(SB)/8, $0x3fbc71c717fcc6c0
-GLOBL splat512x3fbc71c717fcc6c0<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fbc71c717fcc6c0<>+0(SB)/8, $0x3fbc71c717fcc6c0
+GLOBL scalarx3fbc71c717fcc6c0<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3fc99999999955b1<>+0(SB)/8, $0x3fc99999999955b1
-DATA splat512x3fc99999999955b1<>+8(SB)/8, $0x3fc99999999955b1
-DATA splat512x3fc99999999955b1<>+16(SB)/8, $0x3fc99999999955b1
-DATA splat512x3fc99999999955b1<>+24(SB)/8, $0x3fc99999999955b1
-DATA splat512x3fc99999999955b1<>+32(SB)/8, $0x3fc99999999955b1
-DATA splat512x3fc99999999955b1<>+40(SB)/8, $0x3fc99999999955b1
-DATA splat512x3fc99999999955b1<>+48(SB)/8, $0x3fc99999999955b1
-DATA splat512x3fc99999999955b1<>+56(SB)/8, $0x3fc99999999955b1
-GLOBL splat512x3fc99999999955b1<>(SB), RODATA|NOPTR, $64
+DATA scalarx3fc99999999955b1<>+0(SB)/8, $0x3fc99999999955b1
+GLOBL scalarx3fc99999999955b1<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbf23f30cf1caf0e8<>+0(SB)/8, $0xbf23f30cf1caf0e8
-DATA splat512xbf23f30cf1caf0e8<>+8(SB)/8, $0xbf23f30cf1caf0e8
-DATA splat512xbf23f30cf1caf0e8<>+16(SB)/8, $0xbf23f30cf1caf0e8
-DATA splat512xbf23f30cf1caf0e8<>+24(SB)/8, $0xbf23f30cf1caf0e8
-DATA splat512xbf23f30cf1caf0e8<>+32(SB)/8, $0xbf23f30cf1caf0e8
-DATA splat512xbf23f30cf1caf0e8<>+40(SB)/8, $0xbf23f30cf1caf0e8
-DATA splat512xbf23f30cf1caf0e8<>+48(SB)/8, $0xbf23f30cf1caf0e8
-DATA splat512xbf23f30cf1caf0e8<>+56(SB)/8, $0xbf23f30cf1caf0e8
-GLOBL splat512xbf23f30cf1caf0e8<>(SB), RODATA|NOPTR, $64
+DATA scalarxbf23f30cf1caf0e8<>+0(SB)/8, $0xbf23f30cf1caf0e8
+GLOBL scalarxbf23f30cf1caf0e8<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbf67a3588e9a1a24<>+0(SB)/8, $0xbf67a3588e9a1a24
-DATA splat512xbf67a3588e9a1a24<>+8(SB)/8, $0xbf67a3588e9a1a24
-DATA splat512xbf67a3588e9a1a24<>+16(SB)/8, $0xbf67a3588e9a1a24
-DATA splat512xbf67a3588e9a1a24<>+24(SB)/8, $0xbf67a3588e9a1a24
-DATA splat512xbf67a3588e9a1a24<>+32(SB)/8, $0xbf67a3588e9a1a24
-DATA splat512xbf67a3588e9a1a24<>+40(SB)/8, $0xbf67a3588e9a1a24
-DATA splat512xbf67a3588e9a1a24<>+48(SB)/8, $0xbf67a3588e9a1a24
-DATA splat512xbf67a3588e9a1a24<>+56(SB)/8, $0xbf67a3588e9a1a24
-GLOBL splat512xbf67a3588e9a1a24<>(SB), RODATA|NOPTR, $64
+DATA scalarxbf67a3588e9a1a24<>+0(SB)/8, $0xbf67a3588e9a1a24
+GLOBL scalarxbf67a3588e9a1a24<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbf8c78d47133ac01<>+0(SB)/8, $0xbf8c78d47133ac01
-DATA splat512xbf8c78d47133ac01<>+8(SB)/8, $0xbf8c78d47133ac01
-DATA splat512xbf8c78d47133ac01<>+16(SB)/8, $0xbf8c78d47133ac01
-DATA splat512xbf8c78d47133ac01<>+24(SB)/8, $0xbf8c78d47133ac01
-DATA splat512xbf8c78d47133ac01<>+32(SB)/8, $0xbf8c78d47133ac01
-DATA splat512xbf8c78d47133ac01<>+40(SB)/8, $0xbf8c78d47133ac01
-DATA splat512xbf8c78d47133ac01<>+48(SB)/8, $0xbf8c78d47133ac01
-DATA splat512xbf8c78d47133ac01<>+56(SB)/8, $0xbf8c78d47133ac01
-GLOBL splat512xbf8c78d47133ac01<>(SB), RODATA|NOPTR, $64
+DATA scalarxbf8c78d47133ac01<>+0(SB)/8, $0xbf8c78d47133ac01
+GLOBL scalarxbf8c78d47133ac01<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbf9e9f910abe0020<>+0(SB)/8, $0xbf9e9f910abe0020
-DATA splat512xbf9e9f910abe0020<>+8(SB)/8, $0xbf9e9f910abe0020
-DATA splat512xbf9e9f910abe0020<>+16(SB)/8, $0xbf9e9f910abe0020
-DATA splat512xbf9e9f910abe0020<>+24(SB)/8, $0xbf9e9f910abe0020
-DATA splat512xbf9e9f910abe0020<>+32(SB)/8, $0xbf9e9f910abe0020
-DATA splat512xbf9e9f910abe0020<>+40(SB)/8, $0xbf9e9f910abe0020
-DATA splat512xbf9e9f910abe0020<>+48(SB)/8, $0xbf9e9f910abe0020
-DATA splat512xbf9e9f910abe0020<>+56(SB)/8, $0xbf9e9f910abe0020
-GLOBL splat512xbf9e9f910abe0020<>(SB), RODATA|NOPTR, $64
+DATA scalarxbf9e9f910abe0020<>+0(SB)/8, $0xbf9e9f910abe0020
+GLOBL scalarxbf9e9f910abe0020<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbfa59a3db4bd99d6<>+0(SB)/8, $0xbfa59a3db4bd99d6
-DATA splat512xbfa59a3db4bd99d6<>+8(SB)/8, $0xbfa59a3db4bd99d6
-DATA splat512xbfa59a3db4bd99d6<>+16(SB)/8, $0xbfa59a3db4bd99d6
-DATA splat512xbfa59a3db4bd99d6<>+24(SB)/8, $0xbfa59a3db4bd99d6
-DATA splat512xbfa59a3db4bd99d6<>+32(SB)/8, $0xbfa59a3db4bd99d6
-DATA splat512xbfa59a3db4bd99d6<>+40(SB)/8, $0xbfa59a3db4bd99d6
-DATA splat512xbfa59a3db4bd99d6<>+48(SB)/8, $0xbfa59a3db4bd99d6
-DATA splat512xbfa59a3db4bd99d6<>+56(SB)/8, $0xbfa59a3db4bd99d6
-GLOBL splat512xbfa59a3db4bd99d6<>(SB), RODATA|NOPTR, $64
+DATA scalarxbfa59a3db4bd99d6<>+0(SB)/8, $0xbfa59a3db4bd99d6
+GLOBL scalarxbfa59a3db4bd99d6<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbfaae5e6ef5c29df<>+0(SB)/8, $0xbfaae5e6ef5c29df
-DATA splat512xbfaae5e6ef5c29df<>+8(SB)/8, $0xbfaae5e6ef5c29df
-DATA splat512xbfaae5e6ef5c29df<>+16(SB)/8, $0xbfaae5e6ef5c29df
-DATA splat512xbfaae5e6ef5c29df<>+24(SB)/8, $0xbfaae5e6ef5c29df
-DATA splat512xbfaae5e6ef5c29df<>+32(SB)/8, $0xbfaae5e6ef5c29df
-DATA splat512xbfaae5e6ef5c29df<>+40(SB)/8, $0xbfaae5e6ef5c29df
-DATA splat512xbfaae5e6ef5c29df<>+48(SB)/8, $0xbfaae5e6ef5c29df
-DATA splat512xbfaae5e6ef5c29df<>+56(SB)/8, $0xbfaae5e6ef5c29df
-GLOBL splat512xbfaae5e6ef5c29df<>(SB), RODATA|NOPTR, $64
+DATA scalarxbfaae5e6ef5c29df<>+0(SB)/8, $0xbfaae5e6ef5c29df
+GLOBL scalarxbfaae5e6ef5c29df<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbfb110e5114cec18<>+0(SB)/8, $0xbfb110e5114cec18
-DATA splat512xbfb110e5114cec18<>+8(SB)/8, $0xbfb110e5114cec18
-DATA splat512xbfb110e5114cec18<>+16(SB)/8, $0xbfb110e5114cec18
-DATA splat512xbfb110e5114cec18<>+24(SB)/8, $0xbfb110e5114cec18
-DATA splat512xbfb110e5114cec18<>+32(SB)/8, $0xbfb110e5114cec18
-DATA splat512xbfb110e5114cec18<>+40(SB)/8, $0xbfb110e5114cec18
-DATA splat512xbfb110e5114cec18<>+48(SB)/8, $0xbfb110e5114cec18
-DATA splat512xbfb110e5114cec18<>+56(SB)/8, $0xbfb110e5114cec18
-GLOBL splat512xbfb110e5114cec18<>(SB), RODATA|NOPTR, $64
+DATA scalarxbfb110e5114cec18<>+0(SB)/8, $0xbfb110e5114cec18
+GLOBL scalarxbfb110e5114cec18<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbfb745d11ae40fd5<>+0(SB)/8, $0xbfb745d11ae40fd5
-DATA splat512xbfb745d11ae40fd5<>+8(SB)/8, $0xbfb745d11ae40fd5
-DATA splat512xbfb745d11ae40fd5<>+16(SB)/8, $0xbfb745d11ae40fd5
-DATA splat512xbfb745d11ae40fd5<>+24(SB)/8, $0xbfb745d11ae40fd5
-DATA splat512xbfb745d11ae40fd5<>+32(SB)/8, $0xbfb745d11ae40fd5
-DATA splat512xbfb745d11ae40fd5<>+40(SB)/8, $0xbfb745d11ae40fd5
-DATA splat512xbfb745d11ae40fd5<>+48(SB)/8, $0xbfb745d11ae40fd5
-DATA splat512xbfb745d11ae40fd5<>+56(SB)/8, $0xbfb745d11ae40fd5
-GLOBL splat512xbfb745d11ae40fd5<>(SB), RODATA|NOPTR, $64
+DATA scalarxbfb745d11ae40fd5<>+0(SB)/8, $0xbfb745d11ae40fd5
+GLOBL scalarxbfb745d11ae40fd5<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbfc249249237f4aa<>+0(SB)/8, $0xbfc249249237f4aa
-DATA splat512xbfc249249237f4aa<>+8(SB)/8, $0xbfc249249237f4aa
-DATA splat512xbfc249249237f4aa<>+16(SB)/8, $0xbfc249249237f4aa
-DATA splat512xbfc249249237f4aa<>+24(SB)/8, $0xbfc249249237f4aa
-DATA splat512xbfc249249237f4aa<>+32(SB)/8, $0xbfc249249237f4aa
-DATA splat512xbfc249249237f4aa<>+40(SB)/8, $0xbfc249249237f4aa
-DATA splat512xbfc249249237f4aa<>+48(SB)/8, $0xbfc249249237f4aa
-DATA splat512xbfc249249237f4aa<>+56(SB)/8, $0xbfc249249237f4aa
-GLOBL splat512xbfc249249237f4aa<>(SB), RODATA|NOPTR, $64
+DATA scalarxbfc249249237f4aa<>+0(SB)/8, $0xbfc249249237f4aa
+GLOBL scalarxbfc249249237f4aa<>(SB), RODATA|NOPTR, $8
 
-DATA splat512xbfd5555555555526<>+0(SB)/8, $0xbfd5555555555526
-DATA splat512xbfd5555555555526<>+8(SB)/8, $0xbfd5555555555526
-DATA splat512xbfd5555555555526<>+16(SB)/8, $0xbfd5555555555526
-DATA splat512xbfd5555555555526<>+24(SB)/8, $0xbfd5555555555526
-DATA splat512xbfd5555555555526<>+32(SB)/8, $0xbfd5555555555526
-DATA splat512xbfd5555555555526<>+40(SB)/8, $0xbfd5555555555526
-DATA splat512xbfd5555555555526<>+48(SB)/8, $0xbfd5555555555526
-DATA splat512xbfd5555555555526<>+56(SB)/8, $0xbfd5555555555526
-GLOBL splat512xbfd5555555555526<>(SB), RODATA|NOPTR, $64
+DATA scalarxbfd5555555555526<>+0(SB)/8, $0xbfd5555555555526
+GLOBL scalarxbfd5555555555526<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x400921fb54442d18<>+0(SB)/8, $0x400921fb54442d18
-DATA splat512x400921fb54442d18<>+8(SB)/8, $0x400921fb54442d18
-DATA splat512x400921fb54442d18<>+16(SB)/8, $0x400921fb54442d18
-DATA splat512x400921fb54442d18<>+24(SB)/8, $0x400921fb54442d18
-DATA splat512x400921fb54442d18<>+32(SB)/8, $0x400921fb54442d18
-DATA splat512x400921fb54442d18<>+40(SB)/8, $0x400921fb54442d18
-DATA splat512x400921fb54442d18<>+48(SB)/8, $0x400921fb54442d18
-DATA splat512x400921fb54442d18<>+56(SB)/8, $0x400921fb54442d18
-GLOBL splat512x400921fb54442d18<>(SB), RODATA|NOPTR, $64
+DATA scalarx400921fb54442d18<>+0(SB)/8, $0x400921fb54442d18
+GLOBL scalarx400921fb54442d18<>(SB), RODATA|NOPTR, $8
 
-DATA splat512x3c8678afae35cdd1<>+0(SB)/8, $0x3c8678afae35cdd1
-DATA splat512x3c8678afae35cdd1<>+8(SB)/8, $0x3c8678afae35cdd1
-DATA splat512x3c8678afae35cdd1<>+16(SB)/8, $0x3c8678afae35cdd1
-DATA splat512x3c8678afae35cdd1<>+24(SB)/8, $0x3c8678afae35cdd1
-DATA splat512x3c8678afae35cdd1<>+32(SB)/8, $0x3c8678afae35cdd1
-DATA splat512x3c8678afae35cdd1<>+40(SB)/8, $0x3c8678afae35cdd1
-DATA splat512x3c8678afae35cdd1<>+48(SB)/8, $0x3c8678afae35cdd1
-DATA splat512x3c8678afae35cdd1<>+56(SB)/8, $0x3c8678afae35cdd1
-GLOBL splat512x3c8678afae35cdd1<>(SB), RODATA|NOPTR, $64
+DATA scalarx3c8678afae35cdd1<>+0(SB)/8, $0x3c8678afae35cdd1
+GLOBL scalarx3c8678afae35cdd1<>(SB), RODATA|NOPTR, $8
 
 // func cangleAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -5371,83 +4333,81 @@ TEXT ·cangleAVX512F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Z0
 	VMOVUPS 64(CX)(BX*2), Z1
 
 body:
-	VUNPCKLPD   Z1, Z0, Z2
-	VUNPCKHPD   Z1, Z0, Z0
-	VANDPS      splat512x7fffffffffffffff<>+0(SB), Z2, Z1
-	VANDPS      splat512x7fffffffffffffff<>+0(SB), Z0, Z9
-	VMINPD      Z9, Z1, Z10
-	VMAXPD      Z9, Z1, Z11
-	VDIVPD      Z11, Z10, Z12
-	VCMPPD      $0x00, splat512x0000000000000000<>+0(SB), Z11, K1
-	VBLENDMPD   splat512x0000000000000000<>+0(SB), Z12, K1, Z3
-	VCMPPD      $0x00, splat512x7ff0000000000000<>+0(SB), Z10, K1
-	VBLENDMPD   splat512x3ff0000000000000<>+0(SB), Z3, K1, Z4
-	VMULPD      Z4, Z4, Z10
-	VMULPD      Z10, Z10, Z11
-	VMOVUPS     splat512x3eebbe465b0d54ff<>+0(SB), Z12
-	VFMADD213PD splat512x3f4b3f4c1672118a<>+0(SB), Z11, Z12
-	VFMADD213PD splat512x3f7d7b5653bcdf43<>+0(SB), Z11, Z12
-	VFMADD213PD splat512x3f9683b83335f30d<>+0(SB), Z11, Z12
-	VFMADD213PD splat512x3fa2c2e109ed2116<>+0(SB), Z11, Z12
-	VFMADD213PD splat512x3fa82daca66b5774<>+0(SB), Z11, Z12
-	VFMADD213PD splat512x3fae1bba594a8239<>+0(SB), Z11, Z12
-	VFMADD213PD splat512x3fb3b136697e397f<>+0(SB), Z11, Z12
-	VFMADD213PD splat512x3fbc71c717fcc6c0<>+0(SB), Z11, Z12
-	VFMADD213PD splat512x3fc99999999955b1<>+0(SB), Z11, Z12
-	VMOVUPS     splat512xbf23f30cf1caf0e8<>+0(SB), Z13
-	VFMADD213PD splat512xbf67a3588e9a1a24<>+0(SB), Z11, Z13
-	VFMADD213PD splat512xbf8c78d47133ac01<>+0(SB), Z11, Z13
-	VFMADD213PD splat512xbf9e9f910abe0020<>+0(SB), Z11, Z13
-	VFMADD213PD splat512xbfa59a3db4bd99d6<>+0(SB), Z11, Z13
-	VFMADD213PD splat512xbfaae5e6ef5c29df<>+0(SB), Z11, Z13
-	VFMADD213PD splat512xbfb110e5114cec18<>+0(SB), Z11, Z13
-	VFMADD213PD splat512xbfb745d11ae40fd5<>+0(SB), Z11, Z13
-	VFMADD213PD splat512xbfc249249237f4aa<>+0(SB), Z11, Z13
-	VFMADD213PD splat512xbfd5555555555526<>+0(SB), Z11, Z13
-	VMOVAPS     Z13, Z11
-	VFMADD231PD Z10, Z12, Z11
-	VMULPD      Z11, Z10, Z10
-	VMULPD      Z4, Z10, Z10
-	VCMPPD      $0x11, Z9, Z1, K1
-	VPMOVQ2M    Z2, K2
-	VPXORD      Z5, Z5, Z5
-	VBLENDMPD   splat512x400921fb54442d18<>+0(SB), Z5, K2, Z6
-	VBLENDMPD   splat512x3ff921fb54442d18<>+0(SB), Z6, K1, Z7
-	VMULPD      splat512x3c8678afae35cdd1<>+0(SB), Z7, Z1
-	VMOVUPD.Z   splat512x8000000000000000<>+0(SB), K1, Z9
-	VANDPS      splat512x8000000000000000<>+0(SB), Z2, Z11
-	VXORPS      Z11, Z9, Z9
-	VXORPS      Z9, Z4, Z11
-	VXORPS      Z9, Z10, Z9
-	VADDPD      Z11, Z7, Z10
-	VSUBPD      Z10, Z7, Z12
-	VADDPD      Z11, Z12, Z11
-	VADDPD      Z1, Z9, Z1
-	VADDPD      Z1, Z11, Z1
-	VADDPD      Z1, Z10, Z1
-	VCMPPD      $0x03, Z0, Z2, K1
-	VANDPS      splat512x8000000000000000<>+0(SB), Z0, Z0
-	VORPS       Z0, Z1, Z0
-	VBLENDMPD   splat512x7ff8000000000001<>+0(SB), Z0, K1, Z8
-	VMOVUPS     fromSplit<>+0(SB), Z0
-	VPERMPD     Z8, Z0, Z0
-	CMPQ        DX, $0x00000008
-	JL          lastStore
-	VMOVUPS     Z0, (AX)(BX*1)
-	ADDQ        $0x00000040, BX
-	SUBQ        $0x00000008, DX
-	JMP         one
+	VUNPCKLPD        Z1, Z0, Z2
+	VUNPCKHPD        Z1, Z0, Z0
+	VANDPD.BCST      scalarx7fffffffffffffff<>+0(SB), Z2, Z1
+	VANDPD.BCST      scalarx7fffffffffffffff<>+0(SB), Z0, Z9
+	VMINPD           Z9, Z1, Z10
+	VMAXPD           Z9, Z1, Z11
+	VDIVPD           Z11, Z10, Z12
+	VCMPPD.BCST      $0x00, scalarx0000000000000000<>+0(SB), Z11, K1
+	VBLENDMPD.BCST   scalarx0000000000000000<>+0(SB), Z12, K1, Z3
+	VCMPPD.BCST      $0x00, scalarx7ff0000000000000<>+0(SB), Z10, K1
+	VBLENDMPD.BCST   scalarx3ff0000000000000<>+0(SB), Z3, K1, Z4
+	VMULPD           Z4, Z4, Z10
+	VMULPD           Z10, Z10, Z11
+	VBROADCASTSD     scalarx3eebbe465b0d54ff<>+0(SB), Z12
+	VFMADD213PD.BCST scalarx3f4b3f4c1672118a<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST scalarx3f7d7b5653bcdf43<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST scalarx3f9683b83335f30d<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST scalarx3fa2c2e109ed2116<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST scalarx3fa82daca66b5774<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST scalarx3fae1bba594a8239<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST scalarx3fb3b136697e397f<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST scalarx3fbc71c717fcc6c0<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST scalarx3fc99999999955b1<>+0(SB), Z11, Z12
+	VBROADCASTSD     scalarxbf23f30cf1caf0e8<>+0(SB), Z13
+	VFMADD213PD.BCST scalarxbf67a3588e9a1a24<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST scalarxbf8c78d47133ac01<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST scalarxbf9e9f910abe0020<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST scalarxbfa59a3db4bd99d6<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST scalarxbfaae5e6ef5c29df<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST scalarxbfb110e5114cec18<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST scalarxbfb745d11ae40fd5<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST scalarxbfc249249237f4aa<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST scalarxbfd5555555555526<>+0(SB), Z11, Z13
+	VFMADD231PD      Z10, Z12, Z13
+	VMULPD           Z13, Z10, Z10
+	VMULPD           Z4, Z10, Z10
+	VCMPPD           $0x11, Z9, Z1, K1
+	VPMOVQ2M         Z2, K2
+	VPXORD           Z5, Z5, Z5
+	VBLENDMPD.BCST   scalarx400921fb54442d18<>+0(SB), Z5, K2, Z6
+	VBLENDMPD.BCST   scalarx3ff921fb54442d18<>+0(SB), Z6, K1, Z7
+	VMULPD.BCST      scalarx3c8678afae35cdd1<>+0(SB), Z7, Z1
+	VBROADCASTSD.Z   scalarx8000000000000000<>+0(SB), K1, Z9
+	VANDPD.BCST      scalarx8000000000000000<>+0(SB), Z2, Z11
+	VXORPD           Z11, Z9, Z9
+	VXORPD           Z9, Z4, Z11
+	VXORPD           Z9, Z10, Z9
+	VADDPD           Z11, Z7, Z10
+	VSUBPD           Z10, Z7, Z12
+	VADDPD           Z11, Z12, Z11
+	VADDPD           Z1, Z9, Z1
+	VADDPD           Z1, Z11, Z1
+	VADDPD           Z1, Z10, Z1
+	VCMPPD           $0x03, Z0, Z2, K1
+	VANDPD.BCST      scalarx8000000000000000<>+0(SB), Z0, Z0
+	VORPD            Z0, Z1, Z0
+	VBLENDMPD.BCST   scalarx7ff8000000000001<>+0(SB), Z0, K1, Z8
+	VMOVUPD          fromSplit<>+0(SB), Z0
+	VPERMPD          Z8, Z0, Z0
+	TESTQ            DX, DX
+	JL               lastStore
+	VMOVUPS          Z0, (AX)(BX*1)
+	ADDQ             $0x00000040, BX
+	JMP              one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	ADDQ      SI, SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
@@ -5460,7 +4420,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
@@ -5480,120 +4440,102 @@ TEXT ·cexpAVX512F64(SB), NOSPLIT, $0-56
 	XORQ BX, BX
 
 one:
-	CMPQ    DX, $0x00000008
+	SUBQ    $0x00000008, DX
 	JL      last
 	VMOVUPS (CX)(BX*2), Z0
 	VMOVUPS 64(CX)(BX*2), Z1
 
 body:
-	VUNPCKLPD    Z1, Z0, Z2
-	VUNPCKHPD    Z1, Z0, Z0
-	VMOVUPS      splat512x4338000000000000<>+0(SB), Z1
-	VMOVAPS      Z1, Z1
-	VFMADD231PD  splat512x3fe45f306dc9c883<>+0(SB), Z0, Z1
-	VSUBPD       splat512x4338000000000000<>+0(SB), Z1, Z5
-	VMOVAPS      Z0, Z0
-	VFNMADD231PD splat512x3ff921fb54442d18<>+0(SB), Z5, Z0
-	VMOVAPS      Z0, Z6
-	VFNMADD231PD splat512x3c91a62633145c07<>+0(SB), Z5, Z6
-	VSUBPD       Z6, Z0, Z0
-	VMOVAPS      Z0, Z0
-	VFNMADD231PD splat512x3c91a62633145c07<>+0(SB), Z5, Z0
-	VMOVAPS      Z0, Z0
-	VFNMADD231PD splat512xb91f1976b7ed900b<>+0(SB), Z5, Z0
-	VMULPD       Z6, Z6, Z5
-	VMULPD       Z5, Z5, Z7
-	VMOVUPS      splat512x3de5d8b51c6e85f5<>+0(SB), Z8
-	VFMADD213PD  splat512x3ec71de355524564<>+0(SB), Z7, Z8
-	VFMADD213PD  splat512x3f8111111110f730<>+0(SB), Z7, Z8
-	VMOVUPS      splat512xbe5ae5e4b7a78b64<>+0(SB), Z9
-	VFMADD213PD  splat512xbf2a01a019be91eb<>+0(SB), Z7, Z9
-	VFMADD213PD  splat512xbfc5555555555548<>+0(SB), Z7, Z9
-	VMOVAPS      Z9, Z9
-	VFMADD231PD  Z5, Z8, Z9
-	VMULPD       Z9, Z5, Z8
-	VMOVAPS      Z0, Z9
-	VFMADD231PD  Z6, Z8, Z9
-	VADDPD       Z9, Z6, Z8
-	VMULPD       splat512x3fe0000000000000<>+0(SB), Z5, Z9
-	VMOVUPS      splat512x3ff0000000000000<>+0(SB), Z10
-	VSUBPD       Z9, Z10, Z10
-	VMOVUPS      splat512x3ff0000000000000<>+0(SB), Z11
-	VSUBPD       Z10, Z11, Z11
-	VSUBPD       Z9, Z11, Z9
-	VMOVUPS      splat512xbda8fa5516e97371<>+0(SB), Z11
-	VFMADD213PD  splat512xbe927e4f7ef0addc<>+0(SB), Z7, Z11
-	VFMADD213PD  splat512xbf56c16c16c15005<>+0(SB), Z7, Z11
-	VMOVUPS      splat512x3e21ee9d9c3adac5<>+0(SB), Z12
-	VFMADD213PD  splat512x3efa01a019c8c7c0<>+0(SB), Z7, Z12
-	VFMADD213PD  splat512x3fa555555555554b<>+0(SB), Z7, Z12
-	VMOVAPS      Z12, Z12
-	VFMADD231PD  Z5, Z11, Z12
-	VMOVAPS      Z9, Z5
-	VFNMADD231PD Z0, Z6, Z5
-	VMOVAPS      Z5, Z0
-	VFMADD231PD  Z12, Z7, Z0
-	VADDPD       Z0, Z10, Z0
-	VPSLLQ       $0x3f, Z1, Z5
-	VPMOVQ2M     Z5, K1
-	VPSLLQ       $0x3e, Z1, Z5
-	VANDPS       splat512x8000000000000000<>+0(SB), Z5, Z5
-	VPADDQ       splat512x0000000000000001<>+0(SB), Z1, Z1
-	VPSLLQ       $0x3e, Z1, Z1
-	VANDPS       splat512x8000000000000000<>+0(SB), Z1, Z1
-	VBLENDMPD    Z0, Z8, K1, Z3
-	VXORPS       Z5, Z3, Z5
-	VBLENDMPD    Z8, Z0, K1, Z4
-	VXORPS       Z1, Z4, Z0
-	VMOVUPS      splat512x4086340000000000<>+0(SB), Z1
-	VMINPD       Z2, Z1, Z1
-	VMOVUPS      splat512xc087500000000000<>+0(SB), Z2
-	VMAXPD       Z1, Z2, Z1
-	VMOVUPS      splat512x4338000000000000<>+0(SB), Z2
-	VMOVAPS      Z2, Z2
-	VFMADD231PD  splat512x3ff71547652b82fe<>+0(SB), Z1, Z2
-	VSUBPD       splat512x4338000000000000<>+0(SB), Z2, Z2
-	VMOVAPS      Z1, Z1
-	VFNMADD231PD splat512x3fe62e42fee00000<>+0(SB), Z2, Z1
-	VMOVAPS      Z1, Z6
-	VFNMADD231PD splat512x3dea39ef35793c76<>+0(SB), Z2, Z6
-	VSUBPD       Z6, Z1, Z1
-	VMOVAPS      Z1, Z1
-	VFNMADD231PD splat512x3dea39ef35793c76<>+0(SB), Z2, Z1
-	VMULPD       Z6, Z6, Z7
-	VMOVUPS      splat512x3e5adc52ba076b02<>+0(SB), Z8
-	VFMADD213PD  splat512x3ec71df000862507<>+0(SB), Z7, Z8
-	VFMADD213PD  splat512x3f2a01a01382ef3f<>+0(SB), Z7, Z8
-	VFMADD213PD  splat512x3f81111111125acd<>+0(SB), Z7, Z8
-	VFMADD213PD  splat512x3fc5555555555500<>+0(SB), Z7, Z8
-	VMOVUPS      splat512x3e928aef332083d5<>+0(SB), Z9
-	VFMADD213PD  splat512x3efa0199877e9986<>+0(SB), Z7, Z9
-	VFMADD213PD  splat512x3f56c16c184bb2aa<>+0(SB), Z7, Z9
-	VFMADD213PD  splat512x3fa55555555505f6<>+0(SB), Z7, Z9
-	VFMADD213PD  splat512x3fe000000000000a<>+0(SB), Z7, Z9
-	VMOVAPS      Z9, Z9
-	VFMADD231PD  Z6, Z8, Z9
-	VMOVAPS      Z1, Z1
-	VFMADD231PD  Z9, Z7, Z1
-	VADDPD       Z6, Z1, Z1
-	VADDPD       splat512x3ff0000000000000<>+0(SB), Z1, Z1
-	VSCALEFPD    Z2, Z1, Z1
-	VMULPD       Z1, Z0, Z0
-	VMULPD       Z1, Z5, Z1
-	VUNPCKLPD    Z1, Z0, Z2
-	VUNPCKHPD    Z1, Z0, Z0
-	CMPQ         DX, $0x00000008
-	JL           lastStore
-	VMOVUPS      Z2, (AX)(BX*2)
-	VMOVUPS      Z0, 64(AX)(BX*2)
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x00000008, DX
-	JMP          one
+	VUNPCKLPD         Z1, Z0, Z2
+	VUNPCKHPD         Z1, Z0, Z0
+	VBROADCASTSD      scalarx4338000000000000<>+0(SB), Z1
+	VFMADD231PD.BCST  scalarx3fe45f306dc9c883<>+0(SB), Z0, Z1
+	VSUBPD.BCST       scalarx4338000000000000<>+0(SB), Z1, Z5
+	VFNMADD231PD.BCST scalarx3ff921fb54442d18<>+0(SB), Z5, Z0
+	VMOVAPS           Z0, Z6
+	VFNMADD231PD.BCST scalarx3c91a62633145c07<>+0(SB), Z5, Z6
+	VSUBPD            Z6, Z0, Z0
+	VFNMADD231PD.BCST scalarx3c91a62633145c07<>+0(SB), Z5, Z0
+	VFNMADD231PD.BCST scalarxb91f1976b7ed900b<>+0(SB), Z5, Z0
+	VMULPD            Z6, Z6, Z5
+	VMULPD            Z5, Z5, Z7
+	VBROADCASTSD      scalarx3de5d8b51c6e85f5<>+0(SB), Z8
+	VFMADD213PD.BCST  scalarx3ec71de355524564<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST  scalarx3f8111111110f730<>+0(SB), Z7, Z8
+	VBROADCASTSD      scalarxbe5ae5e4b7a78b64<>+0(SB), Z9
+	VFMADD213PD.BCST  scalarxbf2a01a019be91eb<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST  scalarxbfc5555555555548<>+0(SB), Z7, Z9
+	VFMADD231PD       Z5, Z8, Z9
+	VMULPD            Z9, Z5, Z8
+	VMOVAPS           Z0, Z9
+	VFMADD231PD       Z6, Z8, Z9
+	VADDPD            Z9, Z6, Z8
+	VMULPD.BCST       scalarx3fe0000000000000<>+0(SB), Z5, Z9
+	VBROADCASTSD      scalarx3ff0000000000000<>+0(SB), Z10
+	VSUBPD            Z9, Z10, Z10
+	VBROADCASTSD      scalarx3ff0000000000000<>+0(SB), Z11
+	VSUBPD            Z10, Z11, Z11
+	VSUBPD            Z9, Z11, Z9
+	VBROADCASTSD      scalarxbda8fa5516e97371<>+0(SB), Z11
+	VFMADD213PD.BCST  scalarxbe927e4f7ef0addc<>+0(SB), Z7, Z11
+	VFMADD213PD.BCST  scalarxbf56c16c16c15005<>+0(SB), Z7, Z11
+	VBROADCASTSD      scalarx3e21ee9d9c3adac5<>+0(SB), Z12
+	VFMADD213PD.BCST  scalarx3efa01a019c8c7c0<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST  scalarx3fa555555555554b<>+0(SB), Z7, Z12
+	VFMADD231PD       Z5, Z11, Z12
+	VFNMADD231PD      Z0, Z6, Z9
+	VFMADD231PD       Z12, Z7, Z9
+	VADDPD            Z9, Z10, Z0
+	VPSLLQ            $0x3f, Z1, Z5
+	VPMOVQ2M          Z5, K1
+	VPSLLQ            $0x3e, Z1, Z5
+	VANDPD.BCST       scalarx8000000000000000<>+0(SB), Z5, Z5
+	VPADDQ.BCST       scalarx0000000000000001<>+0(SB), Z1, Z1
+	VPSLLQ            $0x3e, Z1, Z1
+	VANDPD.BCST       scalarx8000000000000000<>+0(SB), Z1, Z1
+	VBLENDMPD         Z0, Z8, K1, Z3
+	VXORPD            Z5, Z3, Z5
+	VBLENDMPD         Z8, Z0, K1, Z4
+	VXORPD            Z1, Z4, Z0
+	VBROADCASTSD      scalarx4086340000000000<>+0(SB), Z1
+	VMINPD            Z2, Z1, Z1
+	VBROADCASTSD      scalarxc087500000000000<>+0(SB), Z2
+	VMAXPD            Z1, Z2, Z1
+	VBROADCASTSD      scalarx4338000000000000<>+0(SB), Z2
+	VFMADD231PD.BCST  scalarx3ff71547652b82fe<>+0(SB), Z1, Z2
+	VSUBPD.BCST       scalarx4338000000000000<>+0(SB), Z2, Z2
+	VFNMADD231PD.BCST scalarx3fe62e42fee00000<>+0(SB), Z2, Z1
+	VFNMADD231PD.BCST scalarx3dea39ef35793c76<>+0(SB), Z2, Z1
+	VMULPD            Z1, Z1, Z6
+	VBROADCASTSD      scalarx3e5adc52ba076b02<>+0(SB), Z7
+	VFMADD213PD.BCST  scalarx3ec71df000862507<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  scalarx3f2a01a01382ef3f<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  scalarx3f81111111125acd<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  scalarx3fc5555555555500<>+0(SB), Z6, Z7
+	VBROADCASTSD      scalarx3e928aef332083d5<>+0(SB), Z8
+	VFMADD213PD.BCST  scalarx3efa0199877e9986<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST  scalarx3f56c16c184bb2aa<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST  scalarx3fa55555555505f6<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST  scalarx3fe000000000000a<>+0(SB), Z6, Z8
+	VFMADD231PD       Z1, Z7, Z8
+	VFMADD231PD       Z8, Z6, Z1
+	VADDPD.BCST       scalarx3ff0000000000000<>+0(SB), Z1, Z1
+	VSCALEFPD         Z2, Z1, Z1
+	VMULPD            Z1, Z0, Z0
+	VMULPD            Z1, Z5, Z1
+	VUNPCKLPD         Z1, Z0, Z2
+	VUNPCKHPD         Z1, Z0, Z0
+	TESTQ             DX, DX
+	JL                lastStore
+	VMOVUPS           Z2, (AX)(BX*2)
+	VMOVUPS           Z0, 64(AX)(BX*2)
+	ADDQ              $0x00000040, BX
+	JMP               one
 
 last:
-	TESTQ     DX, DX
-	JZ        done
-	MOVQ      DX, SI
+	CMPQ      DX, $-8
+	JE        done
+	LEAQ      8(DX), SI
 	ADDQ      SI, SI
 	MOVQ      $-1, DI
 	BZHIQ     SI, DI, DI
@@ -5606,7 +4548,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    DX, CX
+	LEAQ    8(DX), CX
 	ADDQ    CX, CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
@@ -5631,95 +4573,86 @@ TEXT ·cpolarAVX512F64(SB), NOSPLIT, $0-56
 	XORQ SI, SI
 
 one:
-	CMPQ    BX, $0x00000008
+	SUBQ    $0x00000008, BX
 	JL      last
 	VMOVUPS (CX)(SI*1), Z0
 	VMOVUPS (DX)(SI*1), Z1
 
 body:
-	VMOVUPS      toSplit<>+0(SB), Z2
-	VPERMPD      Z0, Z2, Z0
-	VMOVUPS      toSplit<>+0(SB), Z2
-	VPERMPD      Z1, Z2, Z1
-	VMOVUPS      splat512x4338000000000000<>+0(SB), Z2
-	VMOVAPS      Z2, Z2
-	VFMADD231PD  splat512x3fe45f306dc9c883<>+0(SB), Z1, Z2
-	VSUBPD       splat512x4338000000000000<>+0(SB), Z2, Z5
-	VMOVAPS      Z1, Z1
-	VFNMADD231PD splat512x3ff921fb54442d18<>+0(SB), Z5, Z1
-	VMOVAPS      Z1, Z6
-	VFNMADD231PD splat512x3c91a62633145c07<>+0(SB), Z5, Z6
-	VSUBPD       Z6, Z1, Z1
-	VMOVAPS      Z1, Z1
-	VFNMADD231PD splat512x3c91a62633145c07<>+0(SB), Z5, Z1
-	VMOVAPS      Z1, Z1
-	VFNMADD231PD splat512xb91f1976b7ed900b<>+0(SB), Z5, Z1
-	VMULPD       Z6, Z6, Z5
-	VMULPD       Z5, Z5, Z7
-	VMOVUPS      splat512x3de5d8b51c6e85f5<>+0(SB), Z8
-	VFMADD213PD  splat512x3ec71de355524564<>+0(SB), Z7, Z8
-	VFMADD213PD  splat512x3f8111111110f730<>+0(SB), Z7, Z8
-	VMOVUPS      splat512xbe5ae5e4b7a78b64<>+0(SB), Z9
-	VFMADD213PD  splat512xbf2a01a019be91eb<>+0(SB), Z7, Z9
-	VFMADD213PD  splat512xbfc5555555555548<>+0(SB), Z7, Z9
-	VMOVAPS      Z9, Z9
-	VFMADD231PD  Z5, Z8, Z9
-	VMULPD       Z9, Z5, Z8
-	VMOVAPS      Z1, Z9
-	VFMADD231PD  Z6, Z8, Z9
-	VADDPD       Z9, Z6, Z8
-	VMULPD       splat512x3fe0000000000000<>+0(SB), Z5, Z9
-	VMOVUPS      splat512x3ff0000000000000<>+0(SB), Z10
-	VSUBPD       Z9, Z10, Z10
-	VMOVUPS      splat512x3ff0000000000000<>+0(SB), Z11
-	VSUBPD       Z10, Z11, Z11
-	VSUBPD       Z9, Z11, Z9
-	VMOVUPS      splat512xbda8fa5516e97371<>+0(SB), Z11
-	VFMADD213PD  splat512xbe927e4f7ef0addc<>+0(SB), Z7, Z11
-	VFMADD213PD  splat512xbf56c16c16c15005<>+0(SB), Z7, Z11
-	VMOVUPS      splat512x3e21ee9d9c3adac5<>+0(SB), Z12
-	VFMADD213PD  splat512x3efa01a019c8c7c0<>+0(SB), Z7, Z12
-	VFMADD213PD  splat512x3fa555555555554b<>+0(SB), Z7, Z12
-	VMOVAPS      Z12, Z12
-	VFMADD231PD  Z5, Z11, Z12
-	VMOVAPS      Z9, Z5
-	VFNMADD231PD Z1, Z6, Z5
-	VMOVAPS      Z5, Z1
-	VFMADD231PD  Z12, Z7, Z1
-	VADDPD       Z1, Z10, Z1
-	VPSLLQ       $0x3f, Z2, Z5
-	VPMOVQ2M     Z5, K1
-	VPSLLQ       $0x3e, Z2, Z5
-	VANDPS       splat512x8000000000000000<>+0(SB), Z5, Z5
-	VPADDQ       splat512x0000000000000001<>+0(SB), Z2, Z2
-	VPSLLQ       $0x3e, Z2, Z2
-	VANDPS       splat512x8000000000000000<>+0(SB), Z2, Z2
-	VBLENDMPD    Z1, Z8, K1, Z3
-	VXORPS       Z5, Z3, Z5
-	VBLENDMPD    Z8, Z1, K1, Z4
-	VXORPS       Z2, Z4, Z1
-	VMULPD       Z0, Z1, Z1
-	VMULPD       Z0, Z5, Z0
-	VUNPCKLPD    Z0, Z1, Z2
-	VUNPCKHPD    Z0, Z1, Z0
-	CMPQ         BX, $0x00000008
-	JL           lastStore
-	VMOVUPS      Z2, (AX)(SI*2)
-	VMOVUPS      Z0, 64(AX)(SI*2)
-	ADDQ         $0x00000040, SI
-	SUBQ         $0x00000008, BX
-	JMP          one
+	VMOVUPD           toSplit<>+0(SB), Z2
+	VPERMPD           Z0, Z2, Z0
+	VMOVUPD           toSplit<>+0(SB), Z2
+	VPERMPD           Z1, Z2, Z1
+	VBROADCASTSD      scalarx4338000000000000<>+0(SB), Z2
+	VFMADD231PD.BCST  scalarx3fe45f306dc9c883<>+0(SB), Z1, Z2
+	VSUBPD.BCST       scalarx4338000000000000<>+0(SB), Z2, Z5
+	VFNMADD231PD.BCST scalarx3ff921fb54442d18<>+0(SB), Z5, Z1
+	VMOVAPS           Z1, Z6
+	VFNMADD231PD.BCST scalarx3c91a62633145c07<>+0(SB), Z5, Z6
+	VSUBPD            Z6, Z1, Z1
+	VFNMADD231PD.BCST scalarx3c91a62633145c07<>+0(SB), Z5, Z1
+	VFNMADD231PD.BCST scalarxb91f1976b7ed900b<>+0(SB), Z5, Z1
+	VMULPD            Z6, Z6, Z5
+	VMULPD            Z5, Z5, Z7
+	VBROADCASTSD      scalarx3de5d8b51c6e85f5<>+0(SB), Z8
+	VFMADD213PD.BCST  scalarx3ec71de355524564<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST  scalarx3f8111111110f730<>+0(SB), Z7, Z8
+	VBROADCASTSD      scalarxbe5ae5e4b7a78b64<>+0(SB), Z9
+	VFMADD213PD.BCST  scalarxbf2a01a019be91eb<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST  scalarxbfc5555555555548<>+0(SB), Z7, Z9
+	VFMADD231PD       Z5, Z8, Z9
+	VMULPD            Z9, Z5, Z8
+	VMOVAPS           Z1, Z9
+	VFMADD231PD       Z6, Z8, Z9
+	VADDPD            Z9, Z6, Z8
+	VMULPD.BCST       scalarx3fe0000000000000<>+0(SB), Z5, Z9
+	VBROADCASTSD      scalarx3ff0000000000000<>+0(SB), Z10
+	VSUBPD            Z9, Z10, Z10
+	VBROADCASTSD      scalarx3ff0000000000000<>+0(SB), Z11
+	VSUBPD            Z10, Z11, Z11
+	VSUBPD            Z9, Z11, Z9
+	VBROADCASTSD      scalarxbda8fa5516e97371<>+0(SB), Z11
+	VFMADD213PD.BCST  scalarxbe927e4f7ef0addc<>+0(SB), Z7, Z11
+	VFMADD213PD.BCST  scalarxbf56c16c16c15005<>+0(SB), Z7, Z11
+	VBROADCASTSD      scalarx3e21ee9d9c3adac5<>+0(SB), Z12
+	VFMADD213PD.BCST  scalarx3efa01a019c8c7c0<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST  scalarx3fa555555555554b<>+0(SB), Z7, Z12
+	VFMADD231PD       Z5, Z11, Z12
+	VFNMADD231PD      Z1, Z6, Z9
+	VFMADD231PD       Z12, Z7, Z9
+	VADDPD            Z9, Z10, Z1
+	VPSLLQ            $0x3f, Z2, Z5
+	VPMOVQ2M          Z5, K1
+	VPSLLQ            $0x3e, Z2, Z5
+	VANDPD.BCST       scalarx8000000000000000<>+0(SB), Z5, Z5
+	VPADDQ.BCST       scalarx0000000000000001<>+0(SB), Z2, Z2
+	VPSLLQ            $0x3e, Z2, Z2
+	VANDPD.BCST       scalarx8000000000000000<>+0(SB), Z2, Z2
+	VBLENDMPD         Z1, Z8, K1, Z3
+	VXORPD            Z5, Z3, Z5
+	VBLENDMPD         Z8, Z1, K1, Z4
+	VXORPD            Z2, Z4, Z1
+	VMULPD            Z0, Z1, Z1
+	VMULPD            Z0, Z5, Z0
+	VUNPCKLPD         Z0, Z1, Z2
+	VUNPCKHPD         Z0, Z1, Z0
+	TESTQ             BX, BX
+	JL                lastStore
+	VMOVUPS           Z2, (AX)(SI*2)
+	VMOVUPS           Z0, 64(AX)(SI*2)
+	ADDQ              $0x00000040, SI
+	JMP               one
 
 last:
-	TESTQ     BX, BX
-	JZ        done
-	MOVQ      BX, DI
+	CMPQ      BX, $-8
+	JE        done
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
 	SHRQ      $0x08, R8
 	VMOVUPD.Z (CX)(SI*1), K1, Z0
-	MOVQ      BX, DI
+	LEAQ      8(BX), DI
 	MOVQ      $-1, R8
 	BZHIQ     DI, R8, R8
 	KMOVQ     R8, K1
@@ -5728,7 +4661,7 @@ last:
 	JMP       body
 
 lastStore:
-	MOVQ    BX, CX
+	LEAQ    8(BX), CX
 	ADDQ    CX, CX
 	MOVQ    $-1, DX
 	BZHIQ   CX, DX, DX
@@ -5746,28 +4679,24 @@ done:
 // func blockSumAVX512F64(a *float64, b *float64, n int) (even float64, odd float64)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·blockSumAVX512F64(SB), NOSPLIT, $0-40
-	MOVQ    a+0(FP), AX
-	MOVQ    n+16(FP), CX
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z0
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z1
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z2
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z3
+	MOVQ         a+0(FP), AX
+	MOVQ         n+16(FP), CX
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z1
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z2
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z3
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z4
 
 whole:
 	CMPQ    CX, $0x00000020
 	JL      last
-	VMOVUPD (AX), Z4
-	VADDPD  Z4, Z0, Z0
-	VMOVAPS Z0, Z0
-	VMOVUPD 64(AX), Z4
-	VADDPD  Z4, Z1, Z1
-	VMOVAPS Z1, Z1
-	VMOVUPD 128(AX), Z4
-	VADDPD  Z4, Z2, Z2
-	VMOVAPS Z2, Z2
-	VMOVUPD 192(AX), Z4
-	VADDPD  Z4, Z3, Z3
-	VMOVAPS Z3, Z3
+	VMOVUPD (AX), Z0
+	VADDPD  Z0, Z1, Z1
+	VMOVUPD 64(AX), Z0
+	VADDPD  Z0, Z2, Z2
+	VMOVUPD 128(AX), Z0
+	VADDPD  Z0, Z3, Z3
+	VMOVUPD 192(AX), Z0
+	VADDPD  Z0, Z4, Z4
 	ADDQ    $0x00000100, AX
 	SUBQ    $0x00000020, CX
 	JMP     whole
@@ -5779,32 +4708,28 @@ last:
 	BZHIQ     CX, DX, DX
 	KMOVQ     DX, K1
 	SHRQ      $0x08, DX
-	VMOVUPD.Z (AX), K1, Z4
-	VMOVUPD   Z4, Z4
-	VADDPD    Z4, Z0, Z0
-	VMOVAPS   Z0, Z0
+	VMOVUPD.Z (AX), K1, Z0
+	VMOVUPD   Z0, Z0
+	VADDPD    Z0, Z1, Z1
 	KMOVQ     DX, K1
 	SHRQ      $0x08, DX
-	VMOVUPD.Z 64(AX), K1, Z4
-	VMOVUPD   Z4, Z4
-	VADDPD    Z4, Z1, Z1
-	VMOVAPS   Z1, Z1
+	VMOVUPD.Z 64(AX), K1, Z0
+	VMOVUPD   Z0, Z0
+	VADDPD    Z0, Z2, Z2
 	KMOVQ     DX, K1
 	SHRQ      $0x08, DX
-	VMOVUPD.Z 128(AX), K1, Z4
-	VMOVUPD   Z4, Z4
-	VADDPD    Z4, Z2, Z2
-	VMOVAPS   Z2, Z2
+	VMOVUPD.Z 128(AX), K1, Z0
+	VMOVUPD   Z0, Z0
+	VADDPD    Z0, Z3, Z3
 	KMOVQ     DX, K1
 	SHRQ      $0x08, DX
-	VMOVUPD.Z 192(AX), K1, Z4
-	VMOVUPD   Z4, Z4
-	VADDPD    Z4, Z3, Z3
-	VMOVAPS   Z3, Z3
+	VMOVUPD.Z 192(AX), K1, Z0
+	VMOVUPD   Z0, Z0
+	VADDPD    Z0, Z4, Z4
 
 fold:
-	VADDPD        Z2, Z0, Z0
-	VADDPD        Z3, Z1, Z1
+	VADDPD        Z3, Z1, Z0
+	VADDPD        Z4, Z2, Z1
 	VADDPD        Z1, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
@@ -5819,73 +4744,65 @@ fold:
 // func blockAbssumAVX512F64(a *float64, b *float64, n int) (even float64, odd float64)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2
 TEXT ·blockAbssumAVX512F64(SB), NOSPLIT, $0-40
-	MOVQ    a+0(FP), AX
-	MOVQ    n+16(FP), CX
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z0
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z1
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z2
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z3
+	MOVQ         a+0(FP), AX
+	MOVQ         n+16(FP), CX
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z1
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z2
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z3
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z4
 
 whole:
-	CMPQ    CX, $0x00000020
-	JL      last
-	VMOVUPD (AX), Z4
-	VANDPS  splat512x7fffffffffffffff<>+0(SB), Z4, Z4
-	VADDPD  Z4, Z0, Z0
-	VMOVAPS Z0, Z0
-	VMOVUPD 64(AX), Z4
-	VANDPS  splat512x7fffffffffffffff<>+0(SB), Z4, Z4
-	VADDPD  Z4, Z1, Z1
-	VMOVAPS Z1, Z1
-	VMOVUPD 128(AX), Z4
-	VANDPS  splat512x7fffffffffffffff<>+0(SB), Z4, Z4
-	VADDPD  Z4, Z2, Z2
-	VMOVAPS Z2, Z2
-	VMOVUPD 192(AX), Z4
-	VANDPS  splat512x7fffffffffffffff<>+0(SB), Z4, Z4
-	VADDPD  Z4, Z3, Z3
-	VMOVAPS Z3, Z3
-	ADDQ    $0x00000100, AX
-	SUBQ    $0x00000020, CX
-	JMP     whole
+	CMPQ        CX, $0x00000020
+	JL          last
+	VMOVUPD     (AX), Z0
+	VANDPD.BCST scalarx7fffffffffffffff<>+0(SB), Z0, Z0
+	VADDPD      Z0, Z1, Z1
+	VMOVUPD     64(AX), Z0
+	VANDPD.BCST scalarx7fffffffffffffff<>+0(SB), Z0, Z0
+	VADDPD      Z0, Z2, Z2
+	VMOVUPD     128(AX), Z0
+	VANDPD.BCST scalarx7fffffffffffffff<>+0(SB), Z0, Z0
+	VADDPD      Z0, Z3, Z3
+	VMOVUPD     192(AX), Z0
+	VANDPD.BCST scalarx7fffffffffffffff<>+0(SB), Z0, Z0
+	VADDPD      Z0, Z4, Z4
+	ADDQ        $0x00000100, AX
+	SUBQ        $0x00000020, CX
+	JMP         whole
 
 last:
-	TESTQ     CX, CX
-	JZ        fold
-	MOVQ      $-1, DX
-	BZHIQ     CX, DX, DX
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPD.Z (AX), K1, Z4
-	VMOVUPD   Z4, Z4
-	VANDPS    splat512x7fffffffffffffff<>+0(SB), Z4, Z4
-	VADDPD    Z4, Z0, Z0
-	VMOVAPS   Z0, Z0
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPD.Z 64(AX), K1, Z4
-	VMOVUPD   Z4, Z4
-	VANDPS    splat512x7fffffffffffffff<>+0(SB), Z4, Z4
-	VADDPD    Z4, Z1, Z1
-	VMOVAPS   Z1, Z1
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPD.Z 128(AX), K1, Z4
-	VMOVUPD   Z4, Z4
-	VANDPS    splat512x7fffffffffffffff<>+0(SB), Z4, Z4
-	VADDPD    Z4, Z2, Z2
-	VMOVAPS   Z2, Z2
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPD.Z 192(AX), K1, Z4
-	VMOVUPD   Z4, Z4
-	VANDPS    splat512x7fffffffffffffff<>+0(SB), Z4, Z4
-	VADDPD    Z4, Z3, Z3
-	VMOVAPS   Z3, Z3
+	TESTQ       CX, CX
+	JZ          fold
+	MOVQ        $-1, DX
+	BZHIQ       CX, DX, DX
+	KMOVQ       DX, K1
+	SHRQ        $0x08, DX
+	VMOVUPD.Z   (AX), K1, Z0
+	VMOVUPD     Z0, Z0
+	VANDPD.BCST scalarx7fffffffffffffff<>+0(SB), Z0, Z0
+	VADDPD      Z0, Z1, Z1
+	KMOVQ       DX, K1
+	SHRQ        $0x08, DX
+	VMOVUPD.Z   64(AX), K1, Z0
+	VMOVUPD     Z0, Z0
+	VANDPD.BCST scalarx7fffffffffffffff<>+0(SB), Z0, Z0
+	VADDPD      Z0, Z2, Z2
+	KMOVQ       DX, K1
+	SHRQ        $0x08, DX
+	VMOVUPD.Z   128(AX), K1, Z0
+	VMOVUPD     Z0, Z0
+	VANDPD.BCST scalarx7fffffffffffffff<>+0(SB), Z0, Z0
+	VADDPD      Z0, Z3, Z3
+	KMOVQ       DX, K1
+	SHRQ        $0x08, DX
+	VMOVUPD.Z   192(AX), K1, Z0
+	VMOVUPD     Z0, Z0
+	VANDPD.BCST scalarx7fffffffffffffff<>+0(SB), Z0, Z0
+	VADDPD      Z0, Z4, Z4
 
 fold:
-	VADDPD        Z2, Z0, Z0
-	VADDPD        Z3, Z1, Z1
+	VADDPD        Z3, Z1, Z0
+	VADDPD        Z4, Z2, Z1
 	VADDPD        Z1, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
@@ -5900,32 +4817,28 @@ fold:
 // func blockSumsqAVX512F64(a *float64, b *float64, n int) (even float64, odd float64)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·blockSumsqAVX512F64(SB), NOSPLIT, $0-40
-	MOVQ    a+0(FP), AX
-	MOVQ    n+16(FP), CX
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z0
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z1
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z2
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z3
+	MOVQ         a+0(FP), AX
+	MOVQ         n+16(FP), CX
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z1
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z2
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z3
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z4
 
 whole:
 	CMPQ    CX, $0x00000020
 	JL      last
-	VMOVUPD (AX), Z4
-	VMULPD  Z4, Z4, Z4
-	VADDPD  Z4, Z0, Z0
-	VMOVAPS Z0, Z0
-	VMOVUPD 64(AX), Z4
-	VMULPD  Z4, Z4, Z4
-	VADDPD  Z4, Z1, Z1
-	VMOVAPS Z1, Z1
-	VMOVUPD 128(AX), Z4
-	VMULPD  Z4, Z4, Z4
-	VADDPD  Z4, Z2, Z2
-	VMOVAPS Z2, Z2
-	VMOVUPD 192(AX), Z4
-	VMULPD  Z4, Z4, Z4
-	VADDPD  Z4, Z3, Z3
-	VMOVAPS Z3, Z3
+	VMOVUPD (AX), Z0
+	VMULPD  Z0, Z0, Z0
+	VADDPD  Z0, Z1, Z1
+	VMOVUPD 64(AX), Z0
+	VMULPD  Z0, Z0, Z0
+	VADDPD  Z0, Z2, Z2
+	VMOVUPD 128(AX), Z0
+	VMULPD  Z0, Z0, Z0
+	VADDPD  Z0, Z3, Z3
+	VMOVUPD 192(AX), Z0
+	VMULPD  Z0, Z0, Z0
+	VADDPD  Z0, Z4, Z4
 	ADDQ    $0x00000100, AX
 	SUBQ    $0x00000020, CX
 	JMP     whole
@@ -5937,36 +4850,32 @@ last:
 	BZHIQ     CX, DX, DX
 	KMOVQ     DX, K1
 	SHRQ      $0x08, DX
-	VMOVUPD.Z (AX), K1, Z4
-	VMOVUPD   Z4, Z4
-	VMULPD    Z4, Z4, Z4
-	VADDPD    Z4, Z0, Z0
-	VMOVAPS   Z0, Z0
+	VMOVUPD.Z (AX), K1, Z0
+	VMOVUPD   Z0, Z0
+	VMULPD    Z0, Z0, Z0
+	VADDPD    Z0, Z1, Z1
 	KMOVQ     DX, K1
 	SHRQ      $0x08, DX
-	VMOVUPD.Z 64(AX), K1, Z4
-	VMOVUPD   Z4, Z4
-	VMULPD    Z4, Z4, Z4
-	VADDPD    Z4, Z1, Z1
-	VMOVAPS   Z1, Z1
+	VMOVUPD.Z 64(AX), K1, Z0
+	VMOVUPD   Z0, Z0
+	VMULPD    Z0, Z0, Z0
+	VADDPD    Z0, Z2, Z2
 	KMOVQ     DX, K1
 	SHRQ      $0x08, DX
-	VMOVUPD.Z 128(AX), K1, Z4
-	VMOVUPD   Z4, Z4
-	VMULPD    Z4, Z4, Z4
-	VADDPD    Z4, Z2, Z2
-	VMOVAPS   Z2, Z2
+	VMOVUPD.Z 128(AX), K1, Z0
+	VMOVUPD   Z0, Z0
+	VMULPD    Z0, Z0, Z0
+	VADDPD    Z0, Z3, Z3
 	KMOVQ     DX, K1
 	SHRQ      $0x08, DX
-	VMOVUPD.Z 192(AX), K1, Z4
-	VMOVUPD   Z4, Z4
-	VMULPD    Z4, Z4, Z4
-	VADDPD    Z4, Z3, Z3
-	VMOVAPS   Z3, Z3
+	VMOVUPD.Z 192(AX), K1, Z0
+	VMOVUPD   Z0, Z0
+	VMULPD    Z0, Z0, Z0
+	VADDPD    Z0, Z4, Z4
 
 fold:
-	VADDPD        Z2, Z0, Z0
-	VADDPD        Z3, Z1, Z1
+	VADDPD        Z3, Z1, Z0
+	VADDPD        Z4, Z2, Z1
 	VADDPD        Z1, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
@@ -5981,37 +4890,33 @@ fold:
 // func blockDotAVX512F64(a *float64, b *float64, n int) (even float64, odd float64)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·blockDotAVX512F64(SB), NOSPLIT, $0-40
-	MOVQ    a+0(FP), AX
-	MOVQ    b+8(FP), CX
-	MOVQ    n+16(FP), DX
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z0
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z1
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z2
-	VMOVUPS splat512x0000000000000000<>+0(SB), Z3
+	MOVQ         a+0(FP), AX
+	MOVQ         b+8(FP), CX
+	MOVQ         n+16(FP), DX
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z2
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z3
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z4
+	VBROADCASTSD scalarx0000000000000000<>+0(SB), Z5
 
 whole:
 	CMPQ    DX, $0x00000020
 	JL      last
-	VMOVUPD (AX), Z4
-	VMOVUPD (CX), Z5
-	VMULPD  Z5, Z4, Z4
-	VADDPD  Z4, Z0, Z0
-	VMOVAPS Z0, Z0
-	VMOVUPD 64(AX), Z4
-	VMOVUPD 64(CX), Z5
-	VMULPD  Z5, Z4, Z4
-	VADDPD  Z4, Z1, Z1
-	VMOVAPS Z1, Z1
-	VMOVUPD 128(AX), Z4
-	VMOVUPD 128(CX), Z5
-	VMULPD  Z5, Z4, Z4
-	VADDPD  Z4, Z2, Z2
-	VMOVAPS Z2, Z2
-	VMOVUPD 192(AX), Z4
-	VMOVUPD 192(CX), Z5
-	VMULPD  Z5, Z4, Z4
-	VADDPD  Z4, Z3, Z3
-	VMOVAPS Z3, Z3
+	VMOVUPD (AX), Z0
+	VMOVUPD (CX), Z1
+	VMULPD  Z1, Z0, Z0
+	VADDPD  Z0, Z2, Z2
+	VMOVUPD 64(AX), Z0
+	VMOVUPD 64(CX), Z1
+	VMULPD  Z1, Z0, Z0
+	VADDPD  Z0, Z3, Z3
+	VMOVUPD 128(AX), Z0
+	VMOVUPD 128(CX), Z1
+	VMULPD  Z1, Z0, Z0
+	VADDPD  Z0, Z4, Z4
+	VMOVUPD 192(AX), Z0
+	VMOVUPD 192(CX), Z1
+	VMULPD  Z1, Z0, Z0
+	VADDPD  Z0, Z5, Z5
 	ADDQ    $0x00000100, AX
 	ADDQ    $0x00000100, CX
 	SUBQ    $0x00000020, DX
@@ -6024,44 +4929,40 @@ last:
 	BZHIQ     DX, BX, BX
 	KMOVQ     BX, K1
 	SHRQ      $0x08, BX
-	VMOVUPD.Z (AX), K1, Z4
-	VMOVUPD   Z4, Z4
-	VMOVUPD.Z (CX), K1, Z5
-	VMOVUPD   Z5, Z5
-	VMULPD    Z5, Z4, Z4
-	VADDPD    Z4, Z0, Z0
-	VMOVAPS   Z0, Z0
+	VMOVUPD.Z (AX), K1, Z0
+	VMOVUPD   Z0, Z0
+	VMOVUPD.Z (CX), K1, Z1
+	VMOVUPD   Z1, Z1
+	VMULPD    Z1, Z0, Z0
+	VADDPD    Z0, Z2, Z2
 	KMOVQ     BX, K1
 	SHRQ      $0x08, BX
-	VMOVUPD.Z 64(AX), K1, Z4
-	VMOVUPD   Z4, Z4
-	VMOVUPD.Z 64(CX), K1, Z5
-	VMOVUPD   Z5, Z5
-	VMULPD    Z5, Z4, Z4
-	VADDPD    Z4, Z1, Z1
-	VMOVAPS   Z1, Z1
+	VMOVUPD.Z 64(AX), K1, Z0
+	VMOVUPD   Z0, Z0
+	VMOVUPD.Z 64(CX), K1, Z1
+	VMOVUPD   Z1, Z1
+	VMULPD    Z1, Z0, Z0
+	VADDPD    Z0, Z3, Z3
 	KMOVQ     BX, K1
 	SHRQ      $0x08, BX
-	VMOVUPD.Z 128(AX), K1, Z4
-	VMOVUPD   Z4, Z4
-	VMOVUPD.Z 128(CX), K1, Z5
-	VMOVUPD   Z5, Z5
-	VMULPD    Z5, Z4, Z4
-	VADDPD    Z4, Z2, Z2
-	VMOVAPS   Z2, Z2
+	VMOVUPD.Z 128(AX), K1, Z0
+	VMOVUPD   Z0, Z0
+	VMOVUPD.Z 128(CX), K1, Z1
+	VMOVUPD   Z1, Z1
+	VMULPD    Z1, Z0, Z0
+	VADDPD    Z0, Z4, Z4
 	KMOVQ     BX, K1
 	SHRQ      $0x08, BX
-	VMOVUPD.Z 192(AX), K1, Z4
-	VMOVUPD   Z4, Z4
-	VMOVUPD.Z 192(CX), K1, Z5
-	VMOVUPD   Z5, Z5
-	VMULPD    Z5, Z4, Z4
-	VADDPD    Z4, Z3, Z3
-	VMOVAPS   Z3, Z3
+	VMOVUPD.Z 192(AX), K1, Z0
+	VMOVUPD   Z0, Z0
+	VMOVUPD.Z 192(CX), K1, Z1
+	VMOVUPD   Z1, Z1
+	VMULPD    Z1, Z0, Z0
+	VADDPD    Z0, Z5, Z5
 
 fold:
-	VADDPD        Z2, Z0, Z0
-	VADDPD        Z3, Z1, Z1
+	VADDPD        Z4, Z2, Z0
+	VADDPD        Z5, Z3, Z1
 	VADDPD        Z1, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
@@ -6076,12 +4977,12 @@ fold:
 // func blockMaxAVX512F64(a *float64, b *float64, n int) (even float64, odd float64)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·blockMaxAVX512F64(SB), NOSPLIT, $0-40
-	MOVQ    a+0(FP), AX
-	MOVQ    n+16(FP), CX
-	VMOVUPS splat512xfff0000000000000<>+0(SB), Z0
-	VMOVUPS splat512xfff0000000000000<>+0(SB), Z1
-	VMOVUPS splat512xfff0000000000000<>+0(SB), Z2
-	VMOVUPS splat512xfff0000000000000<>+0(SB), Z3
+	MOVQ         a+0(FP), AX
+	MOVQ         n+16(FP), CX
+	VBROADCASTSD scalarxfff0000000000000<>+0(SB), Z0
+	VBROADCASTSD scalarxfff0000000000000<>+0(SB), Z1
+	VBROADCASTSD scalarxfff0000000000000<>+0(SB), Z2
+	VBROADCASTSD scalarxfff0000000000000<>+0(SB), Z3
 
 whole:
 	CMPQ      CX, $0x00000020
@@ -6111,50 +5012,50 @@ whole:
 	JMP       whole
 
 last:
-	TESTQ     CX, CX
-	JZ        fold
-	MOVQ      $-1, DX
-	BZHIQ     CX, DX, DX
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPD.Z (AX), K1, Z4
-	VMOVUPS   splat512xfff0000000000000<>+0(SB), Z5
-	VBLENDMPD Z4, Z5, K1, Z9
-	VMOVUPD   Z9, Z4
-	VCMPPD    $0x03, Z0, Z0, K1
-	VMAXPD    Z4, Z0, Z4
-	VBLENDMPD Z0, Z4, K1, Z10
-	VMOVAPS   Z10, Z0
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPD.Z 64(AX), K1, Z4
-	VMOVUPS   splat512xfff0000000000000<>+0(SB), Z5
-	VBLENDMPD Z4, Z5, K1, Z11
-	VMOVUPD   Z11, Z4
-	VCMPPD    $0x03, Z1, Z1, K1
-	VMAXPD    Z4, Z1, Z4
-	VBLENDMPD Z1, Z4, K1, Z12
-	VMOVAPS   Z12, Z1
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPD.Z 128(AX), K1, Z4
-	VMOVUPS   splat512xfff0000000000000<>+0(SB), Z5
-	VBLENDMPD Z4, Z5, K1, Z13
-	VMOVUPD   Z13, Z4
-	VCMPPD    $0x03, Z2, Z2, K1
-	VMAXPD    Z4, Z2, Z4
-	VBLENDMPD Z2, Z4, K1, Z14
-	VMOVAPS   Z14, Z2
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPD.Z 192(AX), K1, Z4
-	VMOVUPS   splat512xfff0000000000000<>+0(SB), Z5
-	VBLENDMPD Z4, Z5, K1, Z15
-	VMOVUPD   Z15, Z4
-	VCMPPD    $0x03, Z3, Z3, K1
-	VMAXPD    Z4, Z3, Z4
-	VBLENDMPD Z3, Z4, K1, Z16
-	VMOVAPS   Z16, Z3
+	TESTQ        CX, CX
+	JZ           fold
+	MOVQ         $-1, DX
+	BZHIQ        CX, DX, DX
+	KMOVQ        DX, K1
+	SHRQ         $0x08, DX
+	VMOVUPD.Z    (AX), K1, Z4
+	VBROADCASTSD scalarxfff0000000000000<>+0(SB), Z5
+	VBLENDMPD    Z4, Z5, K1, Z9
+	VMOVUPD      Z9, Z4
+	VCMPPD       $0x03, Z0, Z0, K1
+	VMAXPD       Z4, Z0, Z4
+	VBLENDMPD    Z0, Z4, K1, Z10
+	VMOVAPS      Z10, Z0
+	KMOVQ        DX, K1
+	SHRQ         $0x08, DX
+	VMOVUPD.Z    64(AX), K1, Z4
+	VBROADCASTSD scalarxfff0000000000000<>+0(SB), Z5
+	VBLENDMPD    Z4, Z5, K1, Z11
+	VMOVUPD      Z11, Z4
+	VCMPPD       $0x03, Z1, Z1, K1
+	VMAXPD       Z4, Z1, Z4
+	VBLENDMPD    Z1, Z4, K1, Z12
+	VMOVAPS      Z12, Z1
+	KMOVQ        DX, K1
+	SHRQ         $0x08, DX
+	VMOVUPD.Z    128(AX), K1, Z4
+	VBROADCASTSD scalarxfff0000000000000<>+0(SB), Z5
+	VBLENDMPD    Z4, Z5, K1, Z13
+	VMOVUPD      Z13, Z4
+	VCMPPD       $0x03, Z2, Z2, K1
+	VMAXPD       Z4, Z2, Z4
+	VBLENDMPD    Z2, Z4, K1, Z14
+	VMOVAPS      Z14, Z2
+	KMOVQ        DX, K1
+	SHRQ         $0x08, DX
+	VMOVUPD.Z    192(AX), K1, Z4
+	VBROADCASTSD scalarxfff0000000000000<>+0(SB), Z5
+	VBLENDMPD    Z4, Z5, K1, Z15
+	VMOVUPD      Z15, Z4
+	VCMPPD       $0x03, Z3, Z3, K1
+	VMAXPD       Z4, Z3, Z4
+	VBLENDMPD    Z3, Z4, K1, Z16
+	VMOVAPS      Z16, Z3
 
 fold:
 	VCMPPD        $0x03, Z0, Z0, K1
@@ -6183,12 +5084,12 @@ fold:
 // func blockMinAVX512F64(a *float64, b *float64, n int) (even float64, odd float64)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·blockMinAVX512F64(SB), NOSPLIT, $0-40
-	MOVQ    a+0(FP), AX
-	MOVQ    n+16(FP), CX
-	VMOVUPS splat512x7ff0000000000000<>+0(SB), Z0
-	VMOVUPS splat512x7ff0000000000000<>+0(SB), Z1
-	VMOVUPS splat512x7ff0000000000000<>+0(SB), Z2
-	VMOVUPS splat512x7ff0000000000000<>+0(SB), Z3
+	MOVQ         a+0(FP), AX
+	MOVQ         n+16(FP), CX
+	VBROADCASTSD scalarx7ff0000000000000<>+0(SB), Z0
+	VBROADCASTSD scalarx7ff0000000000000<>+0(SB), Z1
+	VBROADCASTSD scalarx7ff0000000000000<>+0(SB), Z2
+	VBROADCASTSD scalarx7ff0000000000000<>+0(SB), Z3
 
 whole:
 	CMPQ      CX, $0x00000020
@@ -6218,50 +5119,50 @@ whole:
 	JMP       whole
 
 last:
-	TESTQ     CX, CX
-	JZ        fold
-	MOVQ      $-1, DX
-	BZHIQ     CX, DX, DX
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPD.Z (AX), K1, Z4
-	VMOVUPS   splat512x7ff0000000000000<>+0(SB), Z5
-	VBLENDMPD Z4, Z5, K1, Z9
-	VMOVUPD   Z9, Z4
-	VCMPPD    $0x03, Z0, Z0, K1
-	VMINPD    Z4, Z0, Z4
-	VBLENDMPD Z0, Z4, K1, Z10
-	VMOVAPS   Z10, Z0
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPD.Z 64(AX), K1, Z4
-	VMOVUPS   splat512x7ff0000000000000<>+0(SB), Z5
-	VBLENDMPD Z4, Z5, K1, Z11
-	VMOVUPD   Z11, Z4
-	VCMPPD    $0x03, Z1, Z1, K1
-	VMINPD    Z4, Z1, Z4
-	VBLENDMPD Z1, Z4, K1, Z12
-	VMOVAPS   Z12, Z1
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPD.Z 128(AX), K1, Z4
-	VMOVUPS   splat512x7ff0000000000000<>+0(SB), Z5
-	VBLENDMPD Z4, Z5, K1, Z13
-	VMOVUPD   Z13, Z4
-	VCMPPD    $0x03, Z2, Z2, K1
-	VMINPD    Z4, Z2, Z4
-	VBLENDMPD Z2, Z4, K1, Z14
-	VMOVAPS   Z14, Z2
-	KMOVQ     DX, K1
-	SHRQ      $0x08, DX
-	VMOVUPD.Z 192(AX), K1, Z4
-	VMOVUPS   splat512x7ff0000000000000<>+0(SB), Z5
-	VBLENDMPD Z4, Z5, K1, Z15
-	VMOVUPD   Z15, Z4
-	VCMPPD    $0x03, Z3, Z3, K1
-	VMINPD    Z4, Z3, Z4
-	VBLENDMPD Z3, Z4, K1, Z16
-	VMOVAPS   Z16, Z3
+	TESTQ        CX, CX
+	JZ           fold
+	MOVQ         $-1, DX
+	BZHIQ        CX, DX, DX
+	KMOVQ        DX, K1
+	SHRQ         $0x08, DX
+	VMOVUPD.Z    (AX), K1, Z4
+	VBROADCASTSD scalarx7ff0000000000000<>+0(SB), Z5
+	VBLENDMPD    Z4, Z5, K1, Z9
+	VMOVUPD      Z9, Z4
+	VCMPPD       $0x03, Z0, Z0, K1
+	VMINPD       Z4, Z0, Z4
+	VBLENDMPD    Z0, Z4, K1, Z10
+	VMOVAPS      Z10, Z0
+	KMOVQ        DX, K1
+	SHRQ         $0x08, DX
+	VMOVUPD.Z    64(AX), K1, Z4
+	VBROADCASTSD scalarx7ff0000000000000<>+0(SB), Z5
+	VBLENDMPD    Z4, Z5, K1, Z11
+	VMOVUPD      Z11, Z4
+	VCMPPD       $0x03, Z1, Z1, K1
+	VMINPD       Z4, Z1, Z4
+	VBLENDMPD    Z1, Z4, K1, Z12
+	VMOVAPS      Z12, Z1
+	KMOVQ        DX, K1
+	SHRQ         $0x08, DX
+	VMOVUPD.Z    128(AX), K1, Z4
+	VBROADCASTSD scalarx7ff0000000000000<>+0(SB), Z5
+	VBLENDMPD    Z4, Z5, K1, Z13
+	VMOVUPD      Z13, Z4
+	VCMPPD       $0x03, Z2, Z2, K1
+	VMINPD       Z4, Z2, Z4
+	VBLENDMPD    Z2, Z4, K1, Z14
+	VMOVAPS      Z14, Z2
+	KMOVQ        DX, K1
+	SHRQ         $0x08, DX
+	VMOVUPD.Z    192(AX), K1, Z4
+	VBROADCASTSD scalarx7ff0000000000000<>+0(SB), Z5
+	VBLENDMPD    Z4, Z5, K1, Z15
+	VMOVUPD      Z15, Z4
+	VCMPPD       $0x03, Z3, Z3, K1
+	VMINPD       Z4, Z3, Z4
+	VBLENDMPD    Z3, Z4, K1, Z16
+	VMOVAPS      Z16, Z3
 
 fold:
 	VCMPPD        $0x03, Z0, Z0, K1
@@ -6293,34 +5194,34 @@ TEXT ·withinAVX512F64(SB), NOSPLIT, $0-25
 	MOVQ         a+0(FP), AX
 	MOVQ         n+8(FP), CX
 	VBROADCASTSD limit+16(FP), Z0
-	VPXORD       Z1, Z1, Z1
+	VPXORD       Z2, Z2, Z2
 
 whole:
 	CMPQ    CX, $0x00000008
 	JL      last
-	VMOVUPS (AX), Z2
+	VMOVUPS (AX), Z1
 	ADDQ    $0x00000040, AX
 	SUBQ    $0x00000008, CX
 
 take:
-	VANDPS  splat512x7fffffffffffffff<>+0(SB), Z2, Z2
-	VMAXPD  Z1, Z2, Z1
-	VMOVAPS Z1, Z1
-	JMP     whole
+	VANDPD.BCST scalarx7fffffffffffffff<>+0(SB), Z1, Z1
+	VMAXPD      Z2, Z1, Z2
+	JMP         whole
 
 last:
 	TESTQ     CX, CX
 	JZ        test
+	MOVQ      CX, CX
 	MOVQ      $-1, DX
 	BZHIQ     CX, DX, DX
 	KMOVQ     DX, K1
 	SHRQ      $0x08, DX
-	VMOVUPD.Z (AX), K1, Z2
+	VMOVUPD.Z (AX), K1, Z1
 	XORQ      CX, CX
 	JMP       take
 
 test:
-	VCMPPD   $0x1e, Z0, Z1, K1
+	VCMPPD   $0x1e, Z0, Z2, K1
 	KORTESTQ K1, K1
 	SETEQ    AL
 	MOVB     AL, ret+24(FP)

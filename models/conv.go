@@ -1,8 +1,6 @@
 package models
 
 import (
-	"slices"
-
 	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/tensor"
 )
@@ -28,53 +26,47 @@ func SamePadding(x autograd.Value, kernel, stride, dilation [2]int, mode autogra
 
 var ones = [2]int{1, 1}
 
-// correlateAxis returns Σ f[k]·x[…, j·stride+k, …] along axis, where the filter
-// fits.
-func correlateAxis(x autograd.Value, axis int, f []float64, stride int) autograd.Value {
-	count := (x.Type().Dim[axis]-len(f))/stride + 1
-	var terms []autograd.Value
-	for k, v := range f {
-		if v != 0 {
-			terms = append(terms, x.CropStep(axis, k, k+(count-1)*stride+1, stride).Scale(v))
-		}
+// filterOf returns the Const (1, 1, h, w) of a filter in x's precision; equal
+// taps are the same Value.
+func filterOf(x autograd.Value, f []float64, h, w int) autograd.Value {
+	var taps []autograd.Value
+	for _, v := range f {
+		taps = append(taps, x.Tape().Scalar(x.Type().DType.Real(), v))
 	}
-	return autograd.Sum(terms...)
+	return autograd.Stack(0, taps...).Reshape(1, 1, h, w)
+}
+
+// correlate returns the correlation of every channel of x (N, C, h, w) with a
+// filter (1, 1, fh, fw).
+func correlate(x, filter autograd.Value, stride [2]int) autograd.Value {
+	x, c := splitChannels("correlate", x)
+	return joinChannels(autograd.Correlate(x, filter, autograd.CorrelateOptions{Stride: stride}), c)
 }
 
 // blur correlates the rows and columns of x (N, C, h, w) with fy and fx, padded
 // to keep the size, at every stride-th pixel.
 func blur(x autograd.Value, fy, fx []float64, stride int, mode autograd.PadMode) autograd.Value {
 	x = SamePadding(x, [2]int{len(fy), len(fx)}, ones, ones, mode)
-	return correlateAxis(correlateAxis(x, 3, fx, stride), 2, fy, stride)
+	x = correlate(x, filterOf(x, fx, 1, len(fx)), [2]int{1, stride})
+	return correlate(x, filterOf(x, fy, len(fy), 1), [2]int{stride, 1})
 }
 
-// taps returns the rows of a filter. It panics with *autograd.Error if x has
-// not four axes or filter not two.
-func taps(op string, x autograd.Value, filter tensor.Tensor) [][]float64 {
+// givenFilter returns a filter (fh, fw) as a Const (1, 1, fh, fw). It panics with
+// *autograd.Error if x has not four axes or filter not two.
+func givenFilter(op string, x autograd.Value, filter tensor.Tensor) autograd.Value {
 	if x.Type().Rank != 4 || filter.Rank != 2 || filter.DType.IsComplex() || filter.Len() == 0 {
 		fail(op, x, "images (N, C, h, w) and a real filter with two axes expected, not %v", filter.Type)
 	}
-	return slices.Collect(slices.Chunk(tensor.Floats(filter), filter.Dim[1]))
-}
-
-// correlate returns the correlation of x (N, C, h, w) with a filter at every
-// stride-th pixel where the filter fits.
-func correlate(x autograd.Value, rows [][]float64, stride int) autograd.Value {
-	count := (x.Type().Dim[2]-len(rows))/stride + 1
-	var terms []autograd.Value
-	for k, row := range rows {
-		terms = append(terms, correlateAxis(x.CropStep(2, k, k+(count-1)*stride+1, stride), 3, row, stride))
-	}
-	return autograd.Sum(terms...)
+	return x.Tape().Const(filter).Cast(x.Type().DType.Real()).Reshape(1, 1, filter.Dim[0], filter.Dim[1])
 }
 
 // CorrelateDownsample returns every second pixel, from the first, of the
 // correlation of images x (N, C, h, w), padded to keep their size, with a filter
 // (fh, fw). It panics with *autograd.Error if their axes are others, or as Pad does.
 func CorrelateDownsample(x autograd.Value, filter tensor.Tensor, mode autograd.PadMode) autograd.Value {
-	rows := taps("correlate-downsample", x, filter)
-	x = SamePadding(x, [2]int{len(rows), len(rows[0])}, ones, ones, mode)
-	return correlate(x, rows, 2)
+	f := givenFilter("correlate-downsample", x, filter)
+	x = SamePadding(x, [2]int{filter.Dim[0], filter.Dim[1]}, ones, ones, mode)
+	return correlate(x, f, [2]int{2, 2})
 }
 
 // UpsampleConvolve returns images of 2·size − odd pixels, for odd of 0 or 1 per
@@ -83,60 +75,41 @@ func CorrelateDownsample(x autograd.Value, filter tensor.Tensor, mode autograd.P
 // borders, of CorrelateDownsample. It panics with *autograd.Error if x has not
 // four axes, the filter not two, odd is another number, or as Pad does.
 func UpsampleConvolve(x autograd.Value, odd [2]int, filter tensor.Tensor, mode autograd.PadMode) autograd.Value {
-	rows := taps("upsample-convolve", x, filter)
-	slices.Reverse(rows)
-	for _, r := range rows {
-		slices.Reverse(r)
-	}
-	y := newUpsampling(x, odd, len(rows), 0)
-	c := newUpsampling(x, odd, len(rows[0]), 1)
-	x = x.Pad(mode, y.pad, c.pad)
-	t := x.Type()
-	var at autograd.Place
-	at.Step[2], at.Step[3] = 2, 2
-	x = autograd.Assemble([]int{t.Dim[0], t.Dim[1], 2*t.Dim[2] - 1, 2*t.Dim[3] - 1}, []autograd.Place{at}, x)
-	return correlate(x.Pad(autograd.PadConstant, y.zeros, c.zeros), rows, 1)
+	f := givenFilter("upsample-convolve", x, filter)
+	y := newUpsampling(x, odd, filter.Dim[0], 0)
+	c := newUpsampling(x, odd, filter.Dim[1], 1)
+	return upsample(x.Pad(mode, y.pad, c.pad), f, [2]upsampling{y, c})
 }
 
-// upsampling is the geometry of UpsampleConvolve along one axis: padding of the
-// small image, and zeros around it once there are zeros between its pixels.
-type upsampling struct{ pad, zeros [2]int }
+// upsampling is the geometry of UpsampleConvolve along one axis.
+type upsampling struct {
+	stride int    // 2; 1 leaves the axis as it is
+	pad    [2]int // around the small image
+	beyond [2]int // how far the filter reaches beyond the large image
+}
 
 func newUpsampling(x autograd.Value, odd [2]int, kernel, i int) upsampling {
-	if odd[i] != 0 && odd[i] != 1 {
-		fail("upsample", x, "odd is %v; 0 or 1 for each axis expected", odd)
+	if odd[i] != 0 && odd[i] != 1 || kernel < 2 {
+		fail("upsample", x, "odd is %v and the filter has %d taps; 0 or 1 for each axis, and at least 2 taps expected", odd, kernel)
 	}
 	before := kernel / 2
 	after := kernel - odd[i] - before
-	return upsampling{[2]int{before / 2, after / 2}, [2]int{before % 2, after % 2}}
+	return upsampling{2, [2]int{before / 2, after / 2}, [2]int{kernel - 1 - before%2, kernel - 1 - after%2}}
 }
 
-// upsampleAxis is UpsampleConvolve along one axis of a padded image, for a
-// filter already reversed. The zeros between pixels are not multiplied: even
-// and odd results use every other tap.
-func upsampleAxis(x autograd.Value, axis int, f []float64, u upsampling) autograd.Value {
-	t := x.Type()
-	size := u.zeros[0] + 2*t.Dim[axis] - 1 + u.zeros[1] - len(f) + 1
-	var pieces []autograd.Value
-	var places []autograd.Place
-	for phase := range min(2, size) {
-		count := (size - phase + 1) / 2
-		var terms []autograd.Value
-		for k, v := range f {
-			if from := phase + k - u.zeros[0]; from%2 == 0 && v != 0 {
-				terms = append(terms, x.Crop(axis, from/2, from/2+count).Scale(v))
-			}
-		}
-		if len(terms) == 0 {
-			continue
-		}
-		var at autograd.Place
-		at.Lo[axis], at.Step[axis] = phase, 2
-		pieces, places = append(pieces, autograd.Sum(terms...)), append(places, at)
-	}
-	shape := t.Shape()
-	shape[axis] = size
-	return autograd.Assemble(shape, places, pieces...)
+// size returns how many pixels n become.
+func (u upsampling) size(n, kernel int) int {
+	return (n-1)*u.stride + kernel - u.beyond[0] - u.beyond[1]
+}
+
+// upsample puts a filter (1, 1, fh, fw) times each pixel of x, padded, at every
+// second pixel of a large image and adds: the adjoint of correlating that image.
+func upsample(x, filter autograd.Value, u [2]upsampling) autograd.Value {
+	x, c := splitChannels("upsample", x)
+	t, f := x.Type(), filter.Type()
+	h, w := u[0].size(t.Dim[2], f.Dim[2]), u[1].size(t.Dim[3], f.Dim[3])
+	o := autograd.CorrelateOptions{Stride: [2]int{u[0].stride, u[1].stride}, Pad: [2][2]int{u[0].beyond, u[1].beyond}}
+	return joinChannels(autograd.CorrelateAdjoint(x, filter, h, w, o), c)
 }
 
 // BlurOptions are those of BlurDownsample and UpsampleBlur. The zero value is
@@ -196,15 +169,16 @@ func BlurDownsample(x autograd.Value, o BlurOptions) autograd.Value {
 // *autograd.Error as BlurDownsample does, and if odd is not 0 or 1 for each axis.
 func UpsampleBlur(x autograd.Value, odd [2]int, o BlurOptions) autograd.Value {
 	f, n := o.filter("upsample-blur", x)
-	slices.Reverse(f)
 	fx := f
 	if !o.NoScale {
 		fx = scaled(f, 2)
 	}
 	y, c := newUpsampling(x, odd, len(f), 0), newUpsampling(x, odd, len(f), 1)
+	same := upsampling{stride: 1}
 	for range n {
 		x = x.Pad(autograd.PadReflect, y.pad, c.pad)
-		x = upsampleAxis(upsampleAxis(x, 3, fx, c), 2, f, y)
+		x = upsample(x, filterOf(x, fx, 1, len(f)), [2]upsampling{same, c})
+		x = upsample(x, filterOf(x, f, len(f), 1), [2]upsampling{y, same})
 	}
 	return x
 }

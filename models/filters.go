@@ -44,7 +44,7 @@ func NamedFilter(name string) ([]float64, error) {
 	if alias, ok := aliases[name]; ok {
 		name = alias
 	}
-	if n, err := strconv.Atoi(strings.TrimPrefix(name, "binom")); err == nil && strings.HasPrefix(name, "binom") && n >= 1 && n <= 64 {
+	if n, err := strconv.Atoi(strings.TrimPrefix(name, "binom")); err == nil && strings.HasPrefix(name, "binom") && n >= 2 && n <= 64 {
 		return binomial(n), nil
 	}
 	if f, ok := wholeFilters[name]; ok {

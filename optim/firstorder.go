@@ -34,7 +34,7 @@ func (s *firstOrder) Finish(e Evaluation) Tick {
 	next, up := s.rule(s.x, e.Grad, s.schedule.Rate, step)
 	change := norm(next.Sub(s.x))
 	converged, recorded := s.record(e.Loss, guard)
-	_, scheduled := s.reschedule(e.Loss, guard)
+	_, scheduled := s.reschedule(e.Loss)
 	up = append(append(up, recorded...), scheduled...)
 	up = append(up, s.x.Becomes(next), s.iterations.Becomes(step), s.stopped.Becomes(converged))
 	after := s.iterations.Add(guard)

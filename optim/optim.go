@@ -203,21 +203,28 @@ func (b *base) record(loss, when autograd.Value) (converged autograd.Value, up [
 	}
 }
 
-// reschedule returns the rates after an iteration with the given losses and,
-// where ended is 1, the Updates that bring them about.
-func (b *base) reschedule(loss, ended autograd.Value) (next autograd.Value, up []autograd.Update) {
+// reschedule returns the rates after an iteration with the given losses, and the
+// Updates that bring them about.
+func (b *base) reschedule(loss autograd.Value) (next autograd.Value, up []autograd.Update) {
 	next = b.schedule.Rate
 	if b.schedule.Next == nil {
 		return next, nil
 	}
 	up = b.schedule.Next(loss)
-	for i, u := range up {
+	for _, u := range up {
 		if u.Var == b.schedule.Rate {
 			next = u.Value
 		}
-		up[i].Value = autograd.Where(ended, u.Value, u.Var)
 	}
 	return next, up
+}
+
+// where restricts Updates of scalars to the images where when is 1.
+func where(when autograd.Value, up []autograd.Update) []autograd.Update {
+	for i, u := range up {
+		up[i].Value = autograd.Where(when, u.Value, u.Var)
+	}
+	return up
 }
 
 // or returns the default d where the option p is not given.

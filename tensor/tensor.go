@@ -265,7 +265,7 @@ func Span[T Elem](t Tensor) []T {
 // of t from its first.
 func (t Tensor) Bounds() (lo, hi int) {
 	for i, d := range t.Dim[:t.Rank] {
-		if s := t.Stride[i] * (d - 1); s < 0 {
+		if s := t.Stride[i] * max(d-1, 0); s < 0 {
 			lo += s
 		} else {
 			hi += s

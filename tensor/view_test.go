@@ -195,6 +195,7 @@ func isAffine(x Tensor, shape []int) bool {
 
 func TestReshapeOfKnownCases(t *testing.T) {
 	x := fill(Float64, 2, 3, 4)
+	single, _ := x.Reshape(2, 1, 3, 1, 4) // axes of size 1 have stride 0 here
 	for _, c := range []struct {
 		name  string
 		x     Tensor
@@ -210,6 +211,8 @@ func TestReshapeOfKnownCases(t *testing.T) {
 		{"merge repeats", Scalar(1).Expand(3, 4), []int{12}, true},
 		{"merge repeats with others", fill(Float64, 4).Expand(3, 4), []int{12}, false},
 		{"scalar", Scalar(1).Expand(1, 1), []int{}, true},
+		{"merge across axes of size 1", single, []int{24}, true},
+		{"split across axes of size 1", single, []int{8, 3}, true},
 		{"reverse", x.Flip(0, 1, 2), []int{24}, true},
 	} {
 		y, ok := c.x.Reshape(c.shape...)

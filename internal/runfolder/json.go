@@ -104,14 +104,17 @@ func (f Folder) WriteJSON(name string, o Object) error {
 	return f.Write(name, func(w io.Writer) error { _, err := w.Write(b.Bytes()); return err })
 }
 
-// ReadJSON sets v from the JSON file at path. It errs, naming the file, if it
+// ReadJSON sets v from the JSON file at path; numbers without a type of their
+// own become json.Number, which loses no digits. It errs, naming the file, if it
 // cannot be read or does not hold a v.
 func ReadJSON(path string, v any) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(data, v); err != nil {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	if err := d.Decode(v); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil

@@ -45,23 +45,26 @@ func fromJSON(data []byte) (string, error) {
 	if _, err := d.Token(); err != io.EOF {
 		return "", errors.New("something follows after the JSON value")
 	}
-	return Written(v)
-}
-
-// Written returns, as Parse reads it, the spec that v holds, v being what
-// encoding/json makes of a JSON string or of the object that Settings returns.
-// It errs if v is neither.
-func Written(v any) (string, error) {
 	switch v := v.(type) {
 	case string:
 		if strings.HasPrefix(v, "@") {
 			return "", errors.New("a spec in a file cannot name another file")
 		}
-		return v, nil
 	case map[string]any:
-		return writtenObject(v)
+	default:
+		return "", errors.New(`a JSON string, or an object with the member "name", expected`)
 	}
-	return "", errors.New(`a JSON string, or an object with the member "name", expected`)
+	return Written(v)
+}
+
+// Written returns, as Parse and flags read it, what v holds, v being what
+// encoding/json makes of a string, a number, a boolean, a list of those, or of
+// the object that Settings returns. It errs if v is none of these.
+func Written(v any) (string, error) {
+	if o, ok := v.(map[string]any); ok {
+		return writtenObject(o)
+	}
+	return writtenValue(v)
 }
 
 func writtenObject(v map[string]any) (string, error) {

@@ -51,7 +51,7 @@ var (
 // toInteger returns n, the nearest integer to x·c, and t, whose lowest bits are
 // that integer, for |n| below 2 to the mantissa less one bit.
 func (k *isa) toInteger(x V, c float64) (t, n V) {
-	t = k.fma(x, k.c(c), k.load(k.magic()))
+	t = k.fma(x, k.c(c), k.magic())
 	return t, k.sub(t, k.magic())
 }
 
@@ -61,22 +61,29 @@ func (k *isa) magic() Mem { return k.c(math.Ldexp(1.5, k.mantissa())) }
 // power2 returns 2ⁿ in the normal range; t is of toInteger.
 func (k *isa) power2(t V) V { return k.addInt(k.shl(t, k.mantissa()), k.c(1)) }
 
-// A reduced argument of the exponential: x = n·ln 2 + r + rest, and q with
-// eʳ = 1 + r + r²·q.
+// A reduced argument of the exponential: x = n·ln 2 + r, without its rounding
+// error rest if that is nil, and q with eʳ = 1 + r + r²·q.
 type reduced struct{ t, n, r, rest, r2, q V }
 
-func (k *isa) reduce(x V) (e reduced) {
+func (k *isa) reduce(x V, exact bool) (e reduced) {
 	e.t, e.n = k.toInteger(x, math.Log2E)
 	head := k.fnma(e.n, k.limit(ln2High), x)
 	e.r = k.fnma(e.n, k.limit(ln2Low), head)
-	e.rest = k.fnma(e.n, k.limit(ln2Low), k.sub(head, e.r))
+	if exact {
+		e.rest = k.fnma(e.n, k.limit(ln2Low), k.sub(head, e.r))
+	}
 	e.r2 = k.mul(e.r, e.r)
 	e.q = k.poly(e.r, e.r2, k.coefficients(exp32, exp64)...)
 	return e
 }
 
 // high returns p with e^(r + rest) = 1 + p.
-func (k *isa) high(e reduced) V { return k.add(k.fma(e.r2, e.q, e.rest), e.r) }
+func (k *isa) high(e reduced) V {
+	if e.rest == nil {
+		return k.fma(e.r2, e.q, e.r)
+	}
+	return k.add(k.fma(e.r2, e.q, e.rest), e.r)
+}
 
 func (k *isa) coefficients(single, double []float64) []float64 {
 	if k.double() {
@@ -95,21 +102,21 @@ var (
 func (k *isa) exp(x V) V {
 	x = k.min(k.load(k.limit(expMost)), x)
 	x = k.max(k.load(k.limit(expLeast)), x)
-	e := k.reduce(x)
-	return k.scale(k.add(k.high(e), k.c(1)), e.n)
+	e := k.reduce(x, false)
+	return k.scale(k.add(k.high(e), k.c(1)), e)
 }
 
 // scale returns a·2ⁿ, rounded once where it is denormal and infinite where it is
-// too large.
-func (k *isa) scale(a, n V) V {
+// too large; by halves of n, taken from the lowest bits of t, where no instruction
+// does so.
+func (k *isa) scale(a V, e reduced) V {
 	if k.wide() {
 		r := k.vec()
-		k.by(k.VSCALEFPS, k.VSCALEFPD)(n, a, r)
+		k.by(k.VSCALEFPS, k.VSCALEFPD)(e.n, a, r)
 		return r
 	}
-	t, half := k.toInteger(n, 0.5)
-	t2 := k.add(k.sub(n, half), k.magic())
-	return k.mul(k.mul(a, k.power2(t)), k.power2(t2))
+	half := k.shr(e.t, 1)
+	return k.mul(k.mul(a, k.power2(half)), k.power2(k.subInt(e.t, half)))
 }
 
 // expm1 adds 2ⁿ·(r + …) and 2ⁿ - 1 with the rounding error of the first sum put
@@ -117,7 +124,7 @@ func (k *isa) scale(a, n V) V {
 func (k *isa) expm1(x V) V {
 	y := k.min(k.load(k.limit(limit{88.9, 709.9})), x)
 	y = k.max(k.load(k.c(-60)), y)
-	e := k.reduce(y)
+	e := k.reduce(y, true)
 	s := k.power2(k.sub(e.t, k.c(1)))
 	one := k.sub(s, k.c(0.5))
 	sum := k.fma(e.r, s, one)
@@ -193,7 +200,7 @@ func (k *isa) tanh(x V) V {
 	a, z := k.abs(x), k.mul(x, x)
 	q := k.poly(z, k.mul(z, z), k.coefficients(tanh32, tanh64)...)
 	small := k.fma(k.mul(q, z), x, x)
-	e := k.reduce(k.min(k.load(k.limit(limit{20, 40})), k.add(a, a)))
+	e := k.reduce(k.min(k.load(k.limit(limit{20, 40})), k.add(a, a)), false)
 	y := k.mul(k.add(k.high(e), k.c(1)), k.power2(e.t))
 	large := k.sub(k.load(k.c(1)), k.div(k.load(k.c(2)), k.add(y, k.c(1))))
 	return k.sel(k.cmp(lt, a, k.c(0.625)), small, k.or(large, k.sign(x)))
@@ -202,10 +209,10 @@ func (k *isa) tanh(x V) V {
 // expNegative returns e^-|x| as the sum of two numbers.
 func (k *isa) expNegative(x V) (high, low V) {
 	y := k.max(k.load(k.limit(expLeast)), k.neg(k.abs(x)))
-	e := k.reduce(y)
+	e := k.reduce(y, true)
 	p := k.high(e)
 	h := k.add(p, k.c(1))
-	return k.scale(h, e.n), k.scale(k.sub(p, k.sub(h, k.c(1))), e.n)
+	return k.scale(h, e), k.scale(k.sub(p, k.sub(h, k.c(1))), e)
 }
 
 // sigmoid is 1/(1+e) or e/(1+e), e = e^-|x|, with the rounding of 1+e and of the
@@ -285,7 +292,7 @@ func (k *isa) erf(x V) V {
 	small := k.fma(k.poly(z, k.mul(z, z), k.coefficients(erfSmall32, erfSmall64)...), x, x)
 	b := k.min(k.load(k.limit(limit{4, 6})), a)
 	l := k.mul(k.poly(b, k.mul(b, b), k.coefficients(erfLarge32, erfLarge64)...), b)
-	e := k.reduce(l)
-	large := k.fnma(k.add(k.high(e), k.c(1)), k.power2(e.t), k.load(k.c(1)))
+	e := k.reduce(l, false)
+	large := k.fnma(k.add(k.high(e), k.c(1)), k.power2(e.t), k.c(1))
 	return k.sel(k.cmp(lt, a, k.c(1)), small, k.or(large, k.sign(x)))
 }

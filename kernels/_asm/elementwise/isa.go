@@ -65,10 +65,17 @@ func (k *isa) by(single, double instruction) instruction {
 	return single
 }
 
-// splat returns a read-only vector of equal words, an operand of any instruction.
+// scalarPrefix starts the names of constants for instructions that broadcast.
+const scalarPrefix = "scalar"
+
+// splat returns a read-only vector of equal words, an operand of any instruction
+// for elements of this size. For AVX-512 it is one word, see broadcastScalars: the
+// linker does not align to 64 bytes.
 func (k *isa) splat(word uint64) Mem {
-	name := fmt.Sprintf("splat%dx%0*x", k.width*8, k.bits/4, word)
-	return k.table(name, k.lanes(), func(int) uint64 { return word })
+	if k.wide() {
+		return k.table(fmt.Sprintf("%sx%0*x", scalarPrefix, k.bits/4, word), 1, func(int) uint64 { return word })
+	}
+	return k.table(fmt.Sprintf("splat%dx%0*x", k.width*8, k.bits/4, word), k.lanes(), func(int) uint64 { return word })
 }
 
 // table returns read-only data of n words.
@@ -134,25 +141,34 @@ func (k *isa) min(a V, b Op) V { r := k.vec(); k.by(k.VMINPS, k.VMINPD)(b, a, r)
 // max returns a if a > b, else b: also where either is NaN, or both are zero.
 func (k *isa) max(a V, b Op) V { r := k.vec(); k.by(k.VMAXPS, k.VMAXPD)(b, a, r); return r }
 
-func (k *isa) load(m Op) V { r := k.vec(); k.VMOVUPS(m, r); return r }
-func (k *isa) copy(a V) V  { r := k.vec(); k.VMOVAPS(a, r); return r }
+func (k *isa) load(m Op) V { r := k.vec(); k.by(k.VMOVUPS, k.VMOVUPD)(m, r); return r }
+
+// copy returns a copy that an instruction may overwrite. See coalesce.
+func (k *isa) copy(a Op) V {
+	if _, constant := a.(Mem); constant {
+		return k.load(a)
+	}
+	r := k.vec()
+	k.VMOVAPS(a, r)
+	return r
+}
 
 // fma returns a·b + c.
-func (k *isa) fma(a V, b Op, c V) V {
+func (k *isa) fma(a V, b, c Op) V {
 	r := k.copy(c)
 	k.by(k.VFMADD231PS, k.VFMADD231PD)(b, a, r)
 	return r
 }
 
 // fnma returns c - a·b.
-func (k *isa) fnma(a V, b Op, c V) V {
+func (k *isa) fnma(a V, b, c Op) V {
 	r := k.copy(c)
 	k.by(k.VFNMADD231PS, k.VFNMADD231PD)(b, a, r)
 	return r
 }
 
 // fms returns a·b - c.
-func (k *isa) fms(a V, b Op, c V) V {
+func (k *isa) fms(a V, b, c Op) V {
 	r := k.copy(c)
 	k.by(k.VFMSUB231PS, k.VFMSUB231PD)(b, a, r)
 	return r
@@ -186,9 +202,9 @@ func (k *isa) poly(x, x2 V, c ...float64) V {
 
 // Bits.
 
-func (k *isa) and(a V, b Op) V { r := k.vec(); k.VANDPS(b, a, r); return r }
-func (k *isa) or(a V, b Op) V  { r := k.vec(); k.VORPS(b, a, r); return r }
-func (k *isa) xor(a V, b Op) V { r := k.vec(); k.VXORPS(b, a, r); return r }
+func (k *isa) and(a V, b Op) V { r := k.vec(); k.by(k.VANDPS, k.VANDPD)(b, a, r); return r }
+func (k *isa) or(a V, b Op) V  { r := k.vec(); k.by(k.VORPS, k.VORPD)(b, a, r); return r }
+func (k *isa) xor(a V, b Op) V { r := k.vec(); k.by(k.VXORPS, k.VXORPD)(b, a, r); return r }
 func (k *isa) abs(a V) V       { return k.and(a, k.splat(1<<(k.bits-1)-1)) }
 func (k *isa) neg(a V) V       { return k.xor(a, k.signBit()) }
 func (k *isa) sign(a V) V      { return k.and(a, k.signBit()) }

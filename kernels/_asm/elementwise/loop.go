@@ -67,23 +67,24 @@ func (k *isa) emit(kn kernel) {
 			l.loadAll(u)
 			l.storeResult(u, l.run())
 		}
-		l.advance(kn.unroll)
+		k.ADDQ(U32(uint32(kn.unroll*k.width)), l.at)
+		k.SUBQ(U32(uint32(kn.unroll*k.lanes())), l.n)
 		k.JMP(LabelRef("main"))
 	}
 	k.Label("one")
-	k.CMPQ(l.n, U32(uint32(k.lanes())))
+	k.SUBQ(U32(uint32(k.lanes())), l.n) // negative from here on in the last turn
 	k.JL(LabelRef("last"))
 	l.loadAll(0)
 	k.Label("body")
 	out := l.run()
-	k.CMPQ(l.n, U32(uint32(k.lanes())))
+	k.TESTQ(l.n, l.n)
 	k.JL(LabelRef("lastStore"))
 	l.storeResult(0, out)
-	l.advance(1)
+	k.ADDQ(U32(uint32(k.width)), l.at)
 	k.JMP(LabelRef("one"))
 	k.Label("last")
-	k.TESTQ(l.n, l.n)
-	k.JZ(LabelRef("done"))
+	k.CMPQ(l.n, I32(int32(-k.lanes())))
+	k.JE(LabelRef("done"))
 	l.loadLast()
 	k.JMP(LabelRef("body"))
 	k.Label("lastStore")
@@ -169,16 +170,11 @@ func (l *loop) storeLast(out []V) {
 	}
 }
 
-func (l *loop) advance(u int) {
-	l.ADDQ(U32(uint32(u*l.width)), l.at)
-	l.SUBQ(U32(uint32(u*l.lanes())), l.n)
-}
-
 // lastMasks returns the masks of the raw vectors of a stream that hold the last
-// n elements.
+// elements, n + lanes of them.
 func (l *loop) lastMasks(s stream) []mask {
 	words := l.GP64()
-	l.MOVQ(l.n, words)
+	l.LEAQ(Mem{Base: l.n, Disp: l.lanes()}, words)
 	if s.complex {
 		l.ADDQ(words, words)
 	}

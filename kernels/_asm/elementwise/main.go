@@ -17,7 +17,6 @@ import (
 
 	"github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
-	"github.com/mmcloughlin/avo/pass"
 	"github.com/mmcloughlin/avo/printer"
 )
 
@@ -45,7 +44,7 @@ func main() {
 func write(k *isa) {
 	f, err := k.Result()
 	if err == nil {
-		err = pass.Compile.Execute(f)
+		err = compile.Execute(f)
 	}
 	if err != nil {
 		log.Fatal(err)

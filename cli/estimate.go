@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"fmt"
+	"math"
+	"os"
+
+	"github.com/percept-go/percept/tensor"
+)
+
+// memoryNeed returns the bytes that a synthesis of one image takes: what the
+// model's forward and backward pass work in, and what the optimizer keeps.
+func (f *metamerFlags) memoryNeed(shape []int, d tensor.DType) int64 {
+	pixels := float64(shape[1] * shape[2] * shape[3])
+	work := f.model.make.bytesPerPixel
+	if work == 0 {
+		work = unknownBytesPerPixel
+	}
+	perPixel := work*float64(d.Size())/8 + f.optimizerBytes(d)
+	return int64(math.Min(pixels*perPixel+baseBytes, math.MaxInt64/2))
+}
+
+const (
+	// baseBytes is what the command takes besides.
+	baseBytes = 60e6
+	// unknownBytesPerPixel is assumed of models that nobody has measured.
+	unknownBytesPerPixel = 400
+	// firstOrderArrays is how many arrays like the image an optimizer without a
+	// history keeps, at most.
+	firstOrderArrays = 6
+)
+
+// optimizerBytes returns the bytes that the optimizer keeps for one number of
+// an image.
+func (f *metamerFlags) optimizerBytes(d tensor.DType) float64 {
+	arrays := firstOrderArrays * d.Size()
+	if f.optimizer.spec.Name == "lbfgs" {
+		arrays += 2 * f.optimizer.spec.Int("history") * d.Size()
+	}
+	return float64(arrays)
+}
+
+// checkMemory errs, saying what would fit, if images of this shape need more
+// memory than is free.
+func (a *app) checkMemory(f *metamerFlags, label string, shape []int) error {
+	free, known := a.freeMemory()
+	d := f.device.element()
+	need := f.memoryNeed(shape, d)
+	if !known || need <= free {
+		return nil
+	}
+	return usage("%s: a synthesis of %d×%d pixels and %d channels in %v needs about %s; %s are free; %s",
+		label, shape[2], shape[3], shape[1], d, bytesText(need), bytesText(free), f.whatFits(shape, d, free))
+}
+
+// whatFits says which size and which history fit into free bytes.
+func (f *metamerFlags) whatFits(shape []int, d tensor.DType, free int64) string {
+	m := 1
+	if f.model.make.multiple != nil {
+		m = f.model.make.multiple(f.model.spec)
+	}
+	scale := math.Sqrt(math.Max(0, float64(free)-baseBytes) / math.Max(1, float64(f.memoryNeed(shape, d))-baseBytes))
+	h, w := int(float64(shape[2])*scale)/m*m, int(float64(shape[3])*scale)/m*m
+	text := "no size fits"
+	if h > 0 && w > 0 {
+		text = fmt.Sprintf("--size %dx%d fits", h, w)
+	}
+	if f.optimizer.spec.Name != "lbfgs" {
+		return text
+	}
+	history := f.optimizer.spec.Int("history")
+	perPair := int64(2 * d.Size() * shape[1] * shape[2] * shape[3])
+	if spare := f.memoryNeed(shape, d) - int64(history)*perPair; spare < free && (free-spare)/perPair > 0 {
+		text += fmt.Sprintf("; at this size --optimizer lbfgs:history=%d does", (free-spare)/perPair)
+	}
+	return text
+}
+
+// freeMemoryHere returns what freeMemory does for this system.
+func freeMemoryHere() (int64, bool) { return freeMemory(os.DirFS("/")) }

@@ -1,0 +1,181 @@
+package optim
+
+import (
+	"unsafe"
+
+	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/tensor"
+)
+
+// LBFGS is the limited-memory quasi-Newton method (Liu and Nocedal 1989, Math.
+// Programming 45:503–528) as PyTorch arranges it: an iteration is up to
+// MaxIterations directions, each with a line search that finds the strong Wolfe
+// conditions, within about MaxEvaluations evaluations.
+//
+// Every tick evaluates each image at its own trial point.
+type LBFGS struct {
+	Rate            float64  // length of the first trial along a direction; 0 means 1
+	MaxIterations   int      // directions in an iteration; 0 means 10
+	MaxEvaluations  int      // evaluations after which an iteration takes no new direction; 0 means 10
+	History         int      // pairs; 0 means 100
+	ToleranceGrad   *float64 // largest |gradient| at which nothing more is done; nil means 1e-7
+	ToleranceChange *float64 // least change of the loss, of x and of the slope; nil means 1e-9
+	NoLineSearch    bool     // take the first trial as it is
+	// TwoLoop computes directions by the two-loop recursion, as the reference
+	// does, which reads the history as often but waits for every pair. Otherwise
+	// they come from inner products that are kept, and agree within rounding.
+	TwoLoop bool
+	// Float32History keeps the history in float32, at half the memory and time.
+	Float32History bool
+}
+
+// Iterations returns 100. It does not panic.
+func (LBFGS) Iterations() int { return 100 }
+
+// The columns of the Vars "lbfgs.search" and "lbfgs.ring" that the graph reads;
+// a record has three.
+const (
+	searchT       = int(unsafe.Offsetof(search{}.T) / 8)
+	searchWritten = int(unsafe.Offsetof(search{}.Written) / 8)
+	searchActive  = int(unsafe.Offsetof(search{}.Active) / 8)
+	searchMove    = int(unsafe.Offsetof(search{}.Move) / 8)
+	searchKnown   = int(unsafe.Offsetof(search{}.Known) / 8)
+	searchEvs     = int(unsafe.Offsetof(search{}.Evs) / 8)
+	searchDone    = int(unsafe.Offsetof(search{}.Done) / 8)
+	searchDoneEvs = int(unsafe.Offsetof(search{}.DoneEvs) / 8)
+	searchBegan   = int(unsafe.Offsetof(search{}.Began) / 8)
+	searchBegin   = int(unsafe.Offsetof(search{}.Begin) / 8)
+	searchNow     = int(unsafe.Offsetof(search{}.Now) / 8)
+	searchEnded   = int(unsafe.Offsetof(search{}.Ended) / 8)
+	searchEnd     = int(unsafe.Offsetof(search{}.End) / 8)
+	searchLastEnd = int(unsafe.Offsetof(search{}.LastEnd) / 8)
+	ringSlot      = int(unsafe.Offsetof(ring{}.Slot) / 8)
+	ringPair      = int(unsafe.Offsetof(ring{}.Pair) / 8)
+	ringTau       = int(unsafe.Offsetof(ring{}.Tau) / 8)
+	ringCurvature = int(unsafe.Offsetof(ring{}.Curvature) / 8)
+)
+
+// lbfgs is an LBFGS at work.
+type lbfgs struct {
+	base
+	o          LBFGS
+	wolfe      wolfe
+	rows       int
+	search     autograd.Value // (N, searchColumns)
+	ring       autograd.Value // (N, ringColumns)
+	gradients  autograd.Value // (N, K, P)
+	d, y       autograd.Value // (N, R, P)
+	pairs      autograd.Value // (N, R, 2): τ and yᵀs
+	gram       autograd.Value // (N, R, R, 2): see opCoefficients
+	slope      autograd.Value // (N,): gradient at x times d
+	origin     autograd.Value // the images at the start of the iteration
+	converging autograd.Value // (N,): 1 if the iteration's loss has converged
+	direction  autograd.Value // d, of the images' type and shape
+	at         autograd.Value
+}
+
+// Start implements Optimizer. It panics with *autograd.Error if Vars of the same
+// names exist.
+func (o LBFGS) Start(t *autograd.Tape, x0 tensor.Tensor, c Control) State {
+	s := &lbfgs{base: newBase(t, x0, positive(o.Rate, 1), c), o: o, rows: positive(o.History, 100) + 1}
+	s.wolfe = wolfe{float64(positive(o.MaxIterations, 10)), float64(positive(o.MaxEvaluations, 10)),
+		or(o.ToleranceGrad, 1e-7), or(o.ToleranceChange, 1e-9), o.NoLineSearch}
+	size, kind := x0.Len()/s.n, x0.DType
+	if o.Float32History {
+		kind = tensor.Float32
+	}
+	s.search = t.Var("lbfgs.search", tensor.New(tensor.Float64, s.n, searchColumns))
+	s.ring = t.Var("lbfgs.ring", tensor.New(tensor.Float64, s.n, ringColumns))
+	s.gradients = t.Var("lbfgs.gradients", tensor.New(x0.DType, s.n, gradientSlots, size))
+	s.d = t.Var("lbfgs.d", tensor.New(kind, s.n, s.rows, size))
+	s.y = t.Var("lbfgs.y", tensor.New(kind, s.n, s.rows, size))
+	s.pairs = t.Var("lbfgs.pairs", tensor.New(tensor.Float64, s.n, s.rows, 2))
+	if !o.TwoLoop {
+		s.gram = t.Var("lbfgs.gram", tensor.New(tensor.Float64, s.n, s.rows, s.rows, 2))
+	}
+	s.slope, s.converging = s.scalar("lbfgs.slope", 0), s.scalar("lbfgs.converging", 0)
+	s.origin = t.Var("lbfgs.origin", x0)
+	s.direction = s.d.Row(column(s.ring, ringSlot)).Cast(x0.DType).Reshape(x0.Shape()...)
+	s.at = s.x.Add(s.direction.Mul(per(column(s.search, searchT), s.x)))
+	return s
+}
+
+func (s *lbfgs) At() autograd.Value { return s.at }
+
+func (s *lbfgs) Finish(e Evaluation) Tick {
+	t, g := s.tape, flat(e.Grad)
+	m := t.Apply(opMeasure, nil, g, flat(s.direction))
+	fine := finite(e.Loss).Mul(finite(column(m, 3)))
+	old := s.search
+	guard := fine.Mul(s.running(column(old, searchDone), column(old, searchEvs)))
+	next, scheduled := s.reschedule(column(old, searchBegin))
+	now := t.Apply(opWolfe, s.wolfe, old, columns(e.Loss, e.Penalty, guard, s.slope, s.schedule.Rate, next), m)
+	began, ended := column(now, searchBegan), column(now, searchEnded)
+
+	up := where(ended, scheduled)
+	converged, recorded := s.record(column(now, searchBegin), began)
+	up = append(append(up, recorded...), s.newDirection(g, now)...)
+	stopped := s.stopped.Max(ended.Mul(s.converging))
+	change := t.Apply(opChange, nil, flat(s.x), flat(s.direction), flat(s.origin), old, now)
+	move := per(column(now, searchMove), s.x)
+	up = append(up,
+		s.origin.Becomes(autograd.Where(per(column(old, searchBegan), s.x), s.x, s.origin)),
+		s.x.Becomes(s.x.Add(s.direction.Mul(move))),
+		s.gradients.RowBecomes(column(now, searchWritten), g),
+		s.search.Becomes(now),
+		s.stopped.Becomes(stopped),
+		s.converging.Becomes(autograd.Where(began, converged, s.converging)))
+
+	r := s.reportOf(now)
+	r[Committed], r[Finite], r[Stopped], r[Change] = guard, fine, stopped, change
+	known := column(now, searchKnown) // before the first tick the trial is x
+	r[NowKnown] = s.number(1).Expand(s.n)
+	r[NowLoss] = autograd.Where(known, r[NowLoss], e.Loss)
+	r[NowPenalty] = autograd.Where(known, r[NowPenalty], e.Penalty)
+	r[NowGradient] = autograd.Where(known, r[NowGradient], column(m, 3).Sqrt())
+	return Tick{guard, up, columns(r...)}
+}
+
+// newDirection records the new pair and the direction from it, for the images
+// that ask for one.
+func (s *lbfgs) newDirection(g, now autograd.Value) []autograd.Update {
+	t := s.tape
+	active := column(now, searchActive)
+	y := t.Apply(opSecant, s.y.Type().DType, g, s.gradients, now)
+	d := s.d.Row(column(s.ring, ringSlot))
+	m := t.Apply(opMeasure, nil, y, d)
+	r := t.Apply(opRing, s.rows, s.ring, columns(column(m, 0), column(m, 3)), now)
+	pair := column(r, ringPair)
+	var up []autograd.Update
+	var next autograd.Value
+	if s.o.TwoLoop {
+		next = t.Apply(opTwoLoop, nil, g, s.gradients, now, s.d, s.y, y, r, s.pairs)
+	} else {
+		products := t.Apply(opProducts, nil, g, s.gradients, now, s.d, s.y, y, r)
+		c := t.Apply(opCoefficients, nil, products, s.gram, s.pairs, r, now)
+		next = t.Apply(opDirection, nil, g, s.gradients, now, s.d, s.y, y, r, c)
+		up = append(up, s.gram.RowBecomes(pair, products.Crop(2, 0, 2)))
+	}
+	slope := t.Apply(opSlope, nil, g, s.gradients, now, next)
+	none := s.number(-1)
+	return append(up,
+		s.d.RowBecomes(autograd.Where(active, column(r, ringSlot), none), next),
+		s.y.RowBecomes(pair, y),
+		s.pairs.RowBecomes(pair, columns(column(r, ringTau), column(r, ringCurvature))),
+		s.ring.Becomes(r),
+		s.slope.Becomes(autograd.Where(active, slope, s.slope)))
+}
+
+// reportOf returns the columns of the report that searches have.
+func (s *lbfgs) reportOf(now autograd.Value) []autograd.Value {
+	r := make([]autograd.Value, ReportColumns)
+	for _, c := range []struct{ to, from, n int }{
+		{Iterations, searchDone, 1}, {Spent, searchDoneEvs, 1}, {Ended, searchEnded, 1},
+		{NowLoss, searchNow, 3}, {EndedLoss, searchEnd, 3}, {LastPenalty, searchLastEnd + 1, 2},
+	} {
+		for i := range c.n {
+			r[c.to+i] = column(now, c.from+i)
+		}
+	}
+	return r
+}

@@ -1,0 +1,411 @@
+package optim
+
+import (
+	"math"
+
+	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/kernels"
+	"github.com/percept-go/percept/tensor"
+)
+
+// A body runs an op over the blocks of its images, several at once. Every
+// block leaves width partial results; those of an image are joined in the order
+// of its blocks, so that neither threads nor other images change them.
+type body[T, H kernels.Float] struct {
+	pool             *kernels.Pool
+	level            kernels.Level
+	images, size     int
+	per, width, rows int // blocks of an image, results of a block, rows of the history
+	part             []float64
+	on               func(n int) bool
+	block            func(k *scratch[T], n, lo, hi int, part []float64)
+	tmp              []scratch[T]
+	work             func(worker, lo, hi int)
+
+	searches, rings tensor.Tensor
+	s               []search // read at the start of every run
+	r               []ring
+	g, slots        []T
+	d, y, fresh     []H
+	dot             kernels.Reduction[T]
+	fma, fill, sub  kernels.Elementwise[T]
+	scale, add      kernels.Elementwise[T]
+}
+
+// scratch is memory of one worker.
+type scratch[T kernels.Float] struct{ a, b, c []T }
+
+// newBody binds the arguments that all ops share: argument x of images, and
+// those that begin with search, gradients, slots and a history, where present.
+func newBody[T, H kernels.Float](b *autograd.Bind, width int) *body[T, H] {
+	images, size := b.In[0].Dim[0], b.In[0].Dim[1]
+	k := &body[T, H]{pool: b.Pool, level: b.Level, images: images, size: size, width: width, per: (size + kernels.Block - 1) / kernels.Block,
+		s: make([]search, images), r: make([]ring, images), tmp: make([]scratch[T], b.Pool.Threads()),
+		dot: kernels.LookupReduction[T]("dot", b.Level)}
+	k.fma, k.fill, k.sub = kernels.Lookup[T]("fma", b.Level), kernels.Lookup[T]("fill", b.Level), kernels.Lookup[T]("sub", b.Level)
+	k.scale, k.add = kernels.Lookup[T]("scale", b.Level), kernels.Lookup[T]("add", b.Level)
+	k.part = make([]float64, images*k.per*width)
+	for i := range k.tmp {
+		k.tmp[i] = scratch[T]{make([]T, kernels.Block), make([]T, kernels.Block), make([]T, kernels.Block)}
+	}
+	k.work = func(worker, lo, hi int) {
+		for u := lo; u < hi; u++ {
+			if n, from := u/k.per, u%k.per*kernels.Block; k.on(n) {
+				k.block(&k.tmp[worker], n, from, min(from+kernels.Block, size), k.part[u*width:(u+1)*width])
+			}
+		}
+	}
+	k.g = tensor.Span[T](b.Contiguous(0))
+	k.on = func(int) bool { return true }
+	return k
+}
+
+// withSearch binds the arguments (g, slots, search) and restricts the body to
+// images that ask for a direction.
+func (k *body[T, H]) withSearch(b *autograd.Bind) *body[T, H] {
+	k.slots, k.searches = tensor.Span[T](b.Contiguous(1)), b.In[2]
+	k.on = func(n int) bool { return k.s[n].Active != 0 }
+	return k
+}
+
+// withHistory binds the arguments (d, y, the new y, ring) that follow.
+func (k *body[T, H]) withHistory(b *autograd.Bind) *body[T, H] {
+	k.withSearch(b)
+	k.d, k.y = tensor.Span[H](b.Contiguous(3)), tensor.Span[H](b.Contiguous(4))
+	k.fresh, k.rings, k.rows = tensor.Span[H](b.Contiguous(5)), b.In[6], b.In[3].Dim[1]
+	return k
+}
+
+// read takes the states of the images for this run.
+func (k *body[T, H]) read() {
+	for n := range k.images {
+		if k.searches.Mem != nil {
+			k.s[n] = searchOf(&k.searches, n)
+		}
+		if k.rings.Mem != nil {
+			k.r[n] = ringOf(&k.rings, n)
+		}
+	}
+}
+
+func (k *body[T, H]) run() {
+	k.read()
+	k.pool.For(k.images*k.per, 1, k.work)
+}
+
+// sum joins result j of the blocks of image n.
+func (k *body[T, H]) sum(n, j int) float64 {
+	total := 0.
+	for i := range k.per {
+		total += k.part[(n*k.per+i)*k.width+j]
+	}
+	return total
+}
+
+// largest is sum for a maximum of absolute values; NaN passes.
+func (k *body[T, H]) largest(n, j int) float64 {
+	top := 0.
+	for i := range k.per {
+		top = math.Max(top, k.part[(n*k.per+i)*k.width+j])
+	}
+	return top
+}
+
+func (k *body[T, H]) image(x []T, n, lo, hi int) []T { return x[n*k.size+lo : n*k.size+hi] }
+
+// gradient returns a part of the gradient at x.
+func (k *body[T, H]) gradient(n, lo, hi int) []T {
+	if s := &k.s[n]; s.At != s.Written {
+		return k.slot(s.At, n, lo, hi)
+	}
+	return k.image(k.g, n, lo, hi)
+}
+
+func (k *body[T, H]) slot(slot float64, n, lo, hi int) []T {
+	return k.image(k.slots, n*gradientSlots+slotNumber(slot), lo, hi)
+}
+
+// direction and change return a part of the row of a pair, as T; tmp is memory
+// for that.
+func (k *body[T, H]) direction(tmp []T, n, row, lo, hi int) []T {
+	at := (n*k.rows + row) * k.size
+	return wide(tmp, k.d[at+lo:at+hi], k.level)
+}
+
+func (k *body[T, H]) change(tmp []T, n, row, lo, hi int) []T {
+	if float64(row) == k.r[n].Pair {
+		return wide(tmp, k.fresh[n*k.size+lo:n*k.size+hi], k.level)
+	}
+	at := (n*k.rows + row) * k.size
+	return wide(tmp, k.y[at+lo:at+hi], k.level)
+}
+
+// axpy adds c·x to dst; tmp is memory.
+func (k *body[T, H]) axpy(dst []T, c float64, x, tmp []T) {
+	tmp = tmp[:len(dst)]
+	k.fill(tmp, nil, nil, nil, T(c), 0)
+	k.fma(dst, x, tmp, dst, 0, 0)
+}
+
+// wide returns x as T: itself, or converted into tmp.
+func wide[T, H kernels.Float](tmp []T, x []H, l kernels.Level) []T {
+	if v, same := any(x).([]T); same {
+		return v
+	}
+	tmp = tmp[:len(x)]
+	kernels.Convert64(any(tmp).([]float64), any(x).([]float32), l)
+	return tmp
+}
+
+// narrow sets dst to x, rounded where needed.
+func narrow[H, T kernels.Float](dst []H, x []T, l kernels.Level) {
+	if v, same := any(x).([]H); same {
+		copy(dst, v)
+		return
+	}
+	kernels.Convert32(any(dst).([]float32), any(x).([]float64), l)
+}
+
+// byTypes binds the body for the element types of images and history.
+func byTypes(b *autograd.Bind, history tensor.DType, f64, mixed, f32 func(b *autograd.Bind) func()) func() {
+	switch {
+	case b.In[0].Len() == 0:
+		return func() {}
+	case b.In[0].DType == tensor.Float32:
+		return f32(b)
+	case history == tensor.Float32:
+		return mixed(b)
+	}
+	return f64(b)
+}
+
+func bindMeasure(b *autograd.Bind) func() {
+	return byTypes(b, b.In[0].DType, measureBody[float64], nil, measureBody[float32])
+}
+
+func measureBody[T kernels.Float](b *autograd.Bind) func() {
+	k := newBody[T, T](b, measureColumns)
+	y, out := tensor.Span[T](b.Contiguous(1)), tensor.Slice[float64](b.Out)
+	abssum, sumsq := kernels.LookupReduction[T]("abssum", b.Level), kernels.LookupReduction[T]("sumsq", b.Level)
+	low, high := kernels.LookupReduction[T]("min", b.Level), kernels.LookupReduction[T]("max", b.Level)
+	k.block = func(_ *scratch[T], n, lo, hi int, part []float64) {
+		u, v := k.image(k.g, n, lo, hi), k.image(y, n, lo, hi)
+		part[0], part[1], part[3] = k.dot(u, v), abssum(u, nil), sumsq(u, nil)
+		part[2] = math.Max(high(u, nil), -low(u, nil))
+		part[4] = math.Max(high(v, nil), -low(v, nil))
+	}
+	return func() {
+		k.run()
+		for n := range k.images {
+			m := out[n*measureColumns:][:measureColumns]
+			m[0], m[1], m[2], m[3], m[4] = k.sum(n, 0), k.sum(n, 1), k.largest(n, 2), k.sum(n, 3), k.largest(n, 4)
+		}
+	}
+}
+
+func bindSecant(b *autograd.Bind) func() {
+	return byTypes(b, b.Out.DType, secantBody[float64, float64], secantBody[float64, float32], secantBody[float32, float32])
+}
+
+func secantBody[T, H kernels.Float](b *autograd.Bind) func() {
+	k := newBody[T, H](b, 0).withSearch(b)
+	out := tensor.Slice[H](b.Out)
+	k.block = func(tmp *scratch[T], n, lo, hi int, _ []float64) {
+		a := tmp.a[:hi-lo]
+		k.sub(a, k.gradient(n, lo, hi), k.slot(k.s[n].Before, n, lo, hi), nil, 0, 0)
+		narrow(out[n*k.size+lo:n*k.size+hi], a, k.level)
+	}
+	return k.run
+}
+
+func bindProducts(b *autograd.Bind) func() {
+	return byTypes(b, b.In[3].DType, productsBody[float64, float64], productsBody[float64, float32], productsBody[float32, float32])
+}
+
+func productsBody[T, H kernels.Float](b *autograd.Bind) func() {
+	k := newBody[T, H](b, 4*b.In[3].Dim[1]).withHistory(b)
+	out := tensor.Slice[float64](b.Out)
+	k.block = func(tmp *scratch[T], n, lo, hi int, part []float64) {
+		g, y := k.gradient(n, lo, hi), wide(tmp.a, k.fresh[n*k.size+lo:n*k.size+hi], k.level)
+		for age := range k.r[n].count(k.rows) {
+			row := k.r[n].row(age, k.rows)
+			p := part[4*age:][:4]
+			v := k.direction(tmp.b, n, row, lo, hi)
+			p[0], p[2] = k.dot(v, y), k.dot(v, g)
+			v = k.change(tmp.b, n, row, lo, hi)
+			p[1], p[3] = k.dot(v, y), k.dot(v, g)
+		}
+	}
+	return func() {
+		k.run()
+		for n := range k.images {
+			if !k.on(n) {
+				continue
+			}
+			table := out[n*4*k.rows:][:4*k.rows]
+			clear(table)
+			for j := range 4 * k.r[n].count(k.rows) {
+				table[4*k.r[n].row(j/4, k.rows)+j%4] = k.sum(n, j)
+			}
+		}
+	}
+}
+
+func bindDirection(b *autograd.Bind) func() {
+	return byTypes(b, b.Out.DType, directionBody[float64, float64], directionBody[float64, float32], directionBody[float32, float32])
+}
+
+func directionBody[T, H kernels.Float](b *autograd.Bind) func() {
+	k := newBody[T, H](b, 0).withHistory(b)
+	out, c := tensor.Slice[H](b.Out), tensor.Span[float64](b.Contiguous(7))
+	k.block = func(tmp *scratch[T], n, lo, hi int, _ []float64) {
+		acc, of := tmp.a[:hi-lo], c[n*2*k.rows:]
+		k.scale(acc, k.gradient(n, lo, hi), nil, nil, T(-k.r[n].Gamma), 0)
+		for age := range k.r[n].count(k.rows) {
+			row := k.r[n].row(age, k.rows)
+			k.axpy(acc, of[2*row], k.direction(tmp.b, n, row, lo, hi), tmp.c)
+			k.axpy(acc, of[2*row+1], k.change(tmp.b, n, row, lo, hi), tmp.c)
+		}
+		narrow(out[n*k.size+lo:n*k.size+hi], acc, k.level)
+	}
+	return k.run
+}
+
+func bindTwoLoop(b *autograd.Bind) func() {
+	return byTypes(b, b.Out.DType, twoLoopBody[float64, float64], twoLoopBody[float64, float32], twoLoopBody[float32, float32])
+}
+
+// A sweep adds c·x to q, scales q and takes its inner product with z, where x
+// and z are rows of pairs.
+type sweep struct {
+	c, scale float64
+	x, z     pairVector
+}
+
+// pairVector names a vector of the history: the direction or the change of a
+// pair, or none.
+type pairVector struct {
+	kind byte
+	row  int
+}
+
+func twoLoopBody[T, H kernels.Float](b *autograd.Bind) func() {
+	k := newBody[T, H](b, 1).withHistory(b)
+	pairs, out := b.In[7], tensor.Slice[H](b.Out)
+	q, alpha := make([]T, k.size), make([]float64, k.rows)
+	image, s := 0, sweep{}
+	vector := func(tmp []T, v pairVector, lo, hi int) []T {
+		if v.kind == 'd' {
+			return k.direction(tmp, image, v.row, lo, hi)
+		}
+		return k.change(tmp, image, v.row, lo, hi)
+	}
+	k.on = func(n int) bool { return n == image }
+	k.block = func(tmp *scratch[T], _, lo, hi int, part []float64) {
+		p := q[lo:hi]
+		if s.x.kind == 'g' {
+			k.scale(p, k.gradient(image, lo, hi), nil, nil, -1, 0)
+		} else if s.x.kind != 0 {
+			k.axpy(p, s.c, vector(tmp.a, s.x, lo, hi), tmp.b)
+		}
+		if s.scale != 1 {
+			k.scale(p, p, nil, nil, T(s.scale), 0)
+		}
+		if s.z.kind != 0 {
+			part[0] = k.dot(vector(tmp.a, s.z, lo, hi), p)
+		}
+	}
+	do := func(next sweep) float64 {
+		s = next
+		k.pool.For(k.images*k.per, 1, k.work)
+		return k.sum(image, 0)
+	}
+	return func() {
+		k.read()
+		for image = range k.images {
+			if k.s[image].Active != 0 {
+				twoLoop(&k.r[image], k.rows, func(row int) (tau, ys float64) { return pairOf(&pairs, &k.r[image], image, row) }, alpha, do)
+				narrow(out[image*k.size:(image+1)*k.size], q, k.level)
+			}
+		}
+	}
+}
+
+// twoLoop runs the recursion as sweeps over q, which become −H·g.
+func twoLoop(r *ring, rows int, pair func(row int) (tau, ys float64), alpha []float64, do func(sweep) float64) {
+	count := r.count(rows)
+	next := sweep{scale: 1, x: pairVector{kind: 'g'}}
+	for age := range count {
+		row := r.row(age, rows)
+		next.z = pairVector{'d', row}
+		tau, ys := pair(row)
+		alpha[age] = tau * do(next) / ys
+		next = sweep{c: -alpha[age], scale: 1, x: pairVector{'y', row}}
+	}
+	next.scale = r.Gamma
+	for age := count - 1; age >= 0; age-- {
+		row := r.row(age, rows)
+		next.z = pairVector{'y', row}
+		tau, ys := pair(row)
+		beta := do(next) / ys
+		next = sweep{c: (alpha[age] - beta) * tau, scale: 1, x: pairVector{'d', row}}
+	}
+	do(next)
+}
+
+func bindSlope(b *autograd.Bind) func() {
+	return byTypes(b, b.In[3].DType, slopeBody[float64, float64], slopeBody[float64, float32], slopeBody[float32, float32])
+}
+
+func slopeBody[T, H kernels.Float](b *autograd.Bind) func() {
+	k := newBody[T, H](b, 1).withSearch(b)
+	d, out := tensor.Span[H](b.Contiguous(3)), tensor.Slice[float64](b.Out)
+	k.block = func(tmp *scratch[T], n, lo, hi int, part []float64) {
+		part[0] = k.dot(k.gradient(n, lo, hi), wide(tmp.a, d[n*k.size+lo:n*k.size+hi], k.level))
+	}
+	return func() {
+		k.run()
+		for n := range k.images {
+			if k.on(n) {
+				out[n] = k.sum(n, 0)
+			}
+		}
+	}
+}
+
+func bindChange(b *autograd.Bind) func() {
+	return byTypes(b, b.In[0].DType, changeBody[float64], nil, changeBody[float32])
+}
+
+func changeBody[T kernels.Float](b *autograd.Bind) func() {
+	k := newBody[T, T](b, 1)
+	d, origin := tensor.Span[T](b.Contiguous(1)), tensor.Span[T](b.Contiguous(2))
+	before, out := b.In[3], tensor.Slice[float64](b.Out)
+	sumsq := kernels.LookupReduction[T]("sumsq", b.Level)
+	began := make([]bool, k.images)
+	k.searches = b.In[4]
+	k.on = func(n int) bool { return k.s[n].Ended != 0 }
+	k.block = func(tmp *scratch[T], n, lo, hi int, part []float64) {
+		v, x := tmp.a[:hi-lo], k.image(k.g, n, lo, hi)
+		o := k.image(origin, n, lo, hi)
+		if began[n] {
+			o = x
+		}
+		k.scale(v, k.image(d, n, lo, hi), nil, nil, T(k.s[n].Move), 0)
+		k.add(v, x, v, nil, 0, 0)
+		k.sub(v, v, o, nil, 0, 0)
+		part[0] = sumsq(v, nil)
+	}
+	return func() {
+		for n := range began {
+			s := searchOf(&before, n)
+			began[n] = s.Began != 0
+		}
+		k.run()
+		for n := range out {
+			if out[n] = 0; k.on(n) {
+				out[n] = math.Sqrt(k.sum(n, 0))
+			}
+		}
+	}
+}
