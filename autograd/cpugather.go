@@ -124,14 +124,19 @@ func (a gatherAttr) inverse() (first, from []int) {
 }
 
 func (g *indexed[T]) addWords(_, lo, hi int) {
-	for r := lo; r < hi; r++ {
-		i := r % g.rows
-		src := g.src[r/g.rows*g.other:]
-		sum := 0.0
-		for _, j := range g.from[g.first[i]:g.first[i+1]] {
-			sum += float64(src[j])
+	for r := lo; r < hi; {
+		o, i := r/g.rows, r%g.rows
+		end := min(hi, r+g.rows-i)
+		src := g.src[o*g.other:][:g.other]
+		first := g.first[i : i+end-r+1]
+		for k := range g.dst[r:end] {
+			sum := 0.0
+			for _, j := range g.from[first[k]:first[k+1]] {
+				sum += float64(src[j])
+			}
+			g.dst[r+k] = T(sum)
 		}
-		g.dst[r] = T(sum)
+		r = end
 	}
 }
 

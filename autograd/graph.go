@@ -52,13 +52,14 @@ func (g *graph) targets() []int32 {
 	return ids
 }
 
-// prune marks what the targets need. It errs if that includes a hole.
+// prune marks what the targets need, but not what static nodes need. It errs if
+// that includes a hole.
 func (g *graph) prune() error {
 	for _, id := range g.targets() {
 		g.live[id] = true
 	}
 	for id := int32(len(g.live)) - 1; id >= 0; id-- {
-		if !g.live[id] {
+		if !g.live[id] || g.static[id] {
 			continue
 		}
 		n := g.node(id)
@@ -113,7 +114,7 @@ func (g *graph) layouts() {
 			g.layout[id] = c
 			g.layout[id].Offset, g.layout[id].Mem = 0, nil
 		}
-		if n.op.View != nil {
+		if n.op.View != nil && g.live[n.args[0]] {
 			if v, ok := n.op.View(n.attr, g.layout[n.args[0]]); ok {
 				g.root[id], g.layout[id] = g.root[n.args[0]], v
 			}

@@ -185,13 +185,8 @@ func (t *Tape) placeConsts(g *graph) error {
 			t.resident[id] = c
 			continue
 		}
-		mem, err := t.backend.Alloc(c.Bytes())
+		x, err := t.stored(c)
 		if err != nil {
-			return err
-		}
-		x := tensor.Wrap(mem, c.Type, 0)
-		if err := t.backend.Copy(x, c); err != nil {
-			mem.Free()
 			return err
 		}
 		t.resident[id] = x
@@ -250,6 +245,9 @@ func (g *graph) staticReads() []int32 {
 // compute evaluates static values and makes them resident in one block.
 func (t *Tape) compute(ids []int32) error {
 	g := newGraph(t, ids, nil)
+	for id := range t.resident {
+		g.static[id] = true
+	}
 	if err := g.prune(); err != nil {
 		return err
 	}

@@ -157,19 +157,29 @@ func (t *Tape) Var(name string, init tensor.Tensor) Value {
 	if _, taken := t.byName[name]; taken || name == "" {
 		panic(&Error{Op: "var", Pos: caller().String(), Err: fmt.Errorf("the name %q is empty or taken; every Var has a name of its own", name)})
 	}
-	v := t.record(opVar, name, init.Type)
-	t.byName[name] = v.id
-	t.vars = append(t.vars, v.id)
-	mem, err := t.backend.Alloc(init.Bytes())
-	if err == nil {
-		x := tensor.Wrap(mem, init.Type, 0)
-		t.resident[v.id] = x
-		err = t.backend.Copy(x, init)
-	}
+	x, err := t.stored(init)
 	if err != nil {
 		panic(&Error{Op: "var", In: []tensor.Type{init.Type}, Pos: caller().String(), Err: err})
 	}
+	v := t.record(opVar, name, init.Type)
+	t.byName[name] = v.id
+	t.vars = append(t.vars, v.id)
+	t.resident[v.id] = x
 	return v
+}
+
+// stored returns a contiguous copy of x in memory of t's backend.
+func (t *Tape) stored(x tensor.Tensor) (tensor.Tensor, error) {
+	mem, err := t.backend.Alloc(x.Bytes())
+	if err != nil {
+		return tensor.Tensor{}, err
+	}
+	dst := tensor.Wrap(mem, x.Type, 0)
+	if err := t.backend.Copy(dst, x); err != nil {
+		mem.Free()
+		return tensor.Tensor{}, err
+	}
+	return dst, nil
 }
 
 // Vars returns the Vars of t in the order in which they were made.

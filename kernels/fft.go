@@ -47,6 +47,8 @@ type FFT[T Float] struct {
 	work   []T      // between the passes of FFTRealInverse, unless dst serves
 	tiles  [][]T    // one per thread
 
+	dstLen, srcLen int // that the strides reach
+
 	// The Run in progress.
 	dst, src []T
 	current  int
@@ -56,7 +58,7 @@ type FFT[T Float] struct {
 
 // NewFFT returns the transform s with the bodies of level, for up to that many
 // threads. Its cost is some hundred nanoseconds per line plus the tables. It
-// checks nothing; a wrong spec panics with an index out of range at best.
+// checks nothing; it may panic with an index out of range if s is wrong.
 func NewFFT[T Float](s FFTSpec, level Level, threads int) *FFT[T] {
 	p := &FFT[T]{body: fftBodyOf[T](level.Resolve())}
 	p.plan(s)
@@ -81,9 +83,9 @@ func NewFFT[T Float](s FFTSpec, level Level, threads int) *FFT[T] {
 // must not have more of them than NewFFT was told. dst may be src if the
 // transform is complex and the strides are equal; else src is only read and
 // they must not overlap. Only the elements that the strides address are
-// written. It allocates nothing and checks nothing but what slicing checks.
+// written. It allocates nothing. It panics if dst or src is too short.
 func (p *FFT[T]) Run(dst, src []T, pool *Pool) {
-	p.dst, p.src = dst, src
+	p.dst, p.src = dst[:p.dstLen:len(dst)], src[:p.srcLen:len(src)]
 	threads := pool.Threads()
 	if threads == 1 || p.blocks%threads == 0 || p.blocks >= 4*threads {
 		pool.For(p.blocks, p.blockGrain(), p.runBlock)

@@ -32,6 +32,7 @@ func (p *FFT[T]) plan(s FFTSpec) {
 	if s.Scale == 0 {
 		s.Scale = 1
 	}
+	p.setLengths(s)
 	g := newFFTGrid[T](s, p.body.lanes)
 	p.blocks = (g.items + g.perBlock - 1) / g.perBlock
 	switch s.Kind {
@@ -51,6 +52,30 @@ func (p *FFT[T]) plan(s FFTSpec) {
 	last.scale *= T(s.Scale)
 	for i := range p.passes {
 		p.passes[i].setCross(p)
+	}
+}
+
+// setLengths sets the lengths of dst and src.
+func (p *FFT[T]) setLengths(s FFTSpec) {
+	p.dstLen, p.srcLen = 2, 2
+	for a, n := range s.Shape {
+		dst, src := n-1, n-1
+		if a == s.Axes[len(s.Axes)-1] {
+			switch s.Kind {
+			case FFTReal:
+				dst = n / 2
+			case FFTRealInverse:
+				src = n / 2
+			}
+		}
+		p.dstLen += 2 * dst * s.DstStride[a]
+		p.srcLen += 2 * src * s.SrcStride[a]
+	}
+	switch s.Kind {
+	case FFTReal:
+		p.srcLen /= 2
+	case FFTRealInverse:
+		p.dstLen /= 2
 	}
 }
 

@@ -388,6 +388,20 @@ func fftIndependent[T Float](t *testing.T, level Level) {
 	}
 }
 
+func TestFFTShortSlices(t *testing.T) {
+	for _, kind := range fftKinds {
+		s := FFTSpec{Kind: kind, Shape: []int{3, 8, 9}, Axes: []int{1, 2}}
+		dstShape, srcShape, dstReals, srcReals := s.shapes()
+		s.DstStride, s.SrcStride = fftStrides(dstShape), fftStrides(srcShape)
+		dst := make([]float64, dstReals*fftSize(dstShape))
+		src := make([]float64, srcReals*fftSize(srcShape))
+		p := NewFFT[float64](s, Auto, 1)
+		p.Run(dst, src, nil)
+		require.Panics(t, func() { p.Run(dst[:len(dst)-1], src, nil) })
+		require.Panics(t, func() { p.Run(dst, src[:len(src)-1], nil) })
+	}
+}
+
 func TestFFTThreads(t *testing.T) {
 	forBodiesRun(t, fftThreads[float32], fftThreads[float64])
 }

@@ -40,3 +40,10 @@ func BenchmarkPyramidGradient(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkMasks times what making a pyramid for a 256×256 image costs.
+func BenchmarkMasks(b *testing.B) {
+	for b.Loop() {
+		newPyramidMasks(256, 256, 4, 3, 1, true, true)
+	}
+}

@@ -26,14 +26,14 @@ func SamePadding(x autograd.Value, kernel, stride, dilation [2]int, mode autogra
 
 var ones = [2]int{1, 1}
 
-// filterOf returns the Const (1, 1, h, w) of a filter in x's precision; equal
-// taps are the same Value.
-func filterOf(x autograd.Value, f []float64, h, w int) autograd.Value {
-	var taps []autograd.Value
-	for _, v := range f {
-		taps = append(taps, x.Tape().Scalar(x.Type().DType.Real(), v))
+// numbers returns a few constants in x's precision and the given shape. Unlike
+// a Const of new memory, equal ones are the same Value.
+func numbers(x autograd.Value, v []float64, shape ...int) autograd.Value {
+	var each []autograd.Value
+	for _, n := range v {
+		each = append(each, x.Tape().Scalar(x.Type().DType.Real(), n))
 	}
-	return autograd.Stack(0, taps...).Reshape(1, 1, h, w)
+	return autograd.Stack(0, each...).Reshape(shape...)
 }
 
 // correlate returns the correlation of every channel of x (N, C, h, w) with a
@@ -47,8 +47,8 @@ func correlate(x, filter autograd.Value, stride [2]int) autograd.Value {
 // to keep the size, at every stride-th pixel.
 func blur(x autograd.Value, fy, fx []float64, stride int, mode autograd.PadMode) autograd.Value {
 	x = SamePadding(x, [2]int{len(fy), len(fx)}, ones, ones, mode)
-	x = correlate(x, filterOf(x, fx, 1, len(fx)), [2]int{1, stride})
-	return correlate(x, filterOf(x, fy, len(fy), 1), [2]int{stride, 1})
+	x = correlate(x, numbers(x, fx, 1, 1, 1, len(fx)), [2]int{1, stride})
+	return correlate(x, numbers(x, fy, 1, 1, len(fy), 1), [2]int{stride, 1})
 }
 
 // givenFilter returns a filter (fh, fw) as a Const (1, 1, fh, fw). It panics with
@@ -70,10 +70,10 @@ func CorrelateDownsample(x autograd.Value, filter tensor.Tensor, mode autograd.P
 }
 
 // UpsampleConvolve returns images of 2·size − odd pixels, for odd of 0 or 1 per
-// axis: x with zeros between its pixels, convolved with a filter (fh, fw). It
-// has the geometry, and with the same filter is the adjoint but for the
-// borders, of CorrelateDownsample. It panics with *autograd.Error if x has not
-// four axes, the filter not two, odd is another number, or as Pad does.
+// axis: x with zeros between its pixels, convolved with a filter (fh, fw) of at
+// least 2×2 taps. But for the borders it is the adjoint of CorrelateDownsample
+// with the same filter. It panics with *autograd.Error if x has not four axes,
+// the filter not two or too few taps, odd is another number, or as Pad does.
 func UpsampleConvolve(x autograd.Value, odd [2]int, filter tensor.Tensor, mode autograd.PadMode) autograd.Value {
 	f := givenFilter("upsample-convolve", x, filter)
 	y := newUpsampling(x, odd, filter.Dim[0], 0)
@@ -177,8 +177,8 @@ func UpsampleBlur(x autograd.Value, odd [2]int, o BlurOptions) autograd.Value {
 	same := upsampling{stride: 1}
 	for range n {
 		x = x.Pad(autograd.PadReflect, y.pad, c.pad)
-		x = upsample(x, filterOf(x, fx, 1, len(f)), [2]upsampling{same, c})
-		x = upsample(x, filterOf(x, f, len(f), 1), [2]upsampling{y, same})
+		x = upsample(x, numbers(x, fx, 1, 1, 1, len(f)), [2]upsampling{same, c})
+		x = upsample(x, numbers(x, f, 1, 1, len(f), 1), [2]upsampling{y, same})
 	}
 	return x
 }

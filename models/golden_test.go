@@ -15,16 +15,16 @@ import (
 // golden is one reference array: all its values (v, or re and im), or its
 // shape, sum, sum of squares and the values at some flat indices in C order.
 type golden struct {
-	V, Re, Im     []float64
-	Shape         []int
-	Idx           []int
-	At            []float64
-	AtRe          []float64 `json:"at_re"`
-	AtIm          []float64 `json:"at_im"`
-	Sum           *float64
-	SumRe         *float64 `json:"sum_re"`
-	SumIm         *float64 `json:"sum_im"`
-	SumSq, MaxErr float64
+	V, Re, Im []float64
+	Shape     []int
+	Idx       []int
+	At        []float64
+	AtRe      []float64 `json:"at_re"`
+	AtIm      []float64 `json:"at_im"`
+	Sum       *float64
+	SumRe     *float64 `json:"sum_re"`
+	SumIm     *float64 `json:"sum_im"`
+	SumSq     float64
 }
 
 // readGolden decodes testdata/name.json into dst.

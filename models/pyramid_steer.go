@@ -3,10 +3,10 @@ package models
 import (
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/percept-go/percept/autograd"
-	"github.com/percept-go/percept/tensor"
 )
 
 // SteeringWeights returns weights[n][i] with which the bands n of k
@@ -60,14 +60,9 @@ func (p *SteerablePyramid) Steer(c *Coefficients, angles []float64, evenPhase bo
 		if t.DType.IsComplex() || t.Rank != 5 || t.Dim[2] != p.k || len(angles) == 0 {
 			fail("steer", b, "steering is implemented for real coefficients, here (N, C, %d, h, w), and at least one angle", p.k)
 		}
-		w := tensor.New(tensor.Float64, p.k, len(angles), 1, 1)
-		for n, row := range SteeringWeights(p.k, angles, evenPhase) {
-			for i, v := range row {
-				w.StoreReal(n*len(angles)+i, v)
-			}
-		}
+		weights := numbers(b, slices.Concat(SteeringWeights(p.k, angles, evenPhase)...), p.k, len(angles), 1, 1)
 		bands := b.Reshape(t.Dim[0], t.Dim[1], p.k, 1, t.Dim[3], t.Dim[4])
-		steered[s] = bands.Mul(b.Tape().Const(w).Cast(t.DType)).Sum(2)
+		steered[s] = bands.Mul(weights).Sum(2)
 	}
 	return steered
 }

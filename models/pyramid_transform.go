@@ -116,17 +116,17 @@ func (p *SteerablePyramid) Reconstruct(c *Coefficients, levels []string, bands [
 	if len(parts) == 0 || len(c.Bands) != p.height {
 		panic(&autograd.Error{Op: "steerable-pyramid reconstruction", Err: fmt.Errorf("coefficients of %d levels expected", p.height)})
 	}
-	any := parts[0]
-	want := p.chosen(any, levels)
+	ref := parts[0]
+	want := p.chosen(ref, levels)
 	for _, b := range bands {
 		if b < 0 || b >= p.k {
-			fail("steerable-pyramid", any, "there is no band %d; the bands of a level are 0 to %d", b, p.k-1)
+			fail("steerable-pyramid", ref, "there is no band %d; the bands of a level are 0 to %d", b, p.k-1)
 		}
 	}
 	var sum spectrumSum
 	for s, l := range p.level {
 		if want[strconv.Itoa(s)] {
-			p.need(any, c.Bands[s], strconv.Itoa(s))
+			p.need(ref, c.Bands[s], strconv.Itoa(s))
 			p.addLevel(&sum, c.Bands[s], l, bands)
 		}
 	}
@@ -137,8 +137,8 @@ func (p *SteerablePyramid) Reconstruct(c *Coefficients, levels []string, bands [
 		residual
 	}{{ResidualHighpass, c.Highpass, p.high}, {ResidualLowpass, c.Lowpass, p.low}} {
 		if want[r.name] {
-			p.need(any, r.x, r.name)
-			sum.add(p.transform(r.x).Mul(r.synthesis.on(any)), r.h, r.w)
+			p.need(ref, r.x, r.name)
+			sum.add(p.transform(r.x).Mul(r.synthesis.on(ref)), r.h, r.w)
 		}
 	}
 	total := sum.total(p.h, p.w, p.columns(p.w), !p.o.Complex)
@@ -148,9 +148,9 @@ func (p *SteerablePyramid) Reconstruct(c *Coefficients, levels []string, bands [
 	return total.IRFFT(p.norm, p.w, 2, 3)
 }
 
-func (p *SteerablePyramid) need(any, v autograd.Value, name string) {
+func (p *SteerablePyramid) need(ref, v autograd.Value, name string) {
 	if !v.Valid() {
-		fail("steerable-pyramid", any, "the coefficients lack the scale %q, which is to be reconstructed", name)
+		fail("steerable-pyramid", ref, "the coefficients lack the scale %q, which is to be reconstructed", name)
 	}
 }
 

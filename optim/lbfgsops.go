@@ -75,6 +75,12 @@ func (v vector) at(i int) float64 { return v.t.LoadReal(v.off + i*v.stride) }
 
 func (v vector) set(i int, x float64) { v.t.StoreReal(v.off+i*v.stride, x) }
 
+func (v vector) store(x []float64) {
+	for i := range x {
+		v.set(i, x[i])
+	}
+}
+
 // dotOf returns the inner product of the first n elements.
 func dotOf(x, y vector, n int) float64 {
 	sum := 0.
@@ -142,9 +148,7 @@ var opWolfe = rowOp(autograd.Op{
 			load(e.asRow()[:evaluationColumns], vectorOf(&in[1], n))
 			load(e.asRow()[evaluationColumns:], vectorOf(&in[2], n))
 			w.tick(&s, &e)
-			for i, v := range s.asRow() {
-				out.StoreReal(n*searchColumns+i, v)
-			}
+			vectorOf(&out, n).store(s.asRow())
 		}
 	},
 }, wolfe{10, 10, 1e-7, 1e-9, false}, searchRow, searchRow, "=N6", "=N5")
@@ -161,9 +165,7 @@ var opMeasure = rowOp(autograd.Op{
 				m[0], m[1], m[3] = m[0]+a*b, m[1]+math.Abs(a), m[3]+a*a
 				m[2], m[4] = math.Max(m[2], math.Abs(a)), math.Max(m[4], math.Abs(b))
 			}
-			for i, v := range m {
-				out.StoreReal(n*measureColumns+i, v)
-			}
+			vectorOf(&out, n).store(m[:])
 		}
 	},
 	CPU: bindMeasure,
@@ -201,9 +203,7 @@ var opRing = rowOp(autograd.Op{
 			if m := vectorOf(&in[1], n); s.Active != 0 {
 				r.push(&s, m.at(0), m.at(1), attr.(int))
 			}
-			for i, v := range r.asRow() {
-				out.StoreReal(n*ringColumns+i, v)
-			}
+			vectorOf(&out, n).store(r.asRow())
 		}
 	},
 }, 4, ringRow, ringRow, "=N2", searchRow)

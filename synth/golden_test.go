@@ -1,4 +1,4 @@
-package synth
+package synth_test
 
 import (
 	"encoding/json"
@@ -9,7 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/models"
 	"github.com/percept-go/percept/optim"
+	"github.com/percept-go/percept/synth"
 	"github.com/percept-go/percept/tensor"
 )
 
@@ -104,7 +106,7 @@ func near(t *testing.T, want, got []float64, tol float64, what string) {
 }
 
 // requireTrajectory compares iterations 0 to last of image 0 with the reference.
-func requireTrajectory(t *testing.T, want trajectory, s *Metamer, last int, tol float64) {
+func requireTrajectory(t *testing.T, want trajectory, s *synth.Metamer, last int, tol float64) {
 	t.Helper()
 	var losses, penalties, gradient, change []float64
 	for _, r := range s.History(0) {
@@ -118,7 +120,7 @@ func requireTrajectory(t *testing.T, want trajectory, s *Metamer, last int, tol 
 	near(t, want.PixelChange[:last], change, tol, "pixel change")
 }
 
-func requireFinal(t *testing.T, want summary, s *Metamer, tol float64) {
+func requireFinal(t *testing.T, want summary, s *synth.Metamer, tol float64) {
 	t.Helper()
 	x, err := s.Image()
 	require.NoError(t, err)
@@ -154,8 +156,8 @@ func TestGaussianMetamersAreTheReferences(t *testing.T) {
 		{"metamer_gauss_lbfgs_default_lr.01", optim.LBFGS{Rate: .01, MaxIterations: 20, MaxEvaluations: 25, NoLineSearch: true}, nil, 3, 1e-9},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, err := NewMetamer(nil, gratings(32, 32), ModelFunc(gaussian), MetamerOptions{
-				Loss: MSE{}, Optimizer: c.optimizer, Scheduler: c.scheduler, Init: texture(32, 32, 0), Reference: true})
+			s, err := synth.NewMetamer(nil, gratings(32, 32), synth.ModelFunc(gaussian), synth.MetamerOptions{
+				Loss: synth.MSE{}, Optimizer: c.optimizer, Scheduler: c.scheduler, Init: texture(32, 32, 0), Reference: true})
 			require.NoError(t, err)
 			defer s.Close()
 			for range c.iterations {
@@ -165,5 +167,30 @@ func TestGaussianMetamersAreTheReferences(t *testing.T) {
 			requireTrajectory(t, want, s, c.iterations, c.tol)
 			requireFinal(t, want.Final, s, c.tol)
 		})
+	}
+}
+
+// TestTextureMetamerIsTheReferences follows the schedule of tolerances for a
+// line search, which amplifies rounding: tight at first, then within a factor 2.
+func TestTextureMetamerIsTheReferences(t *testing.T) {
+	m, err := models.NewPortillaSimoncelli(64, 64, models.PortillaSimoncelliOptions{Scales: 2, Orientations: 3, CorrelationWidth: 4})
+	require.NoError(t, err)
+	start := texture(64, 64, 0)
+	for i, v := range tensor.Slice[float64](start) {
+		start.StoreReal(i, .2*v+.4)
+	}
+	for _, twoLoop := range []bool{true, false} {
+		s, err := synth.NewMetamer(nil, texture(64, 64, 1), m, synth.MetamerOptions{
+			Loss: synth.PortillaSimoncelli{}, Optimizer: optim.LBFGS{TwoLoop: twoLoop}, Init: start, Reference: true})
+		require.NoError(t, err)
+		defer s.Close()
+		for range 5 {
+			require.NoError(t, s.Step())
+		}
+		want := readTrajectory(t, "metamer_ps64_2_3_4_lbfgs")
+		got := s.Losses(0)
+		near(t, want.Losses[:2], got, 1e-7, "loss")
+		requireTrajectory(t, want, s, 4, 1e-4)
+		require.InEpsilon(t, want.Losses[5], got[5], 1)
 	}
 }

@@ -41,7 +41,10 @@ func (o MetamerOptions) withDefaults() MetamerOptions {
 		o.Penalty = Range{}
 	}
 	if o.Optimizer == nil {
-		o.Optimizer = optim.Adam{}
+		o.Optimizer = optim.LBFGS{}
+		if o.Reference {
+			o.Optimizer = optim.Adam{}
+		}
 	}
 	if o.Tolerance == nil {
 		o.Tolerance = new(1e-4)

@@ -174,6 +174,17 @@ func (k *isa) fms(a V, b, c Op) V {
 	return r
 }
 
+// round returns the nearest integer, even in a tie.
+func (k *isa) round(a V) V {
+	r := k.vec()
+	if k.wide() {
+		k.by(k.VRNDSCALEPS, k.VRNDSCALEPD)(Imm(8), a, r)
+	} else {
+		k.by(pad3(k.VROUNDPS), pad3(k.VROUNDPD))(Imm(8), a, r)
+	}
+	return r
+}
+
 // horner returns c[0] + x·(c[1] + x·(…)).
 func (k *isa) horner(x V, c ...float64) V {
 	r := k.load(k.c(c[len(c)-1]))
@@ -276,6 +287,24 @@ func (k *isa) sel(m mask, a Op, b V) V {
 	}
 	k.by(pad4(k.VBLENDVPS), pad4(k.VBLENDVPD))(m.r, a, b, r)
 	return r
+}
+
+// onlyV returns a where m holds, else 0.
+func (k *isa) onlyV(m mask, a V) V {
+	if k.wide() {
+		return k.sel(m, a, k.zero())
+	}
+	return k.and(m.r.(V), a)
+}
+
+// both returns where a and b hold.
+func (k *isa) both(a, b mask) mask {
+	if !k.wide() {
+		return mask{k.and(a.r.(V), b.r)}
+	}
+	r := k.K()
+	k.KANDQ(a.r, b.r, r)
+	return mask{r}
 }
 
 // only returns a where m holds, else 0.

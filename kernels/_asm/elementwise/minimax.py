@@ -109,6 +109,7 @@ def floor2(x):
 expq = lambda r: over(lambda t: (expm1(t) - t) / (t * t), nz(r))
 logq = lambda x: over(lambda t: (log1p(t) - t + t * t / 2) / t ** 3, nz(x))
 logz = lambda z: over(lambda t: (log((1 + sqrt(t)) / (1 - sqrt(t))) / sqrt(t) - 2) / t, nz(z))
+logt = lambda z: over(lambda t: ((log((1 + sqrt(t)) / (1 - sqrt(t))) / sqrt(t) - 2) / t - mpf(2) / 3) / t, nz(z))
 atanq = lambda z: over(lambda t: (atan(sqrt(t)) / sqrt(t) - 1) / t, nz(z))
 tanhq = lambda z: over(lambda t: (tanh(sqrt(t)) / sqrt(t) - 1) / t, nz(z))
 sinq = lambda z: over(lambda t: (sin(sqrt(t)) / sqrt(t) - 1) / t, nz(z))
@@ -122,6 +123,7 @@ jobs = {
                     fit('exp64', 53, expq, lambda r: floor2(r) / exp(r), -half, half, range(10))],
     'log': lambda: [fit('log32', 24, logq, lambda t: floor2(t) * nz(t) / log1p(nz(t)), sqrt(mpf(.5)) - 1, sqrt(mpf(2)) - 1, range(9)),
                     fit('log64', 53, logz, lambda z: nz(z) / 2, 0, ((sqrt(mpf(2)) - 1) / (sqrt(mpf(2)) + 1)) ** 2 * mpf('1.001'), range(7))],
+    'pow': lambda: [fit('pow64', 53, logt, lambda z: nz(z) ** 2 / 2 + mpf(10) ** -5, 0, ((sqrt(mpf(2)) - 1) / (sqrt(mpf(2)) + 1)) ** 2 * mpf('1.001'), range(8))],
     'atan': lambda: [fit('atan32', 24, atanq, lambda z: nz(z) / (atan(sqrt(nz(z))) / sqrt(nz(z))), 0, 1, range(9)),
                      fit('atan64', 53, atanq, lambda z: nz(z) / (atan(sqrt(nz(z))) / sqrt(nz(z))), 0, 1, range(20))],
     'tanh': lambda: [fit('tanh32', 24, tanhq, lambda z: nz(z) / (tanh(sqrt(nz(z))) / sqrt(nz(z))), 0, mpf('.626') ** 2, range(5)),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -21,7 +22,7 @@ var compile = pass.Concat(
 	pass.InstructionPass(pass.ZeroExtend32BitOutputs),
 	pass.FunctionPass(pass.Liveness),
 	pass.FunctionPass(coalesce),
-	pass.FunctionPass(pass.AllocateRegisters),
+	pass.FunctionPass(allocate),
 	pass.FunctionPass(pass.BindRegisters),
 	pass.FunctionPass(pass.VerifyAllocation),
 	pass.FunctionPass(pass.EnsureBasePointerCalleeSaved),
@@ -128,6 +129,14 @@ func broadcastScalars(i *ir.Instruction) error {
 		default:
 			i.Suffixes = append([]string{"BCST"}, i.Suffixes...)
 		}
+	}
+	return nil
+}
+
+func allocate(fn *ir.Function) error {
+	if err := pass.AllocateRegisters(fn); err != nil {
+		dbg(fn)
+		return fmt.Errorf("%s: %w", fn.Name, err)
 	}
 	return nil
 }
