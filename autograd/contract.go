@@ -36,7 +36,7 @@ func init() {
 		VJP: func(n Node, g Value) []Value {
 			a, b := n.In[0], n.In[1]
 			g = g.Cast(a.Type().DType)
-			return []Value{contract(g, b.Permute(0, 2, 1), false), contract(a.Permute(0, 2, 1), g, false)}
+			return []Value{rowProduct(g, b.Permute(0, 2, 1)), rowProduct(a.Permute(0, 2, 1), g)}
 		},
 		Eval: evalContract,
 		CPU:  bindContract,
@@ -83,4 +83,13 @@ func contract(a, b Value, wide bool) Value {
 		return MakeComplex(product(a, b.Real()), product(a, b.Imag()))
 	}
 	return product(a, b)
+}
+
+// rowProduct is the product a·b (batch, m, n) computed with the longer of m and
+// n along the rows: a product with few columns is the transposed product.
+func rowProduct(a, b Value) Value {
+	if a.Type().Dim[1] <= b.Type().Dim[2] {
+		return contract(a, b, false)
+	}
+	return contract(b.Permute(0, 2, 1), a.Permute(0, 2, 1), false).Permute(0, 2, 1)
 }

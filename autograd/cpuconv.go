@@ -157,7 +157,7 @@ func (s *stencil[T]) bind(b *Bind) func() {
 	s.src, s.w, s.dst = tensor.Span[T](b.Contiguous(0)), tensor.Span[T](b.Contiguous(1)), tensor.Span[T](b.Out)
 	s.fill, s.scale, s.fma = kernels.Lookup[T]("fill", b.Level), kernels.Lookup[T]("scale", b.Level), kernels.Lookup[T]("fma", b.Level)
 	s.strip = stripWords[T]()
-	s.span = 2 * s.strip
+	s.span = 4 * s.strip
 	window := 0
 	for i := range s.jobs {
 		j := &s.jobs[i]

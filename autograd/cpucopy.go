@@ -62,9 +62,19 @@ func (c *rowCopy[T]) row(r int) {
 		gather(dst, s, c.loop.inner[1], n, c.words)
 		return
 	}
+	ds, ss := c.loop.inner[0]*size, c.loop.inner[1]*size
+	if c.words == 1 {
+		moveStrided[T](d, s, ds, ss, n)
+	} else {
+		moveStrided[[2]T](d, s, ds, ss, n)
+	}
+}
+
+// moveStrided copies n elements that lie ds and ss bytes apart.
+func moveStrided[E any](d, s unsafe.Pointer, ds, ss, n int) {
 	for range n {
-		copy(unsafe.Slice((*T)(d), c.words), unsafe.Slice((*T)(s), c.words))
-		d, s = unsafe.Add(d, c.loop.inner[0]*size), unsafe.Add(s, c.loop.inner[1]*size)
+		*(*E)(d) = *(*E)(s)
+		d, s = unsafe.Add(d, ds), unsafe.Add(s, ss)
 	}
 }
 

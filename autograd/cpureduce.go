@@ -175,14 +175,14 @@ func bindSumComplex[T kernels.Float](b *Bind) func() {
 		return f
 	}
 	x := b.splitContiguous()
-	src, rows, out, level := tensor.Span[T](x), b.Out.Len(), b.Out, b.Level
+	src, rows, out := tensor.Span[T](x), b.Out.Len(), b.Out
 	if rows == 0 {
 		return func() {}
 	}
-	n := 2 * x.Len() / rows
+	n, sum := 2*x.Len()/rows, kernels.ComplexSum[T](b.Level)
 	work := func(_, lo, hi int) {
 		for i := lo; i < hi; i++ {
-			re, im := kernels.SumComplex(src[i*n:(i+1)*n], level)
+			re, im := sum(src[i*n : (i+1)*n])
 			out.Store(i, complex(re, im))
 		}
 	}

@@ -132,7 +132,7 @@ that a model cannot tell from another one although the two differ.`,
 		PersistentPreRun: func(*cobra.Command, []string) { a.started = true },
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(a.representCommand(), a.listCommand(), a.versionCommand(), a.completionCommand())
+	root.AddCommand(a.metamerCommand(), a.representCommand(), a.listCommand(), a.versionCommand(), a.completionCommand())
 	root.InitDefaultHelpCmd()
 	if help, _, err := root.Find([]string{"help"}); err == nil {
 		help.Example = "  percept help metamer"

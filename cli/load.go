@@ -17,6 +17,7 @@ type picture struct {
 	crop  *images.Rect  // what was kept to suit the model; nil: all
 	x     tensor.Tensor // float64, 1×C×H×W
 	index int           // along axis 0 of the file, -1 where that has one image
+	notes []string      // what a person may not expect
 }
 
 // label is what a person calls p.
@@ -40,7 +41,7 @@ func (a *app) load(paths []string, o images.Options) ([]picture, error) {
 			a.note("%s: %s", path, n)
 		}
 		for i := range x.Dim[0] {
-			p := picture{path: path, name: runfolder.BaseName(path), info: info, x: tensor.Contiguous(x.Crop(0, i, i+1, 1)), index: -1}
+			p := picture{path: path, name: runfolder.BaseName(path), info: info, x: tensor.Contiguous(x.Crop(0, i, i+1, 1)), index: -1, notes: info.Notes}
 			if x.Dim[0] > 1 {
 				p.index = i
 				p.name += fmt.Sprintf("-%d", i)
@@ -64,7 +65,7 @@ func (a *app) suit(p *picture, f *specFlag[modelKind], m int) error {
 	r.Y, r.X = (h-r.H)/2, (w-r.W)/2
 	p.x = tensor.Contiguous(p.x.Crop(2, r.Y, r.Y+r.H, 1).Crop(3, r.X, r.X+r.W, 1))
 	p.crop = &r
-	a.note("%s: of %d×%d pixels the central %d×%d are used, multiples of %d as %s needs", p.label(), h, w, r.H, r.W, m, f.spec.Name)
+	a.remark(p, "of %d×%d pixels the central %d×%d are used, multiples of %d as %s needs", h, w, r.H, r.W, m, f.spec.Name)
 	return nil
 }
 
@@ -82,4 +83,11 @@ func hasVariance(p *picture) error {
 // note says something on stderr that a person may not expect.
 func (a *app) note(format string, args ...any) {
 	fmt.Fprintf(a.stderr, format+"\n", args...)
+}
+
+// remark says something about p that a person may not expect, and keeps it.
+func (a *app) remark(p *picture, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	a.note("%s: %s", p.label(), text)
+	p.notes = append(p.notes[:len(p.notes):len(p.notes)], text)
 }

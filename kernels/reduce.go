@@ -81,15 +81,20 @@ func Combine(name string) func(x, y float64) float64 {
 
 // SumComplex returns the sum of the complex numbers in a, with the same
 // guarantee as the Reduction sum. It does not panic.
-func SumComplex[T Float](a []T, l Level) (re, im float64) {
+func SumComplex[T Float](a []T, l Level) (re, im float64) { return ComplexSum[T](l)(a) }
+
+// ComplexSum returns SumComplex of level l, looked up once. It does not panic.
+func ComplexSum[T Float](l Level) func(a []T) (re, im float64) {
 	block := blockBodyOf[T](&reductions[0], l)
-	for len(a) > 0 {
-		n := min(len(a), 2*Block)
-		x, y := block(a[:n], a[:n])
-		re, im = re+x, im+y
-		a = a[n:]
+	return func(a []T) (re, im float64) {
+		for len(a) > 0 {
+			n := min(len(a), 2*Block)
+			x, y := block(a[:n], a[:n])
+			re, im = re+x, im+y
+			a = a[n:]
+		}
+		return re, im
 	}
-	return re, im
 }
 
 func reductionCalled(name string) *reduction {

@@ -19,7 +19,7 @@ var scalars = []Scalar{
 	arith("lt", 2, real3, "1 if a < b, else 0", ltGo[float32], ltGo[float64]),
 	arith("le", 2, real3, "1 if a ≤ b, else 0", leGo[float32], leGo[float64]),
 	function2("atan2", "the angle of the point (b, a), in (-π, π]", 2, math.Atan2),
-	function2("pow", "aᵇ", 1.5, math.Pow),
+	function2("pow", "aᵇ", 1.5, pow),
 
 	arith("copy", 1, real3, "a", copyGo[float32], copyGo[float64]),
 	arith("neg", 1, real3, "-a", negGo[float32], negGo[float64]),
@@ -165,6 +165,6 @@ func softplus(x float64) float64 {
 func powcGo[T Float](dst, a, _, _ []T, s, _ T) {
 	a = a[:len(dst)]
 	for i, x := range a {
-		dst[i] = T(math.Pow(float64(x), float64(s)))
+		dst[i] = T(pow(float64(x), float64(s)))
 	}
 }

@@ -44,7 +44,7 @@ func (s *firstOrder) Finish(e Evaluation) Tick {
 	r[Stopped] = s.stopped.Max(converged)
 	r[Iterations], r[Spent] = after, after
 	r[NowLoss], r[EndedLoss] = e.Loss, e.Loss
-	r[NowPenalty], r[EndedPenalty], r[LastPenalty] = e.Penalty, e.Penalty, e.Penalty
+	r[NowPenalty], r[EndedPenalty] = e.Penalty, e.Penalty
 	r[NowGradient], r[EndedGradient], r[LastGradient] = gradient, gradient, gradient
 	return Tick{guard, up, columns(r...)}
 }

@@ -48,7 +48,7 @@ const (
 	searchNow     = int(unsafe.Offsetof(search{}.Now) / 8)
 	searchEnded   = int(unsafe.Offsetof(search{}.Ended) / 8)
 	searchEnd     = int(unsafe.Offsetof(search{}.End) / 8)
-	searchLastEnd = int(unsafe.Offsetof(search{}.LastEnd) / 8)
+	searchLast    = int(unsafe.Offsetof(search{}.LastGradient) / 8)
 	ringSlot      = int(unsafe.Offsetof(ring{}.Slot) / 8)
 	ringPair      = int(unsafe.Offsetof(ring{}.Pair) / 8)
 	ringTau       = int(unsafe.Offsetof(ring{}.Tau) / 8)
@@ -171,7 +171,7 @@ func (s *lbfgs) reportOf(now autograd.Value) []autograd.Value {
 	r := make([]autograd.Value, ReportColumns)
 	for _, c := range []struct{ to, from, n int }{
 		{Iterations, searchDone, 1}, {Spent, searchDoneEvs, 1}, {Ended, searchEnded, 1},
-		{NowLoss, searchNow, 3}, {EndedLoss, searchEnd, 3}, {LastPenalty, searchLastEnd + 1, 2},
+		{NowLoss, searchNow, 3}, {EndedLoss, searchEnd, 3}, {LastGradient, searchLast, 1},
 	} {
 		for i := range c.n {
 			r[c.to+i] = column(now, c.from+i)

@@ -2,6 +2,7 @@ package optim
 
 import (
 	"math"
+	"unsafe"
 
 	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/kernels"
@@ -147,23 +148,30 @@ func (k *body[T, H]) axpy(dst []T, c float64, x, tmp []T) {
 	k.fma(dst, x, tmp, dst, 0, 0)
 }
 
+// as returns x as values of T, which is X: generic code cannot see that.
+func as[T, X kernels.Float](x []X) []T {
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
+}
+
+func sameType[T, X kernels.Float]() bool { return unsafe.Sizeof(T(0)) == unsafe.Sizeof(X(0)) }
+
 // wide returns x as T: itself, or converted into tmp.
 func wide[T, H kernels.Float](tmp []T, x []H, l kernels.Level) []T {
-	if v, same := any(x).([]T); same {
-		return v
+	if sameType[T, H]() {
+		return as[T](x)
 	}
 	tmp = tmp[:len(x)]
-	kernels.Convert64(any(tmp).([]float64), any(x).([]float32), l)
+	kernels.Convert64(as[float64](tmp), as[float32](x), l)
 	return tmp
 }
 
 // narrow sets dst to x, rounded where needed.
 func narrow[H, T kernels.Float](dst []H, x []T, l kernels.Level) {
-	if v, same := any(x).([]H); same {
-		copy(dst, v)
+	if sameType[H, T]() {
+		copy(dst, as[H](x))
 		return
 	}
-	kernels.Convert32(any(dst).([]float32), any(x).([]float64), l)
+	kernels.Convert32(as[float32](dst), as[float64](x), l)
 }
 
 // byTypes binds the body for the element types of images and history.

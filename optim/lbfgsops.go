@@ -172,10 +172,10 @@ var opMeasure = rowOp(autograd.Op{
 }, nil, "=N5", "xNP", "xNP")
 
 // eachActive calls f for the images whose search asks for a direction.
-func eachActive(searches *tensor.Tensor, f func(n int, s *search)) {
+func eachActive(searches *tensor.Tensor, f func(n int, s search)) {
 	for n := range searches.Dim[0] {
 		if s := searchOf(searches, n); s.Active != 0 {
-			f(n, &s)
+			f(n, s)
 		}
 	}
 }
@@ -184,8 +184,8 @@ func eachActive(searches *tensor.Tensor, f func(n int, s *search)) {
 var opSecant = rowOp(autograd.Op{
 	Name: "lbfgs-secant", Doc: "y: the change of the gradient between the last two points",
 	Eval: func(_ any, out tensor.Tensor, in []tensor.Tensor) {
-		eachActive(&in[2], func(n int, s *search) {
-			y, now, before := vectorOf(&out, n), accepted(&in[0], &in[1], s, n), vectorOf(&in[1], n, slotNumber(s.Before))
+		eachActive(&in[2], func(n int, s search) {
+			y, now, before := vectorOf(&out, n), accepted(&in[0], &in[1], &s, n), vectorOf(&in[1], n, slotNumber(s.Before))
 			for i := range out.Dim[1] {
 				y.set(i, now.at(i)-before.at(i))
 			}
@@ -223,8 +223,8 @@ var opTwoLoop = rowOp(autograd.Op{
 	Eval: func(_ any, out tensor.Tensor, in []tensor.Tensor) {
 		size, rows := out.Dim[1], in[3].Dim[1]
 		alpha := make([]float64, rows)
-		eachActive(&in[2], func(n int, s *search) {
-			r, q, g := ringOf(&in[6], n), vectorOf(&out, n), accepted(&in[0], &in[1], s, n)
+		eachActive(&in[2], func(n int, s search) {
+			r, q, g := ringOf(&in[6], n), vectorOf(&out, n), accepted(&in[0], &in[1], &s, n)
 			for i := range size {
 				q.set(i, -g.at(i))
 			}
@@ -258,8 +258,8 @@ var opProducts = rowOp(autograd.Op{
 	Name: "lbfgs-products", Doc: "(dᵢᵀy, yᵢᵀy, dᵢᵀg, yᵢᵀg) of all pairs i with the newest y and the gradient g",
 	Eval: func(_ any, out tensor.Tensor, in []tensor.Tensor) {
 		size, rows := in[0].Dim[1], in[3].Dim[1]
-		eachActive(&in[2], func(n int, s *search) {
-			r, g, y := ringOf(&in[6], n), accepted(&in[0], &in[1], s, n), vectorOf(&in[5], n)
+		eachActive(&in[2], func(n int, s search) {
+			r, g, y := ringOf(&in[6], n), accepted(&in[0], &in[1], &s, n), vectorOf(&in[5], n)
 			for i := range rows {
 				for k := range 4 {
 					vectorOf(&out, n, i).set(k, 0)
@@ -284,16 +284,29 @@ var opProducts = rowOp(autograd.Op{
 var opCoefficients = rowOp(autograd.Op{
 	Name: "lbfgs-coefficients", Doc: "row i: the parts of dᵢ and yᵢ in the direction −H·g",
 	Eval: func(_ any, out tensor.Tensor, in []tensor.Tensor) {
-		eachActive(&in[4], func(n int, _ *search) {
-			r := ringOf(&in[3], n)
-			coefficients(&out, &in[0], &in[1], &in[2], &r, n)
-		})
+		evalCoefficients(out, in, make([]float64, 2*in[0].Dim[1]))
+	},
+	CPU: func(b *autograd.Bind) func() {
+		tmp := make([]float64, 2*b.In[0].Dim[1])
+		return func() { evalCoefficients(b.Out, b.In, tmp) }
 	},
 }, nil, "=NR2", "=NR4", "=NRR2", "=NR2", ringRow, searchRow)
 
-func coefficients(out, products, gram, pairs *tensor.Tensor, r *ring, n int) {
+func evalCoefficients(out tensor.Tensor, in []tensor.Tensor, tmp []float64) {
+	for n := range out.Dim[0] {
+		if s := searchOf(&in[4], n); s.Active != 0 {
+			r := ringOf(&in[3], n)
+			coefficients(&out, &in[0], &in[1], &in[2], &r, n, tmp)
+		}
+	}
+}
+
+// coefficients computes the row of image n; tmp has two numbers for each row of
+// the history.
+func coefficients(out, products, gram, pairs *tensor.Tensor, r *ring, n int, tmp []float64) {
 	rows := products.Dim[1]
 	count := r.count(rows)
+	alpha, part := tmp[:count], tmp[rows:rows+count]
 	// inner returns dᵢᵀyⱼ (k = 0) or yᵢᵀyⱼ (k = 1) for pairs of age i ≥ j.
 	inner := func(k, i, j int) float64 {
 		row := r.row(j, rows)
@@ -302,7 +315,6 @@ func coefficients(out, products, gram, pairs *tensor.Tensor, r *ring, n int) {
 		}
 		return vectorOf(gram, n, row, r.row(i, rows)).at(k)
 	}
-	alpha, part := make([]float64, count), make([]float64, count)
 	for i := range count {
 		tau, ys := pairOf(pairs, r, n, r.row(i, rows))
 		q := -vectorOf(products, n, r.row(i, rows)).at(2)
@@ -339,8 +351,8 @@ var opDirection = rowOp(autograd.Op{
 	Name: "lbfgs-direction", Doc: "the direction −H·g: −γg and the history with its coefficients",
 	Eval: func(_ any, out tensor.Tensor, in []tensor.Tensor) {
 		size, rows := out.Dim[1], in[3].Dim[1]
-		eachActive(&in[2], func(n int, s *search) {
-			r, d, g := ringOf(&in[6], n), vectorOf(&out, n), accepted(&in[0], &in[1], s, n)
+		eachActive(&in[2], func(n int, s search) {
+			r, d, g := ringOf(&in[6], n), vectorOf(&out, n), accepted(&in[0], &in[1], &s, n)
 			for k := range size {
 				sum := -r.Gamma * g.at(k)
 				for age := range r.count(rows) {
@@ -358,8 +370,8 @@ var opDirection = rowOp(autograd.Op{
 var opSlope = rowOp(autograd.Op{
 	Name: "lbfgs-slope", Doc: "gradient at x times the new direction",
 	Eval: func(_ any, out tensor.Tensor, in []tensor.Tensor) {
-		eachActive(&in[2], func(n int, s *search) {
-			out.StoreReal(n, dotOf(accepted(&in[0], &in[1], s, n), vectorOf(&in[3], n), in[0].Dim[1]))
+		eachActive(&in[2], func(n int, s search) {
+			out.StoreReal(n, dotOf(accepted(&in[0], &in[1], &s, n), vectorOf(&in[3], n), in[0].Dim[1]))
 		})
 	},
 	CPU: bindSlope,

@@ -90,8 +90,7 @@ const (
 	EndedLoss
 	EndedPenalty
 	EndedGradient
-	LastPenalty  // at the last point that the iteration evaluated
-	LastGradient // likewise
+	LastGradient // the norm at the last point that the iteration evaluated
 	Change       // L2 norm of what the iteration added to the images
 	ReportColumns
 )

@@ -161,20 +161,15 @@ func TestSchedules(t *testing.T) {
 		"step":        {StepDecay{Size: 3, Gamma: new(.5)}, func(k int) float64 { return math.Pow(.5, float64(k/3)) }},
 		"exponential": {ExponentialDecay{Gamma: new(.9)}, func(k int) float64 { return math.Pow(.9, float64(k)) }},
 		"cosine":      {CosineDecay{Iterations: 5}, func(k int) float64 { return (1 + math.Cos(math.Pi*float64(k)/5)) / 2 }},
-		// SGD climbs: the loss is best at the first iteration.
+		// The rate is negative and so the loss grows: it is best at the start.
 		"plateau": {PlateauDecay{Factor: new(.2), Patience: 2}, func(k int) float64 { return math.Pow(.2, float64((k-1)/3)) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			climb := func(x autograd.Value) autograd.Value { return valley(x).Neg() }
-			b := newBench(t, nil, SGD{Rate: 1e-3}, Control{Scheduler: c.s}, noise(2, 1, 4), climb)
-			if name == "plateau" {
-				b = newBench(t, nil, SGD{Rate: 1e-3}, Control{Scheduler: c.s}, noise(2, 1, 4), func(x autograd.Value) autograd.Value { return x.Mul(x.StopGradient()).Neg().SumWide(1).Neg() })
-				v := noise(2, 1, 4)
-				_ = v
-			}
+			b := newBench(t, nil, SGD{Rate: -1e-3}, Control{Scheduler: c.s}, noise(2, 1, 4), climb)
 			for k := 1; k <= n; k++ {
 				b.tick(t)
-				require.InDelta(t, 1e-3*c.rate(k), b.get(t, "optim.rate")[0], 1e-15, "after %d iterations", k)
+				require.InDelta(t, -1e-3*c.rate(k), b.get(t, "optim.rate")[0], 1e-15, "after %d iterations", k)
 			}
 		})
 	}
@@ -288,11 +283,11 @@ func TestLimits(t *testing.T) {
 // TestDirectionsAgree compares the two forms of the direction for one history,
 // and both with their definitions, on images longer than a block.
 func TestDirectionsAgree(t *testing.T) {
-	x0 := noise(8, 2, 3*4096+10)
+	x0 := noise(8, 2, 4096+10)
 	gram := newBench(t, autograd.CPU{Threads: 2}, LBFGS{History: 5}, Control{}, x0, valley)
 	loop := newBench(t, autograd.CPU{Threads: 2}, LBFGS{History: 5, TwoLoop: true}, Control{}, x0, valley)
 	slow := newBench(t, &optest.Device{}, LBFGS{History: 5}, Control{}, x0, valley)
-	for k := range 24 {
+	for k := range 14 {
 		requireNear(t, loop.get(t, "lbfgs.d"), gram.get(t, "lbfgs.d"), 1e-9, fmt.Sprintf("tick %d", k))
 		requireNear(t, slow.get(t, "lbfgs.d"), gram.get(t, "lbfgs.d"), 1e-9, fmt.Sprintf("definition, tick %d", k))
 		for _, b := range []*bench{loop, slow} { // continue from equal histories

@@ -9,37 +9,37 @@ import (
 // that the reference calls an iteration, and in all. It is a row of the Var
 // "lbfgs.search"; all of it is float64.
 type search struct {
-	Phase    float64
-	T        float64 // the next trial is x + T·d
-	Slot     float64 // where the gradient at the next trial goes
-	Written  float64 // where that of this tick went
-	At       float64 // slot of the gradient at x
-	Origin   float64 // slot of the gradient at x when d was made
-	Before   float64 // the Origin before that
-	Active   float64 // 1: this tick makes a new d
-	Move     float64 // this tick adds Move·d to x
-	Taken    float64 // the last Move along d
-	Known    float64 // 1: F is the loss at x
-	F        float64 // loss at x
-	F0       float64 // loss at x when d was made
-	Tries    float64 // steps of the line search
-	Low      float64 // which end of the bracket has the smaller loss
-	Slow     float64 // 1: the last trial was near an end
-	Bracket  [2]point
-	Slots    [gradientSlots]facts
-	Last     float64 // slot of the last gradient that was evaluated in this iteration
-	Total    float64 // directions made
-	Inner    float64 // directions made in this iteration
-	InnerEvs float64 // evaluations counted in this iteration
-	Evs      float64 // evaluations counted
-	Done     float64 // iterations ended
-	DoneEvs  float64 // evaluations counted for them
-	Began    float64 // 1: this tick began an iteration
-	Begin    record  // what that found
-	Now      record  // what is known of x
-	Ended    float64 // 1: this tick ended one
-	End      record  // what that one had found
-	LastEnd  record  // and what its last evaluation had
+	Phase        float64
+	T            float64 // the next trial is x + T·d
+	Slot         float64 // where the gradient at the next trial goes
+	Written      float64 // where that of this tick went
+	At           float64 // slot of the gradient at x
+	Origin       float64 // slot of the gradient at x when d was made
+	Before       float64 // the Origin before that
+	Active       float64 // 1: this tick makes a new d
+	Move         float64 // this tick adds Move·d to x
+	Taken        float64 // the last Move along d
+	Known        float64 // 1: F is the loss at x
+	F            float64 // loss at x
+	F0           float64 // loss at x when d was made
+	Tries        float64 // steps of the line search
+	Low          float64 // which end of the bracket has the smaller loss
+	Slow         float64 // 1: the last trial was near an end
+	Bracket      [2]point
+	Slots        [gradientSlots]facts
+	Last         float64 // slot of the last gradient that was evaluated in this iteration
+	Total        float64 // directions made
+	Inner        float64 // directions made in this iteration
+	InnerEvs     float64 // evaluations counted in this iteration
+	Evs          float64 // evaluations counted
+	Done         float64 // iterations ended
+	DoneEvs      float64 // evaluations counted for them
+	Began        float64 // 1: this tick began an iteration
+	Begin        record  // what that found
+	Now          record  // what is known of x
+	Ended        float64 // 1: this tick ended one
+	End          record  // what that one had found
+	LastGradient float64 // and the norm of the gradient that its last evaluation found
 }
 
 // point is a trial.
@@ -157,7 +157,7 @@ func (w *wolfe) begin(s *search, rate float64) {
 
 // end ends an iteration.
 func (s *search) end() {
-	s.Ended, s.End, s.LastEnd = 1, s.Begin, s.record(s.Last)
+	s.Ended, s.End, s.LastGradient = 1, s.Begin, s.record(s.Last).Gradient
 	s.Done++
 	s.DoneEvs = s.Evs
 }

@@ -23,8 +23,8 @@ type MetamerOptions struct {
 	// images are then no longer independent of each other.
 	Joint bool
 	// Reference draws the start as the reference does, the draws of its
-	// validators included, and records penalties and gradients as it does: those
-	// of the last evaluation of an iteration.
+	// validators included, and records norms of gradients as it does: those of the
+	// last evaluation of an iteration.
 	Reference  bool
 	StoreEvery int // keep the image before every such iteration; 0 means never
 	// Tolerance stops an image when the first and the last of Window recorded

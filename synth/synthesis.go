@@ -60,7 +60,7 @@ type problem struct {
 	optimizer optim.Optimizer
 	control   optim.Control
 	tolerance float64
-	reference bool // penalties and gradients of a record are those of its last evaluation
+	reference bool // the gradient of a record is that of its last evaluation
 	every     int  // iterations between frames; 0 means none
 	// record records the losses of the images with the given numbers at x, which
 	// holds them in that order.
@@ -190,7 +190,7 @@ func (t *track) absorb(r []float64, seconds float64, reference bool) bool {
 		rec := Record{Iteration: t.iterations, Evaluations: t.spent, Seconds: t.mark, Loss: r[optim.EndedLoss],
 			Penalty: r[optim.EndedPenalty], GradientNorm: r[optim.EndedGradient], PixelChange: r[optim.Change]}
 		if reference {
-			rec.Penalty, rec.GradientNorm = r[optim.LastPenalty], r[optim.LastGradient]
+			rec.GradientNorm = r[optim.LastGradient]
 		}
 		t.records = append(t.records, rec)
 		t.iterations, t.spent, t.mark = int(r[optim.Iterations]), int(r[optim.Spent]), seconds

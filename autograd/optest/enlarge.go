@@ -5,8 +5,12 @@ import (
 	"github.com/percept-go/percept/tensor"
 )
 
-// manyElements reaches past a strip of a fused group.
-const manyElements = 1500
+// manyElements reaches past a strip of a fused group; mostOperations keeps plain
+// Go from taking long.
+const (
+	manyElements   = 1500
+	mostOperations = 60000
+)
 
 // enlarged runs the op on longer axes, where its attribute allows that, so
 // that whole vectors and strips occur.
@@ -63,7 +67,10 @@ func enlarge(op *autograd.Op, s *autograd.Sample, elements int) ([]tensor.Type, 
 		if most > elements {
 			continue
 		}
-		_, err := op.Type(s.Attr, in)
+		out, err := op.Type(s.Attr, in)
+		if err == nil && op.FLOPs != nil && op.FLOPs(s.Attr, out, in) > mostOperations {
+			continue
+		}
 		return in, err == nil
 	}
 	return nil, false

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"os"
 )
@@ -101,7 +100,7 @@ func (f Folder) WriteJSON(name string, o Object) error {
 	if err := e.Encode(o); err != nil {
 		return err
 	}
-	return f.Write(name, func(w io.Writer) error { _, err := w.Write(b.Bytes()); return err })
+	return f.WriteBytes(name, b.Bytes())
 }
 
 // ReadJSON sets v from the JSON file at path; numbers without a type of their

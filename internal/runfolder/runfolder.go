@@ -135,6 +135,11 @@ func (f Folder) Write(name string, write func(w io.Writer) error) error {
 	return atomicfile.Write(f.Path(name), 0o666, write)
 }
 
+// WriteBytes replaces the file called name by data. It errs if the disk does.
+func (f Folder) WriteBytes(name string, data []byte) error {
+	return f.Write(name, func(w io.Writer) error { _, err := w.Write(data); return err })
+}
+
 // WriteNPY replaces the file called name by t as NumPy reads it. It errs if
 // the disk does.
 func (f Folder) WriteNPY(name string, t tensor.Tensor) error {

@@ -57,9 +57,9 @@ func fromJSON(data []byte) (string, error) {
 	return Written(v)
 }
 
-// Written returns, as Parse and flags read it, what v holds, v being what
-// encoding/json makes of a string, a number, a boolean, a list of those, or of
-// the object that Settings returns. It errs if v is none of these.
+// Written returns, as Parse and flags read it, what v holds: a string, a
+// number, a boolean, a list of those, or what Settings returns, be it as it is
+// or as encoding/json reads it. It errs if v is none of these.
 func Written(v any) (string, error) {
 	if o, ok := v.(map[string]any); ok {
 		return writtenObject(o)
@@ -100,8 +100,16 @@ func writtenValue(v any) (string, error) {
 		return strconv.FormatBool(v), nil
 	case json.Number:
 		return v.String(), nil
+	case int:
+		return strconv.Itoa(v), nil
 	case float64:
 		return strconv.FormatFloat(v, 'g', -1, 64), nil
+	case []float64:
+		list := make([]any, len(v))
+		for i, x := range v {
+			list[i] = x
+		}
+		return writtenValue(list)
 	case []any:
 		parts := make([]string, len(v))
 		for i, x := range v {

@@ -20,6 +20,7 @@ var compile = pass.Concat(
 	pass.FunctionPass(pass.LabelTarget),
 	pass.FunctionPass(pass.CFG),
 	pass.InstructionPass(pass.ZeroExtend32BitOutputs),
+	pass.InstructionPass(dropFalseInputs),
 	pass.FunctionPass(pass.Liveness),
 	pass.FunctionPass(coalesce),
 	pass.FunctionPass(allocate),
@@ -31,6 +32,18 @@ var compile = pass.Concat(
 	pass.InstructionPass(broadcastScalars),
 	pass.FunctionPass(pass.RequiredISAExtensions),
 )
+
+// dropFalseInputs corrects two instructions of which avo thinks that they read
+// their destination, which would be live from the beginning of the function.
+func dropFalseInputs(i *ir.Instruction) error {
+	switch i.Opcode {
+	case "VBLENDMPS", "VBLENDMPD":
+		i.Inputs = slices.DeleteFunc(i.Inputs, func(o operand.Op) bool { return o == i.Outputs[0] })
+	case "VPXORD":
+		i.Inputs = nil // zero
+	}
+	return nil
+}
 
 // coalesce gives the source and the destination of a copy one register where
 // their lives do not overlap. It needs liveness, and keeps it.
@@ -135,7 +148,6 @@ func broadcastScalars(i *ir.Instruction) error {
 
 func allocate(fn *ir.Function) error {
 	if err := pass.AllocateRegisters(fn); err != nil {
-		dbg(fn)
 		return fmt.Errorf("%s: %w", fn.Name, err)
 	}
 	return nil

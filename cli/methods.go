@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/percept-go/percept/internal/report"
+	"github.com/percept-go/percept/internal/spec"
+)
+
+// citations are the references for models and optimizers, by name.
+var citations = map[string][]string{
+	"portilla-simoncelli": {"portilla2000", "simoncelli1995"},
+	"steerable-pyramid":   {"simoncelli1995"},
+	"lbfgs":               {"liu1989"},
+	"adam":                {"kingma2015"},
+	"adamw":               {"kingma2015"},
+	"nadam":               {"kingma2015"},
+}
+
+// bibTeX returns the references for j.
+func (j *job) bibTeX() string {
+	keys := append([]string(nil), citations[j.f.model.spec.Name]...)
+	keys = append(keys, "freeman2011", "duong2023")
+	keys = append(keys, citations[j.f.optimizer.spec.Name]...)
+	return report.Cite(append(keys, "percept")...)
+}
+
+// startPhrases say what a start is, in the Methods paragraph.
+var startPhrases = map[string]string{
+	"auto":         "white noise, uniform in [0, 1]",
+	"noise":        "white noise, uniform in [0, 1]",
+	"spectrum":     "noise with the target's amplitude spectrum",
+	"target+noise": fmt.Sprintf("the target plus Gaussian noise of standard deviation %v", noiseDeviation),
+}
+
+// methods returns a paragraph for a paper.
+func (r *result) methods() string {
+	f := r.job.f
+	start, ok := startPhrases[f.init]
+	if !ok {
+		start = "the image " + f.init
+	}
+	v, _ := version()
+	shape := r.job.target.Shape()
+	var b strings.Builder
+	fmt.Fprintf(&b, "A metamer (Freeman and Simoncelli, 2011) of %s (%d × %d pixels%s) was synthesised with percept %s, which follows plenoptic (Duong et al., 2023). ",
+		r.job.input.Path, shape[2], shape[3], channelPhrase(shape[1]), v)
+	fmt.Fprintf(&b, "The model was %s. ", described(f.model.spec, docOf(f.model.table, f.model.spec)))
+	fmt.Fprintf(&b, "From %s (seed %d), the pixels were changed by the optimizer %s", start, r.job.seed, described(f.optimizer.spec, docOf(f.optimizer.table, f.optimizer.spec)))
+	fmt.Fprintf(&b, " in %d iterations (%d evaluations of the model and its gradient, %s) so as to minimise the distance of the model's outputs, %s",
+		r.last().Iteration, r.last().Evaluations, f.device.dtype.value, described(f.loss.spec, docOf(f.loss.table, f.loss.spec)))
+	if f.penalty.spec.Name != "none" {
+		fmt.Fprintf(&b, ", plus the penalty %s", described(f.penalty.spec, docOf(f.penalty.table, f.penalty.spec)))
+	}
+	b.WriteString(".")
+	if r.judged {
+		fmt.Fprintf(&b, " At the end, %s of the distance at the start remained; the root mean squared difference of the pixels to the target's was %.3g.", percentText(r.parts[0].remains()), r.rms)
+	}
+	return b.String()
+}
+
+func channelPhrase(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return fmt.Sprintf(", %d channels", n)
+}
+
+// described returns "lbfgs:history=30 (doc)".
+func described(s spec.Spec, doc string) string { return fmt.Sprintf("%s (%s)", s, doc) }
+
+// docOf returns what t says of s.
+func docOf[M any](t *spec.Table[M], s spec.Spec) string {
+	for _, e := range t.Entries {
+		if e.Name == s.Name {
+			return e.Doc
+		}
+	}
+	return ""
+}
+
+// percentText writes a ratio as a person reads it.
+func percentText(ratio float64) string {
+	if ratio >= 0.1 {
+		return fmt.Sprintf("%.0f %%", 100*ratio)
+	}
+	return fmt.Sprintf("%.2g %%", 100*ratio)
+}
