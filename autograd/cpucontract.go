@@ -53,7 +53,7 @@ type product[T kernels.Float] struct {
 	batch, m, n, k int
 	level          kernels.Level
 	pool           *kernels.Pool
-	tile           int // columns of a unit
+	down, across   int // tiles of a matrix
 }
 
 func bindContract(b *Bind) func() {
@@ -102,44 +102,42 @@ func (p *product[T]) alongK() bool {
 	return (!p.a.trans || p.k == 1 || p.a.ld == 1) && (p.b.trans || p.k == 1 || p.b.ld == 1)
 }
 
-// gemm multiplies by kernels.Gemm. Who shares the work depends on the shape:
-// the matrices of the batch, strips of columns, or the rows of each matrix.
+// A unit of work is a tile of one matrix of the batch.
+const (
+	tileRows = 32
+	tileCols = 1024
+)
+
+// gemm multiplies by kernels.Gemm, tile by tile.
 func (p *product[T]) gemm() func() {
 	if p.n == 1 && p.m > 1 { // a column is a row of the transposed product
 		p.a, p.b, p.m, p.n = p.b, p.a, p.n, p.m
 		p.a.trans, p.b.trans = !p.a.trans, !p.b.trans
 	}
-	work := 2 * p.m * p.n * p.k
-	p.tile = p.n
-	switch {
-	case p.m <= 32 && p.n > 1024:
-		p.tile = 1024
-	case p.batch == 1 || work > 1<<20:
-		return p.rows
-	}
-	tiles := p.batch * ((p.n + p.tile - 1) / p.tile)
-	grain := max(1, 1<<17/max(2*p.m*p.tile*p.k, 1))
-	return func() { p.pool.For(tiles, grain, p.tiles) }
+	p.down, p.across = (p.m+tileRows-1)/tileRows, (p.n+tileCols-1)/tileCols
+	units := p.batch * p.down * p.across
+	grain := max(1, 1<<17/(2*min(p.m, tileRows)*min(p.n, tileCols)*p.k))
+	work := p.tiles
+	return func() { p.pool.For(units, grain, work) }
 }
 
-// rows multiplies the matrices one after the other, each on all threads.
-func (p *product[T]) rows() {
-	for i := range p.batch {
-		kernels.Gemm(p.dst[i*p.m*p.n:], p.n, p.a.of(i), p.a.ld, p.b.of(i), p.b.ld, p.m, p.n, p.k, p.a.trans, p.b.trans, p.level, p.pool)
-	}
-}
-
-// tiles computes strips of columns, counted over the batch.
+// tiles computes tiles lo up to hi, counted over the batch.
 func (p *product[T]) tiles(_, lo, hi int) {
-	per := (p.n + p.tile - 1) / p.tile
 	for u := lo; u < hi; u++ {
-		i, from := u/per, u%per*p.tile
-		n := min(p.tile, p.n-from)
-		b := p.b.of(i)[from:]
-		if p.b.trans {
-			b = p.b.of(i)[from*p.b.ld:]
+		i, row, col := u/(p.down*p.across), u/p.across%p.down*tileRows, u%p.across*tileCols
+		m, n := min(tileRows, p.m-row), min(tileCols, p.n-col)
+		a, b := p.a.of(i), p.b.of(i)
+		if p.a.trans {
+			a = a[row:]
+		} else {
+			a = a[row*p.a.ld:]
 		}
-		kernels.Gemm(p.dst[i*p.m*p.n+from:], p.n, p.a.of(i), p.a.ld, b, p.b.ld, p.m, n, p.k, p.a.trans, p.b.trans, p.level, nil)
+		if p.b.trans {
+			b = b[col*p.b.ld:]
+		} else {
+			b = b[col:]
+		}
+		kernels.Gemm(p.dst[i*p.m*p.n+row*p.n+col:], p.n, a, p.a.ld, b, p.b.ld, m, n, p.k, p.a.trans, p.b.trans, p.level, nil)
 	}
 }
 

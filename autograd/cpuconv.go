@@ -1,7 +1,7 @@
 package autograd
 
 import (
-	"unsafe"
+	"slices"
 
 	"github.com/percept-go/percept/kernels"
 	"github.com/percept-go/percept/tensor"
@@ -51,10 +51,16 @@ func (g *grid) segments(pitch, from, n int, f func(at, count, pos int)) {
 // result's flat element, and where its weight is.
 type tap struct{ grid, shift, weight int }
 
+// A tapRow is taps of one source grid whose shifts grow by a step.
+type tapRow struct {
+	grid, shift, step int
+	weights           []int
+}
+
 // A job computes one grid of the destination.
 type job struct {
 	dst    grid
-	taps   []tap
+	rows   []tapRow
 	lo, hi []int // of each source grid: the smallest and largest shift, 1 and 0 for none
 	spans  int
 }
@@ -66,20 +72,20 @@ type stencil[T kernels.Float] struct {
 	n, groups, m, c    int // m destination and c source channels in each group
 	dstPlane, srcPlane int
 	wGroup, wm, wc     int // distances of weights
-	pitch, span, strip int // of flat elements: a row, a unit, a kernel call
+	pitch, span        int // of flat elements: a row, a unit
 	sources            []grid
 	inPlace            bool // the source is flat as it lies in memory
 	jobs               []job
 	per                int // units of one channel
 	work               []stencilWork[T]
-
-	fill, scale, fma kernels.Elementwise[T]
+	level              kernels.Level
+	add                kernels.Elementwise[T]
 }
 
 // stencilWork is the memory of one thread.
 type stencilWork[T kernels.Float] struct {
-	acc, window, weight []T
-	at                  []int // of each source grid: where flat element 0 would be in window
+	acc, part, window, weights []T
+	at                         []int // of each source grid: where flat element 0 would be in window
 }
 
 func bindCorrelate(b *Bind) func() {
@@ -98,23 +104,65 @@ func correlateOf[T kernels.Float](b *Bind) func() {
 		wGroup: s.og * s.cg * taps, wm: s.cg * taps, wc: taps,
 		sources: phases(s.size, a.stride), pitch: (s.size[1] + a.stride[1] - 1) / a.stride[1],
 		inPlace: a.stride == [2]int{1, 1}}
-	j := job{dst: grid{0, s.out[0], s.out[1], s.out[1], 1}}
+	var all []tap
 	a.eachTap(s, st.pitch, func(phase, shift, weight int) {
-		j.taps = append(j.taps, tap{phase, shift, weight})
+		all = append(all, tap{phase, shift, weight})
 	})
-	st.jobs = []job{j}
-	return st.bind(b)
+	st.jobs = []job{{dst: grid{0, s.out[0], s.out[1], s.out[1], 1}, rows: tapRows(all)}}
+	return st.bind(b, taps)
 }
 
 // eachTap calls f for every filter element with the phase of the image that it
-// reads and how far its elements lie there, flat, after the results.
+// reads and how far its elements lie there, flat, after the results. Elements
+// along the longer side of the filter follow one another.
 func (a corrAttr) eachTap(s corrShape, pitch int, f func(phase, shift, weight int)) {
-	for u := range s.kernel[0] {
-		for v := range s.kernel[1] {
+	long := 1
+	if s.kernel[0] > s.kernel[1] {
+		long = 0
+	}
+	for p := range s.kernel[1-long] {
+		for q := range s.kernel[long] {
+			u, v := p, q
+			if long == 0 {
+				u, v = q, p
+			}
 			i, j := u*a.dilation[0], v*a.dilation[1]
 			f(i%a.stride[0]*a.stride[1]+j%a.stride[1], i/a.stride[0]*pitch+j/a.stride[1], u*s.kernel[1]+v)
 		}
 	}
+}
+
+// tapRows joins taps, in order within each source grid, to rows.
+func tapRows(taps []tap) (rows []tapRow) {
+	grids := 0
+	for _, t := range taps {
+		grids = max(grids, t.grid+1)
+	}
+	for g := range grids {
+		open := false
+		for _, t := range taps {
+			if t.grid != g {
+				continue
+			}
+			if open = open && rows[len(rows)-1].take(t); !open {
+				rows, open = append(rows, tapRow{g, t.shift, 1, []int{t.weight}}), true
+			}
+		}
+	}
+	return rows
+}
+
+// take appends t to r if it is the next, or stands before r alone.
+func (r *tapRow) take(t tap) bool {
+	n := len(r.weights)
+	switch d := t.shift - r.shift; {
+	case n == 1 && d > 0:
+		r.step = d
+	case d != n*r.step:
+		return false
+	}
+	r.weights = append(r.weights, t.weight)
+	return true
 }
 
 func bindCorrelateAdjoint(b *Bind) func() {
@@ -137,17 +185,21 @@ func correlateAdjointOf[T kernels.Float](b *Bind) func() {
 	for _, g := range phases(s.size, a.stride) {
 		st.jobs = append(st.jobs, job{dst: g})
 	}
+	reads := make([][]tap, len(st.jobs))
 	a.eachTap(s, st.pitch, func(phase, shift, weight int) {
-		j := &st.jobs[phase]
-		j.taps = append(j.taps, tap{0, -shift, weight})
+		reads[phase] = append(reads[phase], tap{0, -shift, weight})
 	})
-	return st.bind(b)
+	for i, r := range reads {
+		slices.Reverse(r) // the smallest shift first
+		st.jobs[i].rows = tapRows(r)
+	}
+	return st.bind(b, taps)
 }
 
-// stripWords returns how many elements one kernel call works on: 4 KiB.
-func stripWords[T kernels.Float]() int { return 4096 / int(unsafe.Sizeof(T(0))) }
+// spanWords is how many flat elements a unit computes.
+const spanWords = 1024
 
-func (s *stencil[T]) bind(b *Bind) func() {
+func (s *stencil[T]) bind(b *Bind, taps int) func() {
 	if b.Out.Len() == 0 {
 		return func() {}
 	}
@@ -155,9 +207,7 @@ func (s *stencil[T]) bind(b *Bind) func() {
 		return bindClear(b.Out, b.Pool)
 	}
 	s.src, s.w, s.dst = tensor.Span[T](b.Contiguous(0)), tensor.Span[T](b.Contiguous(1)), tensor.Span[T](b.Out)
-	s.fill, s.scale, s.fma = kernels.Lookup[T]("fill", b.Level), kernels.Lookup[T]("scale", b.Level), kernels.Lookup[T]("fma", b.Level)
-	s.strip = stripWords[T]()
-	s.span = 4 * s.strip
+	s.level, s.add, s.span = b.Level, kernels.Lookup[T]("add", b.Level), spanWords
 	window := 0
 	for i := range s.jobs {
 		j := &s.jobs[i]
@@ -168,10 +218,10 @@ func (s *stencil[T]) bind(b *Bind) func() {
 	}
 	s.work = make([]stencilWork[T], b.Pool.Threads())
 	for i := range s.work {
-		s.work[i] = stencilWork[T]{make([]T, s.span), make([]T, window), make([]T, s.strip), make([]int, len(s.sources))}
+		s.work[i] = stencilWork[T]{make([]T, s.span), make([]T, s.span), make([]T, window), make([]T, taps), make([]int, len(s.sources))}
 	}
 	units := s.n * s.groups * s.m * s.per
-	grain := max(1, 1<<15/(s.c*len(s.jobs[0].taps)*s.span+1))
+	grain := max(1, 1<<15/(s.c*taps*s.span+1))
 	pool, work := b.Pool, s.units
 	return func() { pool.For(units, grain, work) }
 }
@@ -183,11 +233,12 @@ func (s *stencil[T]) reach(j *job) int {
 	for g := range s.sources {
 		j.lo[g] = 1
 	}
-	for _, t := range j.taps {
-		if j.lo[t.grid] > j.hi[t.grid] {
-			j.lo[t.grid], j.hi[t.grid] = t.shift, t.shift
+	for _, r := range j.rows {
+		last := r.shift + (len(r.weights)-1)*r.step
+		if j.lo[r.grid] > j.hi[r.grid] {
+			j.lo[r.grid], j.hi[r.grid] = r.shift, last
 		}
-		j.lo[t.grid], j.hi[t.grid] = min(j.lo[t.grid], t.shift), max(j.hi[t.grid], t.shift)
+		j.lo[r.grid], j.hi[r.grid] = min(j.lo[r.grid], r.shift), max(j.hi[r.grid], last)
 	}
 	if s.inPlace {
 		return 0
@@ -221,7 +272,7 @@ func (s *stencil[T]) units(worker, lo, hi int) {
 func (s *stencil[T]) unit(w *stencilWork[T], j *job, channel, from, n int) {
 	acc := w.acc[:n]
 	image, group, m := channel/(s.m*s.groups), channel/s.m%s.groups, channel%s.m
-	if len(j.taps) == 0 {
+	if len(j.rows) == 0 {
 		clear(acc)
 	}
 	for c := range s.c {
@@ -232,10 +283,12 @@ func (s *stencil[T]) unit(w *stencilWork[T], j *job, channel, from, n int) {
 			s.load(w, j, plane, from, n)
 		}
 		weights := s.w[group*s.wGroup+m*s.wm+c*s.wc:]
-		for k := range j.taps {
-			t := &j.taps[k]
-			x := window[w.at[t.grid]+from+t.shift:][:n]
-			s.addTap(acc, x, weights[t.weight], w.weight, c == 0 && k == 0)
+		for k := range j.rows {
+			r := &j.rows[k]
+			for i, at := range r.weights {
+				w.weights[i] = weights[at]
+			}
+			s.combine(w, acc, window[w.at[r.grid]+from+r.shift:], r.step, w.weights[:len(r.weights)], c == 0 && k == 0)
 		}
 	}
 	dst := s.dst[channel*s.dstPlane:]
@@ -259,18 +312,17 @@ func (s *stencil[T]) load(w *stencilWork[T], j *job, plane []T, from, n int) {
 	}
 }
 
-// addTap adds weight·x to acc, or sets acc to it.
-func (s *stencil[T]) addTap(acc, x []T, weight T, repeated []T, set bool) {
+// combine adds to acc the sum of weights times x, x shifted by step, x shifted
+// by 2·step, …, or sets acc to it.
+func (s *stencil[T]) combine(w *stencilWork[T], acc, x []T, step int, weights []T, set bool) {
+	n, k := len(acc), len(weights)
 	if set {
-		s.scale(acc, x, nil, nil, weight, 0)
+		kernels.Gemm(acc, n, weights, k, x, step, 1, n, k, false, false, s.level, nil)
 		return
 	}
-	repeated = repeated[:min(s.strip, len(acc))]
-	s.fill(repeated, nil, nil, nil, weight, 0)
-	for from := 0; from < len(acc); from += s.strip {
-		a := acc[from:min(from+s.strip, len(acc))]
-		s.fma(a, x[from:from+len(a)], repeated[:len(a)], a, 0, 0)
-	}
+	part := w.part[:n]
+	kernels.Gemm(part, n, weights, k, x, step, 1, n, k, false, false, s.level, nil)
+	s.add(acc, acc, part, nil, 0, 0)
 }
 
 func gatherRow[T kernels.Float](dst, src []T, stride int) {

@@ -197,6 +197,15 @@ func (t *Tape) Lookup(name string) (Value, bool) {
 	return Value{t, id}, ok
 }
 
+// Name returns the name of a Var, and "" for other Values.
+func (x Value) Name() string {
+	name, _ := x.node().attr.(string)
+	if x.node().op != opVar {
+		return ""
+	}
+	return name
+}
+
 // Set copies x into the Var v. It errs if v is not a Var of x's type.
 func (t *Tape) Set(v Value, x tensor.Tensor) error {
 	defer t.enter("set")()

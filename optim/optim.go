@@ -115,7 +115,7 @@ func newBase(t *autograd.Tape, x0 tensor.Tensor, rate float64, c Control) base {
 		b.window = 50
 	}
 	b.x = t.Var("x", x0)
-	b.limits = t.Var("optim.limits", filled(math.Inf(1), b.n, LimitColumns))
+	b.limits = t.Var("optim.limits", filled(math.MaxFloat64, b.n, LimitColumns))
 	b.stopped = b.scalar("optim.stopped", 0)
 	b.losses = t.Var("optim.losses", tensor.New(tensor.Float64, b.n, b.window))
 	b.slot = b.scalar("optim.slot", 0)

@@ -99,7 +99,7 @@ type PlateauDecay struct {
 // names exist.
 func (s PlateauDecay) Start(t *autograd.Tape, rate float64, n int) Schedule {
 	r := newRate(t, rate, n)
-	best, bad := t.Var("schedule.best", filled(math.Inf(1), n)), t.Var("schedule.bad", filled(0, n))
+	best, bad := t.Var("schedule.best", filled(math.MaxFloat64, n)), t.Var("schedule.bad", filled(0, n))
 	return Schedule{r, func(loss autograd.Value) []autograd.Update {
 		better := loss.Lt(best.Scale(1 - 1e-4))
 		count := autograd.Where(better, scalarOf(t, 0), bad.AddScalar(1))

@@ -63,6 +63,9 @@ type Metamer struct {
 	target  tensor.Tensor // (N, C, H, W)
 	batch   []int         // its shape
 	scale   []float64     // of the loss, for each problem
+	atStart judgement
+	device  autograd.Backend // where the judge is made first
+	judge   *judge           // nil until it is needed
 }
 
 // NewMetamer records the synthesis of images that look to m as the target
@@ -79,14 +82,38 @@ func NewMetamer(dev autograd.Backend, target tensor.Tensor, m Model, o MetamerOp
 	if err != nil {
 		return nil, err
 	}
-	s := &Metamer{model: m, options: o, target: tensor.Contiguous(target), batch: target.Shape()}
+	s := &Metamer{model: m, options: o, target: tensor.Contiguous(target), batch: target.Shape(), device: dev}
 	p := problem{start: s.problems(start), optimizer: o.Optimizer, control: optim.Control{Scheduler: o.Scheduler, Window: o.Window},
 		tolerance: *o.Tolerance, reference: o.Reference, every: o.StoreEvery, record: s.record}
-	if s.scale, err = s.startScale(dev, p.start); err != nil {
+	losses, err := s.checkModel(p.start)
+	if err != nil {
 		return nil, err
 	}
+	s.scale = s.scaleOf(losses)
+	s.dismiss() // its memory is better used by the synthesis
 	s.Synthesis, err = newSynthesis(dev, p)
 	return s, err
+}
+
+// dismiss frees the judge; it is made again when needed.
+func (s *Metamer) dismiss() {
+	if s.judge != nil {
+		s.judge.tape.Close()
+		s.judge = nil
+	}
+}
+
+// Close frees the memory of the synthesis. A second call does nothing.
+func (s *Metamer) Close() {
+	s.dismiss()
+	s.Synthesis.Close()
+}
+
+// To moves the synthesis to another backend. It errs, changing nothing, if its
+// memory does not suffice.
+func (s *Metamer) To(dev autograd.Backend) error {
+	s.dismiss()
+	return s.Synthesis.To(dev)
 }
 
 // checkTarget says what makes x useless as a target.
@@ -198,38 +225,17 @@ func (s *Metamer) scaled() bool {
 	return ok && l.scaledByStart()
 }
 
-// startScale returns what the losses are divided by: their values at the start,
-// or 1.
-func (s *Metamer) startScale(dev autograd.Backend, start tensor.Tensor) ([]float64, error) {
-	scale := make([]float64, start.Dim[0])
-	for i := range scale {
+// scaleOf returns what the losses are divided by: their values at the start, or
+// 1.
+func (s *Metamer) scaleOf(losses []float64) []float64 {
+	scale := make([]float64, len(losses))
+	for i, v := range losses {
 		scale[i] = 1
-	}
-	if !s.scaled() {
-		return scale, nil
-	}
-	tape := autograd.New(dev)
-	defer tape.Close()
-	var loss autograd.Value
-	if err := autograd.Try(func() {
-		all := make([]int, len(scale))
-		for i := range all {
-			all[i] = i
-		}
-		loss, _, _ = s.distance(tape.Const(start), all)
-	}); err != nil {
-		return nil, err
-	}
-	x, err := autograd.Eval(loss)
-	if err != nil {
-		return nil, err
-	}
-	for i, v := range tensor.Floats(x) {
-		if v > 0 && !math.IsInf(v, 0) {
+		if s.scaled() && v > 0 && !math.IsInf(v, 0) {
 			scale[i] = v
 		}
 	}
-	return scale, nil
+	return scale
 }
 
 // LossScale returns what the loss of each problem is divided by.

@@ -100,11 +100,7 @@ func newSynthesis(dev autograd.Backend, p problem) (*Synthesis, error) {
 	n := p.start.Dim[0]
 	s := &Synthesis{problem: p, backend: dev, tracks: make([]track, n), retired: tensor.New(p.start.DType, p.start.Shape()...)}
 	tensor.Copy(s.retired, p.start)
-	all := make([]int, n)
-	for i := range all {
-		all[i] = i
-	}
-	if err := s.build(all); err != nil {
+	if err := s.build(upTo(n)); err != nil {
 		return nil, err
 	}
 	return s, s.addFrames(func(*track) bool { return true })
@@ -286,10 +282,19 @@ func (s *Synthesis) Step() error {
 func (s *Synthesis) nanError() error {
 	for k := range s.tracks {
 		if t := &s.tracks[k]; t.ended == StopNaN {
-			return fmt.Errorf("synth: image %d, iteration %d: %w", k, t.iterations, ErrNaN)
+			return fmt.Errorf("synth: image %d, iteration %d: %w%s", k, t.iterations, ErrNaN, s.nanLine())
 		}
 	}
 	return nil
+}
+
+// nanLine names the line of the model that made a NaN, if it can be found.
+func (s *Synthesis) nanLine() string {
+	where, err := s.prog.FindNaN()
+	if err != nil || where == nil {
+		return ""
+	}
+	return ": " + where.String()
 }
 
 // Run runs until every image has converged or stop says so. When ctx ends it

@@ -34,9 +34,19 @@ func (c *checker) onBackend(r *reference, s *autograd.Sample, in []tensor.Type) 
 	}
 }
 
+// newTape returns a Tape for the backend; the guards of earlier ones are
+// checked and forgotten.
+func (c *checker) newTape() *autograd.Tape {
+	if c.guard != nil {
+		c.guards()
+		c.guard.blocks = c.guard.blocks[:0]
+	}
+	return autograd.New(c.backend)
+}
+
 // run checks value and derivatives for arguments x that lie as the patterns say.
 func (c *checker) run(r *reference, s *autograd.Sample, x []tensor.Tensor, p func(i int) *pattern) {
-	tape := autograd.New(c.backend)
+	tape := c.newTape()
 	defer tape.Close()
 	places := make([]place, len(x))
 	args, exact := make([]autograd.Value, len(x)), make([]tensor.Tensor, len(x))
@@ -197,7 +207,7 @@ func (c *checker) aliased(r *reference, s *autograd.Sample, x []tensor.Tensor) {
 		}
 		shared[i] = x[i].Type == x[lead].Type
 	}
-	tape := autograd.New(c.backend)
+	tape := c.newTape()
 	defer tape.Close()
 	args := make([]autograd.Value, len(x))
 	for i := range x {

@@ -35,7 +35,7 @@ func (c *checker) enlarged(s *autograd.Sample) {
 		return
 	}
 	for _, p := range []*pattern{&contiguous, &patterns[6]} {
-		tape := autograd.New(c.backend)
+		tape := c.newTape()
 		places, args := make([]place, len(x)), make([]autograd.Value, len(x))
 		for i := range x {
 			places[i] = p.put(tape, numbered("x", i), x[i])

@@ -31,25 +31,53 @@ func Run(t *testing.T, b autograd.Backend, ops ...*autograd.Op) {
 	}
 }
 
-// Check runs op on each of its Samples, in both precisions, with arguments
-// that lie in memory in several ways, and errs with what it finds wrong:
+// Check checks what op says of itself, as CheckRules does, and how b runs it,
+// as CheckBackend does.
+func Check(b autograd.Backend, op *autograd.Op) error {
+	return errors.Join(CheckRules(op), CheckBackend(b, op))
+}
+
+// CheckRules checks op by its definition in float64, whatever the backend, on
+// each of its Samples. It errs with
 //
-//   - values that differ from Op.Eval in float64, or from the composition that
-//     Op.Lower gives;
-//   - a VJP that differs from central differences of that, or whose own VJP
-//     differs from differences of the VJP; a JVP that is not its adjoint;
+//   - a VJP that differs from central differences of Op.Eval, or of the
+//     composition that Op.Lower gives;
+//   - a VJP whose own VJP differs from differences of it, or a JVP that is not
+//     its adjoint;
 //   - an op that is not linear where Op.Linear says so;
 //   - an argument whose gradient is always zero, but on which the value depends
 //     smoothly;
+//   - an op without Samples, or with none that is smooth though it has a VJP.
+func CheckRules(op *autograd.Op) error {
+	c := &checker{op: op}
+	c.declaration()
+	for i := range op.Samples {
+		if s := &op.Samples[i]; s.NotSmooth == "" && len(s.In) > 0 {
+			c.context = fmt.Sprintf("sample %d", i)
+			c.draw = newDraws(op.Name, i, s.Lo, s.Hi)
+			c.protect(func() {
+				r, err := newReference(op, s.Attr, s.In)
+				must(err)
+				defer r.tape.Close()
+				c.rules(r, c.draw.arguments(s, r.in))
+			})
+		}
+	}
+	return errors.Join(c.errs...)
+}
+
+// CheckBackend runs op on b on each of its Samples, in both precisions, with
+// arguments that lie in memory in several ways. It errs with
+//
+//   - values, gradients and second derivatives that differ from the definition
+//     in float64;
 //   - where b's memory is the host's: reads and writes outside the arguments
 //     and the result; arguments that change;
 //   - results that depend on what the result's memory held, or on an earlier run;
-//   - the same Value given as several arguments;
-//   - an op without Samples, or with none that is smooth though it has a VJP.
-func Check(b autograd.Backend, op *autograd.Op) error {
+//   - the same for one Value given as several arguments.
+func CheckBackend(b autograd.Backend, op *autograd.Op) error {
 	c := &checker{op: op}
 	c.backend, c.guard = guard(b)
-	c.declaration()
 	for i := range op.Samples {
 		c.context = fmt.Sprintf("sample %d", i)
 		c.protect(func() { c.sample(i) })
@@ -119,15 +147,8 @@ func (c *checker) differentiable() bool { return c.op.VJP != nil || c.op.Lower !
 func (c *checker) sample(i int) {
 	s := &c.op.Samples[i]
 	r, err := newReference(c.op, s.Attr, s.In)
-	if err != nil {
-		c.fail("the definition does not compile: %v", err)
-		return
-	}
+	must(err)
 	defer r.tape.Close()
-	c.draw = newDraws(c.op.Name, i, s.Lo, s.Hi)
-	if s.NotSmooth == "" && len(s.In) > 0 {
-		c.rules(r, s, c.draw.arguments(s, r.in))
-	}
 	types := [2][]tensor.Type{s.In}
 	if n, ok := narrow(c.op, s.Attr, s.In); ok {
 		types[1] = n

@@ -3,7 +3,6 @@ package optest
 import (
 	"math"
 
-	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/tensor"
 )
 
@@ -26,7 +25,7 @@ const ruleTolerance = 1e-7
 const mostCoordinates = 48
 
 // rules compares the op's VJP, and the VJP of that, to differences.
-func (c *checker) rules(r *reference, s *autograd.Sample, x []tensor.Tensor) {
+func (c *checker) rules(r *reference, x []tensor.Tensor) {
 	u := c.draw.tensor(r.u.Type())
 	d := r.derivative(x, u)
 	phi := func() float64 { return dot(u, r.value(x)) }

@@ -96,10 +96,11 @@ func (k *isa) expPair(p pair) V {
 	x := k.min(k.load(k.limit(expMost)), p.high)
 	x = k.max(k.load(k.limit(expLeast)), x)
 	e := k.reduce(x, p.low != nil)
+	h := k.high(e)
 	if p.low != nil {
-		e.rest = k.add(e.rest, p.low)
+		h = k.add(h, k.fma(p.low, h, p.low))
 	}
-	return k.scale(k.add(k.high(e), k.c(1)), e)
+	return k.scale(k.add(h, k.c(1)), e)
 }
 
 // powSigns returns r with the sign of xʸ, or NaN; 1 where x = 1 or y = 0,
