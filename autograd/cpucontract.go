@@ -67,22 +67,22 @@ func bindContract(b *Bind) func() {
 }
 
 func contractOf[T kernels.Float](b *Bind) func() {
-	p := &product[T]{a: matricesOf[T](b, 0), b: matricesOf[T](b, 1), batch: b.Out.Dim[0], m: b.Out.Dim[1], n: b.Out.Dim[2],
-		k: b.In[0].Dim[2], level: b.Level, pool: b.Pool}
+	p := &product[T]{batch: b.Out.Dim[0], m: b.Out.Dim[1], n: b.Out.Dim[2], k: b.In[0].Dim[2], level: b.Level, pool: b.Pool}
 	wide := b.Out.DType != b.In[0].DType
 	switch {
 	case p.k == 0:
 		return bindClear(b.Out, b.Pool)
-	case p.dots() && (b.BLAS == nil || wide):
-		return newDots(p, b.Out)
+	case p.skinny() && b.canAlignK(0) && b.canAlignK(1) && (b.BLAS == nil || wide):
+		return newDots[T](b)
 	case wide:
 		return bindWidened(b)
 	}
 	p.dst = tensor.Span[T](b.Out)
 	if b.BLAS != nil {
+		p.a, p.b = matricesOf[T](b, 0), matricesOf[T](b, 1)
 		return p.blas(b.BLAS)
 	}
-	return p.gemm()
+	return p.gemm(b)
 }
 
 // bindWidened copies float32 arguments to float64 and multiplies those.
@@ -97,22 +97,23 @@ func bindWidened(b *Bind) func() {
 	return contractOf[float64](b)
 }
 
-// alongK reports whether both arguments are contiguous along k.
-func (p *product[T]) alongK() bool {
-	return (!p.a.trans || p.k == 1 || p.a.ld == 1) && (p.b.trans || p.k == 1 || p.b.ld == 1)
-}
-
 // A unit of work is a tile of one matrix of the batch.
 const (
 	tileRows = 32
 	tileCols = 1024
 )
 
-// gemm multiplies by kernels.Gemm, tile by tile.
-func (p *product[T]) gemm() func() {
+// gemm multiplies by kernels.Gemm, tile by tile. It wants rows of the second
+// argument, of which every row of the result is a sum.
+func (p *product[T]) gemm(b *Bind) func() {
 	if p.n == 1 && p.m > 1 { // a column is a row of the transposed product
-		p.a, p.b, p.m, p.n = p.b, p.a, p.n, p.m
-		p.a.trans, p.b.trans = !p.a.trans, !p.b.trans
+		b.In[0], b.In[1] = b.In[1].Permute(0, 2, 1), b.In[0].Permute(0, 2, 1)
+		p.m, p.n = p.n, p.m
+	}
+	p.a, p.b = matricesOf[T](b, 0), matricesOf[T](b, 1)
+	if p.b.trans {
+		b.Contiguous(1)
+		p.b = matricesOf[T](b, 1)
 	}
 	p.down, p.across = (p.m+tileRows-1)/tileRows, (p.n+tileCols-1)/tileCols
 	units := p.batch * p.down * p.across
@@ -126,18 +127,13 @@ func (p *product[T]) tiles(_, lo, hi int) {
 	for u := lo; u < hi; u++ {
 		i, row, col := u/(p.down*p.across), u/p.across%p.down*tileRows, u%p.across*tileCols
 		m, n := min(tileRows, p.m-row), min(tileCols, p.n-col)
-		a, b := p.a.of(i), p.b.of(i)
+		a, b := p.a.of(i), p.b.of(i)[col:]
 		if p.a.trans {
 			a = a[row:]
 		} else {
 			a = a[row*p.a.ld:]
 		}
-		if p.b.trans {
-			b = b[col*p.b.ld:]
-		} else {
-			b = b[col:]
-		}
-		kernels.Gemm(p.dst[i*p.m*p.n+row*p.n+col:], p.n, a, p.a.ld, b, p.b.ld, m, n, p.k, p.a.trans, p.b.trans, p.level, nil)
+		kernels.Gemm(p.dst[i*p.m*p.n+row*p.n+col:], p.n, a, p.a.ld, b, p.b.ld, m, n, p.k, p.a.trans, false, p.level, nil)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 // dots is a contraction by scalar products of rows, summed in float64: for few
 // rows of many elements, which it reads once at the speed of memory.
 type dots[T kernels.Float] struct {
-	rows, cols     matrices[T] // each contiguous along k; rows are the more
+	rows, cols     vectors[T] // rows are the more
 	batch, m, n, k int
 	flipped        bool // rows are those of the second argument
 	symmetric      bool // both are the same: half of the products suffice
@@ -28,19 +28,52 @@ const (
 	fewUnits = 32  // below, k is split into chunks
 )
 
-// dots reports whether p is for scalar products.
-func (p *product[T]) dots() bool {
-	return p.alongK() && (min(p.m, p.n) <= dotRows || max(p.m, p.n) <= dotCols && p.k >= longDot)
+// skinny reports whether p is for scalar products.
+func (p *product[T]) skinny() bool {
+	return min(p.m, p.n) <= dotRows || max(p.m, p.n) <= dotCols && p.k >= longDot
 }
 
-func newDots[T kernels.Float](p *product[T], out tensor.Tensor) func() {
-	d := &dots[T]{rows: p.a, cols: p.b, batch: p.batch, m: p.m, n: p.n, k: p.k, pool: p.pool,
-		dot: kernels.LookupReduction[T]("dot", p.level)}
-	for _, x := range []*matrices[T]{&d.rows, &d.cols} {
-		if p.k == 1 && x.trans == (x == &d.rows) {
-			x.ld = 1 // a row is one element
-		}
+// vectors is an argument of scalar products: vectors of contiguous elements.
+type vectors[T kernels.Float] struct {
+	data      []T
+	batch, ld int // from one matrix, one vector to the next
+}
+
+func (v *vectors[T]) of(i int) []T { return v.data[i*v.batch:] }
+
+// alongK returns argument i with k as its last axis.
+func (b *Bind) alongK(i int) tensor.Tensor {
+	if i == 0 {
+		return b.In[0]
 	}
+	return b.In[1].Permute(0, 2, 1)
+}
+
+// alignedK reports whether argument i is contiguous along k.
+func (b *Bind) alignedK(i int) bool {
+	t := b.alongK(i)
+	lo, _ := t.Bounds()
+	return lo == 0 && (t.Stride[2] == 1 || t.Dim[2] == 1)
+}
+
+// canAlignK reports whether argument i is contiguous along k or small enough to
+// be copied.
+func (b *Bind) canAlignK(i int) bool { return b.alignedK(i) || b.alongK(i).Dim[1] <= dotCols }
+
+// vectorsOf returns argument i, copied where it is not contiguous along k.
+func vectorsOf[T kernels.Float](b *Bind, i int) vectors[T] {
+	t := b.alongK(i)
+	if !b.alignedK(i) {
+		b.In[i] = t
+		t = b.Contiguous(i)
+	}
+	return vectors[T]{tensor.Span[T](t), t.Stride[0], t.Stride[1]}
+}
+
+func newDots[T kernels.Float](b *Bind) func() {
+	out := b.Out
+	d := &dots[T]{batch: out.Dim[0], m: out.Dim[1], n: out.Dim[2], k: b.In[0].Dim[2], pool: b.Pool, dot: kernels.LookupReduction[T]("dot", b.Level)}
+	d.rows, d.cols = vectorsOf[T](b, 0), vectorsOf[T](b, 1)
 	d.symmetric = d.m == d.n && d.rows.ld == d.cols.ld && d.rows.batch == d.cols.batch && &d.rows.data[0] == &d.cols.data[0]
 	if d.n > d.m {
 		d.flipped = true

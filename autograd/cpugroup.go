@@ -95,6 +95,12 @@ type instr[T kernels.Float] struct {
 	args int
 }
 
+// repeat says that a strip holds n copies of the element at p, as of a run.
+type repeat struct {
+	p      unsafe.Pointer
+	n, run int
+}
+
 // group runs a fused elementwise group strip by strip.
 type group[T kernels.Float] struct {
 	loop   loop
@@ -105,6 +111,8 @@ type group[T kernels.Float] struct {
 	strips int
 	tmp    [][]T // per worker: the strips
 	cur    [][][]T
+	held   [][]repeat // per worker and operand: what its strip repeats
+	runs   int
 	pool   *kernels.Pool
 	work   func(worker, lo, hi int)
 	grain  int
@@ -147,9 +155,11 @@ func newGroup[T kernels.Float](s *Step, pool *kernels.Pool, level kernels.Level)
 	workers := pool.Threads()
 	g.tmp = make([][]T, workers)
 	g.cur = make([][][]T, workers)
+	g.held = make([][]repeat, workers)
 	for w := range g.tmp {
 		g.tmp[w] = make([]T, g.strips*g.width+64)
 		g.cur[w] = make([][]T, len(g.ops))
+		g.held[w] = make([]repeat, len(g.ops))
 	}
 	g.work = func(worker, lo, hi int) { g.units(worker, lo, hi) }
 	g.grain = min(g.grain, max(units, 1))
@@ -230,6 +240,7 @@ func (g *group[T]) emit(in *Instr, s *Step, dst int, level kernels.Level) {
 }
 
 func (g *group[T]) run() {
+	g.runs++
 	if n := g.loop.rows() * g.per; n > 0 {
 		g.pool.For(n, g.grain, g.work)
 	}
@@ -242,7 +253,7 @@ func (g *group[T]) units(worker, lo, hi int) {
 		row, from := u/g.per, u%g.per*g.width
 		n := min(g.width, g.loop.n-from)
 		for i := range g.ops {
-			cur[i] = g.stage(i, row, from, n, tmp)
+			cur[i] = g.stage(i, row, from, n, tmp, &g.held[worker][i])
 		}
 		for i := range g.code {
 			c := &g.code[i]
@@ -263,7 +274,7 @@ func (g *group[T]) units(worker, lo, hi int) {
 
 // stage returns the n elements of operand i that begin at column from of row:
 // in place where they are contiguous, else copied or repeated into its strip.
-func (g *group[T]) stage(i, row, from, n int, tmp []T) []T {
+func (g *group[T]) stage(i, row, from, n int, tmp []T, held *repeat) []T {
 	o := &g.ops[i]
 	if o.at < 0 {
 		return tmp[o.strip*g.width:][:n*o.words]
@@ -274,6 +285,12 @@ func (g *group[T]) stage(i, row, from, n int, tmp []T) []T {
 		return unsafe.Slice((*T)(p), n*o.words)
 	}
 	dst := tmp[o.strip*g.width:][:n*o.words]
+	if inner == 0 {
+		if held.p == p && held.n >= n && held.run == g.runs {
+			return dst
+		}
+		*held = repeat{p, n, g.runs}
+	}
 	gather(dst, p, inner, n, o.words)
 	return dst
 }
