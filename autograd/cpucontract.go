@@ -97,10 +97,12 @@ func bindWidened(b *Bind) func() {
 	return contractOf[float64](b)
 }
 
-// A unit of work is a tile of one matrix of the batch.
+// A unit of work is a tile of one matrix of the batch; with fewCols columns or
+// more, kernels.Gemm computes it.
 const (
 	tileRows = 32
 	tileCols = 1024
+	fewCols  = 16
 )
 
 // gemm multiplies by kernels.Gemm, tile by tile. It wants rows of the second
@@ -114,6 +116,10 @@ func (p *product[T]) gemm(b *Bind) func() {
 	if p.b.trans {
 		b.Contiguous(1)
 		p.b = matricesOf[T](b, 1)
+	}
+	if p.n < fewCols {
+		work, grain := p.narrow, max(1, 1<<15/(p.n*p.k))
+		return func() { p.pool.For(p.batch*p.m, grain, work) }
 	}
 	p.down, p.across = (p.m+tileRows-1)/tileRows, (p.n+tileCols-1)/tileCols
 	units := p.batch * p.down * p.across
@@ -134,6 +140,27 @@ func (p *product[T]) tiles(_, lo, hi int) {
 			a = a[row*p.a.ld:]
 		}
 		kernels.Gemm(p.dst[i*p.m*p.n+row*p.n+col:], p.n, a, p.a.ld, b, p.b.ld, m, n, p.k, p.a.trans, false, p.level, nil)
+	}
+}
+
+// narrow computes rows lo up to hi, counted over the batch, of few columns.
+func (p *product[T]) narrow(_, lo, hi int) {
+	var sums [fewCols]T
+	for u := lo; u < hi; u++ {
+		i, row := u/p.m, u%p.m
+		first, step := row*p.a.ld, 1
+		if p.a.trans {
+			first, step = row, p.a.ld
+		}
+		a, b, acc := p.a.of(i)[first:], p.b.of(i), sums[:p.n]
+		clear(acc)
+		for k := range p.k {
+			x := a[k*step]
+			for j, y := range b[k*p.b.ld:][:len(acc)] {
+				acc[j] += x * y
+			}
+		}
+		copy(p.dst[u*p.n:], acc)
 	}
 }
 

@@ -24,13 +24,13 @@ type dots[T kernels.Float] struct {
 const (
 	dotRows  = 4   // rows of a unit
 	dotCols  = 16  // the most columns
-	longDot  = 512 // from this length on, more than dotRows columns are worth it
+	longDot  = 256 // from this length on, more than dotRows columns are worth it
 	fewUnits = 32  // below, k is split into chunks
 )
 
 // skinny reports whether p is for scalar products.
 func (p *product[T]) skinny() bool {
-	return min(p.m, p.n) <= dotRows || max(p.m, p.n) <= dotCols && p.k >= longDot
+	return min(p.m, p.n) <= dotRows || min(p.m, p.n) <= dotCols && p.k >= longDot
 }
 
 // vectors is an argument of scalar products: vectors of contiguous elements.

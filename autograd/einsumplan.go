@@ -185,7 +185,7 @@ func (e *equation) pair(a, b term, keep uint64) term {
 	if rank := len(batch) + len(m) + len(n); rank > tensor.MaxRank {
 		fail("einsum", e.given, "a product of two operands has %d indices; at most %d are possible", rank, tensor.MaxRank)
 	}
-	if len(k) == 0 || len(m)+len(n) == 0 && e.elements(summed) < shortDot {
+	if len(k) == 0 || len(m)+len(n) == 0 && !e.isDot(a, b, summed) {
 		return e.multiply(a, b, keep)
 	}
 	if e.before(n, m) {
@@ -197,9 +197,22 @@ func (e *equation) pair(a, b term, keep uint64) term {
 	return term{contract(x, y, e.wide).Reshape(e.shape(axes)...), axes}
 }
 
-// shortDot is the length from which a sum of products along shared axes alone
-// is worth a contraction; below, it is an elementwise product and a sum.
-const shortDot = 32
+// isDot reports whether a sum of products along shared axes alone is one of
+// long rows, and so worth a contraction; otherwise it is an elementwise product
+// and a sum.
+func (e *equation) isDot(a, b term, summed uint64) bool {
+	const long = 32
+	axes := larger(a, b).axes
+	return e.elements(summed) >= long && axes[len(axes)-1].bit()&summed != 0
+}
+
+// larger returns the term with more elements; a if there is none.
+func larger(a, b term) term {
+	if b.v.Type().Len() > a.v.Type().Len() {
+		return b
+	}
+	return a
+}
 
 // samePrecision widens the narrower of two terms.
 func (e *equation) samePrecision(a, b term) (term, term) {
@@ -211,20 +224,17 @@ func (e *equation) samePrecision(a, b term) (term, term) {
 // groups sorts the indices of two terms: on both and kept, on a alone, on b
 // alone, summed. Each is in an order that likely needs no copy.
 func (e *equation) groups(a, b term, shared, summed uint64) (batch, m, n, k []index) {
-	large, small := a, b
-	if b.v.Type().Len() > a.v.Type().Len() {
-		large, small = b, a
-	}
-	for _, x := range slices.Concat(large.axes, small.axes) {
+	for _, x := range slices.Concat(larger(a, b).axes, a.axes, b.axes) {
 		switch bit := x.bit(); {
 		case bit&summed != 0:
 			k, summed = append(k, x), summed&^bit
-		case bit&shared == 0 && slices.Contains(a.axes, x):
-			m = append(m, x)
-		case bit&shared == 0:
-			n = append(n, x)
-		case !slices.Contains(batch, x) && !slices.Contains(k, x):
+		case slices.Contains(slices.Concat(batch, m, n, k), x):
+		case bit&shared != 0:
 			batch = append(batch, x)
+		case slices.Contains(a.axes, x):
+			m = append(m, x)
+		default:
+			n = append(n, x)
 		}
 	}
 	return batch, m, n, k
@@ -260,12 +270,16 @@ func (t term) matrix(e *equation, groups ...[]index) Value {
 	return t.arranged(slices.Concat(groups...)).Reshape(shape...)
 }
 
-// multiply is pair by an elementwise product, whose axes stand in the order of
-// the output, the others last.
+// multiply is pair by an elementwise product. Its axes stand in the order of the
+// output, or in that of the larger term if some are summed over.
 func (e *equation) multiply(a, b term, keep uint64) term {
 	all := mask(a.axes) | mask(b.axes)
+	order := e.out
+	if all&^keep != 0 {
+		order = larger(a, b).axes
+	}
 	var axes []index
-	for _, x := range slices.Concat(e.out, a.axes, b.axes) {
+	for _, x := range slices.Concat(order, a.axes, b.axes) {
 		if all&x.bit() != 0 && !slices.Contains(axes, x) {
 			axes = append(axes, x)
 		}

@@ -371,7 +371,7 @@ func init() {
 			for i, x := range n.In {
 				p, v := a.place(i), g
 				for ax := range int(a.shape.Rank) {
-					v = v.CropStep(ax, p.Lo[ax], p.Lo[ax]+(x.Type().Dim[ax]-1)*p.Step[ax]+1, p.Step[ax])
+					v = v.CropStep(ax, p.Lo[ax], p.Lo[ax]+max((x.Type().Dim[ax]-1)*p.Step[ax]+1, 0), p.Step[ax])
 				}
 				d[i] = v
 			}

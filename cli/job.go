@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/images"
 	"github.com/percept-go/percept/internal/runfolder"
 	"github.com/percept-go/percept/synth"
@@ -62,9 +63,16 @@ func (a *app) newJobs(f *metamerFlags, fs *pflag.FlagSet, paths []string) (jobs 
 	if err != nil {
 		return nil, parent, err
 	}
+	o, err := f.options()
+	if err != nil {
+		return nil, parent, err
+	}
 	for i := range pictures {
 		p := &pictures[i]
 		model, err := a.suitable(f, p)
+		if err == nil {
+			err = rehearse(p.x, model, o)
+		}
 		if err != nil {
 			return nil, parent, err
 		}
@@ -108,6 +116,26 @@ func folderError(err error) error {
 	return err
 }
 
+// rehearse records what a synthesis of target records, without computing it:
+// it errs if model, loss and penalty do not go together.
+func rehearse(target tensor.Tensor, m synth.Model, o synth.MetamerOptions) error {
+	t := autograd.New(nil)
+	defer t.Close()
+	if err := autograd.Try(func() {
+		x := t.Var("image", target)
+		rep := m.Forward(x)
+		var groups []synth.Group
+		if g, ok := m.(synth.Grouped); ok {
+			groups = g.Groups()
+		}
+		o.Loss.Loss(rep, rep, groups)
+		o.Penalty.Penalty(x)
+	}); err != nil {
+		return &exitError{ExitUsage, err}
+	}
+	return nil
+}
+
 // with returns o with other values of members that it has.
 func with(o runfolder.Object, pairs ...any) runfolder.Object {
 	for i := range o {
@@ -134,6 +162,7 @@ func (f *metamerFlags) makeFolders(jobs []*job, pictures []picture) (parent runf
 	if err != nil {
 		return parent, folderError(err)
 	}
+	used := map[string]int{}
 	for i, j := range jobs {
 		j.folder = parent
 		if len(jobs) == 1 {
@@ -142,6 +171,9 @@ func (f *metamerFlags) makeFolders(jobs []*job, pictures []picture) (parent runf
 		sub := pictures[i/f.batch.n].name
 		if f.batch.n > 1 {
 			sub += fmt.Sprintf("-seed%d", j.seed)
+		}
+		if used[sub]++; used[sub] > 1 { // images of one name from several folders
+			sub += fmt.Sprintf("-%d", used[sub])
 		}
 		if j.folder, err = runfolder.Create(parent.Path(sub), f.force); err != nil {
 			return parent, folderError(err)
@@ -180,12 +212,17 @@ var errNoPicture = errors.New("an image with neither 1 nor 3 channels has no PNG
 
 // commandLine returns args as a shell reads them.
 func commandLine(args []string) string {
-	quoted := []string{"percept"}
+	words := []string{"percept"}
 	for _, s := range args {
-		if s == "" || strings.ContainsAny(s, " \t\n\"'\\$&|;<>()*?[]{}~#!`") {
-			s = "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-		}
-		quoted = append(quoted, s)
+		words = append(words, commandWord(s))
 	}
-	return strings.Join(quoted, " ")
+	return strings.Join(words, " ")
+}
+
+// commandWord returns s as a shell reads it.
+func commandWord(s string) string {
+	if s != "" && !strings.ContainsAny(s, " \t\n\"'\\$&|;<>()*?[]{}~#!`") {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

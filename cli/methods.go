@@ -54,8 +54,8 @@ func (r *result) methods() string {
 		fmt.Fprintf(&b, ", plus the penalty %s", described(f.penalty.spec, docOf(f.penalty.table, f.penalty.spec)))
 	}
 	b.WriteString(".")
-	if r.judged {
-		fmt.Fprintf(&b, " At the end, %s of the distance at the start remained; the root mean squared difference of the pixels to the target's was %.3g.", percentText(r.parts[0].remains()), r.rms)
+	if r.judged != nil {
+		fmt.Fprintf(&b, " At the end, %s of the distance at the start remained; the root mean squared difference of the pixels to the target's was %.3g.", percentText(r.judged.Whole.Ratio), r.judged.FromTarget)
 	}
 	return b.String()
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/percept-go/percept/internal/report"
 	"github.com/percept-go/percept/internal/runfolder"
 	"github.com/percept-go/percept/internal/spec"
+	"github.com/percept-go/percept/synth"
 )
 
 // report writes the page of r.
@@ -38,14 +39,19 @@ func (r *result) report(w io.Writer) error {
 		p.Loss.Loss = append(p.Loss.Loss, rec.Loss)
 		p.Loss.Penalty = append(p.Loss.Penalty, rec.Penalty)
 	}
-	for i, e := range r.parts {
-		g := report.Group{Name: e.name, Size: e.entries, Start: e.start, End: e.end, Limit: groupLimit}
-		if i == 0 {
-			g.Name, g.Limit = "the whole representation", wholeLimit
+	if r.judged != nil {
+		whole := r.judged.Whole
+		whole.Name = "the whole representation"
+		p.Groups = append(p.Groups, reportGroup(whole, wholeLimit))
+		for _, g := range r.judged.Groups {
+			p.Groups = append(p.Groups, reportGroup(g, groupLimit))
 		}
-		p.Groups = append(p.Groups, g)
 	}
 	return report.Write(w, p)
+}
+
+func reportGroup(g synth.GroupError, limit float64) report.Group {
+	return report.Group{Name: g.Name, Size: g.Entries, Start: g.Start, End: g.Error, Ratio: g.Ratio, Limit: limit}
 }
 
 // pictures returns what stands at the top of the page, as far as it exists.
@@ -104,12 +110,12 @@ func (r *result) facts() []report.Fact {
 		{Name: "Time", Value: (time.Duration(last.Seconds*1000) * time.Millisecond).String()},
 		{Name: "Stopped by", Value: r.stoppedBy},
 	}
-	if r.judged {
-		list = append(list, report.Fact{Name: "Distance to the target", Value: fmt.Sprintf("pixels differ by %.3g RMS and correlate by %.3g: the result is another image", r.rms, r.corr)})
+	if r.judged != nil {
+		list = append(list, report.Fact{Name: "Distance to the target", Value: fmt.Sprintf("pixels differ by %.3g RMS and correlate by %.3g: the result is another image", r.judged.FromTarget, r.correlation)})
 	}
 	if r.png != nil {
 		n := r.job.target.Len()
-		list = append(list, report.Fact{Name: "As a PNG file", Value: fmt.Sprintf("%d of %d values were clipped; %s of the representation's error remains in it", r.png.clipped, n, percentText(r.png.parts[0].remains()))})
+		list = append(list, report.Fact{Name: "As a PNG file", Value: fmt.Sprintf("%d of %d values were clipped; %s of the representation's error remains in it", r.png.clipped, n, percentText(r.png.Whole.Ratio))})
 	}
 	return list
 }

@@ -8,12 +8,20 @@ import (
 	"strings"
 	"time"
 
-	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/images"
 	"github.com/percept-go/percept/internal/runfolder"
 	"github.com/percept-go/percept/kernels"
 	"github.com/percept-go/percept/synth"
 	"github.com/percept-go/percept/tensor"
+)
+
+// What synth.Outcome judges by, for texts and pictures: the part of its value
+// at the start that may remain of the whole error and of each group's, and the
+// part of the objective that may be penalty.
+const (
+	wholeLimit   = 0.01
+	groupLimit   = 0.02
+	penaltyLimit = 0.01
 )
 
 // A result is what there is to say of a run.
@@ -29,20 +37,17 @@ type result struct {
 	records   []synth.Record
 	lossScale float64
 
-	judged bool
-	parts  []remainder // the first is the whole
-	png    *pngResult
-	share  float64 // of the objective that is penalty
-	moved  float64 // root mean squared change of the pixels
-	rms    float64 // and their difference from the target's
-	corr   float64 // correlation with the target
+	judged      *synth.Outcome // nil: it was not
+	correlation float64        // of the result with the target
+	png         *pngResult     // nil: there is none
 }
 
 // A pngResult says how good result.png is.
 type pngResult struct {
-	bits, clipped int
-	loss          float64
-	parts         []remainder
+	synth.Outcome
+	bits    int
+	clipped int // numbers
+	loss    float64
 }
 
 // newResult returns the result of a run that has not ended, or that is killed
@@ -65,46 +70,30 @@ func (r *result) last() synth.Record {
 	return r.records[len(r.records)-1]
 }
 
-// judge measures the result and says whether its outcome holds.
-func (r *result) judge(backend autograd.Backend, o synth.MetamerOptions) error {
-	j := r.job
-	g, err := newJudge(backend, j.target, j.model, o)
+// judge measures the image of m and result.png, and says whether the outcome
+// holds.
+func (r *result) judge(m *synth.Metamer) error {
+	x, err := m.Image()
 	if err != nil {
 		return err
 	}
-	defer g.close()
-	first, err := j.folder.ReadNPY(runfolder.Start)
+	list, err := m.Judge(x)
 	if err != nil {
 		return err
 	}
-	final, err := j.folder.ReadNPY(runfolder.Result)
-	if err != nil {
-		return err
+	r.judged = &list[0]
+	r.correlation = correlation(x, r.job.target)
+	r.outcome, r.reason = matched, ""
+	if !r.judged.Matched {
+		r.outcome, r.reason = notMatched, shortcomings(r.judged)
 	}
-	start, err := g.measure(first)
-	if err != nil {
-		return err
-	}
-	end, err := g.measure(final)
-	if err != nil {
-		return err
-	}
-	r.parts = g.remainders(start, end)
-	r.share = end.share / (end.share + end.loss/r.lossScale)
-	if end.share == 0 {
-		r.share = 0
-	}
-	r.moved, _ = compare(first, final)
-	r.rms, r.corr = compare(final, j.target)
-	r.judged = true
-	r.decide()
-	return r.judgePNG(g, start, final)
+	return r.judgePNG(m, x)
 }
 
 // judgePNG measures result.png as a program that reads it sees it.
-func (r *result) judgePNG(g *judge, start measurement, final tensor.Tensor) error {
+func (r *result) judgePNG(m *synth.Metamer, x tensor.Tensor) error {
 	j := r.job
-	clipped, err := j.writePNG(runfolder.ResultPNG, final)
+	clipped, err := j.writePNG(runfolder.ResultPNG, x)
 	if errors.Is(err, errNoPicture) {
 		return nil
 	}
@@ -112,61 +101,56 @@ func (r *result) judgePNG(g *judge, start measurement, final tensor.Tensor) erro
 		return err
 	}
 	o := images.Options{Light: j.f.image.options().Light}
-	if final.Dim[1] == 3 {
+	if x.Dim[1] == 3 {
 		o.Color = images.RGB
 	}
-	x, _, err := images.Load(j.folder.Path(runfolder.ResultPNG), o)
+	decoded, _, err := images.Load(j.folder.Path(runfolder.ResultPNG), o)
 	if err != nil {
 		return err
 	}
-	m, err := g.measure(cast(x, final.DType))
+	decoded = cast(decoded, x.DType)
+	list, err := m.Judge(decoded)
 	if err != nil {
 		return err
 	}
-	bits := 8
+	loss, _, err := m.Objective(decoded) // without penalty: its values lie in [0, 1]
+	if err != nil {
+		return err
+	}
+	r.png = &pngResult{Outcome: list[0], bits: 8, clipped: clipped, loss: loss[0]}
 	if j.f.pngBits.value == "16" {
-		bits = 16
+		r.png.bits = 16
 	}
-	r.png = &pngResult{bits: bits, clipped: clipped, loss: m.loss/r.lossScale + m.share, parts: g.remainders(start, m)}
 	return nil
 }
 
-// decide sets the outcome from what was measured.
-func (r *result) decide() {
-	var reasons []string
-	if v := r.parts[0].remains(); !(v <= wholeLimit) {
-		reasons = append(reasons, fmt.Sprintf("%s of the representation's error at the start remains (%s allowed)", percentText(v), percentText(wholeLimit)))
+// shortcomings says why o is not matched.
+func shortcomings(o *synth.Outcome) string {
+	var list []string
+	if v := o.Whole.Ratio; !(v <= wholeLimit) {
+		list = append(list, fmt.Sprintf("%s of the representation's error at the start remains (%s allowed)", percentText(v), percentText(wholeLimit)))
 	}
-	for _, p := range r.parts[1:] {
-		if v := p.remains(); !(v <= groupLimit) {
-			reasons = append(reasons, fmt.Sprintf("%s of that of %s (%s allowed)", percentText(v), p.name, percentText(groupLimit)))
+	for _, g := range o.Groups {
+		if !(g.Ratio <= groupLimit) {
+			list = append(list, fmt.Sprintf("%s of that of %s (%s allowed)", percentText(g.Ratio), g.Name, percentText(groupLimit)))
 		}
 	}
-	if !(r.share <= penaltyLimit) {
-		reasons = append(reasons, fmt.Sprintf("%s of the objective is penalty (%s allowed)", percentText(r.share), percentText(penaltyLimit)))
+	if !(o.PenaltyShare <= penaltyLimit) {
+		list = append(list, fmt.Sprintf("%s of the objective is penalty (%s allowed)", percentText(o.PenaltyShare), percentText(penaltyLimit)))
 	}
-	if r.moved == 0 {
-		reasons = append(reasons, "the image has not moved")
+	if list == nil {
+		list = append(list, fmt.Sprintf("the image has hardly moved from its start (%.2g RMS)", o.Moved))
 	}
-	r.outcome, r.reason = matched, strings.Join(reasons, "; ")
-	if reasons != nil {
-		r.outcome = notMatched
-	}
+	return strings.Join(list, "; ")
 }
 
 // sentence says the outcome as a person does.
 func (r *result) sentence() string {
 	switch {
 	case r.outcome == matched:
-		worst := remainder{}
-		for _, p := range r.parts[1:] {
-			if worst.name == "" || p.remains() > worst.remains() {
-				worst = p
-			}
-		}
-		s := fmt.Sprintf("%s of the representation's error at the start remains (%s allowed)", percentText(r.parts[0].remains()), percentText(wholeLimit))
-		if worst.name != "" {
-			s += fmt.Sprintf(", and at most %s of a group's (%s allowed)", percentText(worst.remains()), percentText(groupLimit))
+		s := fmt.Sprintf("%s of the representation's error at the start remains (%s allowed)", percentText(r.judged.Whole.Ratio), percentText(wholeLimit))
+		if len(r.judged.Groups) > 0 {
+			s += fmt.Sprintf(", and at most %s of a group's (%s allowed)", percentText(worstGroup(r.judged)), percentText(groupLimit))
 		}
 		return s
 	case r.reason == "":
@@ -175,22 +159,27 @@ func (r *result) sentence() string {
 	return r.reason
 }
 
-// compare returns the root mean squared difference and the correlation of two
-// images of one shape.
-func compare(x, y tensor.Tensor) (rms, correlation float64) {
+func worstGroup(o *synth.Outcome) float64 {
+	worst := 0.0
+	for _, g := range o.Groups {
+		worst = math.Max(worst, g.Ratio)
+	}
+	return worst
+}
+
+// correlation returns that of the pixels of two images of one shape.
+func correlation(x, y tensor.Tensor) float64 {
 	a, b := tensor.Floats(x), tensor.Floats(y)
-	n := float64(len(a))
-	var ma, mb, dd float64
+	var ma, mb float64
 	for i := range a {
-		ma, mb = ma+a[i]/n, mb+b[i]/n
-		dd += (a[i] - b[i]) * (a[i] - b[i]) / n
+		ma, mb = ma+a[i]/float64(len(a)), mb+b[i]/float64(len(a))
 	}
 	var ab, aa, bb float64
 	for i := range a {
 		u, v := a[i]-ma, b[i]-mb
 		ab, aa, bb = ab+u*v, aa+u*u, bb+v*v
 	}
-	return math.Sqrt(dd), ab / math.Sqrt(aa*bb)
+	return ab / math.Sqrt(aa*bb)
 }
 
 // object returns what run.json says.
@@ -212,7 +201,7 @@ func (r *result) object() runfolder.Object {
 	if r.stoppedBy == "" {
 		o = with(o, "stopped_by", nil)
 	}
-	if r.judged {
+	if r.judged != nil {
 		o = append(o, r.certificate()...)
 	}
 	return append(o, j.circumstances(r)...)
@@ -221,11 +210,12 @@ func (r *result) object() runfolder.Object {
 // certificate is what was measured of the result.
 func (r *result) certificate() runfolder.Object {
 	o := runfolder.Object{
-		{Key: "representation", Value: r.parts[0].object()},
-		{Key: "groups", Value: objects(r.parts[1:])},
-		{Key: "penalty_share", Value: r.share},
-		{Key: "moved_rms", Value: r.moved},
-		{Key: "distance_to_target", Value: runfolder.Object{{Key: "rms", Value: r.rms}, {Key: "correlation", Value: r.corr}}},
+		{Key: "representation", Value: groupObject(r.judged.Whole)},
+		{Key: "groups", Value: groupObjects(r.judged.Groups)},
+		{Key: "penalty_share", Value: r.judged.PenaltyShare},
+		{Key: "moved_rms", Value: r.judged.Moved},
+		{Key: "clipped", Value: r.judged.Clipped},
+		{Key: "distance_to_target", Value: runfolder.Object{{Key: "rms", Value: r.judged.FromTarget}, {Key: "correlation", Value: r.correlation}}},
 		{Key: "limits", Value: runfolder.Object{{Key: "representation", Value: wholeLimit}, {Key: "group", Value: groupLimit}, {Key: "penalty_share", Value: penaltyLimit}}},
 	}
 	if r.png == nil {
@@ -234,14 +224,19 @@ func (r *result) certificate() runfolder.Object {
 		return o
 	}
 	o.Add("png", runfolder.Object{{Key: "bits", Value: r.png.bits}, {Key: "clipped", Value: r.png.clipped}, {Key: "loss", Value: r.png.loss},
-		{Key: "representation", Value: r.png.parts[0].object()}, {Key: "groups", Value: objects(r.png.parts[1:])}})
+		{Key: "representation", Value: groupObject(r.png.Whole)}, {Key: "groups", Value: groupObjects(r.png.Groups)}})
 	return o
 }
 
-func objects(list []remainder) []runfolder.Object {
+func groupObject(g synth.GroupError) runfolder.Object {
+	return runfolder.Object{{Key: "name", Value: g.Name}, {Key: "entries", Value: g.Entries}, {Key: "error_at_start", Value: g.Start},
+		{Key: "error", Value: g.Error}, {Key: "remains", Value: g.Ratio}}
+}
+
+func groupObjects(list []synth.GroupError) []runfolder.Object {
 	o := make([]runfolder.Object, len(list))
-	for i, e := range list {
-		o[i] = e.object()
+	for i, g := range list {
+		o[i] = groupObject(g)
 	}
 	return o
 }

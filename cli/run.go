@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
-	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/internal/runfolder"
 	"github.com/percept-go/percept/optim"
 	"github.com/percept-go/percept/synth"
@@ -27,9 +29,8 @@ var exitCodes = []struct {
 	code    int
 }{{failed, ExitFailed}, {interrupted, ExitInterrupted}, {notMatched, ExitNotMatched}, {matched, ExitOK}}
 
-// options returns what synth needs to know.
-func (j *job) options() (o synth.MetamerOptions, err error) {
-	f := j.f
+// options returns what synth needs to know, but for start and seed.
+func (f *metamerFlags) options() (o synth.MetamerOptions, err error) {
 	if o.Loss, err = f.loss.make(f.loss.spec); err != nil {
 		return o, err
 	}
@@ -38,7 +39,6 @@ func (j *job) options() (o synth.MetamerOptions, err error) {
 	}
 	o.Optimizer = f.optimizer.make(f.optimizer.spec)
 	o.Scheduler = f.scheduler.make(f.scheduler.spec)
-	o.Init, o.Seed = j.init, j.seed
 	o.Reference = f.recipe.value == "reference"
 	if l, ok := o.Optimizer.(optim.LBFGS); ok && o.Reference {
 		l.TwoLoop = true
@@ -69,23 +69,11 @@ func (a *app) synthesize(ctx context.Context, j *job, r *result) error {
 	if err != nil {
 		return err
 	}
-	o, err := j.options()
+	o, err := j.f.options()
 	if err != nil {
 		return err
 	}
-	if err := a.iterate(ctx, j, r, backend, o); err != nil {
-		return err
-	}
-	if ctx.Err() != nil {
-		r.reason = "interrupted by a signal"
-		return nil
-	}
-	return r.judge(backend, o)
-}
-
-// iterate runs the synthesis and saves where it ended. Its memory is free when
-// it returns.
-func (a *app) iterate(ctx context.Context, j *job, r *result, backend autograd.Backend, o synth.MetamerOptions) error {
+	o.Init, o.Seed = j.init, j.seed
 	m, err := synth.NewMetamer(backend, j.target, j.model, o)
 	if err != nil {
 		return err
@@ -101,11 +89,32 @@ func (a *app) iterate(ctx context.Context, j *job, r *result, backend autograd.B
 	if e := j.save(m); err == nil {
 		err = e
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		r.reason = "interrupted by a signal"
+		a.note("%s can be continued: percept metamer --resume %s", j.label(), commandWord(j.folder.Dir))
+		return nil
+	}
+	return r.judge(m)
 }
 
 // begin brings m to where j was, or writes down where it starts.
 func (j *job) begin(m *synth.Metamer) error {
+	if j.resumes > 0 {
+		file, err := os.Open(j.folder.Path(runfolder.Checkpoint))
+		if err == nil {
+			defer file.Close()
+			if err := m.Load(file); err != nil {
+				return fmt.Errorf("%s: %w", file.Name(), err)
+			}
+			return nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) { // a run that was killed before its first checkpoint begins again
+			return err
+		}
+	}
 	x, err := m.Image()
 	if err != nil {
 		return err
@@ -116,11 +125,15 @@ func (j *job) begin(m *synth.Metamer) error {
 // save writes all that a resumed run needs, and what a person looks at while a
 // run goes on.
 func (j *job) save(m *synth.Metamer) error {
+	if err := j.folder.Write(runfolder.Checkpoint, m.Save); err != nil {
+		return err
+	}
 	x, err := m.Image()
 	if err != nil {
 		return err
 	}
-	if err := j.folder.WriteCSV(runfolder.HistoryCSV, historyColumns(m.History(0))); err != nil {
+	history := m.History(0)
+	if err := j.folder.WriteCSV(runfolder.HistoryCSV, historyColumns(history)); err != nil {
 		return err
 	}
 	if err := j.folder.WriteNPY(runfolder.Result, x); err != nil {
@@ -129,18 +142,22 @@ func (j *job) save(m *synth.Metamer) error {
 	if _, err := j.writePNG(runfolder.ResultPNG, x); err != nil && !errors.Is(err, errNoPicture) {
 		return err
 	}
-	return j.saveFrames(m.Frames(0))
+	return j.saveFrames(m.Frames(0), history[len(history)-1].Iteration, x)
 }
 
-func (j *job) saveFrames(frames []synth.Frame) error {
+// saveFrames writes the frames; the last is the image x as it is.
+func (j *job) saveFrames(frames []synth.Frame, iteration int, x tensor.Tensor) error {
 	if len(frames) == 0 {
 		return nil
 	}
-	first := frames[0].Image
-	all := tensor.New(first.DType, append([]int{len(frames)}, first.Shape()...)...)
+	if frames[len(frames)-1].Iteration < iteration {
+		x, _ = x.Reshape(x.Shape()[1:]...) // of one image
+		frames = append(frames[:len(frames):len(frames)], synth.Frame{Iteration: iteration, Image: x})
+	}
+	all := tensor.New(x.DType, append([]int{len(frames)}, frames[0].Image.Shape()...)...)
 	numbers, iterations := make([]float64, len(frames)), make([]float64, len(frames))
 	for i, f := range frames {
-		row, _ := all.Crop(0, i, i+1, 1).Reshape(first.Shape()...)
+		row, _ := all.Crop(0, i, i+1, 1).Reshape(f.Image.Shape()...)
 		tensor.Copy(row, f.Image)
 		numbers[i], iterations[i] = float64(i), float64(f.Iteration)
 	}

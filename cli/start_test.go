@@ -37,19 +37,6 @@ func amplitudes(t *testing.T, x tensor.Tensor) []float64 {
 	return tensor.Floats(y)
 }
 
-func correlation(x, y tensor.Tensor) float64 {
-	a, b := tensor.Floats(x), tensor.Floats(y)
-	var ma, mb, ab, aa, bb float64
-	for i := range a {
-		ma, mb = ma+a[i]/float64(len(a)), mb+b[i]/float64(len(a))
-	}
-	for i := range a {
-		u, v := a[i]-ma, b[i]-mb
-		ab, aa, bb = ab+u*v, aa+u*u, bb+v*v
-	}
-	return ab / math.Sqrt(aa*bb)
-}
-
 func TestSpectrumStart(t *testing.T) {
 	target := exampleImage(t, "pebbles", 32, 48)
 	x, err := flagsWith(t, "spectrum").start(target, 3, images.Options{})

@@ -9,11 +9,18 @@ type asmTable[T Float] struct {
 	accumulate  func(dst *float64, a *T, n int)       // n a multiple of asmStretch
 	toFloat64   func(dst *float64, a *float32, n int) // likewise
 	fromFloat64 func(dst *float32, a *float64, n int) // likewise
+
+	// The matrix product: tiles of tileRows × tileColumns of dst, or half of them
+	// each way, and g rows becoming columns, g = 32 bytes.
+	tiles                 [2][2]rawTile[T]
+	tileRows, tileColumns int
+	transpose             func(dst, src *T, ldd, lds, n int)
 }
 
 type (
 	rawElementwise[T Float] func(dst, a, b, c *T, n int, s, t T)
 	rawBlock[T Float]       func(a, b *T, n int) (even, odd float64)
+	rawTile[T Float]        func(a, b, c *T, k, ldc, more int)
 )
 
 // asmChunk is the most elements that one call of assembly does: the runtime

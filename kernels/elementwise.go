@@ -50,10 +50,29 @@ func body[T Float](name string, l Level) Elementwise[T] {
 	if l == PureGo {
 		return definition[T](s)
 	}
-	if raw := asmOf[T](l).elementwise[name]; raw != nil {
-		return bounded(s, asmOf[T](l), inChunks(s, raw))
+	raw := asmOf[T](l).elementwise[name]
+	switch {
+	case raw == nil:
+		return nil
+	case name == "powc":
+		return powers(l, inChunks(s, raw))
 	}
-	return nil
+	return bounded(s, asmOf[T](l), inChunks(s, raw))
+}
+
+// powers takes the exponents that are one operation away from the general one.
+func powers[T Float](l Level, general Elementwise[T]) Elementwise[T] {
+	square, recip := body[T]("square", l), body[T]("recip", l)
+	return func(dst, a, _, _ []T, s, _ T) {
+		switch s {
+		case 2:
+			square(dst, a, nil, nil, 0, 0)
+		case -1:
+			recip(dst, a, nil, nil, 0, 0)
+		default:
+			general(dst, a, nil, nil, s, 0)
+		}
+	}
 }
 
 func scalarCalled(name string) *Scalar {

@@ -121,7 +121,10 @@ func agrees[T Float](g, w T, ulp float64) bool {
 	case ulp == 0:
 		return g == w && math.Signbit(float64(g)) == math.Signbit(float64(w))
 	}
-	return g == w || math.Abs(float64(g)-float64(w)) <= (ulp+1)*ulpOf[T](float64(w))
+	if g == w {
+		return math.Signbit(float64(g)) == math.Signbit(float64(w))
+	}
+	return math.Abs(float64(g)-float64(w)) <= (ulp+1)*ulpOf[T](float64(w))
 }
 
 // ulpOf returns the distance from x to the next larger value of T.
@@ -206,6 +209,56 @@ func (g guardedSlice[T]) element(i, words int) []T {
 
 func sameBits[T Float](a, b []T) bool {
 	return slices.EqualFunc(a, b, func(x, y T) bool { return agrees(x, y, 0) })
+}
+
+// Every pair of special values, zeros with their signs.
+func TestSpecialValues(t *testing.T) {
+	eachBody(t, testSpecials[float32])
+	eachBody(t, testSpecials[float64])
+}
+
+func testSpecials[T Float](t *testing.T, s *Scalar, body, twin Elementwise[T]) {
+	var a, b []T
+	for _, x := range specials {
+		for _, y := range specials {
+			a, b = append(a, T(x), T(y)), append(b, T(y), T(y))
+		}
+	}
+	words := s.words()
+	n := len(a) / 2
+	c := slices.Clone(a)
+	slices.Reverse(c)
+	got, want := make([]T, n*words[0]), make([]T, n*words[0])
+	a, b, c = a[:n*words[1]], b[:n*words[2]], c[:n*words[3]]
+	for _, p := range []T{0, -2.5, T(math.Inf(1)), T(math.NaN())} {
+		body(got, a, b, c, p, 1.5)
+		twin(want, a, b, c, p, 1.5)
+		for i, w := range want {
+			if !agrees(got[i], w, s.ULP) {
+				e := i / words[0]
+				t.Fatalf("element %d: got %v, want %v; of %v %v, s = %v", e, got[i], w,
+					a[e*words[1]:(e+1)*words[1]], b[e*words[2]:(e+1)*words[2]], p)
+			}
+		}
+	}
+}
+
+// The exponents with a way of their own agree with the general definition.
+func TestPowerOfConstant(t *testing.T) {
+	r := rand.New(rand.NewPCG(17, 18))
+	a, got, want := make([]float64, 200), make([]float64, 200), make([]float64, 200)
+	fillMixed(r, a)
+	for _, l := range Levels() {
+		for _, s := range []float64{-2, -1, -0.5, 0, 0.5, 1, 2, 3, math.Inf(1), math.Inf(-1), math.NaN()} {
+			Lookup[float64]("powc", l)(got, a, nil, nil, s, 0)
+			Lookup[float64]("powc", PureGo)(want, a, nil, nil, s, 0)
+			for i, g := range got {
+				if !agrees(g, want[i], 1.5) || math.Signbit(g) != math.Signbit(want[i]) && g == g {
+					t.Errorf("%v: %v to the power %v: got %v, want %v", l, a[i], s, g, want[i])
+				}
+			}
+		}
+	}
 }
 
 func seq(lo, hi int) []int {

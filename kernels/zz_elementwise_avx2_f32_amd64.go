@@ -155,6 +155,12 @@ func erfAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float
 func atan2AVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 
 //go:noescape
+func powAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func powcAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
 func cangleAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 
 //go:noescape
@@ -186,6 +192,21 @@ func withinAVX2F32(a *float32, n int, limit float32) bool
 
 //go:noescape
 func accumulateAVX2F32(dst *float64, a *float32, n int)
+
+//go:noescape
+func tile00AVX2F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
+
+//go:noescape
+func tile01AVX2F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
+
+//go:noescape
+func tile10AVX2F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
+
+//go:noescape
+func tile11AVX2F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
+
+//go:noescape
+func transposeAVX2F32(dst *float32, src *float32, ldd int, lds int, n int)
 
 //go:noescape
 func toFloat64AVX2F32(dst *float64, a *float32, n int)

@@ -155,6 +155,12 @@ func erfAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float
 func atan2AVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 
 //go:noescape
+func powAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func powcAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
 func cangleAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 
 //go:noescape
@@ -186,3 +192,18 @@ func withinAVX2F64(a *float64, n int, limit float64) bool
 
 //go:noescape
 func accumulateAVX2F64(dst *float64, a *float64, n int)
+
+//go:noescape
+func tile00AVX2F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+
+//go:noescape
+func tile01AVX2F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+
+//go:noescape
+func tile10AVX2F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+
+//go:noescape
+func tile11AVX2F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+
+//go:noescape
+func transposeAVX2F64(dst *float64, src *float64, ldd int, lds int, n int)

@@ -155,6 +155,12 @@ func erfAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s flo
 func atan2AVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 
 //go:noescape
+func powAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
+func powcAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
 func cangleAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 
 //go:noescape
@@ -186,6 +192,18 @@ func withinAVX512F32(a *float32, n int, limit float32) bool
 
 //go:noescape
 func accumulateAVX512F32(dst *float64, a *float32, n int)
+
+//go:noescape
+func tile00AVX512F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
+
+//go:noescape
+func tile01AVX512F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
+
+//go:noescape
+func tile10AVX512F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
+
+//go:noescape
+func tile11AVX512F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
 
 //go:noescape
 func toFloat64AVX512F32(dst *float64, a *float32, n int)

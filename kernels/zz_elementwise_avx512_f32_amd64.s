@@ -297,14 +297,14 @@ main:
 	VMOVUPS   (DX)(SI*1), Z1
 	VCMPPS    $0x03, Z0, Z0, K1
 	VMINPS    Z1, Z0, Z1
-	VBLENDMPS Z0, Z1, K1, Z2
-	VMOVUPS   Z2, (AX)(SI*1)
+	VBLENDMPS Z0, Z1, K1, Z0
+	VMOVUPS   Z0, (AX)(SI*1)
 	VMOVUPS   64(CX)(SI*1), Z0
 	VMOVUPS   64(DX)(SI*1), Z1
 	VCMPPS    $0x03, Z0, Z0, K1
 	VMINPS    Z1, Z0, Z1
-	VBLENDMPS Z0, Z1, K1, Z3
-	VMOVUPS   Z3, 64(AX)(SI*1)
+	VBLENDMPS Z0, Z1, K1, Z0
+	VMOVUPS   Z0, 64(AX)(SI*1)
 	ADDQ      $0x00000080, SI
 	SUBQ      $0x00000020, BX
 	JMP       main
@@ -318,10 +318,10 @@ one:
 body:
 	VCMPPS    $0x03, Z0, Z0, K1
 	VMINPS    Z1, Z0, Z1
-	VBLENDMPS Z0, Z1, K1, Z4
+	VBLENDMPS Z0, Z1, K1, Z0
 	TESTQ     BX, BX
 	JL        lastStore
-	VMOVUPS   Z4, (AX)(SI*1)
+	VMOVUPS   Z0, (AX)(SI*1)
 	ADDQ      $0x00000040, SI
 	JMP       one
 
@@ -348,7 +348,7 @@ lastStore:
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
 	SHRQ    $0x10, DX
-	VMOVUPS Z4, K1, (AX)(SI*1)
+	VMOVUPS Z0, K1, (AX)(SI*1)
 
 done:
 	VZEROUPPER
@@ -370,14 +370,14 @@ main:
 	VMOVUPS   (DX)(SI*1), Z1
 	VCMPPS    $0x03, Z0, Z0, K1
 	VMAXPS    Z1, Z0, Z1
-	VBLENDMPS Z0, Z1, K1, Z2
-	VMOVUPS   Z2, (AX)(SI*1)
+	VBLENDMPS Z0, Z1, K1, Z0
+	VMOVUPS   Z0, (AX)(SI*1)
 	VMOVUPS   64(CX)(SI*1), Z0
 	VMOVUPS   64(DX)(SI*1), Z1
 	VCMPPS    $0x03, Z0, Z0, K1
 	VMAXPS    Z1, Z0, Z1
-	VBLENDMPS Z0, Z1, K1, Z3
-	VMOVUPS   Z3, 64(AX)(SI*1)
+	VBLENDMPS Z0, Z1, K1, Z0
+	VMOVUPS   Z0, 64(AX)(SI*1)
 	ADDQ      $0x00000080, SI
 	SUBQ      $0x00000020, BX
 	JMP       main
@@ -391,10 +391,10 @@ one:
 body:
 	VCMPPS    $0x03, Z0, Z0, K1
 	VMAXPS    Z1, Z0, Z1
-	VBLENDMPS Z0, Z1, K1, Z4
+	VBLENDMPS Z0, Z1, K1, Z0
 	TESTQ     BX, BX
 	JL        lastStore
-	VMOVUPS   Z4, (AX)(SI*1)
+	VMOVUPS   Z0, (AX)(SI*1)
 	ADDQ      $0x00000040, SI
 	JMP       one
 
@@ -421,7 +421,7 @@ lastStore:
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
 	SHRQ    $0x10, DX
-	VMOVUPS Z4, K1, (AX)(SI*1)
+	VMOVUPS Z0, K1, (AX)(SI*1)
 
 done:
 	VZEROUPPER
@@ -857,14 +857,14 @@ main:
 	VCMPPS.BCST $0x0c, scalarx00000000<>+0(SB), Z0, K1
 	VANDPS.BCST scalarx80000000<>+0(SB), Z0, Z1
 	VORPS.BCST  scalarx3f800000<>+0(SB), Z1, Z1
-	VBLENDMPS   Z1, Z0, K1, Z2
-	VMOVUPS     Z2, (AX)(BX*1)
+	VBLENDMPS   Z1, Z0, K1, Z0
+	VMOVUPS     Z0, (AX)(BX*1)
 	VMOVUPS     64(CX)(BX*1), Z0
 	VCMPPS.BCST $0x0c, scalarx00000000<>+0(SB), Z0, K1
 	VANDPS.BCST scalarx80000000<>+0(SB), Z0, Z1
 	VORPS.BCST  scalarx3f800000<>+0(SB), Z1, Z1
-	VBLENDMPS   Z1, Z0, K1, Z3
-	VMOVUPS     Z3, 64(AX)(BX*1)
+	VBLENDMPS   Z1, Z0, K1, Z0
+	VMOVUPS     Z0, 64(AX)(BX*1)
 	ADDQ        $0x00000080, BX
 	SUBQ        $0x00000020, DX
 	JMP         main
@@ -878,10 +878,10 @@ body:
 	VCMPPS.BCST $0x0c, scalarx00000000<>+0(SB), Z0, K1
 	VANDPS.BCST scalarx80000000<>+0(SB), Z0, Z1
 	VORPS.BCST  scalarx3f800000<>+0(SB), Z1, Z1
-	VBLENDMPS   Z1, Z0, K1, Z4
+	VBLENDMPS   Z1, Z0, K1, Z0
 	TESTQ       DX, DX
 	JL          lastStore
-	VMOVUPS     Z4, (AX)(BX*1)
+	VMOVUPS     Z0, (AX)(BX*1)
 	ADDQ        $0x00000040, BX
 	JMP         one
 
@@ -902,7 +902,7 @@ lastStore:
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
 	SHRQ    $0x10, DX
-	VMOVUPS Z4, K1, (AX)(BX*1)
+	VMOVUPS Z0, K1, (AX)(BX*1)
 
 done:
 	VZEROUPPER
@@ -1079,16 +1079,16 @@ main:
 	VMAXPS  Z0, Z1, Z0
 	VMOVUPS Z0, (AX)(BX*1)
 	VMOVUPS 64(CX)(BX*1), Z0
-	VPXORD  Z2, Z2, Z2
-	VMAXPS  Z0, Z2, Z0
+	VPXORD  Z1, Z1, Z1
+	VMAXPS  Z0, Z1, Z0
 	VMOVUPS Z0, 64(AX)(BX*1)
 	VMOVUPS 128(CX)(BX*1), Z0
-	VPXORD  Z3, Z3, Z3
-	VMAXPS  Z0, Z3, Z0
+	VPXORD  Z1, Z1, Z1
+	VMAXPS  Z0, Z1, Z0
 	VMOVUPS Z0, 128(AX)(BX*1)
 	VMOVUPS 192(CX)(BX*1), Z0
-	VPXORD  Z4, Z4, Z4
-	VMAXPS  Z0, Z4, Z0
+	VPXORD  Z1, Z1, Z1
+	VMAXPS  Z0, Z1, Z0
 	VMOVUPS Z0, 192(AX)(BX*1)
 	ADDQ    $0x00000100, BX
 	SUBQ    $0x00000040, DX
@@ -1100,8 +1100,8 @@ one:
 	VMOVUPS (CX)(BX*1), Z0
 
 body:
-	VPXORD  Z5, Z5, Z5
-	VMAXPS  Z0, Z5, Z0
+	VPXORD  Z1, Z1, Z1
+	VMAXPS  Z0, Z1, Z0
 	TESTQ   DX, DX
 	JL      lastStore
 	VMOVUPS Z0, (AX)(BX*1)
@@ -1208,14 +1208,14 @@ main:
 	VMOVUPS     (DX)(DI*1), Z1
 	VMOVUPS     (BX)(DI*1), Z2
 	VCMPPS.BCST $0x04, scalarx00000000<>+0(SB), Z0, K1
-	VBLENDMPS   Z1, Z2, K1, Z3
-	VMOVUPS     Z3, (AX)(DI*1)
+	VBLENDMPS   Z1, Z2, K1, Z0
+	VMOVUPS     Z0, (AX)(DI*1)
 	VMOVUPS     64(CX)(DI*1), Z0
 	VMOVUPS     64(DX)(DI*1), Z1
 	VMOVUPS     64(BX)(DI*1), Z2
 	VCMPPS.BCST $0x04, scalarx00000000<>+0(SB), Z0, K1
-	VBLENDMPS   Z1, Z2, K1, Z4
-	VMOVUPS     Z4, 64(AX)(DI*1)
+	VBLENDMPS   Z1, Z2, K1, Z0
+	VMOVUPS     Z0, 64(AX)(DI*1)
 	ADDQ        $0x00000080, DI
 	SUBQ        $0x00000020, SI
 	JMP         main
@@ -1229,10 +1229,10 @@ one:
 
 body:
 	VCMPPS.BCST $0x04, scalarx00000000<>+0(SB), Z0, K1
-	VBLENDMPS   Z1, Z2, K1, Z5
+	VBLENDMPS   Z1, Z2, K1, Z0
 	TESTQ       SI, SI
 	JL          lastStore
-	VMOVUPS     Z5, (AX)(DI*1)
+	VMOVUPS     Z0, (AX)(DI*1)
 	ADDQ        $0x00000040, DI
 	JMP         one
 
@@ -1265,7 +1265,7 @@ lastStore:
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
 	SHRQ    $0x10, DX
-	VMOVUPS Z5, K1, (AX)(DI*1)
+	VMOVUPS Z0, K1, (AX)(DI*1)
 
 done:
 	VZEROUPPER
@@ -1610,14 +1610,14 @@ main:
 	VCMPPS         $0x03, Z2, Z1, K1
 	VMAXPS         Z0, Z1, Z0
 	VMINPS         Z0, Z2, Z0
-	VBLENDMPS.BCST scalarx7fc00000<>+0(SB), Z0, K1, Z3
-	VMOVUPS        Z3, (AX)(BX*1)
+	VBLENDMPS.BCST scalarx7fc00000<>+0(SB), Z0, K1, Z0
+	VMOVUPS        Z0, (AX)(BX*1)
 	VMOVUPS        64(CX)(BX*1), Z0
 	VCMPPS         $0x03, Z2, Z1, K1
 	VMAXPS         Z0, Z1, Z0
 	VMINPS         Z0, Z2, Z0
-	VBLENDMPS.BCST scalarx7fc00000<>+0(SB), Z0, K1, Z4
-	VMOVUPS        Z4, 64(AX)(BX*1)
+	VBLENDMPS.BCST scalarx7fc00000<>+0(SB), Z0, K1, Z0
+	VMOVUPS        Z0, 64(AX)(BX*1)
 	ADDQ           $0x00000080, BX
 	SUBQ           $0x00000020, DX
 	JMP            main
@@ -1631,10 +1631,10 @@ body:
 	VCMPPS         $0x03, Z2, Z1, K1
 	VMAXPS         Z0, Z1, Z0
 	VMINPS         Z0, Z2, Z0
-	VBLENDMPS.BCST scalarx7fc00000<>+0(SB), Z0, K1, Z5
+	VBLENDMPS.BCST scalarx7fc00000<>+0(SB), Z0, K1, Z0
 	TESTQ          DX, DX
 	JL             lastStore
-	VMOVUPS        Z5, (AX)(BX*1)
+	VMOVUPS        Z0, (AX)(BX*1)
 	ADDQ           $0x00000040, BX
 	JMP            one
 
@@ -1655,7 +1655,7 @@ lastStore:
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
 	SHRQ    $0x10, DX
-	VMOVUPS Z5, K1, (AX)(BX*1)
+	VMOVUPS Z0, K1, (AX)(BX*1)
 
 done:
 	VZEROUPPER
@@ -1943,20 +1943,20 @@ body:
 	VSHUFPS        $0x88, Z1, Z0, Z2
 	VSHUFPS        $0xdd, Z1, Z0, Z0
 	VMULPS         Z2, Z2, Z1
-	VMULPS         Z0, Z0, Z5
-	VADDPS         Z5, Z1, Z1
+	VMULPS         Z0, Z0, Z3
+	VADDPS         Z3, Z1, Z1
 	VSQRTPS        Z1, Z1
 	VCMPPS.BCST    $0x00, scalarx00000000<>+0(SB), Z1, K1
 	VDIVPS         Z1, Z2, Z2
-	VBLENDMPS.BCST scalarx00000000<>+0(SB), Z2, K1, Z3
+	VBLENDMPS.BCST scalarx00000000<>+0(SB), Z2, K1, Z2
 	VDIVPS         Z1, Z0, Z0
-	VBLENDMPS.BCST scalarx00000000<>+0(SB), Z0, K1, Z4
-	VUNPCKLPS      Z4, Z3, Z0
-	VUNPCKHPS      Z4, Z3, Z1
+	VBLENDMPS.BCST scalarx00000000<>+0(SB), Z0, K1, Z0
+	VUNPCKLPS      Z0, Z2, Z1
+	VUNPCKHPS      Z0, Z2, Z0
 	TESTQ          DX, DX
 	JL             lastStore
-	VMOVUPS        Z0, (AX)(BX*2)
-	VMOVUPS        Z1, 64(AX)(BX*2)
+	VMOVUPS        Z1, (AX)(BX*2)
+	VMOVUPS        Z0, 64(AX)(BX*2)
 	ADDQ           $0x00000040, BX
 	JMP            one
 
@@ -1984,8 +1984,8 @@ lastStore:
 	SHRQ    $0x10, DX
 	KMOVQ   DX, K2
 	SHRQ    $0x10, DX
-	VMOVUPS Z0, K1, (AX)(BX*2)
-	VMOVUPS Z1, K2, 64(AX)(BX*2)
+	VMOVUPS Z1, K1, (AX)(BX*2)
+	VMOVUPS Z0, K2, 64(AX)(BX*2)
 
 done:
 	VZEROUPPER
@@ -3026,40 +3026,40 @@ one:
 body:
 	VBROADCASTSS      scalarx42b1cccd<>+0(SB), Z1
 	VMINPS            Z0, Z1, Z1
-	VBROADCASTSS      scalarxc2700000<>+0(SB), Z3
-	VMAXPS            Z1, Z3, Z1
-	VBROADCASTSS      scalarx4b400000<>+0(SB), Z3
-	VFMADD231PS.BCST  scalarx3fb8aa3b<>+0(SB), Z1, Z3
-	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z3, Z4
-	VFNMADD231PS.BCST scalarx3f317200<>+0(SB), Z4, Z1
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z4, Z5
-	VSUBPS            Z5, Z1, Z1
-	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z4, Z1
-	VMULPS            Z5, Z5, Z4
-	VBROADCASTSS      scalarx3ab5575c<>+0(SB), Z6
-	VFMADD213PS.BCST  scalarx3c091e87<>+0(SB), Z5, Z6
-	VFMADD213PS.BCST  scalarx3d2aac2d<>+0(SB), Z5, Z6
-	VFMADD213PS.BCST  scalarx3e2aaa46<>+0(SB), Z5, Z6
-	VFMADD213PS.BCST  scalarx3efffffe<>+0(SB), Z5, Z6
-	VSUBPS.BCST       scalarx3f800000<>+0(SB), Z3, Z3
-	VPSLLD            $0x17, Z3, Z3
-	VPADDD.BCST       scalarx3f800000<>+0(SB), Z3, Z3
-	VSUBPS.BCST       scalarx3f000000<>+0(SB), Z3, Z7
-	VMOVAPS           Z7, Z8
-	VFMADD231PS       Z3, Z5, Z8
-	VSUBPS            Z8, Z7, Z7
-	VFMADD231PS       Z3, Z5, Z7
-	VFMADD231PS       Z6, Z4, Z1
-	VFMADD231PS       Z3, Z1, Z7
-	VADDPS            Z7, Z8, Z1
-	VANDPS.BCST       scalarx7fffffff<>+0(SB), Z0, Z3
-	VCMPPS.BCST       $0x11, scalarx32800000<>+0(SB), Z3, K1
+	VBROADCASTSS      scalarxc2700000<>+0(SB), Z2
+	VMAXPS            Z1, Z2, Z1
+	VBROADCASTSS      scalarx4b400000<>+0(SB), Z2
+	VFMADD231PS.BCST  scalarx3fb8aa3b<>+0(SB), Z1, Z2
+	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z2, Z3
+	VFNMADD231PS.BCST scalarx3f317200<>+0(SB), Z3, Z1
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z3, Z4
+	VSUBPS            Z4, Z1, Z1
+	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z3, Z1
+	VMULPS            Z4, Z4, Z3
+	VBROADCASTSS      scalarx3ab5575c<>+0(SB), Z5
+	VFMADD213PS.BCST  scalarx3c091e87<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST  scalarx3d2aac2d<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST  scalarx3e2aaa46<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST  scalarx3efffffe<>+0(SB), Z4, Z5
+	VSUBPS.BCST       scalarx3f800000<>+0(SB), Z2, Z2
+	VPSLLD            $0x17, Z2, Z2
+	VPADDD.BCST       scalarx3f800000<>+0(SB), Z2, Z2
+	VSUBPS.BCST       scalarx3f000000<>+0(SB), Z2, Z6
+	VMOVAPS           Z6, Z7
+	VFMADD231PS       Z2, Z4, Z7
+	VSUBPS            Z7, Z6, Z6
+	VFMADD231PS       Z2, Z4, Z6
+	VFMADD231PS       Z5, Z3, Z1
+	VFMADD231PS       Z2, Z1, Z6
+	VADDPS            Z6, Z7, Z1
+	VANDPS.BCST       scalarx7fffffff<>+0(SB), Z0, Z2
+	VCMPPS.BCST       $0x11, scalarx32800000<>+0(SB), Z2, K1
 	VADDPS            Z1, Z1, Z1
-	VBLENDMPS         Z0, Z1, K1, Z2
+	VBLENDMPS         Z0, Z1, K1, Z0
 	TESTQ             DX, DX
 	JL                lastStore
-	VMOVUPS           Z2, (AX)(BX*1)
+	VMOVUPS           Z0, (AX)(BX*1)
 	ADDQ              $0x00000040, BX
 	JMP               one
 
@@ -3080,7 +3080,7 @@ lastStore:
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
 	SHRQ    $0x10, DX
-	VMOVUPS Z2, K1, (AX)(BX*1)
+	VMOVUPS Z0, K1, (AX)(BX*1)
 
 done:
 	VZEROUPPER
@@ -3114,42 +3114,42 @@ one:
 body:
 	VCMPPS.BCST      $0x11, scalarx00800000<>+0(SB), Z0, K1
 	VMULPS.BCST      scalarx4b000000<>+0(SB), Z0, Z1
-	VBLENDMPS        Z1, Z0, K1, Z2
-	VPADDD.BCST      scalarx004afb0d<>+0(SB), Z2, Z1
-	VPSRLD           $0x17, Z1, Z7
-	VORPS.BCST       scalarx4b000000<>+0(SB), Z7, Z7
-	VBROADCASTSS     scalarx4b00007f<>+0(SB), Z8
-	VBLENDMPS.BCST   scalarx4b000096<>+0(SB), Z8, K1, Z3
-	VSUBPS           Z3, Z7, Z7
+	VBLENDMPS        Z1, Z0, K1, Z1
+	VPADDD.BCST      scalarx004afb0d<>+0(SB), Z1, Z1
+	VPSRLD           $0x17, Z1, Z2
+	VORPS.BCST       scalarx4b000000<>+0(SB), Z2, Z2
+	VBROADCASTSS     scalarx4b00007f<>+0(SB), Z3
+	VBLENDMPS.BCST   scalarx4b000096<>+0(SB), Z3, K1, Z3
+	VSUBPS           Z3, Z2, Z2
 	VANDPS.BCST      scalarx007fffff<>+0(SB), Z1, Z1
 	VPADDD.BCST      scalarx3f3504f3<>+0(SB), Z1, Z1
 	VSUBPS.BCST      scalarx3f800000<>+0(SB), Z1, Z1
-	VMULPS.BCST      scalarx35bfbe8e<>+0(SB), Z7, Z8
-	VMULPS           Z1, Z1, Z9
-	VBROADCASTSS     scalarxbddf9ef0<>+0(SB), Z10
-	VFMADD213PS.BCST scalarxbe008150<>+0(SB), Z9, Z10
-	VFMADD213PS.BCST scalarxbe2a9792<>+0(SB), Z9, Z10
-	VFMADD213PS.BCST scalarxbe800038<>+0(SB), Z9, Z10
-	VBROADCASTSS     scalarx3d5ad541<>+0(SB), Z11
-	VFMADD213PS.BCST scalarx3df7fc02<>+0(SB), Z9, Z11
-	VFMADD213PS.BCST scalarx3e118185<>+0(SB), Z9, Z11
-	VFMADD213PS.BCST scalarx3e4cd2a1<>+0(SB), Z9, Z11
-	VFMADD213PS.BCST scalarx3eaaaaa4<>+0(SB), Z9, Z11
-	VFMADD231PS      Z1, Z10, Z11
-	VMULPS           Z1, Z9, Z10
-	VFMADD231PS      Z11, Z10, Z8
-	VFMADD231PS.BCST scalarxbf000000<>+0(SB), Z9, Z8
-	VADDPS           Z1, Z8, Z1
-	VFMADD231PS.BCST scalarx3f317200<>+0(SB), Z7, Z1
+	VMULPS.BCST      scalarx35bfbe8e<>+0(SB), Z2, Z3
+	VMULPS           Z1, Z1, Z4
+	VBROADCASTSS     scalarxbddf9ef0<>+0(SB), Z5
+	VFMADD213PS.BCST scalarxbe008150<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST scalarxbe2a9792<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST scalarxbe800038<>+0(SB), Z4, Z5
+	VBROADCASTSS     scalarx3d5ad541<>+0(SB), Z6
+	VFMADD213PS.BCST scalarx3df7fc02<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST scalarx3e118185<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST scalarx3e4cd2a1<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST scalarx3eaaaaa4<>+0(SB), Z4, Z6
+	VFMADD231PS      Z1, Z5, Z6
+	VMULPS           Z1, Z4, Z5
+	VFMADD231PS      Z6, Z5, Z3
+	VFMADD231PS.BCST scalarxbf000000<>+0(SB), Z4, Z3
+	VADDPS           Z1, Z3, Z1
+	VFMADD231PS.BCST scalarx3f317200<>+0(SB), Z2, Z1
 	VCMPPS.BCST      $0x00, scalarx00000000<>+0(SB), Z0, K1
-	VBLENDMPS.BCST   scalarxff800000<>+0(SB), Z1, K1, Z4
+	VBLENDMPS.BCST   scalarxff800000<>+0(SB), Z1, K1, Z1
 	VCMPPS.BCST      $0x11, scalarx00000000<>+0(SB), Z0, K1
-	VBLENDMPS.BCST   scalarx7fc00000<>+0(SB), Z4, K1, Z5
+	VBLENDMPS.BCST   scalarx7fc00000<>+0(SB), Z1, K1, Z1
 	VCMPPS.BCST      $0x15, scalarx7f800000<>+0(SB), Z0, K1
-	VBLENDMPS        Z0, Z5, K1, Z6
+	VBLENDMPS        Z0, Z1, K1, Z0
 	TESTQ            DX, DX
 	JL               lastStore
-	VMOVUPS          Z6, (AX)(BX*1)
+	VMOVUPS          Z0, (AX)(BX*1)
 	ADDQ             $0x00000040, BX
 	JMP              one
 
@@ -3170,7 +3170,7 @@ lastStore:
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
 	SHRQ    $0x10, DX
-	VMOVUPS Z6, K1, (AX)(BX*1)
+	VMOVUPS Z0, K1, (AX)(BX*1)
 
 done:
 	VZEROUPPER
@@ -3257,45 +3257,45 @@ body:
 	VDIVPS           Z1, Z2, Z2
 	VCMPPS.BCST      $0x11, scalarx00800000<>+0(SB), Z1, K1
 	VMULPS.BCST      scalarx4b000000<>+0(SB), Z1, Z3
-	VBLENDMPS        Z3, Z1, K1, Z5
-	VPADDD.BCST      scalarx004afb0d<>+0(SB), Z5, Z3
+	VBLENDMPS        Z3, Z1, K1, Z3
+	VPADDD.BCST      scalarx004afb0d<>+0(SB), Z3, Z3
 	VPSRLD           $0x17, Z3, Z4
 	VORPS.BCST       scalarx4b000000<>+0(SB), Z4, Z4
-	VBROADCASTSS     scalarx4b00007f<>+0(SB), Z11
-	VBLENDMPS.BCST   scalarx4b000096<>+0(SB), Z11, K1, Z6
-	VSUBPS           Z6, Z4, Z4
+	VBROADCASTSS     scalarx4b00007f<>+0(SB), Z5
+	VBLENDMPS.BCST   scalarx4b000096<>+0(SB), Z5, K1, Z5
+	VSUBPS           Z5, Z4, Z4
 	VANDPS.BCST      scalarx007fffff<>+0(SB), Z3, Z3
 	VPADDD.BCST      scalarx3f3504f3<>+0(SB), Z3, Z3
 	VSUBPS.BCST      scalarx3f800000<>+0(SB), Z3, Z3
-	VMULPS.BCST      scalarx35bfbe8e<>+0(SB), Z4, Z11
-	VADDPS           Z2, Z11, Z2
-	VMULPS           Z3, Z3, Z11
-	VBROADCASTSS     scalarxbddf9ef0<>+0(SB), Z12
-	VFMADD213PS.BCST scalarxbe008150<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST scalarxbe2a9792<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST scalarxbe800038<>+0(SB), Z11, Z12
-	VBROADCASTSS     scalarx3d5ad541<>+0(SB), Z13
-	VFMADD213PS.BCST scalarx3df7fc02<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST scalarx3e118185<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST scalarx3e4cd2a1<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST scalarx3eaaaaa4<>+0(SB), Z11, Z13
-	VFMADD231PS      Z3, Z12, Z13
-	VMULPS           Z3, Z11, Z12
-	VFMADD231PS      Z13, Z12, Z2
-	VFMADD231PS.BCST scalarxbf000000<>+0(SB), Z11, Z2
+	VMULPS.BCST      scalarx35bfbe8e<>+0(SB), Z4, Z5
+	VADDPS           Z2, Z5, Z2
+	VMULPS           Z3, Z3, Z5
+	VBROADCASTSS     scalarxbddf9ef0<>+0(SB), Z6
+	VFMADD213PS.BCST scalarxbe008150<>+0(SB), Z5, Z6
+	VFMADD213PS.BCST scalarxbe2a9792<>+0(SB), Z5, Z6
+	VFMADD213PS.BCST scalarxbe800038<>+0(SB), Z5, Z6
+	VBROADCASTSS     scalarx3d5ad541<>+0(SB), Z7
+	VFMADD213PS.BCST scalarx3df7fc02<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST scalarx3e118185<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST scalarx3e4cd2a1<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST scalarx3eaaaaa4<>+0(SB), Z5, Z7
+	VFMADD231PS      Z3, Z6, Z7
+	VMULPS           Z3, Z5, Z6
+	VFMADD231PS      Z7, Z6, Z2
+	VFMADD231PS.BCST scalarxbf000000<>+0(SB), Z5, Z2
 	VADDPS           Z3, Z2, Z2
 	VFMADD231PS.BCST scalarx3f317200<>+0(SB), Z4, Z2
 	VCMPPS.BCST      $0x00, scalarx00000000<>+0(SB), Z1, K1
-	VBLENDMPS.BCST   scalarxff800000<>+0(SB), Z2, K1, Z7
+	VBLENDMPS.BCST   scalarxff800000<>+0(SB), Z2, K1, Z2
 	VCMPPS.BCST      $0x11, scalarx00000000<>+0(SB), Z1, K1
-	VBLENDMPS.BCST   scalarx7fc00000<>+0(SB), Z7, K1, Z8
+	VBLENDMPS.BCST   scalarx7fc00000<>+0(SB), Z2, K1, Z2
 	VCMPPS.BCST      $0x15, scalarx7f800000<>+0(SB), Z1, K1
-	VBLENDMPS        Z1, Z8, K1, Z9
+	VBLENDMPS        Z1, Z2, K1, Z1
 	VCMPPS.BCST      $0x00, scalarx00000000<>+0(SB), Z0, K1
-	VBLENDMPS        Z0, Z9, K1, Z10
+	VBLENDMPS        Z0, Z1, K1, Z0
 	TESTQ            DX, DX
 	JL               lastStore
-	VMOVUPS          Z10, (AX)(BX*1)
+	VMOVUPS          Z0, (AX)(BX*1)
 	ADDQ             $0x00000040, BX
 	JMP              one
 
@@ -3316,7 +3316,7 @@ lastStore:
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
 	SHRQ    $0x10, DX
-	VMOVUPS Z10, K1, (AX)(BX*1)
+	VMOVUPS Z0, K1, (AX)(BX*1)
 
 done:
 	VZEROUPPER
@@ -3339,47 +3339,50 @@ body:
 	VBROADCASTSS      scalarx4b400000<>+0(SB), Z1
 	VFMADD231PS.BCST  scalarx3f22f983<>+0(SB), Z0, Z1
 	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z1, Z2
-	VFNMADD231PS.BCST scalarx3fc90fdb<>+0(SB), Z2, Z0
 	VMOVAPS           Z0, Z3
+	VFNMADD231PS.BCST scalarx3fc90fdb<>+0(SB), Z2, Z3
+	VMOVAPS           Z3, Z4
+	VFNMADD231PS.BCST scalarxb33bbd2e<>+0(SB), Z2, Z4
+	VSUBPS            Z4, Z3, Z3
 	VFNMADD231PS.BCST scalarxb33bbd2e<>+0(SB), Z2, Z3
-	VSUBPS            Z3, Z0, Z0
-	VFNMADD231PS.BCST scalarxb33bbd2e<>+0(SB), Z2, Z0
-	VFNMADD231PS.BCST scalarxa6f72ced<>+0(SB), Z2, Z0
-	VMULPS            Z3, Z3, Z2
-	VMULPS            Z2, Z2, Z6
-	VBROADCASTSS      scalarxb94ca8f3<>+0(SB), Z7
-	VFMADD213PS.BCST  scalarx3c0883ba<>+0(SB), Z2, Z7
-	VFMADD213PS.BCST  scalarxbe2aaaa3<>+0(SB), Z2, Z7
-	VMULPS            Z7, Z2, Z7
-	VMOVAPS           Z0, Z8
-	VFMADD231PS       Z3, Z7, Z8
-	VADDPS            Z8, Z3, Z7
-	VMULPS.BCST       scalarx3f000000<>+0(SB), Z2, Z8
+	VFNMADD231PS.BCST scalarxa6f72ced<>+0(SB), Z2, Z3
+	VMULPS            Z4, Z4, Z2
+	VMULPS            Z2, Z2, Z5
+	VBROADCASTSS      scalarxb94ca8f3<>+0(SB), Z6
+	VFMADD213PS.BCST  scalarx3c0883ba<>+0(SB), Z2, Z6
+	VFMADD213PS.BCST  scalarxbe2aaaa3<>+0(SB), Z2, Z6
+	VMULPS            Z6, Z2, Z6
+	VMOVAPS           Z3, Z7
+	VFMADD231PS       Z4, Z6, Z7
+	VADDPS            Z7, Z4, Z6
+	VMULPS.BCST       scalarx3f000000<>+0(SB), Z2, Z7
+	VBROADCASTSS      scalarx3f800000<>+0(SB), Z8
+	VSUBPS            Z7, Z8, Z8
 	VBROADCASTSS      scalarx3f800000<>+0(SB), Z9
 	VSUBPS            Z8, Z9, Z9
-	VBROADCASTSS      scalarx3f800000<>+0(SB), Z10
-	VSUBPS            Z9, Z10, Z10
-	VSUBPS            Z8, Z10, Z8
-	VBROADCASTSS      scalarx37ccf405<>+0(SB), Z10
-	VFMADD213PS.BCST  scalarxbab60614<>+0(SB), Z2, Z10
-	VFMADD213PS.BCST  scalarx3d2aaaa5<>+0(SB), Z2, Z10
-	VFNMADD231PS      Z0, Z3, Z8
-	VFMADD231PS       Z10, Z6, Z8
-	VADDPS            Z8, Z9, Z0
-	VPSLLD            $0x1f, Z1, Z2
-	VPMOVD2M          Z2, K1
-	VPSLLD            $0x1e, Z1, Z2
-	VANDPS.BCST       scalarx80000000<>+0(SB), Z2, Z2
+	VSUBPS            Z7, Z9, Z7
+	VBROADCASTSS      scalarx37ccf405<>+0(SB), Z9
+	VFMADD213PS.BCST  scalarxbab60614<>+0(SB), Z2, Z9
+	VFMADD213PS.BCST  scalarx3d2aaaa5<>+0(SB), Z2, Z9
+	VFNMADD231PS      Z3, Z4, Z7
+	VFMADD231PS       Z9, Z5, Z7
+	VADDPS            Z7, Z8, Z2
+	VPSLLD            $0x1f, Z1, Z3
+	VPMOVD2M          Z3, K1
+	VPSLLD            $0x1e, Z1, Z3
+	VANDPS.BCST       scalarx80000000<>+0(SB), Z3, Z3
 	VPADDD.BCST       scalarx00000001<>+0(SB), Z1, Z1
 	VPSLLD            $0x1e, Z1, Z1
 	VANDPS.BCST       scalarx80000000<>+0(SB), Z1, Z1
-	VBLENDMPS         Z0, Z7, K1, Z4
-	VXORPS            Z2, Z4, Z2
-	VBLENDMPS         Z7, Z0, K1, Z5
-	VXORPS            Z1, Z5, Z0
+	VBLENDMPS         Z2, Z6, K1, Z4
+	VBLENDMPS         Z6, Z2, K1, Z2
+	VCMPPS.BCST       $0x00, scalarx00000000<>+0(SB), Z0, K1
+	VXORPS            Z3, Z4, Z3
+	VBLENDMPS         Z0, Z3, K1, Z0
+	VXORPS            Z1, Z2, Z1
 	TESTQ             DX, DX
 	JL                lastStore
-	VMOVUPS           Z2, (AX)(BX*1)
+	VMOVUPS           Z0, (AX)(BX*1)
 	ADDQ              $0x00000040, BX
 	JMP               one
 
@@ -3400,7 +3403,7 @@ lastStore:
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
 	SHRQ    $0x10, DX
-	VMOVUPS Z2, K1, (AX)(BX*1)
+	VMOVUPS Z0, K1, (AX)(BX*1)
 
 done:
 	VZEROUPPER
@@ -3456,44 +3459,47 @@ body:
 	VBROADCASTSS      scalarx4b400000<>+0(SB), Z1
 	VFMADD231PS.BCST  scalarx3f22f983<>+0(SB), Z0, Z1
 	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z1, Z2
-	VFNMADD231PS.BCST scalarx3fc90fdb<>+0(SB), Z2, Z0
 	VMOVAPS           Z0, Z3
+	VFNMADD231PS.BCST scalarx3fc90fdb<>+0(SB), Z2, Z3
+	VMOVAPS           Z3, Z4
+	VFNMADD231PS.BCST scalarxb33bbd2e<>+0(SB), Z2, Z4
+	VSUBPS            Z4, Z3, Z3
 	VFNMADD231PS.BCST scalarxb33bbd2e<>+0(SB), Z2, Z3
-	VSUBPS            Z3, Z0, Z0
-	VFNMADD231PS.BCST scalarxb33bbd2e<>+0(SB), Z2, Z0
-	VFNMADD231PS.BCST scalarxa6f72ced<>+0(SB), Z2, Z0
-	VMULPS            Z3, Z3, Z2
-	VMULPS            Z2, Z2, Z6
-	VBROADCASTSS      scalarxb94ca8f3<>+0(SB), Z7
-	VFMADD213PS.BCST  scalarx3c0883ba<>+0(SB), Z2, Z7
-	VFMADD213PS.BCST  scalarxbe2aaaa3<>+0(SB), Z2, Z7
-	VMULPS            Z7, Z2, Z7
-	VMOVAPS           Z0, Z8
-	VFMADD231PS       Z3, Z7, Z8
-	VADDPS            Z8, Z3, Z7
-	VMULPS.BCST       scalarx3f000000<>+0(SB), Z2, Z8
+	VFNMADD231PS.BCST scalarxa6f72ced<>+0(SB), Z2, Z3
+	VMULPS            Z4, Z4, Z2
+	VMULPS            Z2, Z2, Z5
+	VBROADCASTSS      scalarxb94ca8f3<>+0(SB), Z6
+	VFMADD213PS.BCST  scalarx3c0883ba<>+0(SB), Z2, Z6
+	VFMADD213PS.BCST  scalarxbe2aaaa3<>+0(SB), Z2, Z6
+	VMULPS            Z6, Z2, Z6
+	VMOVAPS           Z3, Z7
+	VFMADD231PS       Z4, Z6, Z7
+	VADDPS            Z7, Z4, Z6
+	VMULPS.BCST       scalarx3f000000<>+0(SB), Z2, Z7
+	VBROADCASTSS      scalarx3f800000<>+0(SB), Z8
+	VSUBPS            Z7, Z8, Z8
 	VBROADCASTSS      scalarx3f800000<>+0(SB), Z9
 	VSUBPS            Z8, Z9, Z9
-	VBROADCASTSS      scalarx3f800000<>+0(SB), Z10
-	VSUBPS            Z9, Z10, Z10
-	VSUBPS            Z8, Z10, Z8
-	VBROADCASTSS      scalarx37ccf405<>+0(SB), Z10
-	VFMADD213PS.BCST  scalarxbab60614<>+0(SB), Z2, Z10
-	VFMADD213PS.BCST  scalarx3d2aaaa5<>+0(SB), Z2, Z10
-	VFNMADD231PS      Z0, Z3, Z8
-	VFMADD231PS       Z10, Z6, Z8
-	VADDPS            Z8, Z9, Z0
-	VPSLLD            $0x1f, Z1, Z2
-	VPMOVD2M          Z2, K1
-	VPSLLD            $0x1e, Z1, Z2
-	VANDPS.BCST       scalarx80000000<>+0(SB), Z2, Z2
+	VSUBPS            Z7, Z9, Z7
+	VBROADCASTSS      scalarx37ccf405<>+0(SB), Z9
+	VFMADD213PS.BCST  scalarxbab60614<>+0(SB), Z2, Z9
+	VFMADD213PS.BCST  scalarx3d2aaaa5<>+0(SB), Z2, Z9
+	VFNMADD231PS      Z3, Z4, Z7
+	VFMADD231PS       Z9, Z5, Z7
+	VADDPS            Z7, Z8, Z2
+	VPSLLD            $0x1f, Z1, Z3
+	VPMOVD2M          Z3, K1
+	VPSLLD            $0x1e, Z1, Z3
+	VANDPS.BCST       scalarx80000000<>+0(SB), Z3, Z3
 	VPADDD.BCST       scalarx00000001<>+0(SB), Z1, Z1
 	VPSLLD            $0x1e, Z1, Z1
 	VANDPS.BCST       scalarx80000000<>+0(SB), Z1, Z1
-	VBLENDMPS         Z0, Z7, K1, Z4
-	VXORPS            Z2, Z4, Z2
-	VBLENDMPS         Z7, Z0, K1, Z5
-	VXORPS            Z1, Z5, Z0
+	VBLENDMPS         Z2, Z6, K1, Z4
+	VBLENDMPS         Z6, Z2, K1, Z2
+	VCMPPS.BCST       $0x00, scalarx00000000<>+0(SB), Z0, K1
+	VXORPS            Z3, Z4, Z3
+	VBLENDMPS         Z0, Z3, K1, Z0
+	VXORPS            Z1, Z2, Z0
 	TESTQ             DX, DX
 	JL                lastStore
 	VMOVUPS           Z0, (AX)(BX*1)
@@ -3549,36 +3555,36 @@ body:
 	VMOVAPS           Z0, Z3
 	VFMADD231PS       Z0, Z2, Z3
 	VBROADCASTSS      scalarx41a00000<>+0(SB), Z2
-	VADDPS            Z1, Z1, Z5
-	VMINPS            Z5, Z2, Z2
-	VBROADCASTSS      scalarx4b400000<>+0(SB), Z5
-	VFMADD231PS.BCST  scalarx3fb8aa3b<>+0(SB), Z2, Z5
-	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z5, Z6
-	VFNMADD231PS.BCST scalarx3f317200<>+0(SB), Z6, Z2
-	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z6, Z2
-	VMULPS            Z2, Z2, Z6
-	VBROADCASTSS      scalarx3ab5575c<>+0(SB), Z7
-	VFMADD213PS.BCST  scalarx3c091e87<>+0(SB), Z2, Z7
-	VFMADD213PS.BCST  scalarx3d2aac2d<>+0(SB), Z2, Z7
-	VFMADD213PS.BCST  scalarx3e2aaa46<>+0(SB), Z2, Z7
-	VFMADD213PS.BCST  scalarx3efffffe<>+0(SB), Z2, Z7
-	VFMADD231PS       Z7, Z6, Z2
+	VADDPS            Z1, Z1, Z4
+	VMINPS            Z4, Z2, Z2
+	VBROADCASTSS      scalarx4b400000<>+0(SB), Z4
+	VFMADD231PS.BCST  scalarx3fb8aa3b<>+0(SB), Z2, Z4
+	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z4, Z5
+	VFNMADD231PS.BCST scalarx3f317200<>+0(SB), Z5, Z2
+	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z5, Z2
+	VMULPS            Z2, Z2, Z5
+	VBROADCASTSS      scalarx3ab5575c<>+0(SB), Z6
+	VFMADD213PS.BCST  scalarx3c091e87<>+0(SB), Z2, Z6
+	VFMADD213PS.BCST  scalarx3d2aac2d<>+0(SB), Z2, Z6
+	VFMADD213PS.BCST  scalarx3e2aaa46<>+0(SB), Z2, Z6
+	VFMADD213PS.BCST  scalarx3efffffe<>+0(SB), Z2, Z6
+	VFMADD231PS       Z6, Z5, Z2
 	VADDPS.BCST       scalarx3f800000<>+0(SB), Z2, Z2
-	VPSLLD            $0x17, Z5, Z5
-	VPADDD.BCST       scalarx3f800000<>+0(SB), Z5, Z5
-	VMULPS            Z5, Z2, Z2
-	VBROADCASTSS      scalarx3f800000<>+0(SB), Z5
-	VBROADCASTSS      scalarx40000000<>+0(SB), Z6
+	VPSLLD            $0x17, Z4, Z4
+	VPADDD.BCST       scalarx3f800000<>+0(SB), Z4, Z4
+	VMULPS            Z4, Z2, Z2
+	VBROADCASTSS      scalarx3f800000<>+0(SB), Z4
+	VBROADCASTSS      scalarx40000000<>+0(SB), Z5
 	VADDPS.BCST       scalarx3f800000<>+0(SB), Z2, Z2
-	VDIVPS            Z2, Z6, Z2
-	VSUBPS            Z2, Z5, Z2
+	VDIVPS            Z2, Z5, Z2
+	VSUBPS            Z2, Z4, Z2
 	VCMPPS.BCST       $0x11, scalarx3f200000<>+0(SB), Z1, K1
+	VBLENDMPS         Z3, Z2, K1, Z1
 	VANDPS.BCST       scalarx80000000<>+0(SB), Z0, Z0
-	VORPS             Z0, Z2, Z0
-	VBLENDMPS         Z3, Z0, K1, Z4
+	VORPS             Z0, Z1, Z0
 	TESTQ             DX, DX
 	JL                lastStore
-	VMOVUPS           Z4, (AX)(BX*1)
+	VMOVUPS           Z0, (AX)(BX*1)
 	ADDQ              $0x00000040, BX
 	JMP               one
 
@@ -3599,7 +3605,7 @@ lastStore:
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
 	SHRQ    $0x10, DX
-	VMOVUPS Z4, K1, (AX)(BX*1)
+	VMOVUPS Z0, K1, (AX)(BX*1)
 
 done:
 	VZEROUPPER
@@ -3651,43 +3657,42 @@ body:
 	VFMADD231PS.BCST  scalarx3fb8aa3b<>+0(SB), Z1, Z2
 	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z2, Z2
 	VFNMADD231PS.BCST scalarx3f317200<>+0(SB), Z2, Z1
-	VMOVAPS           Z1, Z6
-	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z2, Z6
-	VSUBPS            Z6, Z1, Z1
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z2, Z3
+	VSUBPS            Z3, Z1, Z1
 	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z2, Z1
-	VMULPS            Z6, Z6, Z7
-	VBROADCASTSS      scalarx3ab5575c<>+0(SB), Z8
-	VFMADD213PS.BCST  scalarx3c091e87<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST  scalarx3d2aac2d<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST  scalarx3e2aaa46<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST  scalarx3efffffe<>+0(SB), Z6, Z8
-	VFMADD231PS       Z8, Z7, Z1
-	VADDPS            Z6, Z1, Z1
-	VADDPS.BCST       scalarx3f800000<>+0(SB), Z1, Z6
-	VSCALEFPS         Z2, Z6, Z7
-	VSUBPS.BCST       scalarx3f800000<>+0(SB), Z6, Z6
-	VSUBPS            Z6, Z1, Z1
+	VMULPS            Z3, Z3, Z4
+	VBROADCASTSS      scalarx3ab5575c<>+0(SB), Z5
+	VFMADD213PS.BCST  scalarx3c091e87<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST  scalarx3d2aac2d<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST  scalarx3e2aaa46<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST  scalarx3efffffe<>+0(SB), Z3, Z5
+	VFMADD231PS       Z5, Z4, Z1
+	VADDPS            Z3, Z1, Z1
+	VADDPS.BCST       scalarx3f800000<>+0(SB), Z1, Z3
+	VSCALEFPS         Z2, Z3, Z4
+	VSUBPS.BCST       scalarx3f800000<>+0(SB), Z3, Z3
+	VSUBPS            Z3, Z1, Z1
 	VSCALEFPS         Z2, Z1, Z1
-	VADDPS.BCST       scalarx3f800000<>+0(SB), Z7, Z2
-	VSUBPS.BCST       scalarx3f800000<>+0(SB), Z2, Z6
-	VSUBPS            Z6, Z7, Z6
-	VADDPS            Z1, Z6, Z6
+	VADDPS.BCST       scalarx3f800000<>+0(SB), Z4, Z2
+	VSUBPS.BCST       scalarx3f800000<>+0(SB), Z2, Z3
+	VSUBPS            Z3, Z4, Z3
+	VADDPS            Z1, Z3, Z3
 	VCMPPS.BCST       $0x11, scalarx00000000<>+0(SB), Z0, K1
 	VBROADCASTSS      scalarx3f800000<>+0(SB), Z0
-	VBLENDMPS         Z7, Z0, K1, Z3
+	VBLENDMPS         Z4, Z0, K1, Z0
 	VPXORD            Z4, Z4, Z4
-	VBLENDMPS         Z1, Z4, K1, Z5
-	VBROADCASTSS      scalarx3f800000<>+0(SB), Z0
-	VDIVPS            Z2, Z0, Z0
-	VMULPS            Z0, Z3, Z1
-	VMOVAPS           Z3, Z7
-	VFNMADD231PS      Z2, Z1, Z7
-	VADDPS            Z5, Z7, Z2
-	VFNMADD231PS      Z6, Z1, Z2
-	VFMADD231PS       Z0, Z2, Z1
+	VBLENDMPS         Z1, Z4, K1, Z1
+	VBROADCASTSS      scalarx3f800000<>+0(SB), Z4
+	VDIVPS            Z2, Z4, Z4
+	VMULPS            Z4, Z0, Z5
+	VFNMADD231PS      Z2, Z5, Z0
+	VADDPS            Z1, Z0, Z0
+	VFNMADD231PS      Z3, Z5, Z0
+	VFMADD231PS       Z4, Z0, Z5
 	TESTQ             DX, DX
 	JL                lastStore
-	VMOVUPS           Z1, (AX)(BX*1)
+	VMOVUPS           Z5, (AX)(BX*1)
 	ADDQ              $0x00000040, BX
 	JMP               one
 
@@ -3708,7 +3713,7 @@ lastStore:
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
 	SHRQ    $0x10, DX
-	VMOVUPS Z1, K1, (AX)(BX*1)
+	VMOVUPS Z5, K1, (AX)(BX*1)
 
 done:
 	VZEROUPPER
@@ -3736,66 +3741,66 @@ body:
 	VFMADD231PS.BCST  scalarx3fb8aa3b<>+0(SB), Z1, Z2
 	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z2, Z2
 	VFNMADD231PS.BCST scalarx3f317200<>+0(SB), Z2, Z1
-	VMOVAPS           Z1, Z7
-	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z2, Z7
-	VSUBPS            Z7, Z1, Z1
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z2, Z3
+	VSUBPS            Z3, Z1, Z1
 	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z2, Z1
-	VMULPS            Z7, Z7, Z8
-	VBROADCASTSS      scalarx3ab5575c<>+0(SB), Z9
-	VFMADD213PS.BCST  scalarx3c091e87<>+0(SB), Z7, Z9
-	VFMADD213PS.BCST  scalarx3d2aac2d<>+0(SB), Z7, Z9
-	VFMADD213PS.BCST  scalarx3e2aaa46<>+0(SB), Z7, Z9
-	VFMADD213PS.BCST  scalarx3efffffe<>+0(SB), Z7, Z9
-	VFMADD231PS       Z9, Z8, Z1
-	VADDPS            Z7, Z1, Z1
-	VADDPS.BCST       scalarx3f800000<>+0(SB), Z1, Z7
-	VSCALEFPS         Z2, Z7, Z8
-	VSUBPS.BCST       scalarx3f800000<>+0(SB), Z7, Z7
-	VSUBPS            Z7, Z1, Z1
+	VMULPS            Z3, Z3, Z4
+	VBROADCASTSS      scalarx3ab5575c<>+0(SB), Z5
+	VFMADD213PS.BCST  scalarx3c091e87<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST  scalarx3d2aac2d<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST  scalarx3e2aaa46<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST  scalarx3efffffe<>+0(SB), Z3, Z5
+	VFMADD231PS       Z5, Z4, Z1
+	VADDPS            Z3, Z1, Z1
+	VADDPS.BCST       scalarx3f800000<>+0(SB), Z1, Z3
+	VSCALEFPS         Z2, Z3, Z4
+	VSUBPS.BCST       scalarx3f800000<>+0(SB), Z3, Z3
+	VSUBPS            Z3, Z1, Z1
 	VSCALEFPS         Z2, Z1, Z1
-	VADDPS.BCST       scalarx3f800000<>+0(SB), Z8, Z2
-	VSUBPS.BCST       scalarx3f800000<>+0(SB), Z2, Z7
-	VSUBPS            Z7, Z8, Z7
-	VADDPS            Z1, Z7, Z1
+	VADDPS.BCST       scalarx3f800000<>+0(SB), Z4, Z2
+	VSUBPS.BCST       scalarx3f800000<>+0(SB), Z2, Z3
+	VSUBPS            Z3, Z4, Z3
+	VADDPS            Z1, Z3, Z1
 	VDIVPS            Z2, Z1, Z1
 	VCMPPS.BCST       $0x11, scalarx00800000<>+0(SB), Z2, K1
-	VMULPS.BCST       scalarx4b000000<>+0(SB), Z2, Z7
-	VBLENDMPS         Z7, Z2, K1, Z3
-	VPADDD.BCST       scalarx004afb0d<>+0(SB), Z3, Z2
-	VPSRLD            $0x17, Z2, Z7
-	VORPS.BCST        scalarx4b000000<>+0(SB), Z7, Z7
-	VBROADCASTSS      scalarx4b00007f<>+0(SB), Z8
-	VBLENDMPS.BCST    scalarx4b000096<>+0(SB), Z8, K1, Z4
-	VSUBPS            Z4, Z7, Z7
+	VMULPS.BCST       scalarx4b000000<>+0(SB), Z2, Z3
+	VBLENDMPS         Z3, Z2, K1, Z2
+	VPADDD.BCST       scalarx004afb0d<>+0(SB), Z2, Z2
+	VPSRLD            $0x17, Z2, Z3
+	VORPS.BCST        scalarx4b000000<>+0(SB), Z3, Z3
+	VBROADCASTSS      scalarx4b00007f<>+0(SB), Z4
+	VBLENDMPS.BCST    scalarx4b000096<>+0(SB), Z4, K1, Z4
+	VSUBPS            Z4, Z3, Z3
 	VANDPS.BCST       scalarx007fffff<>+0(SB), Z2, Z2
 	VPADDD.BCST       scalarx3f3504f3<>+0(SB), Z2, Z2
 	VSUBPS.BCST       scalarx3f800000<>+0(SB), Z2, Z2
-	VMULPS.BCST       scalarx35bfbe8e<>+0(SB), Z7, Z8
-	VADDPS            Z1, Z8, Z1
-	VMULPS            Z2, Z2, Z8
-	VBROADCASTSS      scalarxbddf9ef0<>+0(SB), Z9
-	VFMADD213PS.BCST  scalarxbe008150<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST  scalarxbe2a9792<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST  scalarxbe800038<>+0(SB), Z8, Z9
-	VBROADCASTSS      scalarx3d5ad541<>+0(SB), Z10
-	VFMADD213PS.BCST  scalarx3df7fc02<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST  scalarx3e118185<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST  scalarx3e4cd2a1<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST  scalarx3eaaaaa4<>+0(SB), Z8, Z10
-	VFMADD231PS       Z2, Z9, Z10
-	VMULPS            Z2, Z8, Z9
-	VFMADD231PS       Z10, Z9, Z1
-	VFMADD231PS.BCST  scalarxbf000000<>+0(SB), Z8, Z1
+	VMULPS.BCST       scalarx35bfbe8e<>+0(SB), Z3, Z4
+	VADDPS            Z1, Z4, Z1
+	VMULPS            Z2, Z2, Z4
+	VBROADCASTSS      scalarxbddf9ef0<>+0(SB), Z5
+	VFMADD213PS.BCST  scalarxbe008150<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST  scalarxbe2a9792<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST  scalarxbe800038<>+0(SB), Z4, Z5
+	VBROADCASTSS      scalarx3d5ad541<>+0(SB), Z6
+	VFMADD213PS.BCST  scalarx3df7fc02<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST  scalarx3e118185<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST  scalarx3e4cd2a1<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST  scalarx3eaaaaa4<>+0(SB), Z4, Z6
+	VFMADD231PS       Z2, Z5, Z6
+	VMULPS            Z2, Z4, Z5
+	VFMADD231PS       Z6, Z5, Z1
+	VFMADD231PS.BCST  scalarxbf000000<>+0(SB), Z4, Z1
 	VADDPS            Z2, Z1, Z1
-	VFMADD231PS.BCST  scalarx3f317200<>+0(SB), Z7, Z1
-	VPXORD            Z5, Z5, Z5
-	VMAXPS            Z0, Z5, Z2
+	VFMADD231PS.BCST  scalarx3f317200<>+0(SB), Z3, Z1
+	VPXORD            Z2, Z2, Z2
+	VMAXPS            Z0, Z2, Z2
 	VADDPS            Z2, Z1, Z1
 	VCMPPS.BCST       $0x1e, scalarx41a00000<>+0(SB), Z0, K1
-	VBLENDMPS         Z0, Z1, K1, Z6
+	VBLENDMPS         Z0, Z1, K1, Z0
 	TESTQ             DX, DX
 	JL                lastStore
-	VMOVUPS           Z6, (AX)(BX*1)
+	VMOVUPS           Z0, (AX)(BX*1)
 	ADDQ              $0x00000040, BX
 	JMP               one
 
@@ -3816,7 +3821,7 @@ lastStore:
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
 	SHRQ    $0x10, DX
-	VMOVUPS Z6, K1, (AX)(BX*1)
+	VMOVUPS Z0, K1, (AX)(BX*1)
 
 done:
 	VZEROUPPER
@@ -3856,25 +3861,25 @@ body:
 	VFMADD213PS.BCST  scalarxb9e17eba<>+0(SB), Z4, Z5
 	VFMADD213PS.BCST  scalarx3cb03fc1<>+0(SB), Z4, Z5
 	VFMADD213PS.BCST  scalarxbf22d018<>+0(SB), Z4, Z5
-	VBROADCASTSS      scalarx35fd0d87<>+0(SB), Z7
-	VFMADD213PS.BCST  scalarx394b8dd1<>+0(SB), Z4, Z7
-	VFMADD213PS.BCST  scalarxbb022b13<>+0(SB), Z4, Z7
-	VFMADD213PS.BCST  scalarxbdd5ccd0<>+0(SB), Z4, Z7
-	VFMADD213PS.BCST  scalarxbf907244<>+0(SB), Z4, Z7
-	VFMADD231PS       Z3, Z5, Z7
-	VMULPS            Z3, Z7, Z3
+	VBROADCASTSS      scalarx35fd0d87<>+0(SB), Z6
+	VFMADD213PS.BCST  scalarx394b8dd1<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST  scalarxbb022b13<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST  scalarxbdd5ccd0<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST  scalarxbf907244<>+0(SB), Z4, Z6
+	VFMADD231PS       Z3, Z5, Z6
+	VMULPS            Z3, Z6, Z3
 	VBROADCASTSS      scalarx4b400000<>+0(SB), Z4
 	VFMADD231PS.BCST  scalarx3fb8aa3b<>+0(SB), Z3, Z4
 	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z4, Z5
 	VFNMADD231PS.BCST scalarx3f317200<>+0(SB), Z5, Z3
 	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z5, Z3
 	VMULPS            Z3, Z3, Z5
-	VBROADCASTSS      scalarx3ab5575c<>+0(SB), Z7
-	VFMADD213PS.BCST  scalarx3c091e87<>+0(SB), Z3, Z7
-	VFMADD213PS.BCST  scalarx3d2aac2d<>+0(SB), Z3, Z7
-	VFMADD213PS.BCST  scalarx3e2aaa46<>+0(SB), Z3, Z7
-	VFMADD213PS.BCST  scalarx3efffffe<>+0(SB), Z3, Z7
-	VFMADD231PS       Z7, Z5, Z3
+	VBROADCASTSS      scalarx3ab5575c<>+0(SB), Z6
+	VFMADD213PS.BCST  scalarx3c091e87<>+0(SB), Z3, Z6
+	VFMADD213PS.BCST  scalarx3d2aac2d<>+0(SB), Z3, Z6
+	VFMADD213PS.BCST  scalarx3e2aaa46<>+0(SB), Z3, Z6
+	VFMADD213PS.BCST  scalarx3efffffe<>+0(SB), Z3, Z6
+	VFMADD231PS       Z6, Z5, Z3
 	VADDPS.BCST       scalarx3f800000<>+0(SB), Z3, Z3
 	VPSLLD            $0x17, Z4, Z4
 	VPADDD.BCST       scalarx3f800000<>+0(SB), Z4, Z4
@@ -3883,10 +3888,10 @@ body:
 	VCMPPS.BCST       $0x11, scalarx3f800000<>+0(SB), Z1, K1
 	VANDPS.BCST       scalarx80000000<>+0(SB), Z0, Z0
 	VORPS             Z0, Z5, Z0
-	VBLENDMPS         Z2, Z0, K1, Z6
+	VBLENDMPS         Z2, Z0, K1, Z0
 	TESTQ             DX, DX
 	JL                lastStore
-	VMOVUPS           Z6, (AX)(BX*1)
+	VMOVUPS           Z0, (AX)(BX*1)
 	ADDQ              $0x00000040, BX
 	JMP               one
 
@@ -3907,7 +3912,7 @@ lastStore:
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
 	SHRQ    $0x10, DX
-	VMOVUPS Z6, K1, (AX)(BX*1)
+	VMOVUPS Z0, K1, (AX)(BX*1)
 
 done:
 	VZEROUPPER
@@ -3986,47 +3991,47 @@ body:
 	VMAXPS           Z3, Z2, Z5
 	VDIVPS           Z5, Z4, Z6
 	VCMPPS.BCST      $0x00, scalarx00000000<>+0(SB), Z5, K1
-	VBLENDMPS.BCST   scalarx00000000<>+0(SB), Z6, K1, Z7
+	VBLENDMPS.BCST   scalarx00000000<>+0(SB), Z6, K1, Z5
 	VCMPPS.BCST      $0x00, scalarx7f800000<>+0(SB), Z4, K1
-	VBLENDMPS.BCST   scalarx3f800000<>+0(SB), Z7, K1, Z8
-	VMULPS           Z8, Z8, Z4
+	VBLENDMPS.BCST   scalarx3f800000<>+0(SB), Z5, K1, Z4
 	VMULPS           Z4, Z4, Z5
-	VBROADCASTSS     scalarx3c3213d5<>+0(SB), Z6
-	VFMADD213PS.BCST scalarx3d6d1526<>+0(SB), Z5, Z6
-	VFMADD213PS.BCST scalarx3de04627<>+0(SB), Z5, Z6
-	VFMADD213PS.BCST scalarx3e4cc8f2<>+0(SB), Z5, Z6
-	VBROADCASTSS     scalarxbae9b175<>+0(SB), Z13
-	VFMADD213PS.BCST scalarxbcfebfb0<>+0(SB), Z5, Z13
-	VFMADD213PS.BCST scalarxbdac0490<>+0(SB), Z5, Z13
-	VFMADD213PS.BCST scalarxbe121043<>+0(SB), Z5, Z13
-	VFMADD213PS.BCST scalarxbeaaaa9f<>+0(SB), Z5, Z13
-	VFMADD231PS      Z4, Z6, Z13
-	VMULPS           Z13, Z4, Z4
-	VMULPS           Z8, Z4, Z4
+	VMULPS           Z5, Z5, Z6
+	VBROADCASTSS     scalarx3c3213d5<>+0(SB), Z7
+	VFMADD213PS.BCST scalarx3d6d1526<>+0(SB), Z6, Z7
+	VFMADD213PS.BCST scalarx3de04627<>+0(SB), Z6, Z7
+	VFMADD213PS.BCST scalarx3e4cc8f2<>+0(SB), Z6, Z7
+	VBROADCASTSS     scalarxbae9b175<>+0(SB), Z8
+	VFMADD213PS.BCST scalarxbcfebfb0<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST scalarxbdac0490<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST scalarxbe121043<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST scalarxbeaaaa9f<>+0(SB), Z6, Z8
+	VFMADD231PS      Z5, Z7, Z8
+	VMULPS           Z8, Z5, Z5
+	VMULPS           Z4, Z5, Z5
 	VCMPPS           $0x11, Z3, Z2, K1
 	VPMOVD2M         Z1, K2
-	VPXORD           Z9, Z9, Z9
-	VBLENDMPS.BCST   scalarx40490fdb<>+0(SB), Z9, K2, Z10
-	VBLENDMPS.BCST   scalarx3fc90fdb<>+0(SB), Z10, K1, Z11
-	VMULPS.BCST      scalarxb2ef0965<>+0(SB), Z11, Z2
-	VBROADCASTSS.Z   scalarx80000000<>+0(SB), K1, Z3
-	VANDPS.BCST      scalarx80000000<>+0(SB), Z1, Z5
-	VXORPS           Z5, Z3, Z3
-	VXORPS           Z3, Z8, Z5
-	VXORPS           Z3, Z4, Z3
-	VADDPS           Z5, Z11, Z4
-	VSUBPS           Z4, Z11, Z6
-	VADDPS           Z5, Z6, Z5
-	VADDPS           Z2, Z3, Z2
-	VADDPS           Z2, Z5, Z2
-	VADDPS           Z2, Z4, Z2
+	VPXORD           Z2, Z2, Z2
+	VBLENDMPS.BCST   scalarx40490fdb<>+0(SB), Z2, K2, Z2
+	VBLENDMPS.BCST   scalarx3fc90fdb<>+0(SB), Z2, K1, Z2
+	VMULPS.BCST      scalarxb2ef0965<>+0(SB), Z2, Z3
+	VBROADCASTSS.Z   scalarx80000000<>+0(SB), K1, Z6
+	VANDPS.BCST      scalarx80000000<>+0(SB), Z1, Z7
+	VXORPS           Z7, Z6, Z6
+	VXORPS           Z6, Z4, Z4
+	VXORPS           Z6, Z5, Z5
+	VADDPS           Z4, Z2, Z6
+	VSUBPS           Z6, Z2, Z2
+	VADDPS           Z4, Z2, Z2
+	VADDPS           Z3, Z5, Z3
+	VADDPS           Z3, Z2, Z2
+	VADDPS           Z2, Z6, Z2
 	VCMPPS           $0x03, Z0, Z1, K1
 	VANDPS.BCST      scalarx80000000<>+0(SB), Z0, Z0
 	VORPS            Z0, Z2, Z0
-	VBLENDMPS.BCST   scalarx7fc00000<>+0(SB), Z0, K1, Z12
+	VBLENDMPS.BCST   scalarx7fc00000<>+0(SB), Z0, K1, Z0
 	TESTQ            BX, BX
 	JL               lastStore
-	VMOVUPS          Z12, (AX)(SI*1)
+	VMOVUPS          Z0, (AX)(SI*1)
 	ADDQ             $0x00000040, SI
 	JMP              one
 
@@ -4053,7 +4058,7 @@ lastStore:
 	BZHIQ   CX, DX, DX
 	KMOVQ   DX, K1
 	SHRQ    $0x10, DX
-	VMOVUPS Z12, K1, (AX)(SI*1)
+	VMOVUPS Z0, K1, (AX)(SI*1)
 
 done:
 	VZEROUPPER
@@ -4092,6 +4097,604 @@ GLOBL scalarx40490fdb<>(SB), RODATA|NOPTR, $4
 DATA scalarxb2ef0965<>+0(SB)/4, $0xb2ef0965
 GLOBL scalarxb2ef0965<>(SB), RODATA|NOPTR, $4
 
+// func powAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
+TEXT ·powAVX512F32(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), BX
+	XORQ SI, SI
+
+one:
+	SUBQ    $0x00000010, BX
+	JL      last
+	VMOVUPS (CX)(SI*1), Z0
+	VMOVUPS (DX)(SI*1), Z1
+
+body:
+	VCVTPS2PD         Y0, Z2
+	VCVTPS2PD         Y1, Z3
+	VANDPD.BCST       scalarx7fffffffffffffff<>+0(SB), Z2, Z4
+	VCMPPD.BCST       $0x11, scalarx0010000000000000<>+0(SB), Z4, K1
+	VMULPD.BCST       scalarx4330000000000000<>+0(SB), Z4, Z5
+	VBLENDMPD         Z5, Z4, K1, Z5
+	VPADDQ.BCST       scalarx00095f619980c433<>+0(SB), Z5, Z5
+	VPSRLQ            $0x34, Z5, Z6
+	VORPD.BCST        scalarx4330000000000000<>+0(SB), Z6, Z6
+	VBROADCASTSD      scalarx43300000000003ff<>+0(SB), Z7
+	VBLENDMPD.BCST    scalarx4330000000000433<>+0(SB), Z7, K1, Z7
+	VSUBPD            Z7, Z6, Z6
+	VANDPD.BCST       scalarx000fffffffffffff<>+0(SB), Z5, Z5
+	VPADDQ.BCST       scalarx3fe6a09e667f3bcd<>+0(SB), Z5, Z5
+	VSUBPD.BCST       scalarx3ff0000000000000<>+0(SB), Z5, Z5
+	VMULPD.BCST       scalarx3dea39ef35793c76<>+0(SB), Z6, Z7
+	VMULPD            Z5, Z5, Z8
+	VADDPD.BCST       scalarx4000000000000000<>+0(SB), Z5, Z9
+	VDIVPD            Z9, Z5, Z9
+	VMULPD            Z9, Z9, Z10
+	VMULPD            Z10, Z10, Z11
+	VBROADCASTSD      scalarx3fc39a0a278926ba<>+0(SB), Z12
+	VFMADD213PD.BCST  scalarx3fcc71c51d95edda<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST  scalarx3fd999999997f9ff<>+0(SB), Z11, Z12
+	VBROADCASTSD      scalarx3fc2f10ed614cc80<>+0(SB), Z13
+	VFMADD213PD.BCST  scalarx3fc74664943814b6<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST  scalarx3fd249249422919c<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST  scalarx3fe5555555555593<>+0(SB), Z11, Z13
+	VFMADD231PD       Z10, Z12, Z13
+	VMULPD.BCST       scalarx3fe0000000000000<>+0(SB), Z8, Z8
+	VMOVAPS           Z8, Z11
+	VFMADD231PD       Z13, Z10, Z11
+	VFMADD231PD       Z11, Z9, Z7
+	VSUBPD            Z7, Z8, Z7
+	VSUBPD            Z7, Z5, Z5
+	VFMADD231PD.BCST  scalarx3fe62e42fee00000<>+0(SB), Z6, Z5
+	VCMPPD.BCST       $0x00, scalarx0000000000000000<>+0(SB), Z4, K1
+	VBLENDMPD.BCST    scalarxfff0000000000000<>+0(SB), Z5, K1, Z5
+	VCMPPD.BCST       $0x11, scalarx0000000000000000<>+0(SB), Z4, K1
+	VBLENDMPD.BCST    scalarx7ff8000000000001<>+0(SB), Z5, K1, Z5
+	VCMPPD.BCST       $0x15, scalarx7ff0000000000000<>+0(SB), Z4, K1
+	VBLENDMPD         Z4, Z5, K1, Z4
+	VMULPD            Z3, Z4, Z4
+	VBROADCASTSD      scalarx4086340000000000<>+0(SB), Z5
+	VMINPD            Z4, Z5, Z4
+	VBROADCASTSD      scalarxc087500000000000<>+0(SB), Z5
+	VMAXPD            Z4, Z5, Z4
+	VBROADCASTSD      scalarx4338000000000000<>+0(SB), Z5
+	VFMADD231PD.BCST  scalarx3ff71547652b82fe<>+0(SB), Z4, Z5
+	VSUBPD.BCST       scalarx4338000000000000<>+0(SB), Z5, Z5
+	VFNMADD231PD.BCST scalarx3fe62e42fee00000<>+0(SB), Z5, Z4
+	VFNMADD231PD.BCST scalarx3dea39ef35793c76<>+0(SB), Z5, Z4
+	VMULPD            Z4, Z4, Z6
+	VBROADCASTSD      scalarx3e5adc52ba076b02<>+0(SB), Z7
+	VFMADD213PD.BCST  scalarx3ec71df000862507<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  scalarx3f2a01a01382ef3f<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  scalarx3f81111111125acd<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  scalarx3fc5555555555500<>+0(SB), Z6, Z7
+	VBROADCASTSD      scalarx3e928aef332083d5<>+0(SB), Z8
+	VFMADD213PD.BCST  scalarx3efa0199877e9986<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST  scalarx3f56c16c184bb2aa<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST  scalarx3fa55555555505f6<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST  scalarx3fe000000000000a<>+0(SB), Z6, Z8
+	VFMADD231PD       Z4, Z7, Z8
+	VFMADD231PD       Z8, Z6, Z4
+	VADDPD.BCST       scalarx3ff0000000000000<>+0(SB), Z4, Z4
+	VSCALEFPD         Z5, Z4, Z4
+	VMULPD.BCST       scalarx3fe0000000000000<>+0(SB), Z3, Z5
+	VRNDSCALEPD       $0x08, Z3, Z6
+	VCMPPD            $0x00, Z3, Z6, K1
+	VRNDSCALEPD       $0x08, Z5, Z6
+	VCMPPD            $0x00, Z5, Z6, K2
+	VANDPD.BCST       scalarx8000000000000000<>+0(SB), Z2, Z5
+	VBROADCASTSD      scalarx8000000000000000<>+0(SB), Z6
+	VBLENDMPD.BCST    scalarx0000000000000000<>+0(SB), Z6, K2, Z6
+	VPXORD            Z7, Z7, Z7
+	VBLENDMPD         Z6, Z7, K1, Z6
+	VANDPD            Z6, Z5, Z5
+	VCMPPD.BCST       $0x11, scalarx0000000000000000<>+0(SB), Z2, K2
+	VCMPPD.BCST       $0x1e, scalarxfff0000000000000<>+0(SB), Z2, K3
+	KANDQ             K2, K3, K2
+	VBROADCASTSD      scalarx7ff8000000000001<>+0(SB), Z6
+	VBLENDMPD         Z4, Z6, K1, Z6
+	VBLENDMPD         Z6, Z4, K2, Z4
+	VXORPD            Z5, Z4, Z4
+	VANDPD.BCST       scalarx7fffffffffffffff<>+0(SB), Z3, Z5
+	VCMPPD.BCST       $0x00, scalarx7ff0000000000000<>+0(SB), Z5, K1
+	VANDPD.BCST       scalarx7fffffffffffffff<>+0(SB), Z2, Z5
+	VBLENDMPD         Z5, Z2, K1, Z2
+	VCMPPD.BCST       $0x00, scalarx3ff0000000000000<>+0(SB), Z2, K1
+	VBLENDMPD.BCST    scalarx3ff0000000000000<>+0(SB), Z4, K1, Z2
+	VCMPPD.BCST       $0x00, scalarx0000000000000000<>+0(SB), Z3, K1
+	VBLENDMPD.BCST    scalarx3ff0000000000000<>+0(SB), Z2, K1, Z2
+	VEXTRACTF64X4     $0x01, Z0, Y0
+	VCVTPS2PD         Y0, Z0
+	VEXTRACTF64X4     $0x01, Z1, Y1
+	VCVTPS2PD         Y1, Z1
+	VANDPD.BCST       scalarx7fffffffffffffff<>+0(SB), Z0, Z3
+	VCMPPD.BCST       $0x11, scalarx0010000000000000<>+0(SB), Z3, K1
+	VMULPD.BCST       scalarx4330000000000000<>+0(SB), Z3, Z4
+	VBLENDMPD         Z4, Z3, K1, Z4
+	VPADDQ.BCST       scalarx00095f619980c433<>+0(SB), Z4, Z4
+	VPSRLQ            $0x34, Z4, Z5
+	VORPD.BCST        scalarx4330000000000000<>+0(SB), Z5, Z5
+	VBROADCASTSD      scalarx43300000000003ff<>+0(SB), Z6
+	VBLENDMPD.BCST    scalarx4330000000000433<>+0(SB), Z6, K1, Z6
+	VSUBPD            Z6, Z5, Z5
+	VANDPD.BCST       scalarx000fffffffffffff<>+0(SB), Z4, Z4
+	VPADDQ.BCST       scalarx3fe6a09e667f3bcd<>+0(SB), Z4, Z4
+	VSUBPD.BCST       scalarx3ff0000000000000<>+0(SB), Z4, Z4
+	VMULPD.BCST       scalarx3dea39ef35793c76<>+0(SB), Z5, Z6
+	VMULPD            Z4, Z4, Z7
+	VADDPD.BCST       scalarx4000000000000000<>+0(SB), Z4, Z8
+	VDIVPD            Z8, Z4, Z8
+	VMULPD            Z8, Z8, Z9
+	VMULPD            Z9, Z9, Z10
+	VBROADCASTSD      scalarx3fc39a0a278926ba<>+0(SB), Z11
+	VFMADD213PD.BCST  scalarx3fcc71c51d95edda<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST  scalarx3fd999999997f9ff<>+0(SB), Z10, Z11
+	VBROADCASTSD      scalarx3fc2f10ed614cc80<>+0(SB), Z12
+	VFMADD213PD.BCST  scalarx3fc74664943814b6<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST  scalarx3fd249249422919c<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST  scalarx3fe5555555555593<>+0(SB), Z10, Z12
+	VFMADD231PD       Z9, Z11, Z12
+	VMULPD.BCST       scalarx3fe0000000000000<>+0(SB), Z7, Z7
+	VMOVAPS           Z7, Z10
+	VFMADD231PD       Z12, Z9, Z10
+	VFMADD231PD       Z10, Z8, Z6
+	VSUBPD            Z6, Z7, Z6
+	VSUBPD            Z6, Z4, Z4
+	VFMADD231PD.BCST  scalarx3fe62e42fee00000<>+0(SB), Z5, Z4
+	VCMPPD.BCST       $0x00, scalarx0000000000000000<>+0(SB), Z3, K1
+	VBLENDMPD.BCST    scalarxfff0000000000000<>+0(SB), Z4, K1, Z4
+	VCMPPD.BCST       $0x11, scalarx0000000000000000<>+0(SB), Z3, K1
+	VBLENDMPD.BCST    scalarx7ff8000000000001<>+0(SB), Z4, K1, Z4
+	VCMPPD.BCST       $0x15, scalarx7ff0000000000000<>+0(SB), Z3, K1
+	VBLENDMPD         Z3, Z4, K1, Z3
+	VMULPD            Z1, Z3, Z3
+	VBROADCASTSD      scalarx4086340000000000<>+0(SB), Z4
+	VMINPD            Z3, Z4, Z3
+	VBROADCASTSD      scalarxc087500000000000<>+0(SB), Z4
+	VMAXPD            Z3, Z4, Z3
+	VBROADCASTSD      scalarx4338000000000000<>+0(SB), Z4
+	VFMADD231PD.BCST  scalarx3ff71547652b82fe<>+0(SB), Z3, Z4
+	VSUBPD.BCST       scalarx4338000000000000<>+0(SB), Z4, Z4
+	VFNMADD231PD.BCST scalarx3fe62e42fee00000<>+0(SB), Z4, Z3
+	VFNMADD231PD.BCST scalarx3dea39ef35793c76<>+0(SB), Z4, Z3
+	VMULPD            Z3, Z3, Z5
+	VBROADCASTSD      scalarx3e5adc52ba076b02<>+0(SB), Z6
+	VFMADD213PD.BCST  scalarx3ec71df000862507<>+0(SB), Z5, Z6
+	VFMADD213PD.BCST  scalarx3f2a01a01382ef3f<>+0(SB), Z5, Z6
+	VFMADD213PD.BCST  scalarx3f81111111125acd<>+0(SB), Z5, Z6
+	VFMADD213PD.BCST  scalarx3fc5555555555500<>+0(SB), Z5, Z6
+	VBROADCASTSD      scalarx3e928aef332083d5<>+0(SB), Z7
+	VFMADD213PD.BCST  scalarx3efa0199877e9986<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST  scalarx3f56c16c184bb2aa<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST  scalarx3fa55555555505f6<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST  scalarx3fe000000000000a<>+0(SB), Z5, Z7
+	VFMADD231PD       Z3, Z6, Z7
+	VFMADD231PD       Z7, Z5, Z3
+	VADDPD.BCST       scalarx3ff0000000000000<>+0(SB), Z3, Z3
+	VSCALEFPD         Z4, Z3, Z3
+	VMULPD.BCST       scalarx3fe0000000000000<>+0(SB), Z1, Z4
+	VRNDSCALEPD       $0x08, Z1, Z5
+	VCMPPD            $0x00, Z1, Z5, K1
+	VRNDSCALEPD       $0x08, Z4, Z5
+	VCMPPD            $0x00, Z4, Z5, K2
+	VANDPD.BCST       scalarx8000000000000000<>+0(SB), Z0, Z4
+	VBROADCASTSD      scalarx8000000000000000<>+0(SB), Z5
+	VBLENDMPD.BCST    scalarx0000000000000000<>+0(SB), Z5, K2, Z5
+	VPXORD            Z6, Z6, Z6
+	VBLENDMPD         Z5, Z6, K1, Z5
+	VANDPD            Z5, Z4, Z4
+	VCMPPD.BCST       $0x11, scalarx0000000000000000<>+0(SB), Z0, K2
+	VCMPPD.BCST       $0x1e, scalarxfff0000000000000<>+0(SB), Z0, K3
+	KANDQ             K2, K3, K2
+	VBROADCASTSD      scalarx7ff8000000000001<>+0(SB), Z5
+	VBLENDMPD         Z3, Z5, K1, Z5
+	VBLENDMPD         Z5, Z3, K2, Z3
+	VXORPD            Z4, Z3, Z3
+	VANDPD.BCST       scalarx7fffffffffffffff<>+0(SB), Z1, Z4
+	VCMPPD.BCST       $0x00, scalarx7ff0000000000000<>+0(SB), Z4, K1
+	VANDPD.BCST       scalarx7fffffffffffffff<>+0(SB), Z0, Z4
+	VBLENDMPD         Z4, Z0, K1, Z0
+	VCMPPD.BCST       $0x00, scalarx3ff0000000000000<>+0(SB), Z0, K1
+	VBLENDMPD.BCST    scalarx3ff0000000000000<>+0(SB), Z3, K1, Z0
+	VCMPPD.BCST       $0x00, scalarx0000000000000000<>+0(SB), Z1, K1
+	VBLENDMPD.BCST    scalarx3ff0000000000000<>+0(SB), Z0, K1, Z0
+	VPXORD            Z1, Z1, Z1
+	VCVTPD2PS         Z2, Y2
+	VCVTPD2PS         Z0, Y0
+	VINSERTF64X4      $0x00, Y2, Z1, Z1
+	VINSERTF64X4      $0x01, Y0, Z1, Z1
+	TESTQ             BX, BX
+	JL                lastStore
+	VMOVUPS           Z1, (AX)(SI*1)
+	ADDQ              $0x00000040, SI
+	JMP               one
+
+last:
+	CMPQ      BX, $-16
+	JE        done
+	LEAQ      16(BX), DI
+	MOVQ      $-1, R8
+	BZHIQ     DI, R8, R8
+	KMOVQ     R8, K1
+	SHRQ      $0x10, R8
+	VMOVUPS.Z (CX)(SI*1), K1, Z0
+	LEAQ      16(BX), DI
+	MOVQ      $-1, R8
+	BZHIQ     DI, R8, R8
+	KMOVQ     R8, K1
+	SHRQ      $0x10, R8
+	VMOVUPS.Z (DX)(SI*1), K1, Z1
+	JMP       body
+
+lastStore:
+	LEAQ    16(BX), CX
+	MOVQ    $-1, DX
+	BZHIQ   CX, DX, DX
+	KMOVQ   DX, K1
+	SHRQ    $0x10, DX
+	VMOVUPS Z1, K1, (AX)(SI*1)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA scalarx7fffffffffffffff<>+0(SB)/8, $0x7fffffffffffffff
+GLOBL scalarx7fffffffffffffff<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx0010000000000000<>+0(SB)/8, $0x0010000000000000
+GLOBL scalarx0010000000000000<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx4330000000000000<>+0(SB)/8, $0x4330000000000000
+GLOBL scalarx4330000000000000<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx00095f619980c433<>+0(SB)/8, $0x00095f619980c433
+GLOBL scalarx00095f619980c433<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx4330000000000433<>+0(SB)/8, $0x4330000000000433
+GLOBL scalarx4330000000000433<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx43300000000003ff<>+0(SB)/8, $0x43300000000003ff
+GLOBL scalarx43300000000003ff<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx000fffffffffffff<>+0(SB)/8, $0x000fffffffffffff
+GLOBL scalarx000fffffffffffff<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3fe6a09e667f3bcd<>+0(SB)/8, $0x3fe6a09e667f3bcd
+GLOBL scalarx3fe6a09e667f3bcd<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3ff0000000000000<>+0(SB)/8, $0x3ff0000000000000
+GLOBL scalarx3ff0000000000000<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3dea39ef35793c76<>+0(SB)/8, $0x3dea39ef35793c76
+GLOBL scalarx3dea39ef35793c76<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx4000000000000000<>+0(SB)/8, $0x4000000000000000
+GLOBL scalarx4000000000000000<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3fc39a0a278926ba<>+0(SB)/8, $0x3fc39a0a278926ba
+GLOBL scalarx3fc39a0a278926ba<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3fcc71c51d95edda<>+0(SB)/8, $0x3fcc71c51d95edda
+GLOBL scalarx3fcc71c51d95edda<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3fd999999997f9ff<>+0(SB)/8, $0x3fd999999997f9ff
+GLOBL scalarx3fd999999997f9ff<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3fc2f10ed614cc80<>+0(SB)/8, $0x3fc2f10ed614cc80
+GLOBL scalarx3fc2f10ed614cc80<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3fc74664943814b6<>+0(SB)/8, $0x3fc74664943814b6
+GLOBL scalarx3fc74664943814b6<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3fd249249422919c<>+0(SB)/8, $0x3fd249249422919c
+GLOBL scalarx3fd249249422919c<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3fe5555555555593<>+0(SB)/8, $0x3fe5555555555593
+GLOBL scalarx3fe5555555555593<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3fe0000000000000<>+0(SB)/8, $0x3fe0000000000000
+GLOBL scalarx3fe0000000000000<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3fe62e42fee00000<>+0(SB)/8, $0x3fe62e42fee00000
+GLOBL scalarx3fe62e42fee00000<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx0000000000000000<>+0(SB)/8, $0x0000000000000000
+GLOBL scalarx0000000000000000<>(SB), RODATA|NOPTR, $8
+
+DATA scalarxfff0000000000000<>+0(SB)/8, $0xfff0000000000000
+GLOBL scalarxfff0000000000000<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx7ff8000000000001<>+0(SB)/8, $0x7ff8000000000001
+GLOBL scalarx7ff8000000000001<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx7ff0000000000000<>+0(SB)/8, $0x7ff0000000000000
+GLOBL scalarx7ff0000000000000<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx4086340000000000<>+0(SB)/8, $0x4086340000000000
+GLOBL scalarx4086340000000000<>(SB), RODATA|NOPTR, $8
+
+DATA scalarxc087500000000000<>+0(SB)/8, $0xc087500000000000
+GLOBL scalarxc087500000000000<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3ff71547652b82fe<>+0(SB)/8, $0x3ff71547652b82fe
+GLOBL scalarx3ff71547652b82fe<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx4338000000000000<>+0(SB)/8, $0x4338000000000000
+GLOBL scalarx4338000000000000<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3e5adc52ba076b02<>+0(SB)/8, $0x3e5adc52ba076b02
+GLOBL scalarx3e5adc52ba076b02<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3ec71df000862507<>+0(SB)/8, $0x3ec71df000862507
+GLOBL scalarx3ec71df000862507<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3f2a01a01382ef3f<>+0(SB)/8, $0x3f2a01a01382ef3f
+GLOBL scalarx3f2a01a01382ef3f<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3f81111111125acd<>+0(SB)/8, $0x3f81111111125acd
+GLOBL scalarx3f81111111125acd<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3fc5555555555500<>+0(SB)/8, $0x3fc5555555555500
+GLOBL scalarx3fc5555555555500<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3e928aef332083d5<>+0(SB)/8, $0x3e928aef332083d5
+GLOBL scalarx3e928aef332083d5<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3efa0199877e9986<>+0(SB)/8, $0x3efa0199877e9986
+GLOBL scalarx3efa0199877e9986<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3f56c16c184bb2aa<>+0(SB)/8, $0x3f56c16c184bb2aa
+GLOBL scalarx3f56c16c184bb2aa<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3fa55555555505f6<>+0(SB)/8, $0x3fa55555555505f6
+GLOBL scalarx3fa55555555505f6<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx3fe000000000000a<>+0(SB)/8, $0x3fe000000000000a
+GLOBL scalarx3fe000000000000a<>(SB), RODATA|NOPTR, $8
+
+DATA scalarx8000000000000000<>+0(SB)/8, $0x8000000000000000
+GLOBL scalarx8000000000000000<>(SB), RODATA|NOPTR, $8
+
+// func powcAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
+TEXT ·powcAVX512F32(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         n+32(FP), DX
+	VBROADCASTSS s+40(FP), Z1
+	XORQ         BX, BX
+
+one:
+	SUBQ    $0x00000010, DX
+	JL      last
+	VMOVUPS (CX)(BX*1), Z0
+
+body:
+	VCVTPS2PD         Y0, Z2
+	VCVTPS2PD         Y1, Z3
+	VANDPD.BCST       scalarx7fffffffffffffff<>+0(SB), Z2, Z4
+	VCMPPD.BCST       $0x11, scalarx0010000000000000<>+0(SB), Z4, K1
+	VMULPD.BCST       scalarx4330000000000000<>+0(SB), Z4, Z5
+	VBLENDMPD         Z5, Z4, K1, Z5
+	VPADDQ.BCST       scalarx00095f619980c433<>+0(SB), Z5, Z5
+	VPSRLQ            $0x34, Z5, Z6
+	VORPD.BCST        scalarx4330000000000000<>+0(SB), Z6, Z6
+	VBROADCASTSD      scalarx43300000000003ff<>+0(SB), Z7
+	VBLENDMPD.BCST    scalarx4330000000000433<>+0(SB), Z7, K1, Z7
+	VSUBPD            Z7, Z6, Z6
+	VANDPD.BCST       scalarx000fffffffffffff<>+0(SB), Z5, Z5
+	VPADDQ.BCST       scalarx3fe6a09e667f3bcd<>+0(SB), Z5, Z5
+	VSUBPD.BCST       scalarx3ff0000000000000<>+0(SB), Z5, Z5
+	VMULPD.BCST       scalarx3dea39ef35793c76<>+0(SB), Z6, Z7
+	VMULPD            Z5, Z5, Z8
+	VADDPD.BCST       scalarx4000000000000000<>+0(SB), Z5, Z9
+	VDIVPD            Z9, Z5, Z9
+	VMULPD            Z9, Z9, Z10
+	VMULPD            Z10, Z10, Z11
+	VBROADCASTSD      scalarx3fc39a0a278926ba<>+0(SB), Z12
+	VFMADD213PD.BCST  scalarx3fcc71c51d95edda<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST  scalarx3fd999999997f9ff<>+0(SB), Z11, Z12
+	VBROADCASTSD      scalarx3fc2f10ed614cc80<>+0(SB), Z13
+	VFMADD213PD.BCST  scalarx3fc74664943814b6<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST  scalarx3fd249249422919c<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST  scalarx3fe5555555555593<>+0(SB), Z11, Z13
+	VFMADD231PD       Z10, Z12, Z13
+	VMULPD.BCST       scalarx3fe0000000000000<>+0(SB), Z8, Z8
+	VMOVAPS           Z8, Z11
+	VFMADD231PD       Z13, Z10, Z11
+	VFMADD231PD       Z11, Z9, Z7
+	VSUBPD            Z7, Z8, Z7
+	VSUBPD            Z7, Z5, Z5
+	VFMADD231PD.BCST  scalarx3fe62e42fee00000<>+0(SB), Z6, Z5
+	VCMPPD.BCST       $0x00, scalarx0000000000000000<>+0(SB), Z4, K1
+	VBLENDMPD.BCST    scalarxfff0000000000000<>+0(SB), Z5, K1, Z5
+	VCMPPD.BCST       $0x11, scalarx0000000000000000<>+0(SB), Z4, K1
+	VBLENDMPD.BCST    scalarx7ff8000000000001<>+0(SB), Z5, K1, Z5
+	VCMPPD.BCST       $0x15, scalarx7ff0000000000000<>+0(SB), Z4, K1
+	VBLENDMPD         Z4, Z5, K1, Z4
+	VMULPD            Z3, Z4, Z4
+	VBROADCASTSD      scalarx4086340000000000<>+0(SB), Z5
+	VMINPD            Z4, Z5, Z4
+	VBROADCASTSD      scalarxc087500000000000<>+0(SB), Z5
+	VMAXPD            Z4, Z5, Z4
+	VBROADCASTSD      scalarx4338000000000000<>+0(SB), Z5
+	VFMADD231PD.BCST  scalarx3ff71547652b82fe<>+0(SB), Z4, Z5
+	VSUBPD.BCST       scalarx4338000000000000<>+0(SB), Z5, Z5
+	VFNMADD231PD.BCST scalarx3fe62e42fee00000<>+0(SB), Z5, Z4
+	VFNMADD231PD.BCST scalarx3dea39ef35793c76<>+0(SB), Z5, Z4
+	VMULPD            Z4, Z4, Z6
+	VBROADCASTSD      scalarx3e5adc52ba076b02<>+0(SB), Z7
+	VFMADD213PD.BCST  scalarx3ec71df000862507<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  scalarx3f2a01a01382ef3f<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  scalarx3f81111111125acd<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  scalarx3fc5555555555500<>+0(SB), Z6, Z7
+	VBROADCASTSD      scalarx3e928aef332083d5<>+0(SB), Z8
+	VFMADD213PD.BCST  scalarx3efa0199877e9986<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST  scalarx3f56c16c184bb2aa<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST  scalarx3fa55555555505f6<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST  scalarx3fe000000000000a<>+0(SB), Z6, Z8
+	VFMADD231PD       Z4, Z7, Z8
+	VFMADD231PD       Z8, Z6, Z4
+	VADDPD.BCST       scalarx3ff0000000000000<>+0(SB), Z4, Z4
+	VSCALEFPD         Z5, Z4, Z4
+	VMULPD.BCST       scalarx3fe0000000000000<>+0(SB), Z3, Z5
+	VRNDSCALEPD       $0x08, Z3, Z6
+	VCMPPD            $0x00, Z3, Z6, K1
+	VRNDSCALEPD       $0x08, Z5, Z6
+	VCMPPD            $0x00, Z5, Z6, K2
+	VANDPD.BCST       scalarx8000000000000000<>+0(SB), Z2, Z5
+	VBROADCASTSD      scalarx8000000000000000<>+0(SB), Z6
+	VBLENDMPD.BCST    scalarx0000000000000000<>+0(SB), Z6, K2, Z6
+	VPXORD            Z7, Z7, Z7
+	VBLENDMPD         Z6, Z7, K1, Z6
+	VANDPD            Z6, Z5, Z5
+	VCMPPD.BCST       $0x11, scalarx0000000000000000<>+0(SB), Z2, K2
+	VCMPPD.BCST       $0x1e, scalarxfff0000000000000<>+0(SB), Z2, K3
+	KANDQ             K2, K3, K2
+	VBROADCASTSD      scalarx7ff8000000000001<>+0(SB), Z6
+	VBLENDMPD         Z4, Z6, K1, Z6
+	VBLENDMPD         Z6, Z4, K2, Z4
+	VXORPD            Z5, Z4, Z4
+	VANDPD.BCST       scalarx7fffffffffffffff<>+0(SB), Z3, Z5
+	VCMPPD.BCST       $0x00, scalarx7ff0000000000000<>+0(SB), Z5, K1
+	VANDPD.BCST       scalarx7fffffffffffffff<>+0(SB), Z2, Z5
+	VBLENDMPD         Z5, Z2, K1, Z2
+	VCMPPD.BCST       $0x00, scalarx3ff0000000000000<>+0(SB), Z2, K1
+	VBLENDMPD.BCST    scalarx3ff0000000000000<>+0(SB), Z4, K1, Z2
+	VCMPPD.BCST       $0x00, scalarx0000000000000000<>+0(SB), Z3, K1
+	VBLENDMPD.BCST    scalarx3ff0000000000000<>+0(SB), Z2, K1, Z2
+	VEXTRACTF64X4     $0x01, Z0, Y0
+	VCVTPS2PD         Y0, Z0
+	VEXTRACTF64X4     $0x01, Z1, Y3
+	VCVTPS2PD         Y3, Z3
+	VANDPD.BCST       scalarx7fffffffffffffff<>+0(SB), Z0, Z4
+	VCMPPD.BCST       $0x11, scalarx0010000000000000<>+0(SB), Z4, K1
+	VMULPD.BCST       scalarx4330000000000000<>+0(SB), Z4, Z5
+	VBLENDMPD         Z5, Z4, K1, Z5
+	VPADDQ.BCST       scalarx00095f619980c433<>+0(SB), Z5, Z5
+	VPSRLQ            $0x34, Z5, Z6
+	VORPD.BCST        scalarx4330000000000000<>+0(SB), Z6, Z6
+	VBROADCASTSD      scalarx43300000000003ff<>+0(SB), Z7
+	VBLENDMPD.BCST    scalarx4330000000000433<>+0(SB), Z7, K1, Z7
+	VSUBPD            Z7, Z6, Z6
+	VANDPD.BCST       scalarx000fffffffffffff<>+0(SB), Z5, Z5
+	VPADDQ.BCST       scalarx3fe6a09e667f3bcd<>+0(SB), Z5, Z5
+	VSUBPD.BCST       scalarx3ff0000000000000<>+0(SB), Z5, Z5
+	VMULPD.BCST       scalarx3dea39ef35793c76<>+0(SB), Z6, Z7
+	VMULPD            Z5, Z5, Z8
+	VADDPD.BCST       scalarx4000000000000000<>+0(SB), Z5, Z9
+	VDIVPD            Z9, Z5, Z9
+	VMULPD            Z9, Z9, Z10
+	VMULPD            Z10, Z10, Z11
+	VBROADCASTSD      scalarx3fc39a0a278926ba<>+0(SB), Z12
+	VFMADD213PD.BCST  scalarx3fcc71c51d95edda<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST  scalarx3fd999999997f9ff<>+0(SB), Z11, Z12
+	VBROADCASTSD      scalarx3fc2f10ed614cc80<>+0(SB), Z13
+	VFMADD213PD.BCST  scalarx3fc74664943814b6<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST  scalarx3fd249249422919c<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST  scalarx3fe5555555555593<>+0(SB), Z11, Z13
+	VFMADD231PD       Z10, Z12, Z13
+	VMULPD.BCST       scalarx3fe0000000000000<>+0(SB), Z8, Z8
+	VMOVAPS           Z8, Z11
+	VFMADD231PD       Z13, Z10, Z11
+	VFMADD231PD       Z11, Z9, Z7
+	VSUBPD            Z7, Z8, Z7
+	VSUBPD            Z7, Z5, Z5
+	VFMADD231PD.BCST  scalarx3fe62e42fee00000<>+0(SB), Z6, Z5
+	VCMPPD.BCST       $0x00, scalarx0000000000000000<>+0(SB), Z4, K1
+	VBLENDMPD.BCST    scalarxfff0000000000000<>+0(SB), Z5, K1, Z5
+	VCMPPD.BCST       $0x11, scalarx0000000000000000<>+0(SB), Z4, K1
+	VBLENDMPD.BCST    scalarx7ff8000000000001<>+0(SB), Z5, K1, Z5
+	VCMPPD.BCST       $0x15, scalarx7ff0000000000000<>+0(SB), Z4, K1
+	VBLENDMPD         Z4, Z5, K1, Z4
+	VMULPD            Z3, Z4, Z4
+	VBROADCASTSD      scalarx4086340000000000<>+0(SB), Z5
+	VMINPD            Z4, Z5, Z4
+	VBROADCASTSD      scalarxc087500000000000<>+0(SB), Z5
+	VMAXPD            Z4, Z5, Z4
+	VBROADCASTSD      scalarx4338000000000000<>+0(SB), Z5
+	VFMADD231PD.BCST  scalarx3ff71547652b82fe<>+0(SB), Z4, Z5
+	VSUBPD.BCST       scalarx4338000000000000<>+0(SB), Z5, Z5
+	VFNMADD231PD.BCST scalarx3fe62e42fee00000<>+0(SB), Z5, Z4
+	VFNMADD231PD.BCST scalarx3dea39ef35793c76<>+0(SB), Z5, Z4
+	VMULPD            Z4, Z4, Z6
+	VBROADCASTSD      scalarx3e5adc52ba076b02<>+0(SB), Z7
+	VFMADD213PD.BCST  scalarx3ec71df000862507<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  scalarx3f2a01a01382ef3f<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  scalarx3f81111111125acd<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  scalarx3fc5555555555500<>+0(SB), Z6, Z7
+	VBROADCASTSD      scalarx3e928aef332083d5<>+0(SB), Z8
+	VFMADD213PD.BCST  scalarx3efa0199877e9986<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST  scalarx3f56c16c184bb2aa<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST  scalarx3fa55555555505f6<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST  scalarx3fe000000000000a<>+0(SB), Z6, Z8
+	VFMADD231PD       Z4, Z7, Z8
+	VFMADD231PD       Z8, Z6, Z4
+	VADDPD.BCST       scalarx3ff0000000000000<>+0(SB), Z4, Z4
+	VSCALEFPD         Z5, Z4, Z4
+	VMULPD.BCST       scalarx3fe0000000000000<>+0(SB), Z3, Z5
+	VRNDSCALEPD       $0x08, Z3, Z6
+	VCMPPD            $0x00, Z3, Z6, K1
+	VRNDSCALEPD       $0x08, Z5, Z6
+	VCMPPD            $0x00, Z5, Z6, K2
+	VANDPD.BCST       scalarx8000000000000000<>+0(SB), Z0, Z5
+	VBROADCASTSD      scalarx8000000000000000<>+0(SB), Z6
+	VBLENDMPD.BCST    scalarx0000000000000000<>+0(SB), Z6, K2, Z6
+	VPXORD            Z7, Z7, Z7
+	VBLENDMPD         Z6, Z7, K1, Z6
+	VANDPD            Z6, Z5, Z5
+	VCMPPD.BCST       $0x11, scalarx0000000000000000<>+0(SB), Z0, K2
+	VCMPPD.BCST       $0x1e, scalarxfff0000000000000<>+0(SB), Z0, K3
+	KANDQ             K2, K3, K2
+	VBROADCASTSD      scalarx7ff8000000000001<>+0(SB), Z6
+	VBLENDMPD         Z4, Z6, K1, Z6
+	VBLENDMPD         Z6, Z4, K2, Z4
+	VXORPD            Z5, Z4, Z4
+	VANDPD.BCST       scalarx7fffffffffffffff<>+0(SB), Z3, Z5
+	VCMPPD.BCST       $0x00, scalarx7ff0000000000000<>+0(SB), Z5, K1
+	VANDPD.BCST       scalarx7fffffffffffffff<>+0(SB), Z0, Z5
+	VBLENDMPD         Z5, Z0, K1, Z0
+	VCMPPD.BCST       $0x00, scalarx3ff0000000000000<>+0(SB), Z0, K1
+	VBLENDMPD.BCST    scalarx3ff0000000000000<>+0(SB), Z4, K1, Z0
+	VCMPPD.BCST       $0x00, scalarx0000000000000000<>+0(SB), Z3, K1
+	VBLENDMPD.BCST    scalarx3ff0000000000000<>+0(SB), Z0, K1, Z0
+	VPXORD            Z3, Z3, Z3
+	VCVTPD2PS         Z2, Y2
+	VCVTPD2PS         Z0, Y0
+	VINSERTF64X4      $0x00, Y2, Z3, Z3
+	VINSERTF64X4      $0x01, Y0, Z3, Z3
+	TESTQ             DX, DX
+	JL                lastStore
+	VMOVUPS           Z3, (AX)(BX*1)
+	ADDQ              $0x00000040, BX
+	JMP               one
+
+last:
+	CMPQ      DX, $-16
+	JE        done
+	LEAQ      16(DX), SI
+	MOVQ      $-1, DI
+	BZHIQ     SI, DI, DI
+	KMOVQ     DI, K1
+	SHRQ      $0x10, DI
+	VMOVUPS.Z (CX)(BX*1), K1, Z0
+	JMP       body
+
+lastStore:
+	LEAQ    16(DX), CX
+	MOVQ    $-1, DX
+	BZHIQ   CX, DX, DX
+	KMOVQ   DX, K1
+	SHRQ    $0x10, DX
+	VMOVUPS Z3, K1, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
 // func cangleAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
 TEXT ·cangleAVX512F32(SB), NOSPLIT, $0-48
@@ -4110,51 +4713,51 @@ body:
 	VSHUFPS          $0x88, Z1, Z0, Z2
 	VSHUFPS          $0xdd, Z1, Z0, Z0
 	VANDPS.BCST      scalarx7fffffff<>+0(SB), Z2, Z1
-	VANDPS.BCST      scalarx7fffffff<>+0(SB), Z0, Z9
-	VMINPS           Z9, Z1, Z10
-	VMAXPS           Z9, Z1, Z11
-	VDIVPS           Z11, Z10, Z12
-	VCMPPS.BCST      $0x00, scalarx00000000<>+0(SB), Z11, K1
-	VBLENDMPS.BCST   scalarx00000000<>+0(SB), Z12, K1, Z3
-	VCMPPS.BCST      $0x00, scalarx7f800000<>+0(SB), Z10, K1
-	VBLENDMPS.BCST   scalarx3f800000<>+0(SB), Z3, K1, Z4
-	VMULPS           Z4, Z4, Z10
-	VMULPS           Z10, Z10, Z11
-	VBROADCASTSS     scalarx3c3213d5<>+0(SB), Z12
-	VFMADD213PS.BCST scalarx3d6d1526<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST scalarx3de04627<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST scalarx3e4cc8f2<>+0(SB), Z11, Z12
-	VBROADCASTSS     scalarxbae9b175<>+0(SB), Z13
-	VFMADD213PS.BCST scalarxbcfebfb0<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST scalarxbdac0490<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST scalarxbe121043<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST scalarxbeaaaa9f<>+0(SB), Z11, Z13
-	VFMADD231PS      Z10, Z12, Z13
-	VMULPS           Z13, Z10, Z10
-	VMULPS           Z4, Z10, Z10
-	VCMPPS           $0x11, Z9, Z1, K1
+	VANDPS.BCST      scalarx7fffffff<>+0(SB), Z0, Z3
+	VMINPS           Z3, Z1, Z4
+	VMAXPS           Z3, Z1, Z5
+	VDIVPS           Z5, Z4, Z6
+	VCMPPS.BCST      $0x00, scalarx00000000<>+0(SB), Z5, K1
+	VBLENDMPS.BCST   scalarx00000000<>+0(SB), Z6, K1, Z5
+	VCMPPS.BCST      $0x00, scalarx7f800000<>+0(SB), Z4, K1
+	VBLENDMPS.BCST   scalarx3f800000<>+0(SB), Z5, K1, Z4
+	VMULPS           Z4, Z4, Z5
+	VMULPS           Z5, Z5, Z6
+	VBROADCASTSS     scalarx3c3213d5<>+0(SB), Z7
+	VFMADD213PS.BCST scalarx3d6d1526<>+0(SB), Z6, Z7
+	VFMADD213PS.BCST scalarx3de04627<>+0(SB), Z6, Z7
+	VFMADD213PS.BCST scalarx3e4cc8f2<>+0(SB), Z6, Z7
+	VBROADCASTSS     scalarxbae9b175<>+0(SB), Z8
+	VFMADD213PS.BCST scalarxbcfebfb0<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST scalarxbdac0490<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST scalarxbe121043<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST scalarxbeaaaa9f<>+0(SB), Z6, Z8
+	VFMADD231PS      Z5, Z7, Z8
+	VMULPS           Z8, Z5, Z5
+	VMULPS           Z4, Z5, Z5
+	VCMPPS           $0x11, Z3, Z1, K1
 	VPMOVD2M         Z2, K2
-	VPXORD           Z5, Z5, Z5
-	VBLENDMPS.BCST   scalarx40490fdb<>+0(SB), Z5, K2, Z6
-	VBLENDMPS.BCST   scalarx3fc90fdb<>+0(SB), Z6, K1, Z7
-	VMULPS.BCST      scalarxb2ef0965<>+0(SB), Z7, Z1
-	VBROADCASTSS.Z   scalarx80000000<>+0(SB), K1, Z9
-	VANDPS.BCST      scalarx80000000<>+0(SB), Z2, Z11
-	VXORPS           Z11, Z9, Z9
-	VXORPS           Z9, Z4, Z11
-	VXORPS           Z9, Z10, Z9
-	VADDPS           Z11, Z7, Z10
-	VSUBPS           Z10, Z7, Z12
-	VADDPS           Z11, Z12, Z11
-	VADDPS           Z1, Z9, Z1
-	VADDPS           Z1, Z11, Z1
-	VADDPS           Z1, Z10, Z1
+	VPXORD           Z1, Z1, Z1
+	VBLENDMPS.BCST   scalarx40490fdb<>+0(SB), Z1, K2, Z1
+	VBLENDMPS.BCST   scalarx3fc90fdb<>+0(SB), Z1, K1, Z1
+	VMULPS.BCST      scalarxb2ef0965<>+0(SB), Z1, Z3
+	VBROADCASTSS.Z   scalarx80000000<>+0(SB), K1, Z6
+	VANDPS.BCST      scalarx80000000<>+0(SB), Z2, Z7
+	VXORPS           Z7, Z6, Z6
+	VXORPS           Z6, Z4, Z4
+	VXORPS           Z6, Z5, Z5
+	VADDPS           Z4, Z1, Z6
+	VSUBPS           Z6, Z1, Z1
+	VADDPS           Z4, Z1, Z1
+	VADDPS           Z3, Z5, Z3
+	VADDPS           Z3, Z1, Z1
+	VADDPS           Z1, Z6, Z1
 	VCMPPS           $0x03, Z0, Z2, K1
 	VANDPS.BCST      scalarx80000000<>+0(SB), Z0, Z0
 	VORPS            Z0, Z1, Z0
-	VBLENDMPS.BCST   scalarx7fc00000<>+0(SB), Z0, K1, Z8
-	VMOVUPS          fromSplit<>+0(SB), Z0
-	VPERMPD          Z8, Z0, Z0
+	VBLENDMPS.BCST   scalarx7fc00000<>+0(SB), Z0, K1, Z0
+	VMOVUPS          fromSplit<>+0(SB), Z1
+	VPERMPD          Z0, Z1, Z0
 	TESTQ            DX, DX
 	JL               lastStore
 	VMOVUPS          Z0, (AX)(BX*1)
@@ -4207,67 +4810,70 @@ body:
 	VSHUFPS           $0xdd, Z1, Z0, Z0
 	VBROADCASTSS      scalarx4b400000<>+0(SB), Z1
 	VFMADD231PS.BCST  scalarx3f22f983<>+0(SB), Z0, Z1
-	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z1, Z5
-	VFNMADD231PS.BCST scalarx3fc90fdb<>+0(SB), Z5, Z0
-	VMOVAPS           Z0, Z6
-	VFNMADD231PS.BCST scalarxb33bbd2e<>+0(SB), Z5, Z6
-	VSUBPS            Z6, Z0, Z0
-	VFNMADD231PS.BCST scalarxb33bbd2e<>+0(SB), Z5, Z0
-	VFNMADD231PS.BCST scalarxa6f72ced<>+0(SB), Z5, Z0
-	VMULPS            Z6, Z6, Z5
-	VMULPS            Z5, Z5, Z7
-	VBROADCASTSS      scalarxb94ca8f3<>+0(SB), Z8
-	VFMADD213PS.BCST  scalarx3c0883ba<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST  scalarxbe2aaaa3<>+0(SB), Z5, Z8
-	VMULPS            Z8, Z5, Z8
-	VMOVAPS           Z0, Z9
-	VFMADD231PS       Z6, Z8, Z9
-	VADDPS            Z9, Z6, Z8
-	VMULPS.BCST       scalarx3f000000<>+0(SB), Z5, Z9
+	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z1, Z3
+	VMOVAPS           Z0, Z4
+	VFNMADD231PS.BCST scalarx3fc90fdb<>+0(SB), Z3, Z4
+	VMOVAPS           Z4, Z5
+	VFNMADD231PS.BCST scalarxb33bbd2e<>+0(SB), Z3, Z5
+	VSUBPS            Z5, Z4, Z4
+	VFNMADD231PS.BCST scalarxb33bbd2e<>+0(SB), Z3, Z4
+	VFNMADD231PS.BCST scalarxa6f72ced<>+0(SB), Z3, Z4
+	VMULPS            Z5, Z5, Z3
+	VMULPS            Z3, Z3, Z6
+	VBROADCASTSS      scalarxb94ca8f3<>+0(SB), Z7
+	VFMADD213PS.BCST  scalarx3c0883ba<>+0(SB), Z3, Z7
+	VFMADD213PS.BCST  scalarxbe2aaaa3<>+0(SB), Z3, Z7
+	VMULPS            Z7, Z3, Z7
+	VMOVAPS           Z4, Z8
+	VFMADD231PS       Z5, Z7, Z8
+	VADDPS            Z8, Z5, Z7
+	VMULPS.BCST       scalarx3f000000<>+0(SB), Z3, Z8
+	VBROADCASTSS      scalarx3f800000<>+0(SB), Z9
+	VSUBPS            Z8, Z9, Z9
 	VBROADCASTSS      scalarx3f800000<>+0(SB), Z10
 	VSUBPS            Z9, Z10, Z10
-	VBROADCASTSS      scalarx3f800000<>+0(SB), Z11
-	VSUBPS            Z10, Z11, Z11
-	VSUBPS            Z9, Z11, Z9
-	VBROADCASTSS      scalarx37ccf405<>+0(SB), Z11
-	VFMADD213PS.BCST  scalarxbab60614<>+0(SB), Z5, Z11
-	VFMADD213PS.BCST  scalarx3d2aaaa5<>+0(SB), Z5, Z11
-	VFNMADD231PS      Z0, Z6, Z9
-	VFMADD231PS       Z11, Z7, Z9
-	VADDPS            Z9, Z10, Z0
-	VPSLLD            $0x1f, Z1, Z5
-	VPMOVD2M          Z5, K1
-	VPSLLD            $0x1e, Z1, Z5
-	VANDPS.BCST       scalarx80000000<>+0(SB), Z5, Z5
+	VSUBPS            Z8, Z10, Z8
+	VBROADCASTSS      scalarx37ccf405<>+0(SB), Z10
+	VFMADD213PS.BCST  scalarxbab60614<>+0(SB), Z3, Z10
+	VFMADD213PS.BCST  scalarx3d2aaaa5<>+0(SB), Z3, Z10
+	VFNMADD231PS      Z4, Z5, Z8
+	VFMADD231PS       Z10, Z6, Z8
+	VADDPS            Z8, Z9, Z3
+	VPSLLD            $0x1f, Z1, Z4
+	VPMOVD2M          Z4, K1
+	VPSLLD            $0x1e, Z1, Z4
+	VANDPS.BCST       scalarx80000000<>+0(SB), Z4, Z4
 	VPADDD.BCST       scalarx00000001<>+0(SB), Z1, Z1
 	VPSLLD            $0x1e, Z1, Z1
 	VANDPS.BCST       scalarx80000000<>+0(SB), Z1, Z1
-	VBLENDMPS         Z0, Z8, K1, Z3
-	VXORPS            Z5, Z3, Z5
-	VBLENDMPS         Z8, Z0, K1, Z4
-	VXORPS            Z1, Z4, Z0
-	VBROADCASTSS      scalarx42b30000<>+0(SB), Z1
-	VMINPS            Z2, Z1, Z1
-	VBROADCASTSS      scalarxc2d10000<>+0(SB), Z2
-	VMAXPS            Z1, Z2, Z1
-	VBROADCASTSS      scalarx4b400000<>+0(SB), Z2
-	VFMADD231PS.BCST  scalarx3fb8aa3b<>+0(SB), Z1, Z2
-	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z2, Z2
-	VFNMADD231PS.BCST scalarx3f317200<>+0(SB), Z2, Z1
-	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z2, Z1
-	VMULPS            Z1, Z1, Z6
-	VBROADCASTSS      scalarx3ab5575c<>+0(SB), Z7
-	VFMADD213PS.BCST  scalarx3c091e87<>+0(SB), Z1, Z7
-	VFMADD213PS.BCST  scalarx3d2aac2d<>+0(SB), Z1, Z7
-	VFMADD213PS.BCST  scalarx3e2aaa46<>+0(SB), Z1, Z7
-	VFMADD213PS.BCST  scalarx3efffffe<>+0(SB), Z1, Z7
-	VFMADD231PS       Z7, Z6, Z1
-	VADDPS.BCST       scalarx3f800000<>+0(SB), Z1, Z1
-	VSCALEFPS         Z2, Z1, Z1
-	VMULPS            Z1, Z0, Z0
-	VMULPS            Z1, Z5, Z1
-	VUNPCKLPS         Z1, Z0, Z2
-	VUNPCKHPS         Z1, Z0, Z0
+	VBLENDMPS         Z3, Z7, K1, Z5
+	VBLENDMPS         Z7, Z3, K1, Z3
+	VCMPPS.BCST       $0x00, scalarx00000000<>+0(SB), Z0, K1
+	VXORPS            Z4, Z5, Z4
+	VBLENDMPS         Z0, Z4, K1, Z0
+	VXORPS            Z1, Z3, Z1
+	VBROADCASTSS      scalarx42b30000<>+0(SB), Z3
+	VMINPS            Z2, Z3, Z2
+	VBROADCASTSS      scalarxc2d10000<>+0(SB), Z3
+	VMAXPS            Z2, Z3, Z2
+	VBROADCASTSS      scalarx4b400000<>+0(SB), Z3
+	VFMADD231PS.BCST  scalarx3fb8aa3b<>+0(SB), Z2, Z3
+	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z3, Z3
+	VFNMADD231PS.BCST scalarx3f317200<>+0(SB), Z3, Z2
+	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z3, Z2
+	VMULPS            Z2, Z2, Z4
+	VBROADCASTSS      scalarx3ab5575c<>+0(SB), Z5
+	VFMADD213PS.BCST  scalarx3c091e87<>+0(SB), Z2, Z5
+	VFMADD213PS.BCST  scalarx3d2aac2d<>+0(SB), Z2, Z5
+	VFMADD213PS.BCST  scalarx3e2aaa46<>+0(SB), Z2, Z5
+	VFMADD213PS.BCST  scalarx3efffffe<>+0(SB), Z2, Z5
+	VFMADD231PS       Z5, Z4, Z2
+	VADDPS.BCST       scalarx3f800000<>+0(SB), Z2, Z2
+	VSCALEFPS         Z3, Z2, Z2
+	VMULPS            Z2, Z1, Z1
+	VMULPS            Z2, Z0, Z0
+	VUNPCKLPS         Z0, Z1, Z2
+	VUNPCKHPS         Z0, Z1, Z0
 	TESTQ             DX, DX
 	JL                lastStore
 	VMOVUPS           Z2, (AX)(BX*2)
@@ -4328,52 +4934,55 @@ body:
 	VPERMPD           Z1, Z2, Z1
 	VBROADCASTSS      scalarx4b400000<>+0(SB), Z2
 	VFMADD231PS.BCST  scalarx3f22f983<>+0(SB), Z1, Z2
-	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z2, Z5
-	VFNMADD231PS.BCST scalarx3fc90fdb<>+0(SB), Z5, Z1
-	VMOVAPS           Z1, Z6
-	VFNMADD231PS.BCST scalarxb33bbd2e<>+0(SB), Z5, Z6
-	VSUBPS            Z6, Z1, Z1
-	VFNMADD231PS.BCST scalarxb33bbd2e<>+0(SB), Z5, Z1
-	VFNMADD231PS.BCST scalarxa6f72ced<>+0(SB), Z5, Z1
-	VMULPS            Z6, Z6, Z5
-	VMULPS            Z5, Z5, Z7
-	VBROADCASTSS      scalarxb94ca8f3<>+0(SB), Z8
-	VFMADD213PS.BCST  scalarx3c0883ba<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST  scalarxbe2aaaa3<>+0(SB), Z5, Z8
-	VMULPS            Z8, Z5, Z8
-	VMOVAPS           Z1, Z9
-	VFMADD231PS       Z6, Z8, Z9
-	VADDPS            Z9, Z6, Z8
-	VMULPS.BCST       scalarx3f000000<>+0(SB), Z5, Z9
+	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z2, Z3
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST scalarx3fc90fdb<>+0(SB), Z3, Z4
+	VMOVAPS           Z4, Z5
+	VFNMADD231PS.BCST scalarxb33bbd2e<>+0(SB), Z3, Z5
+	VSUBPS            Z5, Z4, Z4
+	VFNMADD231PS.BCST scalarxb33bbd2e<>+0(SB), Z3, Z4
+	VFNMADD231PS.BCST scalarxa6f72ced<>+0(SB), Z3, Z4
+	VMULPS            Z5, Z5, Z3
+	VMULPS            Z3, Z3, Z6
+	VBROADCASTSS      scalarxb94ca8f3<>+0(SB), Z7
+	VFMADD213PS.BCST  scalarx3c0883ba<>+0(SB), Z3, Z7
+	VFMADD213PS.BCST  scalarxbe2aaaa3<>+0(SB), Z3, Z7
+	VMULPS            Z7, Z3, Z7
+	VMOVAPS           Z4, Z8
+	VFMADD231PS       Z5, Z7, Z8
+	VADDPS            Z8, Z5, Z7
+	VMULPS.BCST       scalarx3f000000<>+0(SB), Z3, Z8
+	VBROADCASTSS      scalarx3f800000<>+0(SB), Z9
+	VSUBPS            Z8, Z9, Z9
 	VBROADCASTSS      scalarx3f800000<>+0(SB), Z10
 	VSUBPS            Z9, Z10, Z10
-	VBROADCASTSS      scalarx3f800000<>+0(SB), Z11
-	VSUBPS            Z10, Z11, Z11
-	VSUBPS            Z9, Z11, Z9
-	VBROADCASTSS      scalarx37ccf405<>+0(SB), Z11
-	VFMADD213PS.BCST  scalarxbab60614<>+0(SB), Z5, Z11
-	VFMADD213PS.BCST  scalarx3d2aaaa5<>+0(SB), Z5, Z11
-	VFNMADD231PS      Z1, Z6, Z9
-	VFMADD231PS       Z11, Z7, Z9
-	VADDPS            Z9, Z10, Z1
-	VPSLLD            $0x1f, Z2, Z5
-	VPMOVD2M          Z5, K1
-	VPSLLD            $0x1e, Z2, Z5
-	VANDPS.BCST       scalarx80000000<>+0(SB), Z5, Z5
+	VSUBPS            Z8, Z10, Z8
+	VBROADCASTSS      scalarx37ccf405<>+0(SB), Z10
+	VFMADD213PS.BCST  scalarxbab60614<>+0(SB), Z3, Z10
+	VFMADD213PS.BCST  scalarx3d2aaaa5<>+0(SB), Z3, Z10
+	VFNMADD231PS      Z4, Z5, Z8
+	VFMADD231PS       Z10, Z6, Z8
+	VADDPS            Z8, Z9, Z3
+	VPSLLD            $0x1f, Z2, Z4
+	VPMOVD2M          Z4, K1
+	VPSLLD            $0x1e, Z2, Z4
+	VANDPS.BCST       scalarx80000000<>+0(SB), Z4, Z4
 	VPADDD.BCST       scalarx00000001<>+0(SB), Z2, Z2
 	VPSLLD            $0x1e, Z2, Z2
 	VANDPS.BCST       scalarx80000000<>+0(SB), Z2, Z2
-	VBLENDMPS         Z1, Z8, K1, Z3
-	VXORPS            Z5, Z3, Z5
-	VBLENDMPS         Z8, Z1, K1, Z4
-	VXORPS            Z2, Z4, Z1
-	VMULPS            Z0, Z1, Z1
-	VMULPS            Z0, Z5, Z0
-	VUNPCKLPS         Z0, Z1, Z2
-	VUNPCKHPS         Z0, Z1, Z0
+	VBLENDMPS         Z3, Z7, K1, Z5
+	VBLENDMPS         Z7, Z3, K1, Z3
+	VCMPPS.BCST       $0x00, scalarx00000000<>+0(SB), Z1, K1
+	VXORPS            Z4, Z5, Z4
+	VBLENDMPS         Z1, Z4, K1, Z1
+	VXORPS            Z2, Z3, Z2
+	VMULPS            Z0, Z2, Z2
+	VMULPS            Z0, Z1, Z0
+	VUNPCKLPS         Z0, Z2, Z1
+	VUNPCKHPS         Z0, Z2, Z0
 	TESTQ             BX, BX
 	JL                lastStore
-	VMOVUPS           Z2, (AX)(SI*2)
+	VMOVUPS           Z1, (AX)(SI*2)
 	VMOVUPS           Z0, 64(AX)(SI*2)
 	ADDQ              $0x00000040, SI
 	JMP               one
@@ -4404,7 +5013,7 @@ lastStore:
 	SHRQ    $0x10, DX
 	KMOVQ   DX, K2
 	SHRQ    $0x10, DX
-	VMOVUPS Z2, K1, (AX)(SI*2)
+	VMOVUPS Z1, K1, (AX)(SI*2)
 	VMOVUPS Z0, K2, 64(AX)(SI*2)
 
 done:
@@ -4475,9 +5084,6 @@ fold:
 	VMOVSD        X1, odd+32(FP)
 	VZEROUPPER
 	RET
-
-DATA scalarx0000000000000000<>+0(SB)/8, $0x0000000000000000
-GLOBL scalarx0000000000000000<>(SB), RODATA|NOPTR, $8
 
 // func blockAbssumAVX512F32(a *float32, b *float32, n int) (even float64, odd float64)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2
@@ -4551,9 +5157,6 @@ fold:
 	VMOVSD        X1, odd+32(FP)
 	VZEROUPPER
 	RET
-
-DATA scalarx7fffffffffffffff<>+0(SB)/8, $0x7fffffffffffffff
-GLOBL scalarx7fffffffffffffff<>(SB), RODATA|NOPTR, $8
 
 // func blockSumsqAVX512F32(a *float32, b *float32, n int) (even float64, odd float64)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
@@ -4720,34 +5323,30 @@ fold:
 TEXT ·blockMaxAVX512F32(SB), NOSPLIT, $0-40
 	MOVQ         a+0(FP), AX
 	MOVQ         n+16(FP), CX
-	VBROADCASTSD scalarxfff0000000000000<>+0(SB), Z0
 	VBROADCASTSD scalarxfff0000000000000<>+0(SB), Z1
 	VBROADCASTSD scalarxfff0000000000000<>+0(SB), Z2
 	VBROADCASTSD scalarxfff0000000000000<>+0(SB), Z3
+	VBROADCASTSD scalarxfff0000000000000<>+0(SB), Z4
 
 whole:
 	CMPQ      CX, $0x00000020
 	JL        last
-	VCVTPS2PD (AX), Z4
-	VCMPPD    $0x03, Z0, Z0, K1
-	VMAXPD    Z4, Z0, Z4
-	VBLENDMPD Z0, Z4, K1, Z5
-	VMOVAPS   Z5, Z0
-	VCVTPS2PD 32(AX), Z4
+	VCVTPS2PD (AX), Z0
 	VCMPPD    $0x03, Z1, Z1, K1
-	VMAXPD    Z4, Z1, Z4
-	VBLENDMPD Z1, Z4, K1, Z6
-	VMOVAPS   Z6, Z1
-	VCVTPS2PD 64(AX), Z4
+	VMAXPD    Z0, Z1, Z0
+	VBLENDMPD Z1, Z0, K1, Z1
+	VCVTPS2PD 32(AX), Z0
 	VCMPPD    $0x03, Z2, Z2, K1
-	VMAXPD    Z4, Z2, Z4
-	VBLENDMPD Z2, Z4, K1, Z7
-	VMOVAPS   Z7, Z2
-	VCVTPS2PD 96(AX), Z4
+	VMAXPD    Z0, Z2, Z0
+	VBLENDMPD Z2, Z0, K1, Z2
+	VCVTPS2PD 64(AX), Z0
 	VCMPPD    $0x03, Z3, Z3, K1
-	VMAXPD    Z4, Z3, Z4
-	VBLENDMPD Z3, Z4, K1, Z8
-	VMOVAPS   Z8, Z3
+	VMAXPD    Z0, Z3, Z0
+	VBLENDMPD Z3, Z0, K1, Z3
+	VCVTPS2PD 96(AX), Z0
+	VCMPPD    $0x03, Z4, Z4, K1
+	VMAXPD    Z0, Z4, Z0
+	VBLENDMPD Z4, Z0, K1, Z4
 	ADDQ      $0x00000080, AX
 	SUBQ      $0x00000020, CX
 	JMP       whole
@@ -4759,105 +5358,94 @@ last:
 	BZHIQ        CX, DX, DX
 	KMOVQ        DX, K1
 	SHRQ         $0x08, DX
-	VMOVUPS.Z    (AX), K1, Y4
+	VMOVUPS.Z    (AX), K1, Y0
 	VBROADCASTSS scalarxff800000<>+0(SB), Y5
-	VBLENDMPS    Y4, Y5, K1, Y9
-	VCVTPS2PD    Y9, Z4
-	VCMPPD       $0x03, Z0, Z0, K1
-	VMAXPD       Z4, Z0, Z4
-	VBLENDMPD    Z0, Z4, K1, Z10
-	VMOVAPS      Z10, Z0
-	KMOVQ        DX, K1
-	SHRQ         $0x08, DX
-	VMOVUPS.Z    32(AX), K1, Y4
-	VBROADCASTSS scalarxff800000<>+0(SB), Y5
-	VBLENDMPS    Y4, Y5, K1, Y11
-	VCVTPS2PD    Y11, Z4
+	VBLENDMPS    Y0, Y5, K1, Y0
+	VCVTPS2PD    Y0, Z0
 	VCMPPD       $0x03, Z1, Z1, K1
-	VMAXPD       Z4, Z1, Z4
-	VBLENDMPD    Z1, Z4, K1, Z12
-	VMOVAPS      Z12, Z1
+	VMAXPD       Z0, Z1, Z0
+	VBLENDMPD    Z1, Z0, K1, Z1
 	KMOVQ        DX, K1
 	SHRQ         $0x08, DX
-	VMOVUPS.Z    64(AX), K1, Y4
+	VMOVUPS.Z    32(AX), K1, Y0
 	VBROADCASTSS scalarxff800000<>+0(SB), Y5
-	VBLENDMPS    Y4, Y5, K1, Y13
-	VCVTPS2PD    Y13, Z4
+	VBLENDMPS    Y0, Y5, K1, Y0
+	VCVTPS2PD    Y0, Z0
 	VCMPPD       $0x03, Z2, Z2, K1
-	VMAXPD       Z4, Z2, Z4
-	VBLENDMPD    Z2, Z4, K1, Z14
-	VMOVAPS      Z14, Z2
+	VMAXPD       Z0, Z2, Z0
+	VBLENDMPD    Z2, Z0, K1, Z2
 	KMOVQ        DX, K1
 	SHRQ         $0x08, DX
-	VMOVUPS.Z    96(AX), K1, Y4
+	VMOVUPS.Z    64(AX), K1, Y0
 	VBROADCASTSS scalarxff800000<>+0(SB), Y5
-	VBLENDMPS    Y4, Y5, K1, Y15
-	VCVTPS2PD    Y15, Z4
+	VBLENDMPS    Y0, Y5, K1, Y0
+	VCVTPS2PD    Y0, Z0
 	VCMPPD       $0x03, Z3, Z3, K1
-	VMAXPD       Z4, Z3, Z4
-	VBLENDMPD    Z3, Z4, K1, Z16
-	VMOVAPS      Z16, Z3
+	VMAXPD       Z0, Z3, Z0
+	VBLENDMPD    Z3, Z0, K1, Z3
+	KMOVQ        DX, K1
+	SHRQ         $0x08, DX
+	VMOVUPS.Z    96(AX), K1, Y0
+	VBROADCASTSS scalarxff800000<>+0(SB), Y5
+	VBLENDMPS    Y0, Y5, K1, Y0
+	VCVTPS2PD    Y0, Z0
+	VCMPPD       $0x03, Z4, Z4, K1
+	VMAXPD       Z0, Z4, Z0
+	VBLENDMPD    Z4, Z0, K1, Z4
 
 fold:
-	VCMPPD        $0x03, Z0, Z0, K1
-	VMAXPD        Z2, Z0, Z2
-	VBLENDMPD     Z0, Z2, K1, Z17
 	VCMPPD        $0x03, Z1, Z1, K1
 	VMAXPD        Z3, Z1, Z0
-	VBLENDMPD     Z1, Z0, K1, Z18
-	VCMPPD        $0x03, Z17, Z17, K1
-	VMAXPD        Z18, Z17, Z0
-	VBLENDMPD     Z17, Z0, K1, Z19
-	VEXTRACTF64X4 $0x01, Z19, Y0
-	VCMPPD        $0x03, Y19, Y19, K1
-	VMAXPD        Y0, Y19, Y0
-	VBLENDMPD     Y19, Y0, K1, Y20
-	VEXTRACTF32X4 $0x01, Y20, X0
-	VCMPPD        $0x03, X20, X20, K1
-	VMAXPD        X0, X20, X0
-	VBLENDMPD     X20, X0, K1, X21
-	VPERMILPD     $0x01, X21, X0
-	VMOVSD        X21, even+24(FP)
-	VMOVSD        X0, odd+32(FP)
+	VBLENDMPD     Z1, Z0, K1, Z0
+	VCMPPD        $0x03, Z2, Z2, K1
+	VMAXPD        Z4, Z2, Z1
+	VBLENDMPD     Z2, Z1, K1, Z1
+	VCMPPD        $0x03, Z0, Z0, K1
+	VMAXPD        Z1, Z0, Z1
+	VBLENDMPD     Z0, Z1, K1, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VCMPPD        $0x03, Y0, Y0, K1
+	VMAXPD        Y1, Y0, Y1
+	VBLENDMPD     Y0, Y1, K1, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VCMPPD        $0x03, X0, X0, K1
+	VMAXPD        X1, X0, X1
+	VBLENDMPD     X0, X1, K1, X0
+	VPERMILPD     $0x01, X0, X1
+	VMOVSD        X0, even+24(FP)
+	VMOVSD        X1, odd+32(FP)
 	VZEROUPPER
 	RET
-
-DATA scalarxfff0000000000000<>+0(SB)/8, $0xfff0000000000000
-GLOBL scalarxfff0000000000000<>(SB), RODATA|NOPTR, $8
 
 // func blockMinAVX512F32(a *float32, b *float32, n int) (even float64, odd float64)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·blockMinAVX512F32(SB), NOSPLIT, $0-40
 	MOVQ         a+0(FP), AX
 	MOVQ         n+16(FP), CX
-	VBROADCASTSD scalarx7ff0000000000000<>+0(SB), Z0
 	VBROADCASTSD scalarx7ff0000000000000<>+0(SB), Z1
 	VBROADCASTSD scalarx7ff0000000000000<>+0(SB), Z2
 	VBROADCASTSD scalarx7ff0000000000000<>+0(SB), Z3
+	VBROADCASTSD scalarx7ff0000000000000<>+0(SB), Z4
 
 whole:
 	CMPQ      CX, $0x00000020
 	JL        last
-	VCVTPS2PD (AX), Z4
-	VCMPPD    $0x03, Z0, Z0, K1
-	VMINPD    Z4, Z0, Z4
-	VBLENDMPD Z0, Z4, K1, Z5
-	VMOVAPS   Z5, Z0
-	VCVTPS2PD 32(AX), Z4
+	VCVTPS2PD (AX), Z0
 	VCMPPD    $0x03, Z1, Z1, K1
-	VMINPD    Z4, Z1, Z4
-	VBLENDMPD Z1, Z4, K1, Z6
-	VMOVAPS   Z6, Z1
-	VCVTPS2PD 64(AX), Z4
+	VMINPD    Z0, Z1, Z0
+	VBLENDMPD Z1, Z0, K1, Z1
+	VCVTPS2PD 32(AX), Z0
 	VCMPPD    $0x03, Z2, Z2, K1
-	VMINPD    Z4, Z2, Z4
-	VBLENDMPD Z2, Z4, K1, Z7
-	VMOVAPS   Z7, Z2
-	VCVTPS2PD 96(AX), Z4
+	VMINPD    Z0, Z2, Z0
+	VBLENDMPD Z2, Z0, K1, Z2
+	VCVTPS2PD 64(AX), Z0
 	VCMPPD    $0x03, Z3, Z3, K1
-	VMINPD    Z4, Z3, Z4
-	VBLENDMPD Z3, Z4, K1, Z8
-	VMOVAPS   Z8, Z3
+	VMINPD    Z0, Z3, Z0
+	VBLENDMPD Z3, Z0, K1, Z3
+	VCVTPS2PD 96(AX), Z0
+	VCMPPD    $0x03, Z4, Z4, K1
+	VMINPD    Z0, Z4, Z0
+	VBLENDMPD Z4, Z0, K1, Z4
 	ADDQ      $0x00000080, AX
 	SUBQ      $0x00000020, CX
 	JMP       whole
@@ -4869,71 +5457,64 @@ last:
 	BZHIQ        CX, DX, DX
 	KMOVQ        DX, K1
 	SHRQ         $0x08, DX
-	VMOVUPS.Z    (AX), K1, Y4
+	VMOVUPS.Z    (AX), K1, Y0
 	VBROADCASTSS scalarx7f800000<>+0(SB), Y5
-	VBLENDMPS    Y4, Y5, K1, Y9
-	VCVTPS2PD    Y9, Z4
-	VCMPPD       $0x03, Z0, Z0, K1
-	VMINPD       Z4, Z0, Z4
-	VBLENDMPD    Z0, Z4, K1, Z10
-	VMOVAPS      Z10, Z0
-	KMOVQ        DX, K1
-	SHRQ         $0x08, DX
-	VMOVUPS.Z    32(AX), K1, Y4
-	VBROADCASTSS scalarx7f800000<>+0(SB), Y5
-	VBLENDMPS    Y4, Y5, K1, Y11
-	VCVTPS2PD    Y11, Z4
+	VBLENDMPS    Y0, Y5, K1, Y0
+	VCVTPS2PD    Y0, Z0
 	VCMPPD       $0x03, Z1, Z1, K1
-	VMINPD       Z4, Z1, Z4
-	VBLENDMPD    Z1, Z4, K1, Z12
-	VMOVAPS      Z12, Z1
+	VMINPD       Z0, Z1, Z0
+	VBLENDMPD    Z1, Z0, K1, Z1
 	KMOVQ        DX, K1
 	SHRQ         $0x08, DX
-	VMOVUPS.Z    64(AX), K1, Y4
+	VMOVUPS.Z    32(AX), K1, Y0
 	VBROADCASTSS scalarx7f800000<>+0(SB), Y5
-	VBLENDMPS    Y4, Y5, K1, Y13
-	VCVTPS2PD    Y13, Z4
+	VBLENDMPS    Y0, Y5, K1, Y0
+	VCVTPS2PD    Y0, Z0
 	VCMPPD       $0x03, Z2, Z2, K1
-	VMINPD       Z4, Z2, Z4
-	VBLENDMPD    Z2, Z4, K1, Z14
-	VMOVAPS      Z14, Z2
+	VMINPD       Z0, Z2, Z0
+	VBLENDMPD    Z2, Z0, K1, Z2
 	KMOVQ        DX, K1
 	SHRQ         $0x08, DX
-	VMOVUPS.Z    96(AX), K1, Y4
+	VMOVUPS.Z    64(AX), K1, Y0
 	VBROADCASTSS scalarx7f800000<>+0(SB), Y5
-	VBLENDMPS    Y4, Y5, K1, Y15
-	VCVTPS2PD    Y15, Z4
+	VBLENDMPS    Y0, Y5, K1, Y0
+	VCVTPS2PD    Y0, Z0
 	VCMPPD       $0x03, Z3, Z3, K1
-	VMINPD       Z4, Z3, Z4
-	VBLENDMPD    Z3, Z4, K1, Z16
-	VMOVAPS      Z16, Z3
+	VMINPD       Z0, Z3, Z0
+	VBLENDMPD    Z3, Z0, K1, Z3
+	KMOVQ        DX, K1
+	SHRQ         $0x08, DX
+	VMOVUPS.Z    96(AX), K1, Y0
+	VBROADCASTSS scalarx7f800000<>+0(SB), Y5
+	VBLENDMPS    Y0, Y5, K1, Y0
+	VCVTPS2PD    Y0, Z0
+	VCMPPD       $0x03, Z4, Z4, K1
+	VMINPD       Z0, Z4, Z0
+	VBLENDMPD    Z4, Z0, K1, Z4
 
 fold:
-	VCMPPD        $0x03, Z0, Z0, K1
-	VMINPD        Z2, Z0, Z2
-	VBLENDMPD     Z0, Z2, K1, Z17
 	VCMPPD        $0x03, Z1, Z1, K1
 	VMINPD        Z3, Z1, Z0
-	VBLENDMPD     Z1, Z0, K1, Z18
-	VCMPPD        $0x03, Z17, Z17, K1
-	VMINPD        Z18, Z17, Z0
-	VBLENDMPD     Z17, Z0, K1, Z19
-	VEXTRACTF64X4 $0x01, Z19, Y0
-	VCMPPD        $0x03, Y19, Y19, K1
-	VMINPD        Y0, Y19, Y0
-	VBLENDMPD     Y19, Y0, K1, Y20
-	VEXTRACTF32X4 $0x01, Y20, X0
-	VCMPPD        $0x03, X20, X20, K1
-	VMINPD        X0, X20, X0
-	VBLENDMPD     X20, X0, K1, X21
-	VPERMILPD     $0x01, X21, X0
-	VMOVSD        X21, even+24(FP)
-	VMOVSD        X0, odd+32(FP)
+	VBLENDMPD     Z1, Z0, K1, Z0
+	VCMPPD        $0x03, Z2, Z2, K1
+	VMINPD        Z4, Z2, Z1
+	VBLENDMPD     Z2, Z1, K1, Z1
+	VCMPPD        $0x03, Z0, Z0, K1
+	VMINPD        Z1, Z0, Z1
+	VBLENDMPD     Z0, Z1, K1, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VCMPPD        $0x03, Y0, Y0, K1
+	VMINPD        Y1, Y0, Y1
+	VBLENDMPD     Y0, Y1, K1, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VCMPPD        $0x03, X0, X0, K1
+	VMINPD        X1, X0, X1
+	VBLENDMPD     X0, X1, K1, X0
+	VPERMILPD     $0x01, X0, X1
+	VMOVSD        X0, even+24(FP)
+	VMOVSD        X1, odd+32(FP)
 	VZEROUPPER
 	RET
-
-DATA scalarx7ff0000000000000<>+0(SB)/8, $0x7ff0000000000000
-GLOBL scalarx7ff0000000000000<>(SB), RODATA|NOPTR, $8
 
 // func withinAVX512F32(a *float32, n int, limit float32) bool
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -5003,6 +5584,860 @@ turn:
 	JMP       turn
 
 done:
+	VZEROUPPER
+	RET
+
+// func tile00AVX512F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
+// Requires: AVX, AVX512F
+TEXT ·tile00AVX512F32(SB), NOSPLIT, $0-48
+	MOVQ    a+0(FP), AX
+	MOVQ    b+8(FP), CX
+	MOVQ    k+24(FP), DX
+	MOVQ    ldc+32(FP), BX
+	IMUL3Q  $0x00000004, BX, BX
+	MOVQ    more+40(FP), SI
+	TESTQ   SI, SI
+	JZ      clear
+	MOVQ    c+16(FP), SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z6
+	VMOVUPS 64(SI), Z7
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(SI), Z9
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z10
+	VMOVUPS 64(SI), Z11
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z12
+	VMOVUPS 64(SI), Z13
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z14
+	VMOVUPS 64(SI), Z15
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z16
+	VMOVUPS 64(SI), Z17
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z18
+	VMOVUPS 64(SI), Z19
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z20
+	VMOVUPS 64(SI), Z21
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z22
+	VMOVUPS 64(SI), Z23
+	JMP     four
+
+clear:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+
+four:
+	CMPQ         DX, $0x04
+	JL           one
+	VMOVUPS      (CX), Z24
+	VMOVUPS      64(CX), Z25
+	VBROADCASTSS (AX), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 1088(AX), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS 2176(AX), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS 3264(AX), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS 4352(AX), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS 5440(AX), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS 6528(AX), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 7616(AX), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS 8704(AX), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS 9792(AX), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS 10880(AX), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS 11968(AX), Z26
+	VFMADD231PS  Z24, Z26, Z22
+	VFMADD231PS  Z25, Z26, Z23
+	VMOVUPS      128(CX), Z24
+	VMOVUPS      192(CX), Z25
+	VBROADCASTSS 4(AX), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 1092(AX), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS 2180(AX), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS 3268(AX), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS 4356(AX), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS 5444(AX), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS 6532(AX), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 7620(AX), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS 8708(AX), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS 9796(AX), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS 10884(AX), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS 11972(AX), Z26
+	VFMADD231PS  Z24, Z26, Z22
+	VFMADD231PS  Z25, Z26, Z23
+	VMOVUPS      256(CX), Z24
+	VMOVUPS      320(CX), Z25
+	VBROADCASTSS 8(AX), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 1096(AX), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS 2184(AX), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS 3272(AX), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS 4360(AX), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS 5448(AX), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS 6536(AX), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 7624(AX), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS 8712(AX), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS 9800(AX), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS 10888(AX), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS 11976(AX), Z26
+	VFMADD231PS  Z24, Z26, Z22
+	VFMADD231PS  Z25, Z26, Z23
+	VMOVUPS      384(CX), Z24
+	VMOVUPS      448(CX), Z25
+	VBROADCASTSS 12(AX), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 1100(AX), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS 2188(AX), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS 3276(AX), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS 4364(AX), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS 5452(AX), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS 6540(AX), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 7628(AX), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS 8716(AX), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS 9804(AX), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS 10892(AX), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS 11980(AX), Z26
+	VFMADD231PS  Z24, Z26, Z22
+	VFMADD231PS  Z25, Z26, Z23
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000200, CX
+	SUBQ         $0x00000004, DX
+	JMP          four
+
+one:
+	TESTQ        DX, DX
+	JZ           store
+	VMOVUPS      (CX), Z24
+	VMOVUPS      64(CX), Z25
+	VBROADCASTSS (AX), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 1088(AX), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS 2176(AX), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS 3264(AX), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS 4352(AX), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS 5440(AX), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS 6528(AX), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 7616(AX), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS 8704(AX), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS 9792(AX), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS 10880(AX), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS 11968(AX), Z26
+	VFMADD231PS  Z24, Z26, Z22
+	VFMADD231PS  Z25, Z26, Z23
+	ADDQ         $0x00000004, AX
+	ADDQ         $0x00000080, CX
+	SUBQ         $0x00000001, DX
+	JMP          one
+
+store:
+	MOVQ    c+16(FP), AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z22, (AX)
+	VMOVUPS Z23, 64(AX)
+	VZEROUPPER
+	RET
+
+// func tile01AVX512F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
+// Requires: AVX, AVX512F
+TEXT ·tile01AVX512F32(SB), NOSPLIT, $0-48
+	MOVQ    a+0(FP), AX
+	MOVQ    b+8(FP), CX
+	MOVQ    k+24(FP), DX
+	MOVQ    ldc+32(FP), BX
+	IMUL3Q  $0x00000004, BX, BX
+	MOVQ    more+40(FP), SI
+	TESTQ   SI, SI
+	JZ      clear
+	MOVQ    c+16(FP), SI
+	VMOVUPS (SI), Z0
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z1
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z2
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z3
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z4
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z5
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z6
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z7
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z8
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z9
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z10
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z11
+	JMP     four
+
+clear:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+
+four:
+	CMPQ         DX, $0x04
+	JL           one
+	VMOVUPS      (CX), Z12
+	VBROADCASTSS (AX), Z13
+	VFMADD231PS  Z12, Z13, Z0
+	VBROADCASTSS 1088(AX), Z13
+	VFMADD231PS  Z12, Z13, Z1
+	VBROADCASTSS 2176(AX), Z13
+	VFMADD231PS  Z12, Z13, Z2
+	VBROADCASTSS 3264(AX), Z13
+	VFMADD231PS  Z12, Z13, Z3
+	VBROADCASTSS 4352(AX), Z13
+	VFMADD231PS  Z12, Z13, Z4
+	VBROADCASTSS 5440(AX), Z13
+	VFMADD231PS  Z12, Z13, Z5
+	VBROADCASTSS 6528(AX), Z13
+	VFMADD231PS  Z12, Z13, Z6
+	VBROADCASTSS 7616(AX), Z13
+	VFMADD231PS  Z12, Z13, Z7
+	VBROADCASTSS 8704(AX), Z13
+	VFMADD231PS  Z12, Z13, Z8
+	VBROADCASTSS 9792(AX), Z13
+	VFMADD231PS  Z12, Z13, Z9
+	VBROADCASTSS 10880(AX), Z13
+	VFMADD231PS  Z12, Z13, Z10
+	VBROADCASTSS 11968(AX), Z13
+	VFMADD231PS  Z12, Z13, Z11
+	VMOVUPS      128(CX), Z12
+	VBROADCASTSS 4(AX), Z13
+	VFMADD231PS  Z12, Z13, Z0
+	VBROADCASTSS 1092(AX), Z13
+	VFMADD231PS  Z12, Z13, Z1
+	VBROADCASTSS 2180(AX), Z13
+	VFMADD231PS  Z12, Z13, Z2
+	VBROADCASTSS 3268(AX), Z13
+	VFMADD231PS  Z12, Z13, Z3
+	VBROADCASTSS 4356(AX), Z13
+	VFMADD231PS  Z12, Z13, Z4
+	VBROADCASTSS 5444(AX), Z13
+	VFMADD231PS  Z12, Z13, Z5
+	VBROADCASTSS 6532(AX), Z13
+	VFMADD231PS  Z12, Z13, Z6
+	VBROADCASTSS 7620(AX), Z13
+	VFMADD231PS  Z12, Z13, Z7
+	VBROADCASTSS 8708(AX), Z13
+	VFMADD231PS  Z12, Z13, Z8
+	VBROADCASTSS 9796(AX), Z13
+	VFMADD231PS  Z12, Z13, Z9
+	VBROADCASTSS 10884(AX), Z13
+	VFMADD231PS  Z12, Z13, Z10
+	VBROADCASTSS 11972(AX), Z13
+	VFMADD231PS  Z12, Z13, Z11
+	VMOVUPS      256(CX), Z12
+	VBROADCASTSS 8(AX), Z13
+	VFMADD231PS  Z12, Z13, Z0
+	VBROADCASTSS 1096(AX), Z13
+	VFMADD231PS  Z12, Z13, Z1
+	VBROADCASTSS 2184(AX), Z13
+	VFMADD231PS  Z12, Z13, Z2
+	VBROADCASTSS 3272(AX), Z13
+	VFMADD231PS  Z12, Z13, Z3
+	VBROADCASTSS 4360(AX), Z13
+	VFMADD231PS  Z12, Z13, Z4
+	VBROADCASTSS 5448(AX), Z13
+	VFMADD231PS  Z12, Z13, Z5
+	VBROADCASTSS 6536(AX), Z13
+	VFMADD231PS  Z12, Z13, Z6
+	VBROADCASTSS 7624(AX), Z13
+	VFMADD231PS  Z12, Z13, Z7
+	VBROADCASTSS 8712(AX), Z13
+	VFMADD231PS  Z12, Z13, Z8
+	VBROADCASTSS 9800(AX), Z13
+	VFMADD231PS  Z12, Z13, Z9
+	VBROADCASTSS 10888(AX), Z13
+	VFMADD231PS  Z12, Z13, Z10
+	VBROADCASTSS 11976(AX), Z13
+	VFMADD231PS  Z12, Z13, Z11
+	VMOVUPS      384(CX), Z12
+	VBROADCASTSS 12(AX), Z13
+	VFMADD231PS  Z12, Z13, Z0
+	VBROADCASTSS 1100(AX), Z13
+	VFMADD231PS  Z12, Z13, Z1
+	VBROADCASTSS 2188(AX), Z13
+	VFMADD231PS  Z12, Z13, Z2
+	VBROADCASTSS 3276(AX), Z13
+	VFMADD231PS  Z12, Z13, Z3
+	VBROADCASTSS 4364(AX), Z13
+	VFMADD231PS  Z12, Z13, Z4
+	VBROADCASTSS 5452(AX), Z13
+	VFMADD231PS  Z12, Z13, Z5
+	VBROADCASTSS 6540(AX), Z13
+	VFMADD231PS  Z12, Z13, Z6
+	VBROADCASTSS 7628(AX), Z13
+	VFMADD231PS  Z12, Z13, Z7
+	VBROADCASTSS 8716(AX), Z13
+	VFMADD231PS  Z12, Z13, Z8
+	VBROADCASTSS 9804(AX), Z13
+	VFMADD231PS  Z12, Z13, Z9
+	VBROADCASTSS 10892(AX), Z13
+	VFMADD231PS  Z12, Z13, Z10
+	VBROADCASTSS 11980(AX), Z13
+	VFMADD231PS  Z12, Z13, Z11
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000200, CX
+	SUBQ         $0x00000004, DX
+	JMP          four
+
+one:
+	TESTQ        DX, DX
+	JZ           store
+	VMOVUPS      (CX), Z12
+	VBROADCASTSS (AX), Z13
+	VFMADD231PS  Z12, Z13, Z0
+	VBROADCASTSS 1088(AX), Z13
+	VFMADD231PS  Z12, Z13, Z1
+	VBROADCASTSS 2176(AX), Z13
+	VFMADD231PS  Z12, Z13, Z2
+	VBROADCASTSS 3264(AX), Z13
+	VFMADD231PS  Z12, Z13, Z3
+	VBROADCASTSS 4352(AX), Z13
+	VFMADD231PS  Z12, Z13, Z4
+	VBROADCASTSS 5440(AX), Z13
+	VFMADD231PS  Z12, Z13, Z5
+	VBROADCASTSS 6528(AX), Z13
+	VFMADD231PS  Z12, Z13, Z6
+	VBROADCASTSS 7616(AX), Z13
+	VFMADD231PS  Z12, Z13, Z7
+	VBROADCASTSS 8704(AX), Z13
+	VFMADD231PS  Z12, Z13, Z8
+	VBROADCASTSS 9792(AX), Z13
+	VFMADD231PS  Z12, Z13, Z9
+	VBROADCASTSS 10880(AX), Z13
+	VFMADD231PS  Z12, Z13, Z10
+	VBROADCASTSS 11968(AX), Z13
+	VFMADD231PS  Z12, Z13, Z11
+	ADDQ         $0x00000004, AX
+	ADDQ         $0x00000080, CX
+	SUBQ         $0x00000001, DX
+	JMP          one
+
+store:
+	MOVQ    c+16(FP), AX
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z11, (AX)
+	VZEROUPPER
+	RET
+
+// func tile10AVX512F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
+// Requires: AVX, AVX512F
+TEXT ·tile10AVX512F32(SB), NOSPLIT, $0-48
+	MOVQ    a+0(FP), AX
+	MOVQ    b+8(FP), CX
+	MOVQ    k+24(FP), DX
+	MOVQ    ldc+32(FP), BX
+	IMUL3Q  $0x00000004, BX, BX
+	MOVQ    more+40(FP), SI
+	TESTQ   SI, SI
+	JZ      clear
+	MOVQ    c+16(FP), SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z6
+	VMOVUPS 64(SI), Z7
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(SI), Z9
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z10
+	VMOVUPS 64(SI), Z11
+	JMP     four
+
+clear:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+
+four:
+	CMPQ         DX, $0x04
+	JL           one
+	VMOVUPS      (CX), Z12
+	VMOVUPS      64(CX), Z13
+	VBROADCASTSS (AX), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 1088(AX), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 2176(AX), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 3264(AX), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 4352(AX), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 5440(AX), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	VMOVUPS      128(CX), Z12
+	VMOVUPS      192(CX), Z13
+	VBROADCASTSS 4(AX), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 1092(AX), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 2180(AX), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 3268(AX), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 4356(AX), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 5444(AX), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	VMOVUPS      256(CX), Z12
+	VMOVUPS      320(CX), Z13
+	VBROADCASTSS 8(AX), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 1096(AX), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 2184(AX), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 3272(AX), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 4360(AX), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 5448(AX), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	VMOVUPS      384(CX), Z12
+	VMOVUPS      448(CX), Z13
+	VBROADCASTSS 12(AX), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 1100(AX), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 2188(AX), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 3276(AX), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 4364(AX), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 5452(AX), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000200, CX
+	SUBQ         $0x00000004, DX
+	JMP          four
+
+one:
+	TESTQ        DX, DX
+	JZ           store
+	VMOVUPS      (CX), Z12
+	VMOVUPS      64(CX), Z13
+	VBROADCASTSS (AX), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 1088(AX), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 2176(AX), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 3264(AX), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 4352(AX), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 5440(AX), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         $0x00000004, AX
+	ADDQ         $0x00000080, CX
+	SUBQ         $0x00000001, DX
+	JMP          one
+
+store:
+	MOVQ    c+16(FP), AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	VZEROUPPER
+	RET
+
+// func tile11AVX512F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
+// Requires: AVX, AVX512F
+TEXT ·tile11AVX512F32(SB), NOSPLIT, $0-48
+	MOVQ    a+0(FP), AX
+	MOVQ    b+8(FP), CX
+	MOVQ    k+24(FP), DX
+	MOVQ    ldc+32(FP), BX
+	IMUL3Q  $0x00000004, BX, BX
+	MOVQ    more+40(FP), SI
+	TESTQ   SI, SI
+	JZ      clear
+	MOVQ    c+16(FP), SI
+	VMOVUPS (SI), Z0
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z1
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z2
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z3
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z4
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z5
+	JMP     four
+
+clear:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+
+four:
+	CMPQ         DX, $0x04
+	JL           one
+	VMOVUPS      (CX), Z6
+	VBROADCASTSS (AX), Z7
+	VFMADD231PS  Z6, Z7, Z0
+	VBROADCASTSS 1088(AX), Z7
+	VFMADD231PS  Z6, Z7, Z1
+	VBROADCASTSS 2176(AX), Z7
+	VFMADD231PS  Z6, Z7, Z2
+	VBROADCASTSS 3264(AX), Z7
+	VFMADD231PS  Z6, Z7, Z3
+	VBROADCASTSS 4352(AX), Z7
+	VFMADD231PS  Z6, Z7, Z4
+	VBROADCASTSS 5440(AX), Z7
+	VFMADD231PS  Z6, Z7, Z5
+	VMOVUPS      128(CX), Z6
+	VBROADCASTSS 4(AX), Z7
+	VFMADD231PS  Z6, Z7, Z0
+	VBROADCASTSS 1092(AX), Z7
+	VFMADD231PS  Z6, Z7, Z1
+	VBROADCASTSS 2180(AX), Z7
+	VFMADD231PS  Z6, Z7, Z2
+	VBROADCASTSS 3268(AX), Z7
+	VFMADD231PS  Z6, Z7, Z3
+	VBROADCASTSS 4356(AX), Z7
+	VFMADD231PS  Z6, Z7, Z4
+	VBROADCASTSS 5444(AX), Z7
+	VFMADD231PS  Z6, Z7, Z5
+	VMOVUPS      256(CX), Z6
+	VBROADCASTSS 8(AX), Z7
+	VFMADD231PS  Z6, Z7, Z0
+	VBROADCASTSS 1096(AX), Z7
+	VFMADD231PS  Z6, Z7, Z1
+	VBROADCASTSS 2184(AX), Z7
+	VFMADD231PS  Z6, Z7, Z2
+	VBROADCASTSS 3272(AX), Z7
+	VFMADD231PS  Z6, Z7, Z3
+	VBROADCASTSS 4360(AX), Z7
+	VFMADD231PS  Z6, Z7, Z4
+	VBROADCASTSS 5448(AX), Z7
+	VFMADD231PS  Z6, Z7, Z5
+	VMOVUPS      384(CX), Z6
+	VBROADCASTSS 12(AX), Z7
+	VFMADD231PS  Z6, Z7, Z0
+	VBROADCASTSS 1100(AX), Z7
+	VFMADD231PS  Z6, Z7, Z1
+	VBROADCASTSS 2188(AX), Z7
+	VFMADD231PS  Z6, Z7, Z2
+	VBROADCASTSS 3276(AX), Z7
+	VFMADD231PS  Z6, Z7, Z3
+	VBROADCASTSS 4364(AX), Z7
+	VFMADD231PS  Z6, Z7, Z4
+	VBROADCASTSS 5452(AX), Z7
+	VFMADD231PS  Z6, Z7, Z5
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000200, CX
+	SUBQ         $0x00000004, DX
+	JMP          four
+
+one:
+	TESTQ        DX, DX
+	JZ           store
+	VMOVUPS      (CX), Z6
+	VBROADCASTSS (AX), Z7
+	VFMADD231PS  Z6, Z7, Z0
+	VBROADCASTSS 1088(AX), Z7
+	VFMADD231PS  Z6, Z7, Z1
+	VBROADCASTSS 2176(AX), Z7
+	VFMADD231PS  Z6, Z7, Z2
+	VBROADCASTSS 3264(AX), Z7
+	VFMADD231PS  Z6, Z7, Z3
+	VBROADCASTSS 4352(AX), Z7
+	VFMADD231PS  Z6, Z7, Z4
+	VBROADCASTSS 5440(AX), Z7
+	VFMADD231PS  Z6, Z7, Z5
+	ADDQ         $0x00000004, AX
+	ADDQ         $0x00000080, CX
+	SUBQ         $0x00000001, DX
+	JMP          one
+
+store:
+	MOVQ    c+16(FP), AX
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z5, (AX)
 	VZEROUPPER
 	RET
 

@@ -155,6 +155,12 @@ func erfAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s flo
 func atan2AVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 
 //go:noescape
+func powAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
+func powcAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
 func cangleAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 
 //go:noescape
@@ -186,3 +192,15 @@ func withinAVX512F64(a *float64, n int, limit float64) bool
 
 //go:noescape
 func accumulateAVX512F64(dst *float64, a *float64, n int)
+
+//go:noescape
+func tile00AVX512F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+
+//go:noescape
+func tile01AVX512F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+
+//go:noescape
+func tile10AVX512F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+
+//go:noescape
+func tile11AVX512F64(a *float64, b *float64, c *float64, k int, ldc int, more int)

@@ -56,6 +56,8 @@ var asmAVX2F32 = asmTable[float32]{
 		"softplus": softplusAVX2F32,
 		"erf":      erfAVX2F32,
 		"atan2":    atan2AVX2F32,
+		"pow":      powAVX2F32,
+		"powc":     powcAVX2F32,
 		"cangle":   cangleAVX2F32,
 		"cexp":     cexpAVX2F32,
 		"cpolar":   cpolarAVX2F32,
@@ -72,6 +74,10 @@ var asmAVX2F32 = asmTable[float32]{
 	accumulate:  accumulateAVX2F32,
 	toFloat64:   toFloat64AVX2F32,
 	fromFloat64: fromFloat64AVX2F32,
+	tiles:       [2][2]rawTile[float32]{{tile00AVX2F32, tile01AVX2F32}, {tile10AVX2F32, tile11AVX2F32}},
+	tileRows:    6,
+	tileColumns: 16,
+	transpose:   transposeAVX2F32,
 }
 
 var asmAVX2F64 = asmTable[float64]{
@@ -126,6 +132,8 @@ var asmAVX2F64 = asmTable[float64]{
 		"softplus": softplusAVX2F64,
 		"erf":      erfAVX2F64,
 		"atan2":    atan2AVX2F64,
+		"pow":      powAVX2F64,
+		"powc":     powcAVX2F64,
 		"cangle":   cangleAVX2F64,
 		"cexp":     cexpAVX2F64,
 		"cpolar":   cpolarAVX2F64,
@@ -138,8 +146,12 @@ var asmAVX2F64 = asmTable[float64]{
 		"max":    blockMaxAVX2F64,
 		"min":    blockMinAVX2F64,
 	},
-	within:     withinAVX2F64,
-	accumulate: accumulateAVX2F64,
+	within:      withinAVX2F64,
+	accumulate:  accumulateAVX2F64,
+	tiles:       [2][2]rawTile[float64]{{tile00AVX2F64, tile01AVX2F64}, {tile10AVX2F64, tile11AVX2F64}},
+	tileRows:    6,
+	tileColumns: 8,
+	transpose:   transposeAVX2F64,
 }
 
 var asmAVX512F32 = asmTable[float32]{
@@ -194,6 +206,8 @@ var asmAVX512F32 = asmTable[float32]{
 		"softplus": softplusAVX512F32,
 		"erf":      erfAVX512F32,
 		"atan2":    atan2AVX512F32,
+		"pow":      powAVX512F32,
+		"powc":     powcAVX512F32,
 		"cangle":   cangleAVX512F32,
 		"cexp":     cexpAVX512F32,
 		"cpolar":   cpolarAVX512F32,
@@ -210,6 +224,10 @@ var asmAVX512F32 = asmTable[float32]{
 	accumulate:  accumulateAVX512F32,
 	toFloat64:   toFloat64AVX512F32,
 	fromFloat64: fromFloat64AVX512F32,
+	tiles:       [2][2]rawTile[float32]{{tile00AVX512F32, tile01AVX512F32}, {tile10AVX512F32, tile11AVX512F32}},
+	tileRows:    12,
+	tileColumns: 32,
+	transpose:   transposeAVX2F32,
 }
 
 var asmAVX512F64 = asmTable[float64]{
@@ -264,6 +282,8 @@ var asmAVX512F64 = asmTable[float64]{
 		"softplus": softplusAVX512F64,
 		"erf":      erfAVX512F64,
 		"atan2":    atan2AVX512F64,
+		"pow":      powAVX512F64,
+		"powc":     powcAVX512F64,
 		"cangle":   cangleAVX512F64,
 		"cexp":     cexpAVX512F64,
 		"cpolar":   cpolarAVX512F64,
@@ -276,6 +296,10 @@ var asmAVX512F64 = asmTable[float64]{
 		"max":    blockMaxAVX512F64,
 		"min":    blockMinAVX512F64,
 	},
-	within:     withinAVX512F64,
-	accumulate: accumulateAVX512F64,
+	within:      withinAVX512F64,
+	accumulate:  accumulateAVX512F64,
+	tiles:       [2][2]rawTile[float64]{{tile00AVX512F64, tile01AVX512F64}, {tile10AVX512F64, tile11AVX512F64}},
+	tileRows:    12,
+	tileColumns: 16,
+	transpose:   transposeAVX2F64,
 }

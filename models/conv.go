@@ -10,16 +10,15 @@ import (
 // amount puts the larger half at the end. It panics with *autograd.Error if x
 // has fewer than two axes, if a number is below 1, or as Pad does.
 func SamePadding(x autograd.Value, kernel, stride, dilation [2]int, mode autograd.PadMode) autograd.Value {
-	var n, amounts [2][2]int
-	n[0][0], n[1][0] = lastTwo("same-padding", x)
+	var n [2]int
+	var amounts [2][2]int
+	n[0], n[1] = lastTwo("same-padding", x)
 	for i := range amounts {
 		k, s, d := kernel[i], stride[i], dilation[i]
 		if k < 1 || s < 1 || d < 1 {
 			fail("same-padding", x, "kernel %v, stride %v, dilation %v; numbers from 1 expected", kernel, stride, dilation)
 		}
-		size := n[i][0]
-		p := max(((size+s-1)/s-1)*s+(k-1)*d+1-size, 0)
-		amounts[i] = [2]int{p / 2, p - p/2}
+		amounts[i] = autograd.SamePadding(n[i], k, s, d)
 	}
 	return x.Pad(mode, amounts[0], amounts[1])
 }

@@ -49,6 +49,7 @@ const (
 	searchEnded   = int(unsafe.Offsetof(search{}.Ended) / 8)
 	searchEnd     = int(unsafe.Offsetof(search{}.End) / 8)
 	searchLast    = int(unsafe.Offsetof(search{}.LastGradient) / 8)
+	ringCount     = int(unsafe.Offsetof(ring{}.Count) / 8)
 	ringSlot      = int(unsafe.Offsetof(ring{}.Slot) / 8)
 	ringPair      = int(unsafe.Offsetof(ring{}.Pair) / 8)
 	ringTau       = int(unsafe.Offsetof(ring{}.Tau) / 8)

@@ -23,7 +23,7 @@ var ErrCheckpoint = errors.New("the checkpoint does not belong to this synthesis
 
 // checkpoint is the header of a checkpoint, JSON under the key "percept" of a
 // safetensors file. The tensors are the Vars by name, "history.K" with the rows
-// of image K, "frame.K.I" with its state before iteration I, and "retired" with
+// of image K and the one of the image as it is, "frame.K.I" with its state before iteration I, and "retired" with
 // the images that are done.
 type checkpoint struct {
 	Version  int        `json:"version"`
@@ -33,7 +33,7 @@ type checkpoint struct {
 	Seconds  float64    `json:"seconds"`
 	Rows     []int      `json:"rows"` // images that the Vars hold
 	Tracks   []progress `json:"tracks"`
-	Scale    []float64  `json:"scale"`
+	Start    []float64  `json:"loss_at_start"`
 }
 
 // progress is a track without its large parts.
@@ -42,10 +42,26 @@ type progress struct {
 	Spent      int        `json:"evaluations"`
 	Mark       float64    `json:"mark"`
 	Ended      StopReason `json:"ended"`
+	Known      bool       `json:"known"` // the last row of the history tensor is up to date
 	Frames     []int      `json:"frames"`
 }
 
 const recordColumns = 7
+
+// sameModel is how far, relatively, losses at the start may be apart on two
+// machines.
+const sameModel = 1e-3
+
+// finiteOnly returns x with 0 for what JSON cannot hold.
+func finiteOnly(x []float64) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		if !math.IsNaN(v) && !math.IsInf(v, 0) {
+			y[i] = v
+		}
+	}
+	return y
+}
 
 func (r Record) row() [recordColumns]float64 {
 	return [...]float64{float64(r.Iteration), float64(r.Evaluations), r.Seconds, r.Loss, r.Penalty, r.GradientNorm, r.PixelChange}
@@ -84,7 +100,7 @@ func (s *Metamer) settings() string {
 // does.
 func (s *Metamer) Save(w io.Writer) error {
 	head := checkpoint{Version: checkpointVersion, Method: "metamer", Settings: s.settings(), Target: digest(s.target),
-		Seconds: s.seconds, Rows: s.rows, Scale: s.scale}
+		Seconds: s.seconds, Rows: s.rows, Start: finiteOnly(s.atStart.loss)}
 	var names []string
 	var ts []tensor.Tensor
 	add := func(name string, x tensor.Tensor) { names, ts = append(names, name), append(ts, x) }
@@ -98,9 +114,9 @@ func (s *Metamer) Save(w io.Writer) error {
 	add("retired", s.retired)
 	for k := range s.tracks {
 		t := &s.tracks[k]
-		p := progress{t.iterations, t.spent, t.mark, t.ended, []int{}}
-		rows := tensor.New(tensor.Float64, len(t.records), recordColumns)
-		for i, r := range t.records {
+		p := progress{t.iterations, t.spent, t.mark, t.ended, t.known, []int{}}
+		rows := tensor.New(tensor.Float64, len(t.records)+1, recordColumns)
+		for i, r := range append(t.records[:len(t.records):len(t.records)], t.now) {
 			for c, v := range r.row() {
 				rows.StoreReal(i*recordColumns+c, v)
 			}
@@ -179,12 +195,12 @@ func (s *Metamer) checkHead(head *checkpoint) error {
 		return fmt.Errorf("synth: %w: it is of another target image", ErrCheckpoint)
 	case head.Settings != s.settings():
 		return fmt.Errorf("synth: %w: its model, start or options differ", ErrCheckpoint)
-	case len(head.Tracks) != n || len(head.Scale) != n || len(head.Rows) == 0 || len(head.Rows) > n:
+	case len(head.Tracks) != n || len(head.Start) != n || len(head.Rows) == 0 || len(head.Rows) > n:
 		return fmt.Errorf("synth: %w: it holds %d images; %d expected", ErrCheckpoint, len(head.Tracks), n)
 	}
-	for i, v := range head.Scale {
-		if math.Abs(v-s.scale[i]) > 1e-6*math.Abs(v) {
-			return fmt.Errorf("synth: %w: the loss of image %d at the start was %g and is %g now: the model differs", ErrCheckpoint, i, v, s.scale[i])
+	for i, v := range finiteOnly(s.atStart.loss) {
+		if math.Abs(v-head.Start[i]) > sameModel*math.Abs(v) {
+			return fmt.Errorf("synth: %w: the loss %d at the start was %g and is %g now: the model differs", ErrCheckpoint, i, head.Start[i], v)
 		}
 	}
 	last := -1
@@ -202,16 +218,18 @@ func readTracks(head *checkpoint, ts map[string]tensor.Tensor) ([]track, error) 
 	tracks := make([]track, len(head.Tracks))
 	for k, p := range head.Tracks {
 		t := &tracks[k]
-		*t = track{iterations: p.Iterations, spent: p.Spent, mark: p.Mark, ended: p.Ended}
+		*t = track{iterations: p.Iterations, spent: p.Spent, mark: p.Mark, ended: p.Ended, known: p.Known}
 		name := fmt.Sprintf("history.%d", k)
 		rows, ok := ts[name]
-		if !ok || rows.Rank != 2 || rows.Dim[1] != recordColumns || rows.DType != tensor.Float64 {
+		if !ok || rows.Rank != 2 || rows.Dim[0] == 0 || rows.Dim[1] != recordColumns || rows.DType != tensor.Float64 {
 			return nil, fmt.Errorf("synth: %w: %q is missing or a %v", ErrCheckpoint, name, rows.Type)
 		}
 		v := tensor.Floats(rows)
 		for i := range rows.Dim[0] {
 			t.records = append(t.records, recordOf(v[i*recordColumns:]))
 		}
+		last := len(t.records) - 1
+		t.records, t.now = t.records[:last], t.records[last]
 		for _, i := range p.Frames {
 			name := fmt.Sprintf("frame.%d.%d", k, i)
 			x, ok := ts[name]

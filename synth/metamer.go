@@ -244,7 +244,7 @@ func (s *Metamer) LossScale() []float64 { return s.scale }
 // Image returns the images as they are, (N, C, H, W), in host memory. It errs if
 // the backend fails.
 func (s *Metamer) Image() (tensor.Tensor, error) {
-	x, err := s.Synthesis.Image()
+	x, err := s.shapedImage()
 	if err != nil {
 		return x, err
 	}

@@ -72,11 +72,13 @@ type track struct {
 	records    []Record
 	frames     []Frame
 	iterations int
+	target     int     // iterations after which Step returns
 	spent      int     // evaluations
 	mark       float64 // seconds at the start of this iteration
 	now        Record  // the row of the image as it is
 	known      bool    // whether now is up to date
 	ended      StopReason
+	where      string // what made a NaN
 }
 
 // A Synthesis changes images until a loss is small. Metamer and MAD are
@@ -171,7 +173,11 @@ func (s *Synthesis) tick() error {
 	v := tensor.Slice[float64](s.report)
 	ended := false
 	for i, k := range s.rows {
-		ended = s.tracks[k].absorb(v[i*optim.ReportColumns:][:optim.ReportColumns], s.seconds, s.reference) || ended
+		t := &s.tracks[k]
+		ended = t.absorb(v[i*optim.ReportColumns:][:optim.ReportColumns], s.seconds, s.reference) || ended
+		if t.ended == StopNaN && t.where == "" {
+			t.where = s.nanLine()
+		}
 	}
 	if ended && s.every > 0 {
 		return s.addFrames(func(t *track) bool { return t.iterations%s.every == 0 })
@@ -210,7 +216,7 @@ func (s *Synthesis) addFrames(due func(t *track) bool) error {
 	if s.every <= 0 {
 		return nil
 	}
-	x, err := s.Image()
+	x, err := s.shapedImage()
 	if err != nil {
 		return err
 	}
@@ -256,10 +262,46 @@ func (s *Synthesis) advance(iterations func(t *track) int, evaluations int, more
 		if running == 0 || !more() {
 			return nil
 		}
+		if err := s.shrink(iterations, evaluations); err != nil {
+			return err
+		}
 		if err := s.tick(); err != nil {
 			return err
 		}
 	}
+}
+
+// shrink builds a program for the images that go on, when they are fewer than
+// half of those it holds.
+func (s *Synthesis) shrink(iterations func(t *track) int, evaluations int) error {
+	var alive, from []int
+	for i, k := range s.rows {
+		if e := s.tracks[k].ended; e != StopTolerance && e != StopNaN {
+			alive, from = append(alive, k), append(from, i)
+		}
+	}
+	if 2*len(alive) >= len(s.rows) {
+		return nil
+	}
+	if err := s.settle(); err != nil {
+		return err
+	}
+	x, err := s.shapedImage()
+	if err != nil {
+		return err
+	}
+	state := map[string]tensor.Tensor{"retired": x}
+	for _, v := range s.tape.Vars() {
+		t, err := s.tape.Get(v)
+		if err != nil {
+			return err
+		}
+		state[v.Name()] = pick(t, from)
+	}
+	if err := s.restore(alive, state); err != nil {
+		return err
+	}
+	return s.limit(iterations, evaluations)
 }
 
 // unlimited is more evaluations than anyone makes.
@@ -268,11 +310,10 @@ const unlimited = math.MaxInt64
 // Step runs one more iteration of every image that has not converged. It errs
 // if the backend fails, or with ErrNaN if an image cannot be continued.
 func (s *Synthesis) Step() error {
-	target := make(map[*track]int, len(s.tracks))
 	for k := range s.tracks {
-		target[&s.tracks[k]] = s.tracks[k].iterations + 1
+		s.tracks[k].target = s.tracks[k].iterations + 1
 	}
-	if err := s.advance(func(t *track) int { return target[t] }, unlimited, func() bool { return true }); err != nil {
+	if err := s.advance(func(t *track) int { return t.target }, unlimited, func() bool { return true }); err != nil {
 		return err
 	}
 	return s.nanError()
@@ -282,7 +323,7 @@ func (s *Synthesis) Step() error {
 func (s *Synthesis) nanError() error {
 	for k := range s.tracks {
 		if t := &s.tracks[k]; t.ended == StopNaN {
-			return fmt.Errorf("synth: image %d, iteration %d: %w%s", k, t.iterations, ErrNaN, s.nanLine())
+			return fmt.Errorf("synth: image %d, iteration %d: %w%s", k, t.iterations, ErrNaN, t.where)
 		}
 	}
 	return nil
@@ -383,9 +424,8 @@ func (s *Synthesis) settle() error {
 	return nil
 }
 
-// Image returns the images as they are, (N, …), in host memory. It errs if the
-// backend fails.
-func (s *Synthesis) Image() (tensor.Tensor, error) {
+// shapedImage returns the images as they are, (N, …), in host memory.
+func (s *Synthesis) shapedImage() (tensor.Tensor, error) {
 	x, err := s.tape.Get(s.state.X())
 	if err != nil {
 		return x, err

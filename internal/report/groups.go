@@ -16,17 +16,13 @@ type row struct {
 func rows(gs []Group) []row {
 	list := make([]row, len(gs))
 	for i, g := range gs {
-		ratio := g.End / g.Start
-		if g.Start == 0 && g.End == 0 {
-			ratio = 0
-		}
 		list[i] = row{
 			Group:     g,
 			StartText: short(g.Start),
 			EndText:   short(g.End),
-			Percent:   percent(ratio),
-			Good:      g.Limit == 0 || ratio <= g.Limit,
-			Bar:       barLength(ratio),
+			Percent:   percent(g.Ratio),
+			Good:      g.Limit == 0 || g.Ratio <= g.Limit,
+			Bar:       barLength(g.Ratio),
 			Mark:      barLength(g.Limit),
 		}
 	}

@@ -43,12 +43,13 @@ type Picture struct {
 type Fact struct{ Name, Value string }
 
 // A Group is a part of the representation: the L2 norm of its difference from
-// the target's at the start and at the end, and the largest ratio of the two
-// that counts as matched. A Limit of 0 means that there is none.
+// the target's at the start and at the end, what remains of it, and how much
+// may remain. A Limit of 0 means that there is none.
 type Group struct {
 	Name       string
 	Size       int // number of entries
 	Start, End float64
+	Ratio      float64
 	Limit      float64
 }
 

@@ -24,7 +24,7 @@ func example(t *testing.T) Report {
 		Images:   []Picture{{"target", b.Bytes(), 100, 60}, {"result", b.Bytes(), 100, 60}},
 		Facts:    []Fact{{"pixels", "0.2"}},
 		Loss:     Curve{Loss: []float64{100, 10, 1, 0.5}, Penalty: []float64{0, 0.1, 0.01, 0}},
-		Groups:   []Group{{"pixel_statistics", 6, 2, 0.001, 0.02}, {"skew", 5, 1, 0.5, 0.02}, {"empty", 1, 0, 0, 0.02}},
+		Groups:   []Group{{"pixel_statistics", 6, 2, 0.001, 0.0005, 0.02}, {"skew", 5, 1, 0.5, 0.5, 0.02}, {"empty", 1, 0, 0, 0, 0.02}},
 		Notes:    []string{"a note"},
 		Settings: []Fact{{"model", "portilla-simoncelli"}},
 		Methods:  "We did it.", BibTeX: "@article{a}",

@@ -205,7 +205,7 @@ func (k *isa) tanh(x V) V {
 	e := k.reduce(k.min(k.load(k.limit(limit{20, 40})), k.add(a, a)), false)
 	y := k.mul(k.add(k.high(e), k.c(1)), k.power2(e.t))
 	large := k.sub(k.load(k.c(1)), k.div(k.load(k.c(2)), k.add(y, k.c(1))))
-	return k.sel(k.cmp(lt, a, k.c(0.625)), small, k.or(large, k.sign(x)))
+	return k.or(k.sel(k.cmp(lt, a, k.c(0.625)), small, large), k.sign(x))
 }
 
 // expNegative returns e^-|x| as the sum of two numbers.
@@ -261,7 +261,9 @@ func (k *isa) sincos(x V) (sin, cos V) {
 	odd := k.negative(k.shl(t, k.bits-1))
 	sinSign := k.sign(k.shl(t, k.bits-2))
 	cosSign := k.sign(k.shl(k.addInt(t, k.splat(1)), k.bits-2))
-	return k.xor(k.sel(odd, cos, sin), sinSign), k.xor(k.sel(odd, sin, cos), cosSign)
+	sin, cos = k.sel(odd, cos, sin), k.sel(odd, sin, cos)
+	sin = k.sel(k.cmp(eq, x, k.c(0)), x, k.xor(sin, sinSign)) // the sign of zero
+	return sin, k.xor(cos, cosSign)
 }
 
 // atan2 is ±(base ± artan t), t the smaller of |x| and |y| by the larger, base one

@@ -219,14 +219,15 @@ func (k *isa) xor(a V, b Op) V { r := k.vec(); k.by(k.VXORPS, k.VXORPD)(b, a, r)
 func (k *isa) abs(a V) V       { return k.and(a, k.splat(1<<(k.bits-1)-1)) }
 func (k *isa) neg(a V) V       { return k.xor(a, k.signBit()) }
 func (k *isa) sign(a V) V      { return k.and(a, k.signBit()) }
-func (k *isa) zero() V {
-	r := k.vec()
+func (k *isa) zero() V         { r := k.vec(); k.clear(r); return r }
+
+// clear sets a register to 0.
+func (k *isa) clear(r V) {
 	if k.wide() {
 		k.VPXORD(r, r, r)
 	} else {
 		k.VXORPS(r, r, r)
 	}
-	return r
 }
 
 func (k *isa) addInt(a V, b Op) V { r := k.vec(); k.by(k.VPADDD, k.VPADDQ)(b, a, r); return r }

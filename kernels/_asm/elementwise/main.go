@@ -70,7 +70,8 @@ func save(name string, data []byte, err error) {
 type table struct {
 	*isa
 	elementwise, blocks [][2]string // names of kernels and of functions
-	others              []string    // fields, named as the kernels
+	others              []string    // fields, named as the functions
+	tiles               []string    // functions
 }
 
 // emitAll emits every kernel.
@@ -87,6 +88,10 @@ func (k *isa) emitAll() table {
 	k.emitWithin()
 	k.emitAccumulate()
 	t.others = []string{"within", "accumulate"}
+	t.tiles = k.emitTiles()
+	if !k.wide() { // for both levels
+		k.emitTranspose()
+	}
 	if !k.double() {
 		k.emitToFloat64()
 		k.emitFromFloat64()
@@ -106,7 +111,9 @@ func writeTables(ts []table) {
 		for _, name := range t.others {
 			fmt.Fprintf(&b, "%s: %s%s,\n", name, name, t.suffix())
 		}
-		b.WriteString("}\n")
+		fmt.Fprintf(&b, "tiles: [2][2]rawTile[%s]{{%s, %s}, {%s, %s}},\n", t.goType(), t.tiles[0], t.tiles[1], t.tiles[2], t.tiles[3])
+		fmt.Fprintf(&b, "tileRows: %d,\ntileColumns: %d,\n", tileRows[t.level], 2*t.lanes())
+		fmt.Fprintf(&b, "transpose: transposeAVX2F%d,\n}\n", t.bits)
 	}
 	src, err := format.Source(b.Bytes())
 	save("zz_elementwise_tables_amd64.go", src, err)

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// The matrix product keeps a tile of dst in registers: rows × vectors, of which
+// there are a full and a half size each way.
+
+// tileRows are the rows of the full tile: as many as registers hold beside two
+// vectors of b and one factor.
+var tileRows = map[string]int{"AVX2": 6, "AVX512": 12}
+
+// tileStride is the distance of rows in packed a, in elements: no power of two,
+// so that rows do not share cache sets.
+func (k *isa) tileStride() int { return 256 + 64/k.size() }
+
+// emitTiles writes tile00, tile01, tile10, tile11: full or half rows, two or one
+// vectors.
+func (k *isa) emitTiles() []string {
+	var names []string
+	for i, rows := range []int{tileRows[k.level], tileRows[k.level] / 2} {
+		for j, vectors := range []int{2, 1} {
+			name := fmt.Sprintf("tile%d%d", i, j)
+			k.emitTile(name, rows, vectors)
+			names = append(names, name+k.suffix())
+		}
+	}
+	return names
+}
+
+// emitTile writes func(a, b, c *T, k, ldc, more int): c, rows of ldc, becomes the
+// product of rows of packed a and k rows of packed b, added to c if more is not 0,
+// every element by fused multiply-adds in order.
+func (k *isa) emitTile(name string, rows, vectors int) {
+	k.declare(name, fmt.Sprintf("func(a, b, c *%s, k, ldc, more int)", k.goType()))
+	a, b := k.Load(k.Param("a"), k.GP64()), k.Load(k.Param("b"), k.GP64())
+	depth, ldc := k.Load(k.Param("k"), k.GP64()), k.Load(k.Param("ldc"), k.GP64())
+	k.IMUL3Q(U32(uint32(k.size())), ldc, ldc)
+	sums := make([][]V, rows)
+	for i := range sums {
+		for range vectors {
+			sums[i] = append(sums[i], k.vec())
+		}
+	}
+	k.tileStart(sums, ldc)
+	const unroll = 4
+	k.Label("four")
+	k.CMPQ(depth, Imm(unroll))
+	k.JL(LabelRef("one"))
+	for o := range unroll {
+		k.tileStep(a, b, o, sums)
+	}
+	k.tileAdvance(a, b, depth, unroll)
+	k.JMP(LabelRef("four"))
+	k.Label("one")
+	k.TESTQ(depth, depth)
+	k.JZ(LabelRef("store"))
+	k.tileStep(a, b, 0, sums)
+	k.tileAdvance(a, b, depth, 1)
+	k.JMP(LabelRef("one"))
+	k.Label("store")
+	k.eachRow(ldc, sums, func(m Mem, r V) { k.VMOVUPS(r, m) })
+	k.VZEROUPPER()
+	k.RET()
+}
+
+// tileStart sets the sums to c, or to 0.
+func (k *isa) tileStart(sums [][]V, ldc reg.Register) {
+	more := k.Load(k.Param("more"), k.GP64())
+	k.TESTQ(more, more)
+	k.JZ(LabelRef("clear"))
+	k.eachRow(ldc, sums, func(m Mem, r V) { k.VMOVUPS(m, r) })
+	k.JMP(LabelRef("four"))
+	k.Label("clear")
+	for _, row := range sums {
+		for _, r := range row {
+			k.clear(r)
+		}
+	}
+}
+
+// eachRow calls f for every vector of the tile with its place in c.
+func (k *isa) eachRow(ldc reg.Register, sums [][]V, f func(m Mem, r V)) {
+	c := k.Load(k.Param("c"), k.GP64())
+	for i, row := range sums {
+		for j, r := range row {
+			f(Mem{Base: c, Disp: j * k.width}, r)
+		}
+		if i+1 < len(sums) {
+			k.ADDQ(ldc, c)
+		}
+	}
+}
+
+// tileStep adds the product of a column of a and a row of b, o steps ahead.
+func (k *isa) tileStep(a, b reg.Register, o int, sums [][]V) {
+	var row []V
+	for j := range sums[0] {
+		row = append(row, k.load(Mem{Base: b, Disp: (2*o + j) * k.width}))
+	}
+	for i := range sums {
+		x := k.vec()
+		k.by(k.VBROADCASTSS, k.VBROADCASTSD)(Mem{Base: a, Disp: (i*k.tileStride() + o) * k.size()}, x)
+		for j, r := range sums[i] {
+			k.by(k.VFMADD231PS, k.VFMADD231PD)(row[j], x, r)
+		}
+	}
+}
+
+func (k *isa) tileAdvance(a, b, depth reg.Register, steps int) {
+	k.ADDQ(U32(uint32(steps*k.size())), a)
+	k.ADDQ(U32(uint32(steps*2*k.width)), b)
+	k.SUBQ(U32(uint32(steps)), depth)
+}
+
+// emitTranspose writes func(dst, src *T, ldd, lds, n int): the columns of g rows of
+// src, n a multiple of g, become rows of g in dst; g is as many elements as a
+// vector has.
+func (k *isa) emitTranspose() {
+	k.declare("transpose", fmt.Sprintf("func(dst, src *%s, ldd, lds, n int)", k.goType()))
+	dst, src := k.Load(k.Param("dst"), k.GP64()), k.Load(k.Param("src"), k.GP64())
+	ldd, lds := k.Load(k.Param("ldd"), k.GP64()), k.Load(k.Param("lds"), k.GP64())
+	n := k.Load(k.Param("n"), k.GP64())
+	k.IMUL3Q(U32(uint32(k.size())), ldd, ldd)
+	k.IMUL3Q(U32(uint32(k.size())), lds, lds)
+	from := k.GP64()
+	k.Label("turn")
+	k.CMPQ(n, U32(uint32(k.lanes())))
+	k.JL(LabelRef("done"))
+	k.MOVQ(src, from)
+	var rows []V
+	for range k.lanes() {
+		rows = append(rows, k.load(Mem{Base: from}))
+		k.ADDQ(lds, from)
+	}
+	for _, r := range k.transposed(rows) {
+		k.VMOVUPS(r, Mem{Base: dst})
+		k.ADDQ(ldd, dst)
+	}
+	k.ADDQ(U32(uint32(k.width)), src)
+	k.SUBQ(U32(uint32(k.lanes())), n)
+	k.JMP(LabelRef("turn"))
+	k.Label("done")
+	k.VZEROUPPER()
+	k.RET()
+}
+
+// transposed exchanges rows and columns of 256-bit vectors: within pairs, within
+// 128 bits, across.
+func (k *isa) transposed(r []V) []V {
+	two := func(op instruction, a, b V) V { v := k.vec(); op(b, a, v); return v }
+	low, high := k.by(k.VUNPCKLPS, k.VUNPCKLPD), k.by(k.VUNPCKHPS, k.VUNPCKHPD)
+	n := len(r)
+	var t []V // pairs of rows interleaved
+	for i := 0; i < n; i += 2 {
+		t = append(t, two(low, r[i], r[i+1]), two(high, r[i], r[i+1]))
+	}
+	if !k.double() { // fours of rows
+		var u []V
+		for i := 0; i < n; i += 4 {
+			u = append(u, two(k.VUNPCKLPD, t[i], t[i+2]), two(k.VUNPCKHPD, t[i], t[i+2]),
+				two(k.VUNPCKLPD, t[i+1], t[i+3]), two(k.VUNPCKHPD, t[i+1], t[i+3]))
+		}
+		t = u
+	}
+	out := make([]V, n)
+	for i := range n / 2 {
+		out[i], out[i+n/2] = k.vec(), k.vec()
+		k.VPERM2F128(Imm(0x20), t[i+n/2], t[i], out[i])
+		k.VPERM2F128(Imm(0x31), t[i+n/2], t[i], out[i+n/2])
+	}
+	return out
+}
