@@ -2,6 +2,7 @@ package autograd
 
 import (
 	"fmt"
+	"math/cmplx"
 	"sort"
 
 	"github.com/percept-go/percept/tensor"
@@ -119,7 +120,7 @@ func (t *Tape) holdsNonFinite(x tensor.Tensor) (bool, error) {
 		return false, err
 	}
 	for i := range host.Len() {
-		if v := host.Load(i); v-v != 0 {
+		if v := host.Load(i); cmplx.IsNaN(v) || cmplx.IsInf(v) {
 			return true, nil
 		}
 	}

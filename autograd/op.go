@@ -112,8 +112,6 @@ func define(o *Op) *Op {
 	return o
 }
 
-func (o *Op) linearIn(arg int) bool { return o.Linear>>min(uint(arg), 63)&1 != 0 }
-
 // linearAll is Op.Linear of an op that is linear in every argument.
 const linearAll = ^uint64(0)
 

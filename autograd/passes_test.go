@@ -126,12 +126,14 @@ func TestLevelsOrderSteps(t *testing.T) {
 	x := tape.Var("x", of(1, 2, 3, 4))
 	y := x.Square().Sum().Sqrt().Expand(4).Mul(x).Flip(0).Sum()
 	p := compile(t, tape, []autograd.Value{y}, x.Becomes(x.Sub(y.Expand(4))))
-	at := 0
+	var levels []int
 	for _, s := range p.Steps() {
-		require.GreaterOrEqual(t, s.Level, at)
-		at = s.Level
+		levels = append(levels, s.Level)
 	}
 	require.Equal(t, []string{"square", "sum", "sqrt", "mul", "sum", "sub"}, stepNames(p))
+	require.Equal(t, []int{0, 1, 2, 3, 4, 6}, levels, "the update comes after everything else")
+	deep := compile(t, tape, []autograd.Value{x.Sin().Cos().Exp().Tanh().Sum()})
+	require.Equal(t, 1, deep.Steps()[1].Level, "a chain that is fused takes one level")
 }
 
 // ---- plan

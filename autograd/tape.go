@@ -102,7 +102,7 @@ func (n *node) leaf() bool { return n.op == opConst || n.op == opVar || n.op == 
 // record returns the node with this op, attribute and arguments, adding it if
 // it is new.
 func (t *Tape) record(op *Op, attr any, typ tensor.Type, args ...int32) Value {
-	key := nodeKey{op: op, attr: attr, args: packIDs(args)}
+	key := nodeKey{op: op, attr: attr, args: packIDs(args), copy: 0}
 	if id, ok := t.memo[key]; ok {
 		return Value{t, id}
 	}

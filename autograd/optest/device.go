@@ -2,7 +2,6 @@ package optest
 
 import (
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/percept-go/percept/autograd"
@@ -225,6 +224,3 @@ func words(h *tensor.Host) []uint32 {
 	t := tensor.Wrap(h, tensor.MakeType(tensor.Float32, h.Bytes()/4), 0)
 	return asWords(tensor.Slice[float32](t))
 }
-
-// isGuard reports whether v is the NaN that unused memory is filled with.
-func isGuard(v float32) bool { return math.Float32bits(v) == guardWord }
