@@ -9,35 +9,40 @@ import (
 )
 
 // memoryNeed returns the bytes that a synthesis of one image takes: what the
-// model's forward and backward pass work in, and what the optimizer keeps.
+// model's forward and backward pass work in, and what the optimizer keeps,
+// twice, since a checkpoint copies it.
 func (f *metamerFlags) memoryNeed(shape []int, d tensor.DType) int64 {
 	pixels := float64(shape[1] * shape[2] * shape[3])
-	work := f.model.make.bytesPerPixel
-	if work == 0 {
-		work = unknownBytesPerPixel
+	work := unknownBytesPerPixel
+	if f.model.make.bytesPerPixel != nil {
+		work = f.model.make.bytesPerPixel(f.model.spec)
 	}
-	perPixel := work*float64(d.Size())/8 + f.optimizerBytes(d)
-	return int64(math.Min(pixels*perPixel+baseBytes, math.MaxInt64/2))
+	if d == tensor.Float32 {
+		work = work/2 + singleBytesPerPixel
+	}
+	return int64(math.Min(pixels*(work+2*f.optimizerBytes(d))+baseBytes, math.MaxInt64/2))
 }
 
 const (
 	// baseBytes is what the command takes besides.
-	baseBytes = 60e6
+	baseBytes = 30e6
 	// unknownBytesPerPixel is assumed of models that nobody has measured.
-	unknownBytesPerPixel = 400
-	// firstOrderArrays is how many arrays like the image an optimizer without a
-	// history keeps, at most.
-	firstOrderArrays = 6
+	unknownBytesPerPixel = 500.0
+	// singleBytesPerPixel is what float32 needs more than half of float64.
+	singleBytesPerPixel = 200
 )
 
-// optimizerBytes returns the bytes that the optimizer keeps for one number of
-// an image.
+// optimizerBytes returns the bytes of the optimizer's history for one number of
+// an image; what it keeps besides is measured with the model.
 func (f *metamerFlags) optimizerBytes(d tensor.DType) float64 {
-	arrays := firstOrderArrays * d.Size()
-	if f.optimizer.spec.Name == "lbfgs" {
-		arrays += 2 * f.optimizer.spec.Int("history") * d.Size()
+	if f.optimizer.spec.Name != "lbfgs" {
+		return 0
 	}
-	return float64(arrays)
+	size := d.Size()
+	if f.optimizer.spec.Text("history-dtype") == "float32" {
+		size = 4
+	}
+	return float64(2 * f.optimizer.spec.Int("history") * size)
 }
 
 // checkMemory errs, saying what would fit, if images of this shape need more
@@ -69,9 +74,9 @@ func (f *metamerFlags) whatFits(shape []int, d tensor.DType, free int64) string 
 		return text
 	}
 	history := f.optimizer.spec.Int("history")
-	perPair := int64(2 * d.Size() * shape[1] * shape[2] * shape[3])
-	if spare := f.memoryNeed(shape, d) - int64(history)*perPair; spare < free && (free-spare)/perPair > 0 {
-		text += fmt.Sprintf("; at this size --optimizer lbfgs:history=%d does", (free-spare)/perPair)
+	perPair := int64(2*f.optimizerBytes(d)) * int64(shape[1]*shape[2]*shape[3]) / int64(history)
+	if rest := f.memoryNeed(shape, d) - int64(history)*perPair; (free-rest)/perPair > 0 {
+		text += fmt.Sprintf("; at this size --optimizer lbfgs:history=%d does", (free-rest)/perPair)
 	}
 	return text
 }

@@ -63,6 +63,11 @@ func (a *app) newJobs(f *metamerFlags, fs *pflag.FlagSet, paths []string) (jobs 
 	if err != nil {
 		return nil, parent, err
 	}
+	for i := range pictures {
+		if remark := startRemarks[f.init]; remark != "" {
+			a.remark(&pictures[i], "%s", remark)
+		}
+	}
 	o, err := f.options()
 	if err != nil {
 		return nil, parent, err

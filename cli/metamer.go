@@ -8,8 +8,12 @@ import (
 	"github.com/percept-go/percept/internal/runfolder"
 )
 
-// defaultImage is what percept metamer takes without an IMAGE.
-const defaultImage = "example:pebbles"
+// defaultImage is what percept metamer takes without an IMAGE, at a size at
+// which a synthesis takes less than a minute.
+const (
+	defaultImage = "example:pebbles"
+	defaultSize  = "192x192"
+)
 
 func (a *app) metamerCommand() *cobra.Command {
 	f := a.newMetamerFlags()
@@ -87,6 +91,11 @@ func (a *app) metamerJobs(c *cobra.Command, f *metamerFlags, paths []string) (jo
 	}
 	if len(paths) == 0 {
 		paths = []string{defaultImage}
+		if !c.Flags().Changed("size") {
+			if err := f.image.size.Set(defaultSize); err != nil {
+				return nil, parent, err
+			}
+		}
 	}
 	if err := f.check(); err != nil {
 		return nil, parent, err

@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/internal/spec"
 	"github.com/percept-go/percept/models"
 	"github.com/percept-go/percept/synth"
@@ -17,8 +16,8 @@ type modelKind struct {
 	// multiple is what both sizes of an image must be multiples of; nil: of 1.
 	multiple func(s spec.Spec) int
 	// bytesPerPixel is what one pixel of one channel takes in float64 in a forward
-	// and backward pass; 0: nobody has measured.
-	bytesPerPixel float64
+	// and backward pass, as measured; nil: nobody has.
+	bytesPerPixel func(s spec.Spec) float64
 	// advice says what would fit an image that does not suit; nil: nothing is known.
 	advice func(s spec.Spec, h, w int) string
 }
@@ -50,7 +49,7 @@ func builtinModels() modelTable {
 			Make: modelKind{
 				construct:     portillaSimoncelli,
 				multiple:      func(s spec.Spec) int { return 1 << s.Int("scales") },
-				bytesPerPixel: 1200,
+				bytesPerPixel: func(s spec.Spec) float64 { return 540 + 700*s.Float("orientations") },
 				advice:        scalesThatFit,
 			},
 		},
@@ -65,14 +64,27 @@ func builtinModels() modelTable {
 				{Name: "tight-frame", Type: spec.Bool, Default: "false", Doc: "the squares of coefficients sum to those of pixels"},
 				{Name: "twidth", Type: spec.Int, Default: "1", Min: 1, Max: 16, Unit: "octaves", Doc: "width of the transition between levels"},
 			},
-			Make: modelKind{construct: steerablePyramid},
+			Make: modelKind{construct: steerablePyramid, bytesPerPixel: pyramidBytesPerPixel},
 		},
 		{
-			Name: "identity",
-			Doc:  "the pixels themselves",
-			Make: modelKind{construct: identity},
+			Name: "laplacian-pyramid",
+			Doc:  "differences of successive blurs (Burt and Adelson 1983)",
+			Keys: []spec.Key{
+				{Name: "scales", Type: spec.Int, Default: "5", Min: 1, Max: 30, Doc: "levels"},
+				{Name: "scale-filter", Type: spec.Bool, Default: "false", Doc: "blurring preserves the mean; otherwise it doubles it at every level"},
+			},
+			Make: modelKind{construct: laplacianPyramid},
 		},
 	}}
+	for _, e := range frontEnds {
+		t.Entries = append(t.Entries, e.entry())
+	}
+	t.Entries = append(t.Entries, filterEntries()...)
+	t.Entries = append(t.Entries, spec.Entry[modelKind]{
+		Name: "identity",
+		Doc:  "the pixels themselves",
+		Make: modelKind{construct: identity, bytesPerPixel: func(spec.Spec) float64 { return 300 }},
+	})
 	for i := range t.Entries {
 		t.Entries[i].Keys = append(t.Entries[i].Keys, normalize)
 	}
@@ -103,6 +115,22 @@ func steerablePyramid(s spec.Spec, h, w int) (synth.Model, error) {
 	return models.NewSteerablePyramid(h, w, o)
 }
 
+// pyramidBytesPerPixel is proportional to the numbers in all bands.
+func pyramidBytesPerPixel(s spec.Spec) float64 {
+	bands := s.Float("order") + 1
+	if s.Bool("complex") {
+		bands *= 2
+	}
+	if s.Bool("downsample") {
+		bands *= 4. / 3
+	} else if s.Text("height") == "auto" {
+		bands *= 8
+	} else {
+		bands *= s.Float("height")
+	}
+	return 400 + 190*bands
+}
+
 // scalesThatFit says how many scales fit an image once it is cropped: its
 // coarsest level must hold the window of the autocorrelations.
 func scalesThatFit(s spec.Spec, h, w int) string {
@@ -128,7 +156,11 @@ func scalesThatFit(s spec.Spec, h, w int) string {
 }
 
 func identity(spec.Spec, int, int) (synth.Model, error) {
-	return synth.ModelFunc(func(x autograd.Value) autograd.Value { return x }), nil
+	return models.Identity{}, nil
+}
+
+func laplacianPyramid(s spec.Spec, h, w int) (synth.Model, error) {
+	return models.NewLaplacianPyramid(h, w, models.LaplacianPyramidOptions{Scales: s.Int("scales"), ScaleFilter: s.Bool("scale-filter")})
 }
 
 // addModel puts a model of the program's own first in the table, in place of

@@ -128,11 +128,11 @@ func (r *result) judgePNG(m *synth.Metamer, x tensor.Tensor) error {
 func shortcomings(o *synth.Outcome) string {
 	var list []string
 	if v := o.Whole.Ratio; !(v <= wholeLimit) {
-		list = append(list, fmt.Sprintf("%s of the representation's error at the start remains (%s allowed)", percentText(v), percentText(wholeLimit)))
+		list = append(list, fmt.Sprintf("the representation keeps %s of its error at the start (%s allowed)", percentText(v), percentText(wholeLimit)))
 	}
 	for _, g := range o.Groups {
 		if !(g.Ratio <= groupLimit) {
-			list = append(list, fmt.Sprintf("%s of that of %s (%s allowed)", percentText(g.Ratio), g.Name, percentText(groupLimit)))
+			list = append(list, fmt.Sprintf("%s keeps %s (%s allowed)", g.Name, percentText(g.Ratio), percentText(groupLimit)))
 		}
 	}
 	if !(o.PenaltyShare <= penaltyLimit) {

@@ -16,6 +16,12 @@ import (
 // noiseDeviation is the standard deviation of the noise of target+noise.
 const noiseDeviation = 0.1
 
+// startRemarks say which starts know more of the target than the model tells.
+var startRemarks = map[string]string{
+	"spectrum":     "the start has the target's amplitude spectrum, so that the result is no fair sample of the metamers",
+	"target+noise": "the start is close to the target, so that the result is no fair sample of the metamers",
+}
+
 // start returns the image that a synthesis of target begins with, or a zero
 // Tensor where synth draws it. o says how a file is read.
 func (f *metamerFlags) start(target tensor.Tensor, seed uint64, o images.Options) (tensor.Tensor, error) {

@@ -26,11 +26,13 @@ var accuracies = []accuracy{
 	{"expm1", -60, 9, true, [2]float64{-50, 709.7}, of1(bigExpm1)},
 	{"log", -1074, 1023, false, [2]float64{0.5, 2}, of1(bigLog)},
 	{"log1p", -60, 1023, false, [2]float64{-0.999, 1}, of1(bigLog1p)},
-	{"sin", -60, 29, true, [2]float64{-100, 100}, of1(bigSin)},
-	{"cos", -60, 29, true, [2]float64{-100, 100}, of1(bigCos)},
+	{"sin", -60, 14, true, [2]float64{-100, 100}, of1(bigSin)},
+	{"sin", 15, 28, true, [2]float64{-1e8, 1e8}, of1(bigSin)}, // float32: plain Go
+	{"cos", -60, 14, true, [2]float64{-100, 100}, of1(bigCos)},
+	{"cos", 15, 28, true, [2]float64{-1e8, 1e8}, of1(bigCos)}, // float32: plain Go
 	{"tanh", -60, 6, true, [2]float64{-2, 2}, of1(bigTanh)},
 	{"sigmoid", -60, 9, true, [2]float64{-700, 40}, of1(bigSigmoid)},
-	{"softplus", -60, 4, true, [2]float64{-700, 20}, of1(bigSoftplus)},
+	{"softplus", -60, 3, true, [2]float64{-700, 20}, of1(bigSoftplus)},
 	{"erf", -60, 2, true, [2]float64{-6, 6}, of1(bigErf)},
 	{"atan2", -40, 40, true, [2]float64{-3, 3}, bigAtan2},
 	{"pow", -10, 10, false, [2]float64{0.5, 2}, bigPow},
@@ -73,7 +75,7 @@ func checkAccuracy[T Float](t *testing.T, c accuracy, n int) {
 		t.Logf("%T %v: %.2f ulp, at %v %v", got[0], l, worst, a[at], b[at])
 		bound := s.ULP
 		if l == PureGo {
-			bound += 0.5 // package math, twice for some
+			bound += 1 // what package math adds
 		}
 		if !(worst <= bound) {
 			t.Errorf("%T %v: %v is %.2f ulp off at %v %v", got[0], l, got[at], worst, a[at], b[at])

@@ -47,7 +47,7 @@ func cexpGo[T Float](dst, a, _, _ []T, _, _ T) {
 	a = a[:len(dst)]
 	for i := 0; i+1 < len(a); i += 2 {
 		e := float64(T(exp(float64(a[i]))))
-		s, c := math.Sincos(float64(a[i+1]))
+		s, c := sincos(float64(a[i+1]))
 		dst[i], dst[i+1] = T(e*c), T(e*s)
 	}
 }
@@ -137,7 +137,7 @@ func cmakeGo[T Float](dst, a, b, _ []T, _, _ T) {
 func cpolarGo[T Float](dst, a, b, _ []T, _, _ T) {
 	b = b[:len(dst)/2]
 	for i, x := range a[:len(dst)/2] {
-		s, c := math.Sincos(float64(b[i]))
+		s, c := sincos(float64(b[i]))
 		dst[2*i], dst[2*i+1] = T(float64(x)*c), T(float64(x)*s)
 	}
 }

@@ -34,8 +34,8 @@ var scalars = []Scalar{
 	function("expm1", "eᵃ - 1", 1.5, math.Expm1),
 	function("log", "ln a", 1.5, log),
 	function("log1p", "ln(1 + a)", 1.5, math.Log1p),
-	ofAngle(1, function("sin", "sin a", 1.5, math.Sin)),
-	ofAngle(1, function("cos", "cos a", 1.5, math.Cos)),
+	ofAngle(1, function("sin", "sin a", 1.5, func(x float64) float64 { s, _ := sincos(x); return s })),
+	ofAngle(1, function("cos", "cos a", 1.5, func(x float64) float64 { _, c := sincos(x); return c })),
 	function("tanh", "tanh a", 1.5, math.Tanh),
 	function("sigmoid", "1/(1 + e⁻ᵃ)", 1.5, sigmoid),
 	function("softplus", "ln(1 + eᵃ); a itself above 20", 1.5, softplus),
@@ -144,6 +144,36 @@ func log(x float64) float64 {
 		return math.Log(x*0x1p54) - 54*math.Ln2
 	}
 	return math.Log(x)
+}
+
+// sincos is math.Sincos of the angle less n·π/2, the remainder as two numbers:
+// near the zeros of large angles package math is off by hundreds of ulp, and
+// still is beyond 2³⁰.
+func sincos(x float64) (sin, cos float64) {
+	const quarter, most = math.Pi / 4, 1 << 30
+	if x == 0 || !(math.Abs(x) > quarter && math.Abs(x) < most) {
+		return math.Sincos(x)
+	}
+	const ( // π/2 in parts
+		p1 = 1.5707963267948966
+		p2 = 6.123233995736766e-17
+		p3 = -1.4973849048591833e-33
+	)
+	n := math.RoundToEven(x * (2 / math.Pi))
+	head := math.FMA(-n, p1, x)
+	r := math.FMA(-n, p2, head)
+	rest := math.FMA(-n, p3, math.FMA(-n, p2, head-r))
+	s, c := math.Sincos(r)
+	s, c = math.FMA(rest, c, s), math.FMA(-rest, s, c)
+	switch int64(n) & 3 {
+	case 1:
+		s, c = c, -s
+	case 2:
+		s, c = -s, -c
+	case 3:
+		s, c = -c, s
+	}
+	return s, c
 }
 
 // sigmoid keeps the exponent negative, so that small results lose nothing.

@@ -39,19 +39,33 @@ type tiled[T Float] struct {
 // A tiledThread is the memory of one thread.
 type tiledThread[T Float] struct{ block, edge []T }
 
-// tiled32 and tiled64 keep products for the next call.
-var tiled32, tiled64 sync.Pool
-
-func tiledPool[T Float]() *sync.Pool {
-	if unsafe.Sizeof(T(0)) == 4 {
-		return &tiled32
-	}
-	return &tiled64
+// A tiledStore keeps products for the next call: as many as ever ran at once.
+type tiledStore[T Float] struct {
+	mu   sync.Mutex
+	free []*tiled[T]
 }
 
-// newTiled returns a product with memory for so many threads.
-func newTiled[T Float](asm *asmTable[T], threads int) *tiled[T] {
-	t, _ := tiledPool[T]().Get().(*tiled[T])
+var (
+	tiled32 tiledStore[float32]
+	tiled64 tiledStore[float64]
+)
+
+func storeOf[T Float]() *tiledStore[T] {
+	var s any = &tiled64
+	if unsafe.Sizeof(T(0)) == 4 {
+		s = &tiled32
+	}
+	return s.(*tiledStore[T])
+}
+
+// take returns a product with memory for so many threads.
+func (s *tiledStore[T]) take(threads int) *tiled[T] {
+	s.mu.Lock()
+	var t *tiled[T]
+	if n := len(s.free); n > 0 {
+		t, s.free = s.free[n-1], s.free[:n-1]
+	}
+	s.mu.Unlock()
 	if t == nil {
 		t = &tiled[T]{panel: make([]T, panelSize)}
 		t.packStrips, t.multiplyRows = t.packB, t.multiply
@@ -59,8 +73,14 @@ func newTiled[T Float](asm *asmTable[T], threads int) *tiled[T] {
 	for len(t.threads) < threads {
 		t.threads = append(t.threads, tiledThread[T]{make([]T, blockRows*tileStride[T]()), make([]T, 12*32)})
 	}
-	t.asm = asm
 	return t
+}
+
+func (s *tiledStore[T]) give(t *tiled[T]) {
+	t.dst, t.a, t.b = nil, nil, nil
+	s.mu.Lock()
+	s.free = append(s.free, t)
+	s.mu.Unlock()
 }
 
 // worthTiles reports whether packing pays: not for few rows, for which b is read
@@ -69,8 +89,8 @@ func worthTiles(m, n, k int) bool { return m >= 4 && m*n*k >= 1<<12 }
 
 // gemmTiled is Gemm by tiles, for k > 0.
 func gemmTiled[T Float](asm *asmTable[T], dst []T, ldd int, a []T, lda int, b []T, ldb int, m, n, k int, transA, transB bool, pool *Pool) {
-	t := newTiled(asm, pool.Threads())
-	t.dst, t.a, t.b, t.ldd, t.lda, t.ldb = dst, a, b, ldd, lda, ldb
+	t := storeOf[T]().take(pool.Threads())
+	t.asm, t.dst, t.a, t.b, t.ldd, t.lda, t.ldb = asm, dst, a, b, ldd, lda, ldb
 	t.m, t.n, t.transA, t.transB = m, n, transA, transB
 	width := panelSize / tileDepth / asm.tileColumns * asm.tileColumns
 	for t.from = 0; t.from < n; t.from += width {
@@ -81,8 +101,7 @@ func gemmTiled[T Float](asm *asmTable[T], dst []T, ldd int, a []T, lda int, b []
 			pool.For(m, asm.tileRows, t.multiplyRows)
 		}
 	}
-	t.dst, t.a, t.b = nil, nil, nil
-	tiledPool[T]().Put(t)
+	storeOf[T]().give(t)
 }
 
 // packB packs strips lo up to hi of the panel: depth rows of tileColumns.

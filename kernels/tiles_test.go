@@ -75,12 +75,15 @@ func randomMatrix[T Float](r *rand.Rand, m, n int, trans bool) (a []T, row, colu
 }
 
 func TestGemmTiledDoesNotAllocate(t *testing.T) {
+	if Best() == PureGo {
+		t.Skip("plain Go has no tiles")
+	}
 	pool := NewPool(2)
 	defer pool.Close()
 	a, dst := make([]float32, 64*64), make([]float32, 64*64)
 	f := func() { Gemm(dst, 64, a, 64, a, 64, 64, 64, 64, false, false, Auto, pool) }
 	f()
-	if n := testing.AllocsPerRun(20, f); n >= 1 { // fewer: a collection may empty the store of products
+	if n := testing.AllocsPerRun(20, f); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

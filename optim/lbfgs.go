@@ -68,6 +68,7 @@ type lbfgs struct {
 	d, y       autograd.Value // (N, R, P)
 	pairs      autograd.Value // (N, R, 2): τ and yᵀs
 	gram       autograd.Value // (N, R, R, 2): see opCoefficients
+	products   autograd.Value // (N, R, 2): (dᵢᵀg, yᵢᵀg) for the gradient at the start of d
 	slope      autograd.Value // (N,): gradient at x times d
 	origin     autograd.Value // the images at the start of the iteration
 	converging autograd.Value // (N,): 1 if the iteration's loss has converged
@@ -93,6 +94,7 @@ func (o LBFGS) Start(t *autograd.Tape, x0 tensor.Tensor, c Control) State {
 	s.pairs = t.Var("lbfgs.pairs", tensor.New(tensor.Float64, s.n, s.rows, 2))
 	if !o.TwoLoop {
 		s.gram = t.Var("lbfgs.gram", tensor.New(tensor.Float64, s.n, s.rows, s.rows, 2))
+		s.products = t.Var("lbfgs.products", tensor.New(tensor.Float64, s.n, s.rows, 2))
 	}
 	s.slope, s.converging = s.scalar("lbfgs.slope", 0), s.scalar("lbfgs.converging", 0)
 	s.origin = t.Var("lbfgs.origin", x0)
@@ -152,10 +154,11 @@ func (s *lbfgs) newDirection(g, now autograd.Value) []autograd.Update {
 	if s.o.TwoLoop {
 		next = t.Apply(opTwoLoop, nil, g, s.gradients, now, s.d, s.y, y, r, s.pairs)
 	} else {
-		products := t.Apply(opProducts, nil, g, s.gradients, now, s.d, s.y, y, r)
+		products := t.Apply(opProducts, nil, g, s.gradients, now, s.d, s.y, y, r, s.products)
 		c := t.Apply(opCoefficients, nil, products, s.gram, s.pairs, r, now)
 		next = t.Apply(opDirection, nil, g, s.gradients, now, s.d, s.y, y, r, c)
-		up = append(up, s.gram.RowBecomes(pair, products.Crop(2, 0, 2)))
+		up = append(up, s.gram.RowBecomes(pair, products.Crop(2, 0, 2)),
+			s.products.Becomes(autograd.Where(per(active, s.products), products.Crop(2, 2, 4), s.products)))
 	}
 	slope := t.Apply(opSlope, nil, g, s.gradients, now, next)
 	none := s.number(-1)

@@ -231,17 +231,27 @@ func bindProducts(b *autograd.Bind) func() {
 }
 
 func productsBody[T, H kernels.Float](b *autograd.Bind) func() {
-	k := newBody[T, H](b, 4*b.In[3].Dim[1]).withHistory(b)
-	out := tensor.Slice[float64](b.Out)
+	k := newBody[T, H](b, 2*b.In[3].Dim[1]+2).withHistory(b)
+	old, out := tensor.Span[float64](b.Contiguous(7)), tensor.Slice[float64](b.Out)
+	dot := kernels.LookupReduction[H]("dot", b.Level)
 	k.block = func(tmp *scratch[T], n, lo, hi int, part []float64) {
-		g, y := k.gradient(n, lo, hi), wide(tmp.a, k.fresh[n*k.size+lo:n*k.size+hi], k.level)
-		for age := range k.r[n].count(k.rows) {
-			row := k.r[n].row(age, k.rows)
-			p := part[4*age:][:4]
-			v := k.direction(tmp.b, n, row, lo, hi)
-			p[0], p[2] = k.dot(v, y), k.dot(v, g)
-			v = k.change(tmp.b, n, row, lo, hi)
-			p[1], p[3] = k.dot(v, y), k.dot(v, g)
+		r := &k.r[n]
+		g := as[H](tmp.a)[:hi-lo] // the gradient in the precision of the history
+		if g32 := k.gradient(n, lo, hi); sameType[T, H]() {
+			g = as[H](g32)
+		} else {
+			narrow(g, g32, k.level)
+		}
+		fresh := k.fresh[n*k.size+lo : n*k.size+hi]
+		for age := range r.count(k.rows) {
+			row := r.row(age, k.rows)
+			at := (n*k.rows + row) * k.size
+			d, y := k.d[at+lo:at+hi], k.y[at+lo:at+hi]
+			if float64(row) == r.Pair {
+				y = fresh
+				part[2*k.rows], part[2*k.rows+1] = dot(d, y), dot(y, y)
+			}
+			part[2*age], part[2*age+1] = dot(d, g), dot(y, g)
 		}
 	}
 	return func() {
@@ -252,8 +262,13 @@ func productsBody[T, H kernels.Float](b *autograd.Bind) func() {
 			}
 			table := out[n*4*k.rows:][:4*k.rows]
 			clear(table)
-			for j := range 4 * k.r[n].count(k.rows) {
-				table[4*k.r[n].row(j/4, k.rows)+j%4] = k.sum(n, j)
+			for age := range k.r[n].count(k.rows) {
+				row := k.r[n].row(age, k.rows)
+				p, was := table[4*row:][:4], old[2*(n*k.rows+row):][:2]
+				p[2], p[3] = k.sum(n, 2*age), k.sum(n, 2*age+1)
+				if p[0], p[1] = p[2]-was[0], p[3]-was[1]; float64(row) == k.r[n].Pair {
+					p[0], p[1] = k.sum(n, 2*k.rows), k.sum(n, 2*k.rows+1)
+				}
 			}
 		}
 	}
@@ -266,17 +281,38 @@ func bindDirection(b *autograd.Bind) func() {
 func directionBody[T, H kernels.Float](b *autograd.Bind) func() {
 	k := newBody[T, H](b, 0).withHistory(b)
 	out, c := tensor.Slice[H](b.Out), tensor.Span[float64](b.Contiguous(7))
+	parts := make([]H, 2*k.images*k.rows) // of d and y, and at last
+	fresh := make([]float64, k.images)    // of the new y
+	fma, fill, add := kernels.Lookup[H]("fma", b.Level), kernels.Lookup[H]("fill", b.Level), kernels.Lookup[H]("add", b.Level)
 	k.block = func(tmp *scratch[T], n, lo, hi int, _ []float64) {
-		acc, of := tmp.a[:hi-lo], c[n*2*k.rows:]
-		k.scale(acc, k.gradient(n, lo, hi), nil, nil, T(-k.r[n].Gamma), 0)
-		for age := range k.r[n].count(k.rows) {
-			row := k.r[n].row(age, k.rows)
-			k.axpy(acc, of[2*row], k.direction(tmp.b, n, row, lo, hi), tmp.c)
-			k.axpy(acc, of[2*row+1], k.change(tmp.b, n, row, lo, hi), tmp.c)
-		}
-		narrow(out[n*k.size+lo:n*k.size+hi], acc, k.level)
+		dst, m := out[n*k.size+lo:n*k.size+hi], hi-lo
+		at, of := n*k.rows*k.size, parts[2*n*k.rows:]
+		sum, with := as[H](tmp.b)[:m], as[H](tmp.c)[:m]
+		kernels.Gemm(dst, m, of, k.rows, k.d[at+lo:], k.size, 1, m, k.rows, false, false, k.level, nil)
+		kernels.Gemm(sum, m, of[k.rows:], k.rows, k.y[at+lo:], k.size, 1, m, k.rows, false, false, k.level, nil)
+		add(dst, dst, sum, nil, 0, 0)
+		fill(with, nil, nil, nil, H(fresh[n]), 0)
+		fma(dst, with, k.fresh[n*k.size+lo:n*k.size+hi], dst, 0, 0)
+		k.scale(tmp.a[:m], k.gradient(n, lo, hi), nil, nil, T(-k.r[n].Gamma), 0)
+		narrow(sum, tmp.a[:m], k.level)
+		add(dst, dst, sum, nil, 0, 0)
 	}
-	return k.run
+	return func() {
+		for n := range k.images {
+			r := ringOf(&k.rings, n)
+			of := parts[2*n*k.rows:][:2*k.rows]
+			clear(of)
+			fresh[n] = 0
+			for age := range r.count(k.rows) {
+				i := r.row(age, k.rows)
+				of[i], of[k.rows+i] = H(c[2*(n*k.rows+i)]), H(c[2*(n*k.rows+i)+1])
+				if float64(i) == r.Pair {
+					fresh[n], of[k.rows+i] = c[2*(n*k.rows+i)+1], 0
+				}
+			}
+		}
+		k.run()
+	}
 }
 
 func bindTwoLoop(b *autograd.Bind) func() {

@@ -253,7 +253,9 @@ var opTwoLoop = rowOp(autograd.Op{
 	CPU: bindTwoLoop,
 }, nil, "hNP", "xNP", slotsRow, searchRow, "hNRP", "hNRP", "hNP", ringRow, "=NR2")
 
-// opProducts is the first pass over the history of the Gram form.
+// opProducts is the first pass over the history of the Gram form. The products
+// with y are differences of those with g: the last argument holds what they were
+// at the start of d. Only the newest pair has none.
 var opProducts = rowOp(autograd.Op{
 	Name: "lbfgs-products", Doc: "(dᵢᵀy, yᵢᵀy, dᵢᵀg, yᵢᵀg) of all pairs i with the newest y and the gradient g",
 	Eval: func(_ any, out tensor.Tensor, in []tensor.Tensor) {
@@ -261,21 +263,22 @@ var opProducts = rowOp(autograd.Op{
 		eachActive(&in[2], func(n int, s search) {
 			r, g, y := ringOf(&in[6], n), accepted(&in[0], &in[1], &s, n), vectorOf(&in[5], n)
 			for i := range rows {
-				for k := range 4 {
-					vectorOf(&out, n, i).set(k, 0)
-				}
+				vectorOf(&out, n, i).store([]float64{0, 0, 0, 0})
 			}
 			for age := range r.count(rows) {
 				i := r.row(age, rows)
 				d, yi := vectorOf(&in[3], n, i), changes(&in[4], &in[5], &r, n, i)
-				for k, v := range [4]float64{dotOf(d, y, size), dotOf(yi, y, size), dotOf(d, g, size), dotOf(yi, g, size)} {
-					vectorOf(&out, n, i).set(k, v)
+				p := [4]float64{dotOf(d, y, size), dotOf(yi, y, size), dotOf(d, g, size), dotOf(yi, g, size)}
+				if float64(i) != r.Pair {
+					old := vectorOf(&in[7], n, i)
+					p[0], p[1] = p[2]-old.at(0), p[3]-old.at(1)
 				}
+				vectorOf(&out, n, i).store(p[:])
 			}
 		})
 	},
 	CPU: bindProducts,
-}, nil, "=NR4", "xNP", slotsRow, searchRow, "hNRP", "hNRP", "hNP", ringRow)
+}, nil, "=NR4", "xNP", slotsRow, searchRow, "hNRP", "hNRP", "hNP", ringRow, "=NR2")
 
 // opCoefficients runs the two-loop recursion on the coefficients of its vectors
 // (the compact form of Byrd, Nocedal and Schnabel 1994, Math. Programming

@@ -317,7 +317,7 @@ func copyVar(t *testing.T, dst, src *bench, v autograd.Value) {
 }
 
 var varNames = []string{"x", "lbfgs.search", "lbfgs.ring", "lbfgs.gradients", "lbfgs.d", "lbfgs.y", "lbfgs.pairs",
-	"lbfgs.gram", "lbfgs.slope", "lbfgs.converging", "lbfgs.origin"}
+	"lbfgs.gram", "lbfgs.products", "lbfgs.slope", "lbfgs.converging", "lbfgs.origin"}
 
 func requireNear(t *testing.T, want, got []float64, tol float64, what string) {
 	t.Helper()

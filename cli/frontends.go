@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"slices"
+
+	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/internal/spec"
+	"github.com/percept-go/percept/models"
+	"github.com/percept-go/percept/synth"
+)
+
+// padKey is the key of models that filter: what stands beyond the borders.
+func padKey(mode autograd.PadMode) spec.Key {
+	words := []string{autograd.PadConstant.String(), autograd.PadReflect.String(), autograd.PadReplicate.String(), autograd.PadCircular.String()}
+	return spec.Key{Name: "pad", Type: spec.Word, Default: mode.String(), Words: words, Doc: "what stands beyond the borders"}
+}
+
+// padMode returns the value of padKey.
+func padMode(s spec.Spec) *autograd.PadMode {
+	mode, err := autograd.ParsePadMode(s.Text("pad"))
+	if err != nil {
+		panic(err) // padKey lists the words
+	}
+	return &mode
+}
+
+func kernelKey(value string) spec.Key {
+	return spec.Key{Name: "kernel-size", Type: spec.Int, Default: value, Min: 1, Max: 1023, Unit: "pixels", Doc: "taps of a filter along each axis"}
+}
+
+func kernel(s spec.Spec) [2]int { return [2]int{s.Int("kernel-size"), s.Int("kernel-size")} }
+
+func deviations(name, value, doc string) spec.Key {
+	return spec.Key{Name: name, Type: spec.Floats, Default: value, Unit: "pixels", Doc: doc}
+}
+
+// fittedKeys are the parameters that a pretrained front end has already.
+var fittedKeys = []spec.Key{
+	deviations("center-std", "", "standard deviation of the centre"),
+	deviations("surround-std", "", "standard deviation of the surround"),
+	deviations("luminance-std", "", "standard deviation of the pool of local luminance"),
+	{Name: "luminance-scalar", Type: spec.Floats, Doc: "weight of local luminance"},
+	deviations("contrast-std", "", "standard deviation of the pool of local contrast"),
+	{Name: "contrast-scalar", Type: spec.Floats, Doc: "weight of local contrast"},
+}
+
+// A frontEnd is one of the models of the early visual system. Of fittedKeys it
+// has the first so many.
+type frontEnd struct {
+	name, doc  string
+	parameters int
+	construct  func(models.FrontEndOptions) (*models.FrontEnd, error)
+}
+
+var frontEnds = []frontEnd{
+	{"linear-nonlinear", "centre-surround filter and softplus", 2, models.NewLinearNonlinear},
+	{"luminance-gain-control", "the same, divided by local luminance", 4, models.NewLuminanceGainControl},
+	{"luminance-contrast-gain-control", "the same, divided by local contrast too", 6, models.NewLuminanceContrastGainControl},
+	{"on-off", "on- and off-centre channels with luminance and contrast gain control", 6, models.NewOnOff},
+}
+
+func (e frontEnd) entry() spec.Entry[modelKind] {
+	keys := []spec.Key{
+		{Name: "pretrained", Type: spec.Bool, Default: "true", Doc: "parameters fitted to human judgements (Berardino et al. 2017), which need kernel-size=31"},
+		kernelKey("31"),
+	}
+	keys = append(keys, fittedKeys[:e.parameters]...)
+	keys = append(keys, spec.Key{Name: "amplitude-ratio", Type: spec.Float, Default: "1.25", Min: 1, Max: infinity, Doc: "of centre and surround"}, padKey(autograd.PadReflect))
+	if e.name == "on-off" {
+		keys = append(keys, spec.Key{Name: "mask", Type: spec.Bool, Default: "false", Doc: "fade out towards the borders"})
+	} else {
+		keys = append(keys, spec.Key{Name: "off-center", Type: spec.Bool, Default: "false", Doc: "the centre is negative"})
+	}
+	return spec.Entry[modelKind]{Name: e.name, Doc: e.doc, Keys: keys, Make: modelKind{construct: e.make}}
+}
+
+// make returns the model with the fitted parameters, or those of s.
+func (e frontEnd) make(s spec.Spec, _, _ int) (synth.Model, error) {
+	o := models.FrontEndOptions{Kernel: kernel(s), AmplitudeRatio: s.Float("amplitude-ratio"), Pad: padMode(s)}
+	if e.name == "on-off" {
+		o.Mask = s.Bool("mask")
+	} else {
+		o.OffCenter = s.Bool("off-center")
+	}
+	given := slices.ContainsFunc(fittedKeys[:e.parameters], func(k spec.Key) bool { return s.Given(k.Name) })
+	switch {
+	case s.Bool("pretrained") && given:
+		return nil, usage("%s: the parameters of a pretrained model are fixed; to give others add pretrained=false", s)
+	case !s.Bool("pretrained"):
+		o.Parameters = &models.FrontEndParameters{}
+		p := o.Parameters
+		for i, v := range []*[]float64{&p.CenterStd, &p.SurroundStd, &p.LuminanceStd, &p.LuminanceScalar, &p.ContrastStd, &p.ContrastScalar}[:e.parameters] {
+			key := fittedKeys[i].Name
+			if !s.Given(key) {
+				return nil, usage("%s: without pretrained=true the key %s is needed", s, key)
+			}
+			*v = s.Floats(key)
+		}
+	}
+	return e.construct(o)
+}
+
+// filterEntries are models of one linear stage.
+func filterEntries() []spec.Entry[modelKind] {
+	return []spec.Entry[modelKind]{
+		{
+			Name: "gaussian", Doc: "Gaussian blur",
+			Keys: []spec.Key{kernelKey("31"), deviations("std", "3", "standard deviation of each output channel"), padKey(autograd.PadReflect)},
+			Make: modelKind{construct: func(s spec.Spec, _, _ int) (synth.Model, error) {
+				return models.NewGaussian(models.GaussianOptions{Kernel: kernel(s), Std: s.Floats("std"), Pad: padMode(s)})
+			}},
+		},
+		{
+			Name: "center-surround", Doc: "difference of two Gaussians",
+			Keys: []spec.Key{kernelKey("31"), deviations("center-std", "1", "standard deviation of the centre, for each output channel"),
+				deviations("surround-std", "4", "standard deviation of the surround"),
+				{Name: "amplitude-ratio", Type: spec.Float, Default: "1.25", Min: 1, Max: infinity, Doc: "of centre and surround"},
+				{Name: "off-center", Type: spec.Bool, Default: "false", Doc: "the centre is negative"}, padKey(autograd.PadReflect)},
+			Make: modelKind{construct: func(s spec.Spec, _, _ int) (synth.Model, error) {
+				return models.NewCenterSurround(models.CenterSurroundOptions{Kernel: kernel(s), CenterStd: s.Floats("center-std"), SurroundStd: s.Floats("surround-std"),
+					AmplitudeRatio: s.Float("amplitude-ratio"), OffCenter: []bool{s.Bool("off-center")}, Pad: padMode(s)})
+			}},
+		},
+		{
+			Name: "linear", Doc: "a blur and a difference of blurs",
+			Keys: []spec.Key{kernelKey("3"), padKey(autograd.PadCircular)},
+			Make: modelKind{construct: func(s spec.Spec, _, _ int) (synth.Model, error) {
+				return models.NewLinear(models.LinearOptions{Kernel: kernel(s), Pad: padMode(s)})
+			}},
+		},
+	}
+}
