@@ -177,11 +177,15 @@ func evalRows[T kernels.Float](name string, attr any, out tensor.Tensor, in []te
 // evalSum is the Eval of a sum of any number of values: they are added in order,
 // rounded each time.
 func evalSum(_ any, out tensor.Tensor, in []tensor.Tensor) {
+	single := out.DType.Real() == tensor.Float32
 	for i := range out.Len() {
-		out.Store(i, in[0].Load(offsetOf(&in[0], i)))
+		sum := in[0].Load(offsetOf(&in[0], i))
 		for j := 1; j < len(in); j++ {
-			out.Store(i, out.Load(i)+in[j].Load(offsetOf(&in[j], i)))
+			if sum += in[j].Load(offsetOf(&in[j], i)); single {
+				sum = complex128(complex64(sum))
+			}
 		}
+		out.Store(i, sum)
 	}
 }
 

@@ -118,6 +118,8 @@ func TestRandomGraphs(t *testing.T) {
 	}
 }
 
+// FuzzGraph looks for graphs whose forms differ. The test shrinks them by
+// itself: run it with -fuzzminimizetime 1x.
 func FuzzGraph(f *testing.F) {
 	for seed := range 4 {
 		f.Add(decisionsOf(uint64(seed)))

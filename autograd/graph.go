@@ -277,8 +277,10 @@ func (g *graph) quiet(u prepared) bool {
 		if !g.runs(id) || g.level[id] < g.level[u.value] {
 			continue
 		}
-		for _, a := range g.node(id).args {
-			if g.root[a] == u.v && (a != u.v || g.group[id] != g.group[u.value] || id > u.value) {
+		n := g.node(id)
+		for i, a := range n.args {
+			late := id > u.value || n.op == opAdd && i > 1 // a sum is written before its third term is read
+			if g.root[a] == u.v && (a != u.v || g.group[id] != g.group[u.value] || late) {
 				return false
 			}
 		}

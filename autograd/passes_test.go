@@ -251,6 +251,8 @@ func TestUpdatesInPlace(t *testing.T) {
 		"reads one of its elements": {func(x, y autograd.Value) updates { return updates{x.Becomes(x.Sub(x.Crop(0, 1, 2).Expand(3)))} }, 1, []float64{-1, 0, 1}, nil},
 		"its sum":                   {func(x, y autograd.Value) updates { return updates{x.Becomes(x.Div(x.Sum().Expand(3)))} }, 0, []float64{1. / 6, 2. / 6, 3. / 6}, nil},
 		"its own reversal":          {func(x, y autograd.Value) updates { return updates{x.Becomes(x.Flip(0))} }, 1, []float64{3, 2, 1}, nil},
+		"the third term of a sum":   {func(x, y autograd.Value) updates { return updates{x.Becomes(autograd.Sum(y, y.Scale(2), x))} }, 1, []float64{13, 17, 21}, nil},
+		"the first term of a sum":   {func(x, y autograd.Value) updates { return updates{x.Becomes(autograd.Sum(x, y, y.Scale(2)))} }, 0, []float64{13, 17, 21}, nil},
 		"itself":                    {func(x, y autograd.Value) updates { return updates{x.Becomes(x)} }, 0, []float64{1, 2, 3}, nil},
 		"a constant":                {func(x, y autograd.Value) updates { return updates{x.Becomes(x.Tape().Const(of(7, 8, 9)))} }, 1, []float64{7, 8, 9}, nil},
 		"what another update needs": {func(x, y autograd.Value) updates {

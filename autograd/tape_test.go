@@ -73,6 +73,9 @@ func TestIdentitiesAreFolded(t *testing.T) {
 		require.Equal(t, pair[1], pair[0], name)
 	}
 	require.Equal(t, []int{4, 2, 3}, x.Add(tape.Zeros(typ(tensor.Float64, 4, 2, 3))).Type().Shape(), "a zero that enlarges is not dropped")
+	require.Equal(t, []int{4, 2, 3}, tape.Zeros(typ(tensor.Float64, 4, 2, 3)).Add(x).Type().Shape())
+	require.Equal(t, []int{4, 2, 3}, x.Sub(tape.Zeros(typ(tensor.Float64, 4, 2, 3))).Type().Shape())
+	require.Equal(t, []int{4, 2, 3}, x.Mul(tape.Full(typ(tensor.Float64, 4, 2, 3), 1)).Type().Shape())
 	require.Equal(t, tensor.Complex128, x.Add(tape.Zeros(z.Type())).Type().DType, "a complex zero makes complex")
 	require.Equal(t, tensor.Complex128, autograd.Sum(x, z).Type().DType)
 	require.Equal(t, tensor.Complex128, autograd.Sum(x, tape.Zeros(z.Type())).Type().DType)

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,8 +15,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/images"
 	"github.com/percept-go/percept/internal/runfolder"
+	"github.com/percept-go/percept/synth"
 	"github.com/percept-go/percept/tensor"
 )
 
@@ -102,6 +106,12 @@ func TestMetamer(t *testing.T) {
 	assert.Empty(t, changes[25], "nothing changed the final image")
 
 	assert.Equal(t, []int{4, 1, 32, 32}, readNPY(t, dir, runfolder.Frames).Shape(), "before iterations 0, 10, 20, and the result")
+	page, err := os.ReadFile(filepath.Join(dir, runfolder.Report))
+	require.NoError(t, err)
+	assert.Equal(t, 3, strings.Count(string(page), "data:image/png;base64,"), "target, start and result")
+	for _, want := range []string{r.Outcome, "auto_correlation_magnitude", "@article{portilla2000", "@article{duong2023", "percept metamer --progress none"} {
+		assert.Contains(t, string(page), want)
+	}
 	target := readNPY(t, dir, runfolder.Target)
 	assert.Equal(t, tensor.Floats(exampleImage(t, "pebbles", 32, 32)), tensor.Floats(target))
 	png, _, err := images.Load(filepath.Join(dir, runfolder.TargetPNG), images.Options{})
@@ -191,7 +201,7 @@ func TestMetamerWrongUsage(t *testing.T) {
 		{"example:pebbles --dtype float16", "one of float64, float32 expected"},
 		{"example:pebbles --init start.npy", "no such file"},
 		{"example:pebbles --force", "-o DIR"},
-		{"example:pebbles --model portilla-simoncelli --size 3x5", "no number of scales fits"},
+		{"example:pebbles --model portilla-simoncelli --size 3x5", "the largest number of scales that fits is 0"},
 		{"example:pebbles --model portilla-simoncelli --size 80x64", "the largest number of scales that fits with correlation-width=7 is 3"},
 		{"example:pebbles --resume here", "no other can be given"},
 		{"--resume here --seed 3", "[--seed] cannot change when a run is resumed"},
@@ -217,11 +227,11 @@ func TestTargetsThatCannotBeMatched(t *testing.T) {
 		flat.StoreReal(i, 0.5)
 	}
 	require.NoError(t, dir.WriteNPY("flat.npy", flat))
-	bytes := exampleImage(t, "pebbles", 32, 32)
-	for i := range bytes.Len() {
-		bytes.StoreReal(i, float64(int(255*bytes.LoadReal(i))))
+	scaled := exampleImage(t, "pebbles", 32, 32)
+	for i := range scaled.Len() {
+		scaled.StoreReal(i, float64(int(255*scaled.LoadReal(i))))
 	}
-	require.NoError(t, dir.WriteNPY("bytes.npy", bytes))
+	require.NoError(t, dir.WriteNPY("bytes.npy", scaled))
 	for name, want := range map[string]string{
 		"flat.npy":    "every pixel is 0.5; an image without variance",
 		"bytes.npy":   "--input-range",
@@ -275,4 +285,49 @@ func TestNotEnoughMemory(t *testing.T) {
 	assert.Error(t, a.checkMemory(f, "photo.jpg", []int{1, 1, h + 160, w + 160}), "and is not much too small")
 	a.freeMemory = func() (int64, bool) { return 0, false }
 	assert.NoError(t, a.checkMemory(f, "photo.jpg", []int{1, 1, 3000, 4000}), "where nothing is known nothing is refused")
+}
+
+func TestWhatEndsARun(t *testing.T) {
+	dir := t.TempDir()
+	for name, c := range map[string]struct {
+		flags      string
+		iterations int
+	}{
+		"evaluations": {"--evaluations 25", 2},
+		"time":        {"--time 1ns", 0},
+		"tolerance":   {"--tolerance 1e9 --tolerance-window 2", 3},
+		"iterations":  {"--iterations 0", 0},
+	} {
+		run := filepath.Join(dir, name)
+		code, _, errs := runMetamer(append([]string{"example:pebbles", "--size", "16x16", "-o", run}, strings.Fields(c.flags)...)...)
+		assert.Equal(t, ExitNotMatched, code, errs)
+		r := readRecord(t, run)
+		assert.Equal(t, name, r.Stopped_by)
+		assert.Equal(t, c.iterations, r.Iterations, name)
+	}
+}
+
+// logarithm is a model that is not a number for dark pixels.
+func logarithm(int, int) (synth.Model, error) {
+	return synth.ModelFunc(func(x autograd.Value) autograd.Value { return x.AddScalar(0.01).Log() }), nil
+}
+
+func TestNotANumber(t *testing.T) {
+	run := filepath.Join(t.TempDir(), "run")
+	var out, errs bytes.Buffer
+	args := []string{"metamer", "example:pebbles", "--size", "16x16", "--model", "log", "--optimizer", "sgd:lr=100", "--penalty", "none", "--progress", "none", "-o", run, "--json"}
+	code := Run(args, &out, &errs, Model("log", logarithm))
+	assert.Equal(t, ExitFailed, code)
+	assert.Contains(t, errs.String(), "not finite")
+	var printed map[string]any
+	require.NoError(t, json.Unmarshal(out.Bytes(), &printed))
+	assert.Nil(t, printed["loss"])
+	assert.Equal(t, "not a number", printed["loss_reason"])
+	r := readRecord(t, run)
+	assert.Equal(t, "failed", r.Outcome)
+	assert.Equal(t, "nan", r.Stopped_by)
+	assert.FileExists(t, filepath.Join(run, runfolder.Report))
+	for _, v := range tensor.Floats(readNPY(t, run, runfolder.Result)) {
+		require.False(t, math.IsNaN(v), "the image before the step that failed")
+	}
 }

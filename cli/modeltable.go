@@ -152,7 +152,7 @@ func scalesThatFit(s spec.Spec, h, w int) string {
 	for !fit(1, side, side) {
 		side += 2
 	}
-	return fmt.Sprintf("no number of scales fits: even one needs, with correlation-width=%d, %d×%d pixels", width, side, side)
+	return fmt.Sprintf("the largest number of scales that fits is 0: even 1 needs, with correlation-width=%d, %d×%d pixels", width, side, side)
 }
 
 func identity(spec.Spec, int, int) (synth.Model, error) {

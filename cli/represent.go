@@ -41,7 +41,7 @@ a model leaves out because symmetry makes them redundant are NaN in the groups.`
 	fs := c.Flags()
 	fs.SortFlags = false
 	fs.Var(&f.model, "model", "the model")
-	fs.StringVarP(&f.out, "output", "o", "", "the .npz file to write (required)")
+	fs.StringVarP(&f.out, "output", "o", "", "the `FILE.npz` to write (required)")
 	f.device.register(fs)
 	f.image.register(fs)
 	fs.BoolVar(&f.json, "json", false, "print what was written as JSON")

@@ -2,9 +2,11 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -124,16 +126,22 @@ func (r *result) judgePNG(m *synth.Metamer, x tensor.Tensor) error {
 	return nil
 }
 
+// namedGroups is how many groups a sentence names at most.
+const namedGroups = 3
+
 // shortcomings says why o is not matched.
 func shortcomings(o *synth.Outcome) string {
 	var list []string
 	if v := o.Whole.Ratio; !(v <= wholeLimit) {
 		list = append(list, fmt.Sprintf("the representation keeps %s of its error at the start (%s allowed)", percentText(v), percentText(wholeLimit)))
 	}
-	for _, g := range o.Groups {
-		if !(g.Ratio <= groupLimit) {
-			list = append(list, fmt.Sprintf("%s keeps %s (%s allowed)", g.Name, percentText(g.Ratio), percentText(groupLimit)))
-		}
+	worst := slices.SortedFunc(slices.Values(o.Groups), func(a, b synth.GroupError) int { return cmp.Compare(b.Ratio, a.Ratio) })
+	worst = slices.DeleteFunc(worst, func(g synth.GroupError) bool { return g.Ratio <= groupLimit })
+	for _, g := range worst[:min(len(worst), namedGroups)] {
+		list = append(list, fmt.Sprintf("%s keeps %s (%s allowed)", g.Name, percentText(g.Ratio), percentText(groupLimit)))
+	}
+	if more := len(worst) - namedGroups; more > 0 {
+		list = append(list, fmt.Sprintf("%d more groups are above that", more))
 	}
 	if !(o.PenaltyShare <= penaltyLimit) {
 		list = append(list, fmt.Sprintf("%s of the objective is penalty (%s allowed)", percentText(o.PenaltyShare), percentText(penaltyLimit)))

@@ -122,12 +122,9 @@ func (j *job) begin(m *synth.Metamer) error {
 	return j.folder.WriteNPY(runfolder.Start, x)
 }
 
-// save writes all that a resumed run needs, and what a person looks at while a
-// run goes on.
+// save writes what a person looks at while a run goes on, and all that a
+// resumed run needs: that last, since it is the largest and a disk may be full.
 func (j *job) save(m *synth.Metamer) error {
-	if err := j.folder.Write(runfolder.Checkpoint, m.Save); err != nil {
-		return err
-	}
 	x, err := m.Image()
 	if err != nil {
 		return err
@@ -142,7 +139,10 @@ func (j *job) save(m *synth.Metamer) error {
 	if _, err := j.writePNG(runfolder.ResultPNG, x); err != nil && !errors.Is(err, errNoPicture) {
 		return err
 	}
-	return j.saveFrames(m.Frames(0), history[len(history)-1].Iteration, x)
+	if err := j.saveFrames(m.Frames(0), history[len(history)-1].Iteration, x); err != nil {
+		return err
+	}
+	return j.folder.Write(runfolder.Checkpoint, m.Save)
 }
 
 // saveFrames writes the frames; the last is the image x as it is.
@@ -222,6 +222,10 @@ func (d *drive) run(ctx context.Context) error {
 	with(d.job.settings, "iterations", total)
 	d.bar = newProgress(d.stderr, d.job.label(), f.progress.value, at)
 	d.saved, d.stretch = time.Now(), d.shortest()
+	if total <= at {
+		d.r.stoppedBy = string(synth.StopIterations)
+		return nil
+	}
 	begin := time.Now()
 	for {
 		stop := synth.Stop{Iterations: min(total, at+d.stretch), Evaluations: f.evaluations.n}

@@ -55,7 +55,7 @@ func norm(x autograd.Value) autograd.Value { return flat(x).Square().SumWide(1).
 // moment makes a Var like the images, of zeros.
 func (b *base) moment(name string) autograd.Value {
 	typ := b.x.Type()
-	return b.tape.Var(name, tensor.New(typ.DType, typ.Shape()...))
+	return b.tape.Var(name, zeros(typ.DType, typ.Shape()...))
 }
 
 // decayed returns βm + (1−β)g.

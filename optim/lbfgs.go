@@ -86,15 +86,15 @@ func (o LBFGS) Start(t *autograd.Tape, x0 tensor.Tensor, c Control) State {
 	if o.Float32History {
 		kind = tensor.Float32
 	}
-	s.search = t.Var("lbfgs.search", tensor.New(tensor.Float64, s.n, searchColumns))
-	s.ring = t.Var("lbfgs.ring", tensor.New(tensor.Float64, s.n, ringColumns))
-	s.gradients = t.Var("lbfgs.gradients", tensor.New(x0.DType, s.n, gradientSlots, size))
-	s.d = t.Var("lbfgs.d", tensor.New(kind, s.n, s.rows, size))
-	s.y = t.Var("lbfgs.y", tensor.New(kind, s.n, s.rows, size))
-	s.pairs = t.Var("lbfgs.pairs", tensor.New(tensor.Float64, s.n, s.rows, 2))
+	s.search = t.Var("lbfgs.search", zeros(tensor.Float64, s.n, searchColumns))
+	s.ring = t.Var("lbfgs.ring", zeros(tensor.Float64, s.n, ringColumns))
+	s.gradients = t.Var("lbfgs.gradients", zeros(x0.DType, s.n, gradientSlots, size))
+	s.d = t.Var("lbfgs.d", zeros(kind, s.n, s.rows, size))
+	s.y = t.Var("lbfgs.y", zeros(kind, s.n, s.rows, size))
+	s.pairs = t.Var("lbfgs.pairs", zeros(tensor.Float64, s.n, s.rows, 2))
 	if !o.TwoLoop {
-		s.gram = t.Var("lbfgs.gram", tensor.New(tensor.Float64, s.n, s.rows, s.rows, 2))
-		s.products = t.Var("lbfgs.products", tensor.New(tensor.Float64, s.n, s.rows, 2))
+		s.gram = t.Var("lbfgs.gram", zeros(tensor.Float64, s.n, s.rows, s.rows, 2))
+		s.products = t.Var("lbfgs.products", zeros(tensor.Float64, s.n, s.rows, 2))
 	}
 	s.slope, s.converging = s.scalar("lbfgs.slope", 0), s.scalar("lbfgs.converging", 0)
 	s.origin = t.Var("lbfgs.origin", x0)

@@ -117,7 +117,7 @@ func newBase(t *autograd.Tape, x0 tensor.Tensor, rate float64, c Control) base {
 	b.x = t.Var("x", x0)
 	b.limits = t.Var("optim.limits", filled(math.MaxFloat64, b.n, LimitColumns))
 	b.stopped = b.scalar("optim.stopped", 0)
-	b.losses = t.Var("optim.losses", tensor.New(tensor.Float64, b.n, b.window))
+	b.losses = t.Var("optim.losses", zeros(tensor.Float64, b.n, b.window))
 	b.slot = b.scalar("optim.slot", 0)
 	b.recorded = b.scalar("optim.recorded", 0)
 	s := c.Scheduler
@@ -138,13 +138,10 @@ func (b *base) scalar(name string, v float64) autograd.Value {
 }
 
 // filled returns a float64 tensor whose elements are v.
-func filled(v float64, shape ...int) tensor.Tensor {
-	x := tensor.New(tensor.Float64, shape...)
-	for i := range tensor.Slice[float64](x) {
-		x.StoreReal(i, v)
-	}
-	return x
-}
+func filled(v float64, shape ...int) tensor.Tensor { return tensor.Scalar(v).Expand(shape...) }
+
+// zeros returns a tensor of zeros that takes no memory.
+func zeros(d tensor.DType, shape ...int) tensor.Tensor { return tensor.New(d).Expand(shape...) }
 
 // number returns v as a Const to compare or select with scalars.
 func (b *base) number(v float64) autograd.Value { return b.tape.Scalar(tensor.Float64, v) }

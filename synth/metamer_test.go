@@ -358,3 +358,16 @@ func TestRunStops(t *testing.T) {
 	require.Equal(t, []synth.StopReason{synth.StopIterations}, r.StoppedBy)
 	require.Equal(t, []int{9}, r.Iterations)
 }
+
+// TestStepsLeaveLittleGarbage allows what a call of Step itself makes, and the
+// growth of the history.
+func TestStepsLeaveLittleGarbage(t *testing.T) {
+	for name, o := range optimizers {
+		s := newMetamer(t, batch(2, 8, 8), synth.ModelFunc(energies), synth.MetamerOptions{Loss: synth.MSE{}, Optimizer: o, Tolerance: new(0.)})
+		require.LessOrEqual(t, testing.AllocsPerRun(40, func() {
+			if err := s.Step(); err != nil {
+				t.Fatal(err)
+			}
+		}), 5., name)
+	}
+}

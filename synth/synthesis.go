@@ -90,6 +90,7 @@ type Synthesis struct {
 	state   optim.State
 	prog    *autograd.Program
 	report  tensor.Tensor // (rows, optim.ReportColumns)
+	reports []float64     // its elements
 	limits  tensor.Tensor // (rows, optim.LimitColumns)
 	rows    []int         // numbers of the images that the program holds
 	retired tensor.Tensor // images that it no longer holds, in their places
@@ -132,7 +133,8 @@ func (s *Synthesis) build(images []int) (err error) {
 		return err
 	}
 	s.tape, s.state, s.prog, s.rows = tape, state, prog, images
-	s.report = tensor.New(tensor.Float64, len(images), optim.ReportColumns)
+	s.reports = make([]float64, len(images)*optim.ReportColumns)
+	s.report = tensor.Of(s.reports, len(images), optim.ReportColumns)
 	s.limits = tensor.New(tensor.Float64, len(images), optim.LimitColumns)
 	return nil
 }
@@ -170,11 +172,10 @@ func (s *Synthesis) tick() error {
 		return err
 	}
 	s.seconds += time.Since(begin).Seconds()
-	v := tensor.Slice[float64](s.report)
 	ended := false
 	for i, k := range s.rows {
 		t := &s.tracks[k]
-		ended = t.absorb(v[i*optim.ReportColumns:][:optim.ReportColumns], s.seconds, s.reference) || ended
+		ended = t.absorb(s.reports[i*optim.ReportColumns:][:optim.ReportColumns], s.seconds, s.reference) || ended
 		if t.ended == StopNaN && t.where == "" {
 			t.where = s.nanLine()
 		}
@@ -184,6 +185,9 @@ func (s *Synthesis) tick() error {
 	}
 	return nil
 }
+
+// done reports whether the image will never change again.
+func (t *track) done() bool { return t.ended == StopTolerance || t.ended == StopNaN }
 
 // absorb takes one row of a report and reports whether an iteration ended.
 func (t *track) absorb(r []float64, seconds float64, reference bool) bool {
@@ -274,14 +278,20 @@ func (s *Synthesis) advance(iterations func(t *track) int, evaluations int, more
 // shrink builds a program for the images that go on, when they are fewer than
 // half of those it holds.
 func (s *Synthesis) shrink(iterations func(t *track) int, evaluations int) error {
-	var alive, from []int
-	for i, k := range s.rows {
-		if e := s.tracks[k].ended; e != StopTolerance && e != StopNaN {
-			alive, from = append(alive, k), append(from, i)
+	done := 0
+	for _, k := range s.rows {
+		if s.tracks[k].done() {
+			done++
 		}
 	}
-	if 2*len(alive) >= len(s.rows) {
+	if 2*done <= len(s.rows) {
 		return nil
+	}
+	var alive, from []int
+	for i, k := range s.rows {
+		if !s.tracks[k].done() {
+			alive, from = append(alive, k), append(from, i)
+		}
 	}
 	if err := s.settle(); err != nil {
 		return err

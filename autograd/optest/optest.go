@@ -16,7 +16,7 @@ import (
 )
 
 // Run checks each op on b, as Check does, in a subtest of its own; with no ops,
-// all of autograd.Ops. b stays open.
+// all of autograd.Ops. b stays open. A panic of an op is its failure.
 func Run(t *testing.T, b autograd.Backend, ops ...*autograd.Op) {
 	t.Helper()
 	if len(ops) == 0 {
