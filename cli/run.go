@@ -41,7 +41,7 @@ func (f *metamerFlags) options() (o synth.MetamerOptions, err error) {
 	o.Scheduler = f.scheduler.make(f.scheduler.spec)
 	o.Reference = f.recipe.value == "reference"
 	if l, ok := o.Optimizer.(optim.LBFGS); ok && o.Reference {
-		l.TwoLoop = true
+		l.TwoLoop, l.Float64History = true, true
 		o.Optimizer = l
 	}
 	o.StoreEvery = f.saveEvery.n

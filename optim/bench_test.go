@@ -17,9 +17,9 @@ func BenchmarkStep(b *testing.B) {
 		o     LBFGS
 		dtype tensor.DType
 	}{
-		{"gram", LBFGS{}, tensor.Float64},
-		{"two-loop", LBFGS{TwoLoop: true}, tensor.Float64},
-		{"float32-history", LBFGS{Float32History: true}, tensor.Float64},
+		{"gram", LBFGS{Float64History: true}, tensor.Float64},
+		{"two-loop", LBFGS{TwoLoop: true, Float64History: true}, tensor.Float64},
+		{"float32-history", LBFGS{}, tensor.Float64},
 		{"float32", LBFGS{}, tensor.Float32},
 	} {
 		for _, threads := range []int{1, 2} {

@@ -25,8 +25,9 @@ type LBFGS struct {
 	// does, which reads the history as often but waits for every pair. Otherwise
 	// they come from inner products that are kept, and agree within rounding.
 	TwoLoop bool
-	// Float32History keeps the history in float32, at half the memory and time.
-	Float32History bool
+	// Float64History keeps the history in the image's precision; otherwise it is
+	// float32, at half the memory and time, which final losses do not show.
+	Float64History bool
 }
 
 // Iterations returns 100. It does not panic.
@@ -83,7 +84,7 @@ func (o LBFGS) Start(t *autograd.Tape, x0 tensor.Tensor, c Control) State {
 	s.wolfe = wolfe{float64(positive(o.MaxIterations, 10)), float64(positive(o.MaxEvaluations, 10)),
 		or(o.ToleranceGrad, 1e-7), or(o.ToleranceChange, 1e-9), o.NoLineSearch}
 	size, kind := x0.Len()/s.n, x0.DType
-	if o.Float32History {
+	if !o.Float64History {
 		kind = tensor.Float32
 	}
 	s.search = t.Var("lbfgs.search", zeros(tensor.Float64, s.n, searchColumns))

@@ -90,8 +90,8 @@ func (b *bench) get(t *testing.T, name string) []float64 {
 
 var optimizers = map[string]Optimizer{
 	"adam": Adam{}, "adamw": AdamW{}, "nadam": NAdam{}, "rmsprop": RMSProp{}, "sgd": SGD{Rate: .02, Momentum: .8},
-	"lbfgs": LBFGS{History: 6}, "lbfgs-two-loop": LBFGS{History: 6, TwoLoop: true}, "lbfgs-plain": LBFGS{Rate: .3, NoLineSearch: true},
-	"lbfgs-float32": LBFGS{History: 6, Float32History: true},
+	"lbfgs": LBFGS{History: 6, Float64History: true}, "lbfgs-two-loop": LBFGS{History: 6, TwoLoop: true, Float64History: true}, "lbfgs-plain": LBFGS{Rate: .3, NoLineSearch: true, Float64History: true},
+	"lbfgs-float32": LBFGS{History: 6},
 }
 
 // TestFirstOrderRules compares the rules with their definitions (those of
@@ -284,9 +284,9 @@ func TestLimits(t *testing.T) {
 // and both with their definitions, on images longer than a block.
 func TestDirectionsAgree(t *testing.T) {
 	x0 := noise(8, 2, 4096+10)
-	gram := newBench(t, autograd.CPU{Threads: 2}, LBFGS{History: 4}, Control{}, x0, valley)
-	loop := newBench(t, autograd.CPU{Threads: 2}, LBFGS{History: 4, TwoLoop: true}, Control{}, x0, valley)
-	slow := newBench(t, &optest.Device{}, LBFGS{History: 4}, Control{}, x0, valley)
+	gram := newBench(t, autograd.CPU{Threads: 2}, LBFGS{History: 4, Float64History: true}, Control{}, x0, valley)
+	loop := newBench(t, autograd.CPU{Threads: 2}, LBFGS{History: 4, TwoLoop: true, Float64History: true}, Control{}, x0, valley)
+	slow := newBench(t, &optest.Device{}, LBFGS{History: 4, Float64History: true}, Control{}, x0, valley)
 	for k := range 10 {
 		requireNear(t, loop.get(t, "lbfgs.d"), gram.get(t, "lbfgs.d"), 1e-9, fmt.Sprintf("tick %d", k))
 		requireNear(t, slow.get(t, "lbfgs.d"), gram.get(t, "lbfgs.d"), 1e-9, fmt.Sprintf("definition, tick %d", k))
@@ -352,7 +352,7 @@ func TestThreadsDoNotChangeBits(t *testing.T) {
 // TestStepIsCheap counts what a tick writes beside the evaluation.
 func TestStepIsCheap(t *testing.T) {
 	const size = 1 << 14
-	for name, o := range map[string]Optimizer{"gram": LBFGS{}, "two-loop": LBFGS{TwoLoop: true}, "float32": LBFGS{Float32History: true}} {
+	for name, o := range map[string]Optimizer{"gram": LBFGS{Float64History: true}, "two-loop": LBFGS{TwoLoop: true, Float64History: true}, "float32": LBFGS{}} {
 		t.Run(name, func(t *testing.T) {
 			var written int64
 			// A loss without images to write: its gradient is a Const.

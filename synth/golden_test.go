@@ -151,9 +151,9 @@ func TestGaussianMetamersAreTheReferences(t *testing.T) {
 		{"metamer_gauss_adam_noams_lr.05", optim.Adam{Rate: .05, NoAMSGrad: true}, nil, 10, 1e-10},
 		{"metamer_gauss_sgd_lr1", optim.SGD{Rate: 1}, nil, 10, 1e-10},
 		{"metamer_gauss_adam_steplr3_.5", optim.Adam{}, optim.StepDecay{Size: 3, Gamma: new(.5)}, 10, 1e-10},
-		{"metamer_gauss_lbfgs_ps_opts", optim.LBFGS{}, nil, 8, 1e-5},
-		{"metamer_gauss_lbfgs_ps_opts", optim.LBFGS{TwoLoop: true}, nil, 8, 1e-5},
-		{"metamer_gauss_lbfgs_default_lr.01", optim.LBFGS{Rate: .01, MaxIterations: 20, MaxEvaluations: 25, NoLineSearch: true}, nil, 3, 1e-9},
+		{"metamer_gauss_lbfgs_ps_opts", optim.LBFGS{Float64History: true}, nil, 8, 1e-5},
+		{"metamer_gauss_lbfgs_ps_opts", optim.LBFGS{TwoLoop: true, Float64History: true}, nil, 8, 1e-5},
+		{"metamer_gauss_lbfgs_default_lr.01", optim.LBFGS{Rate: .01, MaxIterations: 20, MaxEvaluations: 25, NoLineSearch: true, Float64History: true}, nil, 3, 1e-9},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, err := synth.NewMetamer(nil, gratings(32, 32), synth.ModelFunc(gaussian), synth.MetamerOptions{
@@ -189,7 +189,7 @@ func TestTextureMetamerIsTheReferences(t *testing.T) {
 	}
 	for _, twoLoop := range []bool{true, false} {
 		s, err := synth.NewMetamer(nil, texture(64, 64, 1), m, synth.MetamerOptions{
-			Loss: synth.PortillaSimoncelli{}, Optimizer: optim.LBFGS{TwoLoop: twoLoop}, Init: start, Reference: true})
+			Loss: synth.PortillaSimoncelli{}, Optimizer: optim.LBFGS{TwoLoop: twoLoop, Float64History: true}, Init: start, Reference: true})
 		require.NoError(t, err)
 		defer s.Close()
 		for range 5 {

@@ -39,8 +39,8 @@ func batch(n, h, w int) tensor.Tensor {
 
 var optimizers = map[string]optim.Optimizer{
 	"adam": optim.Adam{}, "adamw": optim.AdamW{}, "nadam": optim.NAdam{}, "rmsprop": optim.RMSProp{}, "sgd": optim.SGD{Rate: .5, Momentum: .5},
-	"lbfgs": optim.LBFGS{MaxIterations: 4, MaxEvaluations: 4, History: 5}, "two-loop": optim.LBFGS{TwoLoop: true, History: 5},
-	"plain": optim.LBFGS{NoLineSearch: true, Rate: .2, MaxIterations: 3}, "float32 history": optim.LBFGS{Float32History: true, History: 5},
+	"lbfgs": optim.LBFGS{MaxIterations: 4, MaxEvaluations: 4, History: 5, Float64History: true}, "two-loop": optim.LBFGS{TwoLoop: true, History: 5},
+	"plain": optim.LBFGS{NoLineSearch: true, Rate: .2, MaxIterations: 3}, "float32 history": optim.LBFGS{History: 5},
 }
 
 func newMetamer(t *testing.T, target tensor.Tensor, m synth.Model, o synth.MetamerOptions) *synth.Metamer {
