@@ -279,7 +279,7 @@ func (g *graph) quiet(u prepared) bool {
 		}
 		n := g.node(id)
 		for i, a := range n.args {
-			late := id > u.value || n.op == opAdd && i > 1 // a sum is written before its third term is read
+			late := id > u.value || id == u.value && n.op == opAdd && i > 1 // a sum is written before its third term is read
 			if g.root[a] == u.v && (a != u.v || g.group[id] != g.group[u.value] || late) {
 				return false
 			}
