@@ -1,7 +1,7 @@
 # Everything here needs only Go; bench also needs python3 and the network.
 export CGO_ENABLED = 0
 
-.PHONY: build test levels race generate lint bench fuzz soak
+.PHONY: build test levels race generate lint bench contact fuzz soak
 
 build:
 	go build -o bin/percept ./cmd/percept
@@ -11,8 +11,8 @@ test:
 
 # The tests at every level of CPU features, and without assembly at all.
 levels:
-	PERCEPT_CPU_LEVEL=purego go test ./kernels ./autograd/... ./models ./optim ./synth
-	PERCEPT_CPU_LEVEL=avx2 go test ./kernels ./autograd/... ./models ./optim ./synth
+	PERCEPT_CPU_LEVEL=purego go test -count=1 ./kernels ./autograd/... ./models ./optim ./synth
+	PERCEPT_CPU_LEVEL=avx2 go test -count=1 ./kernels ./autograd/... ./models ./optim ./synth
 	go test -tags purego ./kernels ./autograd ./models
 
 # Where threads meet: the pool, the steps it runs, and the command's signals.
@@ -33,9 +33,17 @@ bench:
 	python3 bench/compare.py
 
 fuzz:
-	go test ./autograd -run '^$$' -fuzz FuzzGraph -fuzztime 60s
+	go test ./autograd -run '^$$' -fuzz FuzzGraph -fuzztime 60s -fuzzminimizetime 1x
 
 # Long runs: results must not drift, memory must not grow.
 soak:
 	go test ./autograd -run TestFuzzGraph -count 50
 	go test ./synth -run Resume -count 20
+
+# The pictures of the documentation: metamers of example textures and of
+# photographs, given as PHOTOS=….
+PHOTOS =
+contact: build
+	for i in example:skin example:weave example:grass example:bark $(PHOTOS); do \
+		bin/percept metamer $$i --force -o build/contact/$$(basename $${i#example:} .png) || exit 1; done
+	go run ./bench/contact -o docs/contact.png build/contact/*/
