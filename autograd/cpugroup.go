@@ -8,9 +8,10 @@ import (
 	"github.com/percept-go/percept/tensor"
 )
 
-// stripBytes is how much of one operand a fused group works on at a time, so
-// that all its strips stay in the first-level cache.
-const stripBytes = 4096
+// stripBytes is how much of one real operand a fused group works on at a time:
+// long enough to hide the cost of the calls, short enough that all its strips
+// stay in the caches of one core.
+const stripBytes = 8192
 
 // loop describes nested loops over operands that share a shape. Its last axis
 // is the row that kernels see; the others are merged where all operands allow.

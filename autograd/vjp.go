@@ -225,22 +225,29 @@ func (t *Tape) project(v Value, typ tensor.Type) Value {
 }
 
 // sum adds adjoints of one value: those that are assembled from crops become
-// one assemble, the rest one n-ary add.
+// one assemble, those made of real and imaginary parts one complex number, the
+// rest one n-ary add.
 func (t *Tape) sum(parts []Value) Value {
 	if len(parts) == 1 {
 		return parts[0]
 	}
-	var rest, pieces []Value
+	var rest, pieces, re, im []Value
 	var where []Place
 	for _, p := range parts {
-		if n := p.node(); n.op == opAssemble {
+		switch n := p.node(); n.op {
+		case opAssemble:
 			where = append(where, n.attr.(assembleAttr).places()...)
 			for _, a := range n.args {
 				pieces = append(pieces, Value{t, a})
 			}
-			continue
+		case opMakeComplex:
+			re, im = append(re, Value{t, n.args[0]}), append(im, Value{t, n.args[1]})
+		default:
+			rest = append(rest, p)
 		}
-		rest = append(rest, p)
+	}
+	if len(re) > 0 {
+		rest = append(rest, MakeComplex(Sum(re...), Sum(im...)))
 	}
 	if len(pieces) > 0 {
 		rest = append(rest, Assemble(parts[0].Type().Shape(), where, pieces...))

@@ -15,6 +15,7 @@ VENV = os.environ.get("PERCEPT_BENCH_VENV", os.path.join(HERE, ".venv"))
 
 
 def ensure_venv():
+    os.environ["TQDM_DISABLE"] = "1"
     python = os.path.join(VENV, "bin", "python")
     if not os.path.exists(python):
         subprocess.check_call([sys.executable, "-m", "venv", VENV])
@@ -85,14 +86,11 @@ def metamer(args):
     torch.set_num_threads(threads)
     with tempfile.TemporaryDirectory() as tmp:
         target, start, out = (os.path.join(tmp, n) for n in ("target.npy", "start.npy", "run"))
-        if args.image:
-            subprocess.check_call([percept, "represent", args.image, "--crop", f"0,0,{args.size[0]},{args.size[0]}", "-o", os.path.join(tmp, "rep.npz"),
-                                   "--model", "identity"], stdout=subprocess.DEVNULL)
-            rep = np.load(os.path.join(tmp, "rep.npz"))["representation"].reshape(args.size[0], args.size[0])
-        else:
-            subprocess.check_call([percept, "represent", "example:pebbles", "--size", f"{args.size[0]}x{args.size[0]}", "-o", os.path.join(tmp, "rep.npz"),
-                                   "--model", "identity"], stdout=subprocess.DEVNULL)
-            rep = np.load(os.path.join(tmp, "rep.npz"))["representation"].reshape(args.size[0], args.size[0])
+        size = args.size[0]
+        source = [args.image, "--crop", f"0,0,{size},{size}"] if args.image else ["example:pebbles", "--size", f"{size}x{size}"]
+        pixels = os.path.join(tmp, "pixels.npz")
+        subprocess.check_call([percept, "represent", *source, "--model", "identity", "-o", pixels], stdout=subprocess.DEVNULL)
+        rep = np.load(pixels)["representation"].reshape(size, size)
         np.save(target, rep)
         rng = np.random.default_rng(0).random(rep.shape)
         np.save(start, (rng - rng.min()) / (rng.max() - rng.min()))
@@ -105,7 +103,7 @@ def metamer(args):
         met = po.Metamer(img, model, loss_function=loss)
         met.setup(torch.as_tensor(np.load(start))[None, None], optimizer=torch.optim.LBFGS,
                   optimizer_kwargs=dict(lr=1, max_iter=10, max_eval=10, history_size=100, line_search_fn="strong_wolfe"))
-        met.synthesize(max_iter=n, stop_criterion=0 if False else 1e-300)
+        met.synthesize(max_iter=n, stop_criterion=1e-300)
         theirs = time.perf_counter() - s
         s = time.perf_counter()
         subprocess.run([percept, "metamer", target, "--init", start, "--iterations", str(n), "--tolerance", "0", "--threads", str(threads),

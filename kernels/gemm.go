@@ -26,7 +26,7 @@ func Gemm[T Float](dst []T, ldd int, a []T, lda int, b []T, ldb int, m, n, k int
 		return
 	}
 	l = l.Resolve()
-	if asm := asmOf[T](l); asm.tileRows > 0 && k > 0 && worthTiles(m, n, k) {
+	if asm := asmOf[T](l); asm.tileRows > 0 && k > 0 && worthTiles(m, n, k, transB) {
 		gemmTiled(asm, dst, ldd, a, lda, b, ldb, m, n, k, transA, transB, pool)
 		return
 	}

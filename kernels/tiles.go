@@ -84,8 +84,11 @@ func (s *tiledStore[T]) give(t *tiled[T]) {
 }
 
 // worthTiles reports whether packing pays: not for few rows, for which b is read
-// once or twice as it is.
-func worthTiles(m, n, k int) bool { return m >= 4 && m*n*k >= 1<<12 }
+// once or twice as it is, nor for a few rows of b, a strip of which stays in the
+// first-level cache unpacked.
+func worthTiles(m, n, k int, transB bool) bool {
+	return m >= 4 && m*n*k >= 1<<12 && (transB || k > 16)
+}
 
 // gemmTiled is Gemm by tiles, for k > 0.
 func gemmTiled[T Float](asm *asmTable[T], dst []T, ldd int, a []T, lda int, b []T, ldb int, m, n, k int, transA, transB bool, pool *Pool) {

@@ -32,7 +32,7 @@ func testGemmTiles[T Float](t *testing.T) {
 func checkTiles[T Float](t *testing.T, r *rand.Rand, s [3]int, transA, transB bool, l Level, pool *Pool) {
 	t.Helper()
 	m, n, k := s[0], s[1], s[2]
-	if !worthTiles(m, n, k) {
+	if !worthTiles(m, n, k, true) {
 		t.Fatalf("%v does not go by tiles", s)
 	}
 	a, rowA, columnA := randomMatrix[T](r, m, k, transA)
