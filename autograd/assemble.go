@@ -98,11 +98,10 @@ func addTo[T kernels.Float](dst, src tensor.Tensor) func() {
 		for r := range rows {
 			d := unsafe.Add(d0, l.offset(0, r)*size)
 			s := unsafe.Add(s0, l.offset(1, r)*size)
-			for range l.n {
+			for i := range l.n {
 				for k := range w {
-					*(*T)(unsafe.Add(d, k*size/w)) += *(*T)(unsafe.Add(s, k*size/w))
+					*(*T)(unsafe.Add(d, i*l.inner[0]*size+k*size/w)) += *(*T)(unsafe.Add(s, i*l.inner[1]*size+k*size/w))
 				}
-				d, s = unsafe.Add(d, l.inner[0]*size), unsafe.Add(s, l.inner[1]*size)
 			}
 		}
 	}

@@ -72,9 +72,8 @@ func (c *rowCopy[T]) row(r int) {
 
 // moveStrided copies n elements that lie ds and ss bytes apart.
 func moveStrided[E any](d, s unsafe.Pointer, ds, ss, n int) {
-	for range n {
-		*(*E)(d) = *(*E)(s)
-		d, s = unsafe.Add(d, ds), unsafe.Add(s, ss)
+	for i := range n {
+		*(*E)(unsafe.Add(d, i*ds)) = *(*E)(unsafe.Add(s, i*ss))
 	}
 }
 

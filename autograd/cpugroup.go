@@ -296,7 +296,9 @@ func (g *group[T]) stage(i, row, from, n int, tmp []T, held *repeat) []T {
 	return dst
 }
 
-// gather copies n elements with a stride (of any sign, or 0) into dst.
+// gather copies n elements with a stride (of any sign, or 0) into dst. No
+// pointer outside the operand is formed, not even after the last element: the
+// garbage collector may see it.
 func gather[T kernels.Float](dst []T, p unsafe.Pointer, stride, n, words int) {
 	step := stride * words * int(unsafe.Sizeof(T(0)))
 	if words == 1 {
@@ -308,14 +310,12 @@ func gather[T kernels.Float](dst []T, p unsafe.Pointer, stride, n, words int) {
 			return
 		}
 		for i := range dst {
-			dst[i] = *(*T)(p)
-			p = unsafe.Add(p, step)
+			dst[i] = *(*T)(unsafe.Add(p, i*step))
 		}
 		return
 	}
-	for i := 0; i < 2*n; i += 2 {
-		v := (*[2]T)(p)
-		dst[i], dst[i+1] = v[0], v[1]
-		p = unsafe.Add(p, step)
+	for i := range n {
+		v := (*[2]T)(unsafe.Add(p, i*step))
+		dst[2*i], dst[2*i+1] = v[0], v[1]
 	}
 }
