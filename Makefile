@@ -44,6 +44,7 @@ soak:
 # photographs, given as PHOTOS=….
 PHOTOS =
 contact: build
-	for i in example:skin example:weave example:grass example:bark $(PHOTOS); do \
+	for i in example:pebbles example:skin example:weave example:grass example:bark $(PHOTOS); do \
 		bin/percept metamer $$i --force -o build/contact/$$(basename $${i#example:} .png) || exit 1; done
-	go run ./bench/contact -o docs/contact.png build/contact/*/
+	go run ./bench/contact -start -o docs/metamer.png build/contact/pebbles
+	go run ./bench/contact -o docs/contact.png $$(ls -d build/contact/*/ | grep -v pebbles)
