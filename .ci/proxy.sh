@@ -25,3 +25,28 @@ go mod tidy
 go run .
 GOBIN="$tmp/bin" go install "$module/cmd/percept@$version"
 "$tmp/bin/percept" version
+
+# The whole command with a model of one's own.
+mkdir mine
+cat > mine/main.go <<'GO'
+package main
+
+import (
+	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/cli"
+	"github.com/percept-go/percept/synth"
+)
+
+func main() { cli.Main(cli.Model("mine", New)) }
+
+// New returns a model of local energy: squared differences of neighbours, pooled.
+func New(h, w int) (synth.Model, error) {
+	return synth.ModelFunc(func(x autograd.Value) autograd.Value {
+		dx := x.Sub(x.Roll([]int{1}, 3))
+		return autograd.AvgPool(dx.Square(), autograd.PoolOptions{Size: [2]int{8, 8}})
+	}), nil
+}
+GO
+go mod tidy
+go run ./mine list models | grep '^mine'
+go run ./mine metamer example:skin --size 32x32 --model mine -o run --progress none
