@@ -254,8 +254,7 @@ func (p *PortillaSimoncelli) autocorrelation(power autograd.Value, h, w int) (au
 func (p *PortillaSimoncelli) bands(turned autograd.Value, l psLevel, s int, st psStats) {
 	k := p.o.Orientations
 	grid := cropSpectrum(turned, l.h, l.w, false)
-	shape := append(lead(turned), 1, l.h, l.w)
-	all := grid.Reshape(shape...).Mul(l.bands.on(turned)).IFFT(autograd.Backward, 3, 4)
+	all := apply(opSpread, grid, l.bands.on(turned)).IFFT(autograd.Backward, 3, 4)
 	own := all.Crop(2, 0, k)
 	m := own.Abs()
 	m = m.Sub(m.MeanKeep(3, 4))
@@ -263,29 +262,34 @@ func (p *PortillaSimoncelli) bands(turned autograd.Value, l psLevel, s int, st p
 	v := center.Reshape(append(lead(turned), k)...)
 	st[psMagAuto] = append(st[psMagAuto], auto)
 	st[psMagStd] = append(st[psMagStd], v.Sqrt())
-	st[psCrossOri] = append(st[psCrossOri], correlation(m, m, v, v))
+	n := 1 / float64(l.h*l.w)
+	st[psCrossOri] = append(st[psCrossOri], correlation(apply(opGram, m).Scale(n), v, v))
 	if s+1 == p.o.Scales {
 		return
 	}
 	parent := all.Crop(2, k, 2*k)
 	q := parent.Abs()
-	doubled := doublePhase(parent)
+	doubled := apply(opDoublePhase, parent)
 	q = q.Sub(q.MeanKeep(3, 4))
-	st[psCrossScale] = append(st[psCrossScale], correlation(m, q, v, q.Square().Mean(3, 4)))
+	energy := func(x autograd.Value) autograd.Value { return apply(opEnergy, x).Scale(n) }
+	product := func(a, b autograd.Value) autograd.Value {
+		return autograd.Einsum("ncihw,ncjhw->ncij", a, b).Scale(n)
+	}
+	st[psCrossScale] = append(st[psCrossScale], correlation(product(m, q), v, energy(q)))
 	re := own.Real()
-	parts := autograd.Concat(2, doubled.Real(), doubled.Imag())
-	st[psCrossScaleReal] = append(st[psCrossScaleReal], correlation(re, parts, re.Square().Mean(3, 4), parts.Square().Mean(3, 4)))
+	vre := energy(re)
+	var columns []autograd.Value
+	for _, part := range []autograd.Value{doubled.Real(), doubled.Imag()} {
+		columns = append(columns, correlation(product(re, part), vre, energy(part)))
+	}
+	st[psCrossScaleReal] = append(st[psCrossScaleReal], autograd.Concat(3, columns...))
 }
 
-// correlation returns ⟨a_i b_j⟩/√(va_i vb_j), (N, C, I, J), for a (N, C, I, h, w)
-// and b (N, C, J, h, w).
-func correlation(a, b, va, vb autograd.Value) autograd.Value {
-	t := a.Type()
-	c := autograd.Einsum("ncihw,ncjhw->ncij", a, b).Scale(1 / float64(t.Dim[3]*t.Dim[4]))
-	i, j := t.Dim[2], b.Type().Dim[2]
-	va = va.Reshape(append(lead(a), i, 1)...)
-	vb = vb.Reshape(append(lead(a), 1, j)...)
-	return c.Div(va.Mul(vb).Sqrt())
+// correlation returns c_ij/√(va_i vb_j), given the covariances c (N, C, I, J) and
+// the variances va (N, C, I) and vb (N, C, J).
+func correlation(c, va, vb autograd.Value) autograd.Value {
+	d := c.Type().Dim
+	return c.Div(va.Reshape(d[0], d[1], d[2], 1).Mul(vb.Reshape(d[0], d[1], 1, d[3])).Sqrt())
 }
 
 // cropSpectrum returns the part of an unshifted spectrum (…, H, W) that an
