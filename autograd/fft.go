@@ -45,7 +45,7 @@ var opFFT, opRFFT, opIRFFT *Op
 
 func init() {
 	opFFT = define(&Op{
-		Name: "fft", Doc: "Fourier transform of complex values over axes: Σ x e^{∓2πikn/N}, times a factor", Linear: 1,
+		Name: "fft", Doc: "Fourier transform of complex values over axes: Σ x e^{∓2πikn/N}, times a factor", Linear: 1, InPlace: true,
 		Type: func(attr any, in []tensor.Type) (tensor.Type, error) {
 			if err := wantArgs(in, 1); err != nil {
 				return in[0], err

@@ -288,39 +288,80 @@ func (g *graph) quiet(u prepared) bool {
 	return true
 }
 
+// block is the place of a value in the arena, and when it is in use.
+type block struct {
+	id         int32
+	from, to   int32
+	off, bytes int
+}
+
 // plan places every stored value in the arena so that values whose lifetimes,
 // counted in stages, overlap do not. The largest are placed first, each at the
 // lowest offset that is free during its life.
 func (g *graph) plan() {
-	type block struct {
-		id         int32
-		from, to   int32
-		off, bytes int
+	until, readers := g.lifetimes()
+	var blocks []block
+	of := map[int32]int{} // which block a value lies in
+	for i := range g.live {
+		id := int32(i)
+		if _, direct := g.into[id]; !g.stored[id] || !g.runs(id) || direct {
+			continue
+		}
+		if b, ok := g.replaces(id, until, readers, of); ok {
+			blocks[b].to, of[id] = until[id], b
+			continue
+		}
+		of[id] = len(blocks)
+		blocks = append(blocks, block{id, g.level[id], until[id], 0, (g.node(id).typ.Bytes() + 63) &^ 63})
 	}
-	until := make([]int32, len(g.live))
+	order := make([]int, len(blocks))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(i, j int) bool { return blocks[order[i]].bytes > blocks[order[j]].bytes })
+	g.place(blocks, order)
+	for id, b := range of {
+		g.offset[id] = blocks[b].off
+	}
+}
+
+// lifetimes returns, for each value, the stage of its last reader and how many
+// steps read it.
+func (g *graph) lifetimes() (until []int32, readers []int) {
+	until, readers = make([]int32, len(g.live)), make([]int, len(g.live))
 	for i := range g.live {
 		id := int32(i)
 		if g.runs(id) {
 			until[id] = max(until[id], g.level[id])
 			for _, a := range g.node(id).args {
 				until[g.root[a]] = max(until[g.root[a]], g.level[id])
+				readers[g.root[a]]++
 			}
 		}
 	}
 	for _, id := range g.targets() {
 		until[g.root[id]] = g.last + 1
 	}
-	var blocks []block
-	for i := range g.live {
-		id := int32(i)
-		if _, direct := g.into[id]; g.stored[id] && g.runs(id) && !direct {
-			n := (g.node(id).typ.Bytes() + 63) &^ 63
-			blocks = append(blocks, block{id, g.level[id], until[id], 0, n})
-		}
+	return until, readers
+}
+
+// replaces reports whether the step id may write over its argument, which it
+// alone reads, and returns the argument's block.
+func (g *graph) replaces(id int32, until []int32, readers []int, of map[int32]int) (int, bool) {
+	n := g.node(id)
+	if !n.op.InPlace {
+		return 0, false
 	}
-	sort.SliceStable(blocks, func(i, j int) bool { return blocks[i].bytes > blocks[j].bytes })
+	a := n.args[0]
+	b, ok := of[a]
+	return b, ok && readers[a] == 1 && until[a] == g.level[id] && g.node(a).typ == n.typ
+}
+
+// place gives the blocks, in the given order, their offsets.
+func (g *graph) place(blocks []block, order []int) {
 	placed := make([]block, 0, len(blocks)) // by offset
-	for _, b := range blocks {
+	for _, i := range order {
+		b := &blocks[i]
 		for _, p := range placed {
 			if p.from <= b.to && b.from <= p.to && p.off < b.off+b.bytes && b.off < p.off+p.bytes {
 				b.off = p.off + p.bytes
@@ -329,8 +370,7 @@ func (g *graph) plan() {
 		at := sort.Search(len(placed), func(i int) bool { return placed[i].off > b.off })
 		placed = append(placed, block{})
 		copy(placed[at+1:], placed[at:])
-		placed[at] = b
-		g.offset[b.id] = b.off
+		placed[at] = *b
 		g.arena = max(g.arena, b.off+b.bytes)
 	}
 }

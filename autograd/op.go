@@ -45,6 +45,9 @@ type Op struct {
 	// CUDA is the scalar expression of an elementwise op in C, in x, y, z, s, t.
 	CUDA string
 
+	// InPlace says that Eval and every faster body may be given the memory of
+	// the first argument, which is contiguous, for a result of the same type.
+	InPlace bool
 	// Linear has bit i set if the op is real-linear in argument i.
 	Linear uint64
 	// FLOPs counts the operations; nil counts one per element of the result.
