@@ -66,6 +66,9 @@ func init() {
 			{Attr: fftAttr{axes: makeAxes([]int{1}), scale: .5, inverse: true}, In: types(c128(2, 5, 3))},
 			{Attr: fftAttr{axes: makeAxes([]int{2, 1}), scale: .5, inverse: true}, In: types(c128(2, 4, 8))}},
 	})
+}
+
+func init() {
 	opRFFT = define(&Op{
 		Name: "rfft", Doc: "Fourier transform of real values over axes, of which the last keeps its first n/2+1 terms", Linear: 1,
 		Type: func(attr any, in []tensor.Type) (tensor.Type, error) {
@@ -94,6 +97,9 @@ func init() {
 			{Attr: fftAttr{axes: makeAxes([]int{1}), scale: .5}, In: types(f64(2, 5, 3))},
 			{Attr: fftAttr{axes: makeAxes([]int{1, 2}), scale: 1}, In: types(f64(2, 4, 8))}},
 	})
+}
+
+func init() {
 	opIRFFT = define(&Op{
 		Name: "irfft", Doc: "real values whose transform has the given first half along the last axis: inverse of rfft but for the factor", Linear: 1,
 		Type: func(attr any, in []tensor.Type) (tensor.Type, error) {

@@ -78,14 +78,16 @@ func imageOf(x tensor.Tensor, slot tensor.Type, n int) tensor.Tensor {
 
 var opRow, opPlaceRow, opStoreRow, opCopy *Op
 
-func init() {
-	slotted := func(in []tensor.Type, random func() float64) []tensor.Tensor {
-		ts := drawAll(in, random)
-		for i := range ts[1].Len() {
-			ts[1].StoreReal(i, float64((i+1)%3))
-		}
-		return ts
+// slotted draws arguments of which the second counts rows.
+func slotted(in []tensor.Type, random func() float64) []tensor.Tensor {
+	ts := drawAll(in, random)
+	for i := range ts[1].Len() {
+		ts[1].StoreReal(i, float64((i+1)%3))
 	}
+	return ts
+}
+
+func init() {
 	opRow = define(&Op{
 		Name: "row", Doc: "one row of the first argument, chosen at run time by the second", Linear: 1,
 		Type: func(_ any, in []tensor.Type) (tensor.Type, error) {
@@ -106,6 +108,9 @@ func init() {
 		},
 		Samples: []Sample{{In: types(f64(3, 4), f64()), Values: slotted}, {In: types(f64(2, 3, 4), f64(2)), Values: slotted}},
 	})
+}
+
+func init() {
 	opPlaceRow = define(&Op{
 		Name: "place-row", Doc: "zeros, with the first argument in the row chosen by the second: the adjoint of row", Linear: 1,
 		Type: func(attr any, in []tensor.Type) (tensor.Type, error) {
@@ -131,6 +136,9 @@ func init() {
 			{Attr: f64(3, 4), In: types(f64(4), f64()), Values: slotted},
 			{Attr: f64(2, 3, 4), In: types(f64(2, 4), f64(2)), Values: slotted}},
 	})
+}
+
+func init() {
 	opCopy = ew(Op{Name: "copy", Doc: "its argument, in memory of its own", Linear: 1, CUDA: "x", Type: sameShape(1),
 		VJP:     func(n Node, g Value) []Value { return []Value{g} },
 		Samples: []Sample{{In: types(f64(2, 3))}, {In: types(c128(3))}}}, 1, named("copy"))

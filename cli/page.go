@@ -42,9 +42,9 @@ func (r *result) report(w io.Writer) error {
 	if r.judged != nil {
 		whole := r.judged.Whole
 		whole.Name = "the whole representation"
-		p.Groups = append(p.Groups, reportGroup(whole, wholeLimit))
+		p.Groups = append(p.Groups, reportGroup(whole, synth.MatchedError))
 		for _, g := range r.judged.Groups {
-			p.Groups = append(p.Groups, reportGroup(g, groupLimit))
+			p.Groups = append(p.Groups, reportGroup(g, synth.MatchedGroup))
 		}
 	}
 	return report.Write(w, p)

@@ -17,19 +17,10 @@ import (
 	"github.com/percept-go/percept/tensor"
 )
 
-// What synth.Outcome judges by, for texts and pictures: the part of its value
-// at the start that may remain of the whole error and of each group's, and the
-// part of the objective that may be penalty.
-const (
-	wholeLimit   = 0.01
-	groupLimit   = 0.02
-	penaltyLimit = 0.01
-)
-
 // A result is what there is to say of a run.
 type result struct {
 	job   *job
-	began time.Time // of this session
+	began time.Time // when this process took the run up
 	setup time.Duration
 
 	outcome   string
@@ -132,19 +123,19 @@ const namedGroups = 3
 // shortcomings says why o is not matched.
 func shortcomings(o *synth.Outcome) string {
 	var list []string
-	if v := o.Whole.Ratio; !(v <= wholeLimit) {
-		list = append(list, fmt.Sprintf("the representation keeps %s of its error at the start (%s allowed)", percentText(v), percentText(wholeLimit)))
+	if v := o.Whole.Ratio; !(v <= synth.MatchedError) {
+		list = append(list, fmt.Sprintf("the representation keeps %s of its error at the start (%s allowed)", percentText(v), percentText(synth.MatchedError)))
 	}
 	worst := slices.SortedFunc(slices.Values(o.Groups), func(a, b synth.GroupError) int { return cmp.Compare(b.Ratio, a.Ratio) })
-	worst = slices.DeleteFunc(worst, func(g synth.GroupError) bool { return g.Ratio <= groupLimit })
+	worst = slices.DeleteFunc(worst, func(g synth.GroupError) bool { return g.Ratio <= synth.MatchedGroup })
 	for _, g := range worst[:min(len(worst), namedGroups)] {
-		list = append(list, fmt.Sprintf("%s keeps %s (%s allowed)", g.Name, percentText(g.Ratio), percentText(groupLimit)))
+		list = append(list, fmt.Sprintf("%s keeps %s (%s allowed)", g.Name, percentText(g.Ratio), percentText(synth.MatchedGroup)))
 	}
 	if more := len(worst) - namedGroups; more > 0 {
 		list = append(list, fmt.Sprintf("%d more groups are above that", more))
 	}
-	if !(o.PenaltyShare <= penaltyLimit) {
-		list = append(list, fmt.Sprintf("%s of the objective is penalty (%s allowed)", percentText(o.PenaltyShare), percentText(penaltyLimit)))
+	if !(o.PenaltyShare <= synth.MatchedPenalty) {
+		list = append(list, fmt.Sprintf("%s of the objective is penalty (%s allowed)", percentText(o.PenaltyShare), percentText(synth.MatchedPenalty)))
 	}
 	if list == nil {
 		list = append(list, fmt.Sprintf("the image has hardly moved from its start (%.2g RMS)", o.Moved))
@@ -156,9 +147,9 @@ func shortcomings(o *synth.Outcome) string {
 func (r *result) sentence() string {
 	switch {
 	case r.outcome == matched:
-		s := fmt.Sprintf("%s of the representation's error at the start remains (%s allowed)", percentText(r.judged.Whole.Ratio), percentText(wholeLimit))
+		s := fmt.Sprintf("%s of the representation's error at the start remains (%s allowed)", percentText(r.judged.Whole.Ratio), percentText(synth.MatchedError))
 		if len(r.judged.Groups) > 0 {
-			s += fmt.Sprintf(", and at most %s of a group's (%s allowed)", percentText(worstGroup(r.judged)), percentText(groupLimit))
+			s += fmt.Sprintf(", and at most %s of a group's (%s allowed)", percentText(worstGroup(r.judged)), percentText(synth.MatchedGroup))
 		}
 		return s
 	case r.reason == "":
@@ -224,7 +215,7 @@ func (r *result) certificate() runfolder.Object {
 		{Key: "moved_rms", Value: r.judged.Moved},
 		{Key: "clipped", Value: r.judged.Clipped},
 		{Key: "distance_to_target", Value: runfolder.Object{{Key: "rms", Value: r.judged.FromTarget}, {Key: "correlation", Value: r.correlation}}},
-		{Key: "limits", Value: runfolder.Object{{Key: "representation", Value: wholeLimit}, {Key: "group", Value: groupLimit}, {Key: "penalty_share", Value: penaltyLimit}}},
+		{Key: "limits", Value: runfolder.Object{{Key: "representation", Value: synth.MatchedError}, {Key: "group", Value: synth.MatchedGroup}, {Key: "penalty_share", Value: synth.MatchedPenalty}}},
 	}
 	if r.png == nil {
 		o.Add("png", nil)

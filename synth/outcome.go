@@ -10,9 +10,12 @@ import (
 
 // What a metamer must reach to count as matched.
 const (
-	matchedError   = .01 // representation error, of its value at the start
-	matchedGroup   = .02 // likewise of each group
-	matchedPenalty = .01 // weighted penalty, of the objective
+	MatchedError   = .01 // most of the representation's error at the start that may remain
+	MatchedGroup   = .02 // the same of each group
+	MatchedPenalty = .01 // most of the objective that may be weighted penalty
+)
+
+const (
 	// A group whose error at the start is below this part of the target's norm is
 	// measured against that part instead: there is nothing to gain in it.
 	leastStart = .01
@@ -289,13 +292,13 @@ func (s *Metamer) outcome(j *judge, now judgement, x tensor.Tensor, k int) Outco
 		o.PenaltyShare = weighted / objective
 	}
 	o.Whole = s.groupError(j, now, k, Group{Name: "all"})
-	o.Matched = o.Whole.Ratio <= matchedError
+	o.Matched = o.Whole.Ratio <= MatchedError
 	for _, g := range s.groups() {
 		e := s.groupError(j, now, k, g)
 		o.Groups = append(o.Groups, e)
-		o.Matched = o.Matched && e.Ratio <= matchedGroup
+		o.Matched = o.Matched && e.Ratio <= MatchedGroup
 	}
-	within := o.PenaltyShare <= matchedPenalty || weighted <= negligiblePenalty*s.atStart.loss[problem]/s.scale[problem]
+	within := o.PenaltyShare <= MatchedPenalty || weighted <= negligiblePenalty*s.atStart.loss[problem]/s.scale[problem]
 	o.Matched = o.Matched && within && o.Moved >= leastMove*deviation(target)
 	return o
 }

@@ -1,0 +1,127 @@
+package autograd
+
+import (
+	"sort"
+
+	"github.com/percept-go/percept/tensor"
+)
+
+// memory returns the tensor that holds node id.
+func (g *graph) memory(id int32, arena tensor.Memory) tensor.Tensor {
+	r := g.root[id]
+	x := g.layout[id]
+	base, ok := g.tape.resident[r]
+	if v, direct := g.into[r]; direct {
+		base, ok = g.tape.resident[v], true
+	}
+	if !ok {
+		base = tensor.Wrap(arena, g.node(r).typ, g.offset[r]/g.node(r).typ.DType.Size())
+	}
+	x.Mem = base.Mem
+	x.Offset += base.Offset
+	return x
+}
+
+// emit lists the steps in the order of their stages; last come the updates
+// that could not be written in place.
+func (g *graph) emit(arena tensor.Memory) []Step {
+	type unit struct {
+		level, first int32
+		group        int32
+	}
+	var units []unit
+	for i := range g.live {
+		if id := int32(i); g.runs(id) && g.group[id] < 0 {
+			units = append(units, unit{g.level[id], id, -1})
+		}
+	}
+	for i, ids := range g.groups {
+		units = append(units, unit{g.level[ids[0]], ids[0], int32(i)})
+	}
+	sort.Slice(units, func(i, j int) bool {
+		a, b := units[i], units[j]
+		return a.level < b.level || a.level == b.level && a.first < b.first
+	})
+	var steps []Step
+	for _, u := range units {
+		if u.group >= 0 {
+			steps = append(steps, g.emitGroup(g.groups[u.group], arena))
+			continue
+		}
+		steps = append(steps, g.emitNode(u.first, arena))
+	}
+	return append(steps, g.emitUpdates(arena)...)
+}
+
+// emitNode makes the step of one node.
+func (g *graph) emitNode(id int32, arena tensor.Memory) Step {
+	if g.group[id] >= 0 {
+		return g.emitGroup([]int32{id}, arena)
+	}
+	n := g.node(id)
+	s := Step{Op: n.op, Attr: n.attr, Level: int(g.level[id]), Pos: n.pos.String(), Out: []tensor.Tensor{g.memory(id, arena)}}
+	for _, a := range n.args {
+		s.In = append(s.In, g.memory(a, arena))
+	}
+	return s
+}
+
+// emitUpdates lists the rows first: their slots may be Vars that the copies
+// after them change.
+func (g *graph) emitUpdates(arena tensor.Memory) []Step {
+	var rows, copies []Step
+	for _, u := range g.updates {
+		dst := g.tape.resident[u.v]
+		value := g.memory(u.value, arena)
+		pos := g.node(u.value).pos.String()
+		if u.slot >= 0 {
+			in := []tensor.Tensor{value, g.memory(u.slot, arena)}
+			if u.guard >= 0 {
+				in = append(in, g.memory(u.guard, arena))
+			}
+			rows = append(rows, Step{Op: opStoreRow, Out: []tensor.Tensor{dst}, In: in, Level: int(g.last) + 1, Pos: pos})
+			continue
+		}
+		if v, direct := g.into[u.value]; direct && v == u.v {
+			continue
+		}
+		copies = append(copies, Step{Op: opAssign, Out: []tensor.Tensor{dst}, In: []tensor.Tensor{value}, Level: int(g.last) + 2, Pos: pos})
+	}
+	return append(rows, copies...)
+}
+
+// opAssign is the step that copies an update into its Var.
+var opAssign = &Op{Name: "assign", Doc: "copies a value into a Var",
+	Eval: func(_ any, out tensor.Tensor, in []tensor.Tensor) { tensor.Copy(out, in[0]) }}
+
+// emitGroup makes the step of one fused group.
+func (g *graph) emitGroup(ids []int32, arena tensor.Memory) Step {
+	s := Step{Level: int(g.level[ids[0]]), Pos: g.node(ids[0]).pos.String()}
+	index := map[int32]int{}
+	inside := map[int32]bool{}
+	for _, id := range ids {
+		inside[id] = true
+	}
+	for _, id := range ids {
+		for _, a := range g.node(id).args {
+			if _, ok := index[a]; !ok && !inside[a] {
+				index[a] = len(s.In)
+				s.In = append(s.In, g.memory(a, arena))
+			}
+		}
+	}
+	for _, id := range ids {
+		n := g.node(id)
+		in := Instr{Op: n.op, Attr: n.attr, Type: n.typ, Out: -1}
+		for _, a := range n.args {
+			in.Args = append(in.Args, index[a])
+		}
+		index[id] = len(s.In) + len(s.Body)
+		if g.stored[id] {
+			in.Out = len(s.Out)
+			s.Out = append(s.Out, g.memory(id, arena))
+		}
+		s.Body = append(s.Body, in)
+	}
+	return s
+}
