@@ -239,6 +239,9 @@ func (d *drive) run(ctx context.Context) error {
 		s := d.status(total, stop.Time)
 		switch {
 		case ctx.Err() != nil:
+			if res.StoppedBy[0] == synth.StopIterations { // the end of the stretch, as the signal came
+				d.r.stoppedBy = string(synth.StopSignal)
+			}
 			d.bar.finish(s)
 			return nil
 		case err != nil:

@@ -40,21 +40,21 @@ func process(t *testing.T, args ...string) (*exec.Cmd, *bytes.Buffer) {
 
 // await waits for a file to exist.
 func await(t *testing.T, path string) {
-	for range 1000 {
+	for range 20000 {
 		if _, err := os.Stat(path); err == nil {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(time.Millisecond / 2)
 	}
 	t.Fatalf("%s has not appeared", path)
 }
 
 // A run that is interrupted at any moment and resumed ends as if it had not
-// been.
+// been. It is long enough for a signal to reach it on a busy machine.
 func TestInterrupted(t *testing.T) {
 	dir := t.TempDir()
 	whole := filepath.Join(dir, "whole")
-	flags := append(append([]string(nil), quick...), "example:pebbles", "--size", "48x48", "--iterations", "30", "--optimizer", "lbfgs:history=10", "-o")
+	flags := append(append([]string(nil), quick...), "example:pebbles", "--size", "48x48", "--iterations", "150", "--optimizer", "lbfgs:history=10", "-o")
 	code, _, errs := percept(append(flags, whole)...)
 	require.Contains(t, []int{ExitOK, ExitNotMatched}, code, errs)
 	for _, c := range []struct {
@@ -90,7 +90,7 @@ func TestInterrupted(t *testing.T) {
 // Of several runs, those that have not begun are resumed too.
 func TestSeveralInterrupted(t *testing.T) {
 	dir := t.TempDir()
-	flags := append(append([]string(nil), quick...), "example:pebbles", "--size", "32x32", "--iterations", "15", "--batch", "3", "-o")
+	flags := append(append([]string(nil), quick...), "example:pebbles", "--size", "32x32", "--iterations", "150", "--batch", "3", "-o")
 	whole, run := filepath.Join(dir, "whole"), filepath.Join(dir, "run")
 	code, _, errs := percept(append(flags, whole)...)
 	require.Contains(t, []int{ExitOK, ExitNotMatched}, code, errs)
