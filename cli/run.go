@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"time"
@@ -142,7 +143,7 @@ func (j *job) save(m *synth.Metamer) error {
 	if err := j.saveFrames(m.Frames(0), history[len(history)-1].Iteration, x); err != nil {
 		return err
 	}
-	return j.folder.Write(runfolder.Checkpoint, m.Save)
+	return j.folder.Write(runfolder.Checkpoint, func(w io.Writer) error { return m.Save(w) })
 }
 
 // saveFrames writes the frames; the last is the image x as it is.

@@ -45,6 +45,9 @@ func (s *firstOrder) Finish(e Evaluation) Tick {
 	r[Iterations], r[Spent] = after, after
 	r[NowLoss], r[EndedLoss] = e.Loss, e.Loss
 	r[NowPenalty], r[EndedPenalty] = e.Penalty, e.Penalty
+	for i, v := range s.aside(e) {
+		r[NowAside+i], r[EndedAside+i] = v, v
+	}
 	r[NowGradient], r[EndedGradient], r[LastGradient] = gradient, gradient, gradient
 	return Tick{guard, up, columns(r...)}
 }

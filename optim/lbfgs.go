@@ -107,13 +107,13 @@ func (o LBFGS) Start(t *autograd.Tape, x0 tensor.Tensor, c Control) State {
 func (s *lbfgs) At() autograd.Value { return s.at }
 
 func (s *lbfgs) Finish(e Evaluation) Tick {
-	t, g := s.tape, flat(e.Grad)
+	t, g, aside := s.tape, flat(e.Grad), s.aside(e)
 	m := t.Apply(opMeasure, nil, g, flat(s.direction))
 	fine := finite(e.Loss).Mul(finite(column(m, 3)))
 	old := s.search
 	guard := fine.Mul(s.running(column(old, searchDone), column(old, searchEvs)))
 	next, scheduled := s.reschedule(column(old, searchBegin))
-	now := t.Apply(opWolfe, s.wolfe, old, columns(e.Loss, e.Penalty, guard, s.slope, s.schedule.Rate, next), m)
+	now := t.Apply(opWolfe, s.wolfe, old, columns(e.Loss, e.Penalty, aside[0], aside[1], guard, s.slope, s.schedule.Rate, next), m)
 	began, ended := column(now, searchBegan), column(now, searchEnded)
 
 	up := where(ended, scheduled)
@@ -136,6 +136,9 @@ func (s *lbfgs) Finish(e Evaluation) Tick {
 	r[NowKnown] = s.number(1).Expand(s.n)
 	r[NowLoss] = autograd.Where(known, r[NowLoss], e.Loss)
 	r[NowPenalty] = autograd.Where(known, r[NowPenalty], e.Penalty)
+	for i, v := range aside {
+		r[NowAside+i] = autograd.Where(known, r[NowAside+i], v)
+	}
 	r[NowGradient] = autograd.Where(known, r[NowGradient], column(m, 3).Sqrt())
 	return Tick{guard, up, columns(r...)}
 }
@@ -176,7 +179,7 @@ func (s *lbfgs) reportOf(now autograd.Value) []autograd.Value {
 	r := make([]autograd.Value, ReportColumns)
 	for _, c := range []struct{ to, from, n int }{
 		{Iterations, searchDone, 1}, {Spent, searchDoneEvs, 1}, {Ended, searchEnded, 1},
-		{NowLoss, searchNow, 3}, {EndedLoss, searchEnd, 3}, {LastGradient, searchLast, 1},
+		{NowLoss, searchNow, 3 + Asides}, {EndedLoss, searchEnd, 3 + Asides}, {LastGradient, searchLast, 1},
 	} {
 		for i := range c.n {
 			r[c.to+i] = column(now, c.from+i)

@@ -135,7 +135,7 @@ func changes(history, y *tensor.Tensor, r *ring, n, i int) vector {
 // The columns of the arguments of wolfe after the search: those of evaluated, up
 // to and with Next, then those of measure.
 const (
-	evaluationColumns = 6
+	evaluationColumns = 6 + Asides
 	measureColumns    = 5
 )
 
@@ -151,7 +151,7 @@ var opWolfe = rowOp(autograd.Op{
 			vectorOf(&out, n).store(s.asRow())
 		}
 	},
-}, wolfe{10, 10, 1e-7, 1e-9, false}, searchRow, searchRow, "=N6", "=N5")
+}, wolfe{10, 10, 1e-7, 1e-9, false}, searchRow, searchRow, "=N8", "=N5")
 
 // opMeasure reads the gradient and the direction of a trial.
 var opMeasure = rowOp(autograd.Op{

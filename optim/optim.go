@@ -56,6 +56,22 @@ type Evaluation struct {
 	Loss    autograd.Value // (N,) float64
 	Penalty autograd.Value // (N,) float64, the part of it that is reported by itself
 	Grad    autograd.Value // of the images' type
+	// Aside are other numbers (N,), float64, that are reported with the loss; the
+	// zero Value stands for 0.
+	Aside [Asides]autograd.Value
+}
+
+// Asides is how many numbers are reported beside loss and penalty.
+const Asides = 2
+
+// aside returns e.Aside with zeros for what is not given.
+func (b *base) aside(e Evaluation) (v [Asides]autograd.Value) {
+	for i, x := range e.Aside {
+		if v[i] = x; !x.Valid() {
+			v[i] = b.number(0).Expand(b.n)
+		}
+	}
+	return v
 }
 
 // A Tick is what one run of the program computes and stores.
@@ -86,10 +102,14 @@ const (
 	NowLoss            // loss
 	NowPenalty         // its penalty
 	NowGradient        // L2 norm of its gradient
-	Ended              // 1 if an iteration ended in this tick
+	NowAside           // what was reported aside, Asides columns
+	_
+	Ended // 1 if an iteration ended in this tick
 	EndedLoss
 	EndedPenalty
 	EndedGradient
+	EndedAside // Asides columns
+	_
 	LastGradient // the norm at the last point that the iteration evaluated
 	Change       // L2 norm of what the iteration added to the images
 	ReportColumns

@@ -46,10 +46,10 @@ type search struct {
 type point struct{ T, F, Slope, Slot float64 }
 
 // facts is what is known of a gradient besides its elements.
-type facts struct{ Penalty, Norm1, Max, Square float64 }
+type facts struct{ Penalty, Aside1, Aside2, Norm1, Max, Square float64 }
 
 // record is a row of the history.
-type record struct{ Loss, Penalty, Gradient float64 }
+type record struct{ Loss, Penalty, Gradient, Aside1, Aside2 float64 }
 
 // gradientSlots is how many gradients a line search needs: at its start, at the
 // ends of the bracket, and at the next trial.
@@ -76,11 +76,11 @@ const (
 
 // evaluated is what a tick knows of its trial.
 type evaluated struct {
-	F, Penalty, Go            float64 // Go is 0 where the tick does not count
-	Slope0                    float64 // gradient at x times d
-	Rate, Next                float64 // the rate now, and after this iteration
-	Slope                     float64 // gradient at the trial times d
-	Norm1, Max, Square, Width float64 // Σ|g|, max|g|, Σg², max|d|
+	F, Penalty, Aside1, Aside2, Go float64 // Go is 0 where the tick does not count
+	Slope0                         float64 // gradient at x times d
+	Rate, Next                     float64 // the rate now, and after this iteration
+	Slope                          float64 // gradient at the trial times d
+	Norm1, Max, Square, Width      float64 // Σ|g|, max|g|, Σg², max|d|
 }
 
 // wolfe is the attribute of the op: the limits of a step.
@@ -97,7 +97,7 @@ func (w *wolfe) tick(s *search, e *evaluated) {
 		return
 	}
 	s.Written = s.Slot
-	*s.fact(s.Slot) = facts{e.Penalty, e.Norm1, e.Max, e.Square}
+	*s.fact(s.Slot) = facts{e.Penalty, e.Aside1, e.Aside2, e.Norm1, e.Max, e.Square}
 	trial := point{s.T, e.F, e.Slope, s.Slot}
 	switch {
 	case s.Phase == phaseStart:
@@ -138,7 +138,7 @@ func (s *search) count() {
 // record returns the row of the history for the gradient in slot.
 func (s *search) record(slot float64) record {
 	f := s.fact(slot)
-	return record{s.F, f.Penalty, math.Sqrt(f.Square)}
+	return record{s.F, f.Penalty, math.Sqrt(f.Square), f.Aside1, f.Aside2}
 }
 
 // begin begins an iteration at x. Its first evaluation is that of the last

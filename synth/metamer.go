@@ -90,6 +90,7 @@ func NewMetamer(dev autograd.Backend, target tensor.Tensor, m Model, o MetamerOp
 		return nil, err
 	}
 	s.scale = s.scaleOf(losses)
+	p.name = identity{method: "metamer", options: []any{m, o.Loss, o.Penalty, o.Joint}, inputs: []tensor.Tensor{s.problems(s.target)}, atStart: losses}
 	s.dismiss() // its memory is better used by the synthesis
 	s.Synthesis, err = newSynthesis(dev, p)
 	return s, err
@@ -208,7 +209,7 @@ func (s *Metamer) distance(x autograd.Value, problems []int) (loss, penalty auto
 }
 
 // record records the objective for the given problems.
-func (s *Metamer) record(x autograd.Value, problems []int) (objective, penalty autograd.Value) {
+func (s *Metamer) record(x autograd.Value, problems []int) objective {
 	loss, penalty, weight := s.distance(x, problems)
 	scale := make([]float64, len(problems))
 	for i, k := range problems {
@@ -217,7 +218,7 @@ func (s *Metamer) record(x autograd.Value, problems []int) (objective, penalty a
 	if s.scaled() {
 		loss = loss.Div(x.Tape().Const(tensor.Of(scale)))
 	}
-	return loss.Add(penalty.Scale(weight)), penalty
+	return objective{loss: loss.Add(penalty.Scale(weight)), penalty: penalty}
 }
 
 func (s *Metamer) scaled() bool {

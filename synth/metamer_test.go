@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"math"
 	"testing"
 	"time"
@@ -151,11 +152,37 @@ func TestCheckpointsOfOthersAreRefused(t *testing.T) {
 		require.Equal(t, before, imageOf(t, c.s))
 		require.NoError(t, c.s.Step(), "it goes on as it was")
 	}
-	old := bytes.Replace(file.Bytes(), []byte(`\"version\":1`), []byte(`\"version\":9`), 1)
+	old := bytes.Replace(file.Bytes(), []byte(`\"version\":2`), []byte(`\"version\":9`), 1)
 	require.ErrorContains(t, s.Load(bytes.NewReader(old)), "version 9")
 	require.Error(t, s.Load(bytes.NewReader(file.Bytes()[:file.Len()/2])))
 	longer := newMetamer(t, batch(1, 8, 8), synth.ModelFunc(energies), synth.MetamerOptions{Optimizer: optim.LBFGS{History: 5}, Seed: 1, Tolerance: new(0.)})
 	require.NoError(t, longer.Load(bytes.NewReader(file.Bytes())), "the budget may change")
+}
+
+// requireLoadsApart interrupts a batch, and continues it from a checkpoint of
+// each image: all of them together, and one alone.
+func requireLoadsApart(t *testing.T, target tensor.Tensor, options synth.MetamerOptions) {
+	whole := newMetamer(t, target, synth.ModelFunc(energies), options)
+	run(t, whole, synth.Stop{Iterations: 400, Evaluations: 40})
+	n := target.Dim[0]
+	files, readers := make([]bytes.Buffer, n), make([]io.Reader, n)
+	for k := range n {
+		require.NoError(t, whole.Save(&files[k], k))
+		readers[k] = bytes.NewReader(files[k].Bytes())
+	}
+	together := newMetamer(t, target, synth.ModelFunc(energies), options)
+	require.NoError(t, together.Load(readers...))
+	requireSame(t, whole, together, n, "loaded one by one")
+	run(t, whole, synth.Stop{Iterations: 400})
+	run(t, together, synth.Stop{Iterations: 400})
+	requireSame(t, whole, together, n, "continued together")
+	for k := range n {
+		options.Seed = 3 + uint64(k)
+		alone := newMetamer(t, tensor.Contiguous(target.Crop(0, k, k+1, 1)), synth.ModelFunc(energies), options)
+		require.NoError(t, alone.Load(&files[k]))
+		run(t, alone, synth.Stop{Iterations: 400})
+		require.Equal(t, imageOf(t, alone), imageOf(t, whole)[k*64:(k+1)*64])
+	}
 }
 
 // TestImagesOfABatchAreIndependent runs until images converge one after the
@@ -194,6 +221,7 @@ func TestImagesOfABatchAreIndependent(t *testing.T) {
 			again := newMetamer(t, target, synth.ModelFunc(energies), options)
 			require.NoError(t, again.Load(&file))
 			requireSame(t, all, again, n, "after loading")
+			requireLoadsApart(t, target, options)
 		})
 	}
 }

@@ -40,12 +40,13 @@ type Stop struct {
 // Iteration, and what that iteration did. Unknown numbers are NaN.
 type Record struct {
 	Iteration    int
-	Evaluations  int     // made before
-	Seconds      float64 // spent before
-	Loss         float64 // the objective: loss and weighted penalty
-	Penalty      float64 // without its weight
-	GradientNorm float64 // L2
-	PixelChange  float64 // L2 norm of the iteration's change; NaN in the last row
+	Evaluations  int                   // made before
+	Seconds      float64               // spent before
+	Loss         float64               // the objective: loss and weighted penalty
+	Penalty      float64               // without its weight
+	GradientNorm float64               // L2
+	PixelChange  float64               // L2 norm of the iteration's change; NaN in the last row
+	Aside        [optim.Asides]float64 // what the method reports besides
 }
 
 // A Frame is an image as it was before an iteration.
@@ -62,9 +63,17 @@ type problem struct {
 	tolerance float64
 	reference bool // the gradient of a record is that of its last evaluation
 	every     int  // iterations between frames; 0 means none
-	// record records the losses of the images with the given numbers at x, which
-	// holds them in that order.
-	record func(x autograd.Value, images []int) (objective, penalty autograd.Value)
+	// record records what is minimized for the images with the given numbers at
+	// x, which holds them in that order.
+	record func(x autograd.Value, images []int) objective
+	name   identity
+}
+
+// An objective is what an optimizer minimizes, and what is reported with it.
+type objective struct {
+	loss    autograd.Value // (N,) float64, weighted penalty and all
+	penalty autograd.Value // (N,) float64, without weight
+	aside   [optim.Asides]autograd.Value
 }
 
 // track is what the host knows of one image.
@@ -123,8 +132,8 @@ func (s *Synthesis) build(images []int) (err error) {
 	if err := autograd.Try(func() {
 		state = s.optimizer.Start(tape, pick(s.start, images), s.control)
 		x := state.At()
-		objective, penalty := s.record(x, images)
-		tick = state.Finish(optim.Evaluation{Loss: objective, Penalty: penalty, Grad: autograd.Grad(objective, x)[0]})
+		o := s.record(x, images)
+		tick = state.Finish(optim.Evaluation{Loss: o.loss, Penalty: o.penalty, Grad: autograd.Grad(o.loss, x)[0], Aside: o.aside})
 	}); err != nil {
 		return err
 	}
@@ -194,7 +203,7 @@ func (t *track) absorb(r []float64, seconds float64, reference bool) bool {
 	ended := r[optim.Ended] != 0
 	if ended {
 		rec := Record{Iteration: t.iterations, Evaluations: t.spent, Seconds: t.mark, Loss: r[optim.EndedLoss],
-			Penalty: r[optim.EndedPenalty], GradientNorm: r[optim.EndedGradient], PixelChange: r[optim.Change]}
+			Penalty: r[optim.EndedPenalty], GradientNorm: r[optim.EndedGradient], PixelChange: r[optim.Change], Aside: asideOf(r[optim.EndedAside:])}
 		if reference {
 			rec.GradientNorm = r[optim.LastGradient]
 		}
@@ -202,7 +211,7 @@ func (t *track) absorb(r []float64, seconds float64, reference bool) bool {
 		t.iterations, t.spent, t.mark = int(r[optim.Iterations]), int(r[optim.Spent]), seconds
 	}
 	if t.known = r[optim.NowKnown] != 0; t.known {
-		t.now = Record{Loss: r[optim.NowLoss], Penalty: r[optim.NowPenalty], GradientNorm: r[optim.NowGradient]}
+		t.now = Record{Loss: r[optim.NowLoss], Penalty: r[optim.NowPenalty], GradientNorm: r[optim.NowGradient], Aside: asideOf(r[optim.NowAside:])}
 	}
 	switch {
 	case r[optim.Finite] == 0:
@@ -213,6 +222,12 @@ func (t *track) absorb(r []float64, seconds float64, reference bool) bool {
 		t.ended = StopEvaluations // for advance, which knows better
 	}
 	return ended
+}
+
+// asideOf returns the first columns of r.
+func asideOf(r []float64) (a [optim.Asides]float64) {
+	copy(a[:], r)
+	return a
 }
 
 // addFrames appends the images for which due says so.
@@ -455,12 +470,21 @@ func (s *Synthesis) History(n int) []Record {
 	t := &s.tracks[n]
 	last := t.now
 	if err := s.settle(); err != nil {
-		last = Record{Loss: math.NaN(), Penalty: math.NaN(), GradientNorm: math.NaN()}
+		last = unknownRecord()
 	} else {
 		last = t.now
 	}
 	last.Iteration, last.Evaluations, last.Seconds, last.PixelChange = t.iterations, t.spent, s.seconds, math.NaN()
 	return append(t.records[:len(t.records):len(t.records)], last)
+}
+
+// unknownRecord is the row of an image that cannot be evaluated.
+func unknownRecord() Record {
+	r := Record{Loss: math.NaN(), Penalty: math.NaN(), GradientNorm: math.NaN()}
+	for i := range r.Aside {
+		r.Aside[i] = math.NaN()
+	}
+	return r
 }
 
 // Losses returns the losses of the rows of History(n). It panics if there is no
