@@ -5,13 +5,23 @@ import (
 	"math"
 	"os"
 
+	"github.com/percept-go/percept/internal/spec"
+	"github.com/percept-go/percept/optim"
 	"github.com/percept-go/percept/tensor"
 )
 
-// memoryNeed returns the bytes that a synthesis of one image takes: what the
-// model's forward and backward pass work in, and what the optimizer keeps,
-// twice, since a checkpoint copies it.
-func (f *metamerFlags) memoryNeed(shape []int, d tensor.DType) int64 {
+// memoryNeed is what a synthesis needs memory for.
+type memoryNeed struct {
+	model     *specFlag[modelKind]
+	optimizer *specFlag[func(spec.Spec) optim.Optimizer]
+	dtype     tensor.DType
+}
+
+// bytes returns how much one image takes: what the model's forward and backward
+// pass work in, and what the optimizer keeps, twice, since a checkpoint copies
+// it.
+func (f memoryNeed) bytes(shape []int) int64 {
+	d := f.dtype
 	pixels := float64(shape[1] * shape[2] * shape[3])
 	work := unknownBytesPerPixel
 	if f.model.make.bytesPerPixel != nil {
@@ -20,7 +30,7 @@ func (f *metamerFlags) memoryNeed(shape []int, d tensor.DType) int64 {
 	if d == tensor.Float32 {
 		work = work/2 + singleBytesPerPixel
 	}
-	return int64(math.Min(pixels*(work+2*f.optimizerBytes(d))+baseBytes, math.MaxInt64/2))
+	return int64(math.Min(pixels*(work+2*f.optimizerBytes())+baseBytes, math.MaxInt64/2))
 }
 
 const (
@@ -34,11 +44,11 @@ const (
 
 // optimizerBytes returns the bytes of the optimizer's history for one number of
 // an image; what it keeps besides is measured with the model.
-func (f *metamerFlags) optimizerBytes(d tensor.DType) float64 {
+func (f memoryNeed) optimizerBytes() float64 {
 	if f.optimizer.spec.Name != "lbfgs" {
 		return 0
 	}
-	size := d.Size()
+	size := f.dtype.Size()
 	if f.optimizer.spec.Text("history-dtype") == "float32" {
 		size = 4
 	}
@@ -47,24 +57,23 @@ func (f *metamerFlags) optimizerBytes(d tensor.DType) float64 {
 
 // checkMemory errs, saying what would fit, if images of this shape need more
 // memory than is free.
-func (a *app) checkMemory(f *metamerFlags, label string, shape []int) error {
+func (a *app) checkMemory(f memoryNeed, label string, shape []int) error {
 	free, known := a.freeMemory()
-	d := f.device.element()
-	need := f.memoryNeed(shape, d)
+	need := f.bytes(shape)
 	if !known || need <= free {
 		return nil
 	}
 	return usage("%s: a synthesis of %d×%d pixels and %d channels in %v needs about %s; %s are free; %s",
-		label, shape[2], shape[3], shape[1], d, bytesText(need), bytesText(free), f.whatFits(shape, d, free))
+		label, shape[2], shape[3], shape[1], f.dtype, bytesText(need), bytesText(free), f.whatFits(shape, free))
 }
 
 // whatFits says which size and which history fit into free bytes.
-func (f *metamerFlags) whatFits(shape []int, d tensor.DType, free int64) string {
+func (f memoryNeed) whatFits(shape []int, free int64) string {
 	m := 1
 	if f.model.make.multiple != nil {
 		m = f.model.make.multiple(f.model.spec)
 	}
-	scale := math.Sqrt(math.Max(0, float64(free)-baseBytes) / math.Max(1, float64(f.memoryNeed(shape, d))-baseBytes))
+	scale := math.Sqrt(math.Max(0, float64(free)-baseBytes) / math.Max(1, float64(f.bytes(shape))-baseBytes))
 	h, w := int(float64(shape[2])*scale)/m*m, int(float64(shape[3])*scale)/m*m
 	text := "no size fits"
 	if h > 0 && w > 0 {
@@ -74,8 +83,8 @@ func (f *metamerFlags) whatFits(shape []int, d tensor.DType, free int64) string 
 		return text
 	}
 	history := f.optimizer.spec.Int("history")
-	perPair := int64(2*f.optimizerBytes(d)) * int64(shape[1]*shape[2]*shape[3]) / int64(history)
-	if rest := f.memoryNeed(shape, d) - int64(history)*perPair; (free-rest)/perPair > 0 {
+	perPair := int64(2*f.optimizerBytes()) * int64(shape[1]*shape[2]*shape[3]) / int64(history)
+	if rest := f.bytes(shape) - int64(history)*perPair; (free-rest)/perPair > 0 {
 		text += fmt.Sprintf("; at this size --optimizer lbfgs:history=%d does", (free-rest)/perPair)
 	}
 	return text

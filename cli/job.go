@@ -7,24 +7,24 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/pflag"
-
-	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/images"
 	"github.com/percept-go/percept/internal/runfolder"
 	"github.com/percept-go/percept/synth"
 	"github.com/percept-go/percept/tensor"
 )
 
-// A job is the synthesis of one image from one start.
+// A job is one synthesis with a run folder of its own.
 type job struct {
-	f        *metamerFlags
+	method   *method
+	flags    methodFlags
 	settings runfolder.Object
-	input    inputRecord
+	inputs   []inputRecord
+	name     string // of what it is made from
+	sub      string // of its folder in that of several jobs
 	seed     uint64
-	target   tensor.Tensor // 1×C×H×W
+	target   tensor.Tensor // (N, C, H, W): what it is made from
 	init     tensor.Tensor // without memory: synth draws it
-	model    synth.Model
+	model    synth.Model   // nil where the method has none
 	folder   runfolder.Folder
 	command  []string
 	started  time.Time
@@ -53,64 +53,39 @@ func (p *picture) record() inputRecord {
 	return r
 }
 
+// run returns the flags that every method has.
+func (j *job) run() *runFlags { return j.flags.common() }
+
 // label is what progress lines call j.
 func (j *job) label() string { return filepath.Base(j.folder.Dir) }
 
-// newJobs reads the images and makes the folders of their runs. parent is the
-// folder of the whole, the only job's if there is one.
-func (a *app) newJobs(f *metamerFlags, fs *pflag.FlagSet, paths []string) (jobs []*job, parent runfolder.Folder, err error) {
-	pictures, err := a.load(paths, f.image.options())
-	if err != nil {
-		return nil, parent, err
+// inputText names what j is made from.
+func (j *job) inputText() string {
+	var list []string
+	for _, in := range j.inputs {
+		list = append(list, in.Path)
 	}
-	for i := range pictures {
-		if remark := startRemarks[f.init]; remark != "" {
-			a.remark(&pictures[i], "%s", remark)
-		}
-	}
-	o, err := f.options()
-	if err != nil {
-		return nil, parent, err
-	}
-	for i := range pictures {
-		p := &pictures[i]
-		model, err := a.suitable(f, p)
-		if err == nil {
-			err = rehearse(p.x, model, o)
-		}
-		if err != nil {
-			return nil, parent, err
-		}
-		for k := range f.batch.n {
-			j := &job{f: f, input: p.record(), seed: f.seed + uint64(k), model: model, command: a.args, started: time.Now()}
-			j.target = cast(p.x, f.device.element())
-			j.settings = with(settings(fs), "seed", j.seed, "batch", 1)
-			if j.init, err = f.start(j.target, j.seed, f.image.options()); err != nil {
-				return nil, parent, err
-			}
-			jobs = append(jobs, j)
-		}
-	}
-	parent, err = f.makeFolders(jobs, pictures)
-	return jobs, parent, err
+	return strings.Join(list, " and ")
 }
 
-// suitable crops p to suit the model, which it returns, and checks that a
-// synthesis can begin.
-func (a *app) suitable(f *metamerFlags, p *picture) (synth.Model, error) {
-	if err := hasVariance(p); err != nil {
-		return nil, err
+// newJob returns the job of p with the given seed.
+func (a *app) newJob(m *method, f methodFlags, p *picture, seed uint64) *job {
+	return &job{method: m, flags: f, inputs: []inputRecord{p.record()}, name: p.name, seed: seed, target: cast(p.x, f.common().device.element()),
+		settings: with(settings(f.common().set), "seed", seed, "batch", 1), command: a.args, started: time.Now()}
+}
+
+// newJobs reads the images and makes the folders of their runs. parent is the
+// folder of the whole, the only job's if there is one.
+func (a *app) newJobs(m *method, f methodFlags, paths []string) (jobs []*job, parent runfolder.Folder, err error) {
+	list, err := a.load(paths, f.common().image.options())
+	if err != nil {
+		return nil, parent, err
 	}
-	if err := a.checkMemory(f, p.label(), p.x.Shape()); err != nil {
-		return nil, err
+	if jobs, err = f.jobs(a, list); err != nil {
+		return nil, parent, err
 	}
-	one := []picture{*p}
-	model, err := a.construct(&f.model, one)
-	*p = one[0]
-	if err == nil && p.x.Dim[1] > 1 {
-		a.remark(p, "%d channels: %s has no colour statistics and sees each channel by itself", p.x.Dim[1], f.model.spec.Name)
-	}
-	return model, err
+	parent, err = makeFolders(f.common(), m, jobs)
+	return jobs, parent, err
 }
 
 // folderError returns an error of wrong usage if a folder exists.
@@ -119,26 +94,6 @@ func folderError(err error) error {
 		return &exitError{ExitUsage, err}
 	}
 	return err
-}
-
-// rehearse records what a synthesis of target records, without computing it:
-// it errs if model, loss and penalty do not go together.
-func rehearse(target tensor.Tensor, m synth.Model, o synth.MetamerOptions) error {
-	t := autograd.New(nil)
-	defer t.Close()
-	if err := autograd.Try(func() {
-		x := t.Var("image", target)
-		rep := m.Forward(x)
-		var groups []synth.Group
-		if g, ok := m.(synth.Grouped); ok {
-			groups = g.Groups()
-		}
-		o.Loss.Loss(rep, rep, groups)
-		o.Penalty.Penalty(x)
-	}); err != nil {
-		return &exitError{ExitUsage, err}
-	}
-	return nil
 }
 
 // with returns o with other values of members that it has.
@@ -154,33 +109,32 @@ func with(o runfolder.Object, pairs ...any) runfolder.Object {
 }
 
 // makeFolders makes the folder of each job, and for several the one around them.
-func (f *metamerFlags) makeFolders(jobs []*job, pictures []picture) (parent runfolder.Folder, err error) {
-	name := pictures[0].name
-	if len(pictures) > 1 {
-		name = "images"
+func makeFolders(f *runFlags, m *method, jobs []*job) (parent runfolder.Folder, err error) {
+	name := jobs[0].name
+	for _, j := range jobs {
+		if j.name != name {
+			name = "images"
+			break
+		}
 	}
 	if f.out != "" {
 		parent, err = runfolder.Create(f.out, f.force)
 	} else {
-		parent, err = runfolder.CreateNew(name + "-metamer")
+		parent, err = runfolder.CreateNew(name + "-" + m.name)
 	}
 	if err != nil {
 		return parent, folderError(err)
 	}
 	used := map[string]int{}
-	for i, j := range jobs {
+	for _, j := range jobs {
 		j.folder = parent
 		if len(jobs) == 1 {
 			break
 		}
-		sub := pictures[i/f.batch.n].name
-		if f.batch.n > 1 {
-			sub += fmt.Sprintf("-seed%d", j.seed)
+		if used[j.sub]++; used[j.sub] > 1 { // images of one name from several folders
+			j.sub += fmt.Sprintf("-%d", used[j.sub])
 		}
-		if used[sub]++; used[sub] > 1 { // images of one name from several folders
-			sub += fmt.Sprintf("-%d", used[sub])
-		}
-		if j.folder, err = runfolder.Create(parent.Path(sub), f.force); err != nil {
+		if j.folder, err = runfolder.Create(parent.Path(j.sub), f.force); err != nil {
 			return parent, folderError(err)
 		}
 	}
@@ -202,18 +156,18 @@ func (j *job) prepare() error {
 // writePNG writes x, clipped and rounded, and returns how many numbers were
 // clipped.
 func (j *job) writePNG(name string, x tensor.Tensor) (clipped int, err error) {
-	if c := x.Dim[1]; c != 1 && c != 3 {
+	if c := x.Dim[1]; x.Rank != 4 || x.Dim[0] != 1 || c != 1 && c != 3 {
 		return 0, errNoPicture
 	}
-	o := images.SaveOptions{Bits: 8, Light: j.f.image.options().Light}
-	if j.f.pngBits.value == "16" {
+	o := images.SaveOptions{Bits: 8, Light: j.run().image.options().Light}
+	if j.run().pngBits.value == "16" {
 		o.Bits = 16
 	}
 	return images.Save(j.folder.Path(name), x, o)
 }
 
 // errNoPicture says that an array cannot be shown.
-var errNoPicture = errors.New("an image with neither 1 nor 3 channels has no PNG file")
+var errNoPicture = errors.New("several images, or one with neither 1 nor 3 channels, have no PNG file")
 
 // commandLine returns args as a shell reads them.
 func commandLine(args []string) string {

@@ -5,7 +5,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/percept-go/percept/internal/runfolder"
+	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/synth"
+	"github.com/percept-go/percept/tensor"
 )
 
 // defaultImage is what percept metamer takes without an IMAGE, at a size at
@@ -15,9 +17,10 @@ const (
 	defaultSize  = "192x192"
 )
 
+var metamerMethod = &method{name: "metamer", flags: func(a *app) methodFlags { return a.newMetamerFlags() }}
+
 func (a *app) metamerCommand() *cobra.Command {
-	f := a.newMetamerFlags()
-	c := &cobra.Command{
+	return a.synthesisCommand(metamerMethod, &cobra.Command{
 		Use:   "metamer [IMAGE…]",
 		Short: "Make an image that a model cannot tell from another",
 		Long: `metamer changes noise until a model cannot tell it from IMAGE, a PNG, JPEG, GIF,
@@ -38,140 +41,136 @@ continues it.`,
   percept metamer photo.png --optimizer adam:lr=0.02 --iterations 2000
   percept metamer --resume run --iterations +100   100 iterations more
   percept metamer other.png --config run/run.json  with the settings of a run`,
-		RunE: func(c *cobra.Command, args []string) error { return a.metamer(c, f, args) },
-	}
-	f.register(c)
-	a.completeFlags(c)
-	return c
+	})
 }
 
-func (a *app) metamer(c *cobra.Command, f *metamerFlags, paths []string) error {
-	ctx, stop := interruptible()
-	defer stop()
-	jobs, parent, err := a.metamerJobs(c, f, paths)
+func (f *metamerFlags) paths(c *cobra.Command, given []string) ([]string, error) {
+	if len(given) > 0 {
+		return given, nil
+	}
+	if !c.Flags().Changed("size") {
+		if err := f.image.size.Set(defaultSize); err != nil {
+			return nil, err
+		}
+	}
+	return []string{defaultImage}, nil
+}
+
+func (f *metamerFlags) jobs(a *app, list []picture) (jobs []*job, err error) {
+	for i := range list {
+		if remark := startRemarks[f.init]; remark != "" {
+			a.remark(&list[i], "%s", remark)
+		}
+	}
+	o, err := f.options()
 	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		p := &list[i]
+		model, err := f.suitable(a, p)
+		if err == nil {
+			err = rehearse(p.x, model, o)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for k := range f.batch.n {
+			j := a.newJob(metamerMethod, f, p, f.seed+uint64(k))
+			j.model = model
+			if j.sub = p.name; f.batch.n > 1 {
+				j.sub += fmt.Sprintf("-seed%d", j.seed)
+			}
+			if j.init, err = f.drawStart(j.target, j.seed, f.image.options()); err != nil {
+				return nil, err
+			}
+			jobs = append(jobs, j)
+		}
+	}
+	return jobs, nil
+}
+
+// suitable crops p to suit the model, which it returns, and checks that a
+// synthesis can begin.
+func (f *metamerFlags) suitable(a *app, p *picture) (synth.Model, error) {
+	if err := hasVariance(p); err != nil {
+		return nil, err
+	}
+	if err := a.checkMemory(f.need(), p.label(), p.x.Shape()); err != nil {
+		return nil, err
+	}
+	one := []picture{*p}
+	model, err := a.construct(&f.model, one)
+	*p = one[0]
+	if err == nil && p.x.Dim[1] > 1 {
+		a.remark(p, "%d channels: %s has no colour statistics and sees each channel by itself", p.x.Dim[1], f.model.spec.Name)
+	}
+	return model, err
+}
+
+// rehearse records what a synthesis of target records, without computing it:
+// it errs if model, loss and penalty do not go together.
+func rehearse(target tensor.Tensor, m synth.Model, o synth.MetamerOptions) error {
+	t := autograd.New(nil)
+	defer t.Close()
+	if err := autograd.Try(func() {
+		x := t.Var("image", target)
+		rep := m.Forward(x)
+		var groups []synth.Group
+		if g, ok := m.(synth.Grouped); ok {
+			groups = g.Groups()
+		}
+		o.Loss.Loss(rep, rep, groups)
+		o.Penalty.Penalty(x)
+	}); err != nil {
+		return &exitError{ExitUsage, err}
+	}
+	return nil
+}
+
+func (f *metamerFlags) revive(a *app, j *job) (err error) {
+	t := j.target
+	if t.Dim[0] != 1 {
+		return fmt.Errorf("its target has the type %v; one image expected", t.Type)
+	}
+	if err := a.checkMemory(f.need(), j.folder.Dir, t.Shape()); err != nil {
 		return err
 	}
-	results := make([]*result, 0, len(jobs))
-	var firstErr error
-	for _, j := range jobs {
-		r, err := a.runJob(ctx, j)
-		if err != nil && firstErr == nil {
-			firstErr = fmt.Errorf("%s: %w", j.label(), err)
-		}
-		results = append(results, r)
-		if err := writeIndex(parent, jobs, results); err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	if err := a.printResults(f, parent, results); err != nil {
+	if j.model, err = f.model.make.construct(f.model.spec, t.Dim[2], t.Dim[3]); err != nil {
 		return err
 	}
-	return ending(results, firstErr)
-}
-
-// metamerJobs returns what is to be done, with folders in which it can be
-// resumed.
-func (a *app) metamerJobs(c *cobra.Command, f *metamerFlags, paths []string) (jobs []*job, parent runfolder.Folder, err error) {
-	switch {
-	case f.resume != "" && len(paths) > 0:
-		return nil, parent, usage("--resume continues with the image in %s; no other can be given", f.resume)
-	case f.resume != "":
-		if err := f.check(); err != nil {
-			return nil, parent, err
-		}
-		return a.resumedJobs(c, f)
-	case f.config != "":
-		if paths, err = f.configure(c.Flags(), paths); err != nil {
-			return nil, parent, err
-		}
-	}
-	if len(paths) == 0 {
-		paths = []string{defaultImage}
-		if !c.Flags().Changed("size") {
-			if err := f.image.size.Set(defaultSize); err != nil {
-				return nil, parent, err
-			}
-		}
-	}
-	if err := f.check(); err != nil {
-		return nil, parent, err
-	}
-	f.complete()
-	if jobs, parent, err = a.newJobs(f, c.Flags(), paths); err != nil {
-		return nil, parent, err
-	}
-	for _, j := range jobs {
-		if err := j.prepare(); err != nil {
-			return nil, parent, err
-		}
-	}
-	return jobs, parent, writeIndex(parent, jobs, nil)
-}
-
-// writeIndex writes index.csv for several jobs: those that have ended, and
-// those that are still to come.
-func writeIndex(parent runfolder.Folder, jobs []*job, results []*result) error {
-	if len(jobs) == 1 {
-		return nil
-	}
-	columns := make([]runfolder.Column, 9)
-	for i, n := range []string{"folder", "image", "seed", "outcome", "stopped_by", "iterations", "evaluations", "seconds", "loss"} {
-		columns[i].Name = n
-	}
-	for i, j := range jobs {
-		row := []string{j.label(), j.input.Path, fmt.Sprint(j.seed), interrupted, ""}
-		if i < len(results) {
-			r := results[i]
-			row[3], row[4] = r.outcome, r.stoppedBy
-			last := r.last()
-			for k, v := range []float64{float64(last.Iteration), float64(last.Evaluations), last.Seconds, last.Loss} {
-				columns[5+k].Values = append(columns[5+k].Values, v)
-			}
-		}
-		for k, v := range row {
-			columns[k].Words = append(columns[k].Words, v)
-		}
-	}
-	return parent.WriteCSV(runfolder.IndexCSV, columns)
-}
-
-// printResults prints what came out: for each run a line, or all as JSON.
-func (a *app) printResults(f *metamerFlags, parent runfolder.Folder, results []*result) error {
-	if !f.json {
-		for _, r := range results {
-			last := r.last()
-			if _, err := fmt.Fprintf(a.stdout, "%s: %s: %s; %d iterations in %.3gs\n", r.job.folder.Dir, r.outcome, r.sentence(), last.Iteration, last.Seconds); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	runs := make([]runfolder.Object, len(results))
-	for i, r := range results {
-		runs[i] = append(runfolder.Object{{Key: "folder", Value: r.job.folder.Dir}}, r.object()...)
-	}
-	if len(runs) == 1 {
-		return a.printJSON(runs[0])
-	}
-	return a.printJSON(runfolder.Object{{Key: "folder", Value: parent.Dir}, {Key: "runs", Value: runs}})
-}
-
-// ending returns the error that ends the command with the exit code of the
-// worst outcome.
-func ending(results []*result, err error) error {
-	for _, e := range exitCodes {
-		for _, r := range results {
-			if r.outcome == e.outcome {
-				if e.code == ExitOK {
-					return err
-				}
-				return &exitError{e.code, err}
-			}
-		}
+	if j.init.Mem == nil {
+		j.init, err = f.drawStart(t, j.seed, f.image.options())
 	}
 	return err
+}
+
+// joins reports that images are synthesized one after the other.
+func (f *metamerFlags) joins(_, _ *job) bool { return false }
+
+func (f *metamerFlags) start(dev autograd.Backend, jobs []*job) (running, error) {
+	o, err := f.options()
+	if err != nil {
+		return nil, err
+	}
+	o.Init, o.Seed = jobs[0].init, jobs[0].seed
+	m, err := synth.NewMetamer(dev, jobs[0].target, jobs[0].model, o)
+	if err != nil {
+		return nil, err
+	}
+	return &metamerRun{Metamer: m, jobs: jobs}, nil
+}
+
+// options returns what synth needs to know, but for start and seed.
+func (f *metamerFlags) options() (o synth.MetamerOptions, err error) {
+	if o.Loss, err = f.loss.make(f.loss.spec); err != nil {
+		return o, err
+	}
+	if o.Penalty, err = f.penalty.make(f.penalty.spec); err != nil {
+		return o, err
+	}
+	o.Optimizer, o.Scheduler = f.make(), f.scheduler.make(f.scheduler.spec)
+	o.Reference, o.StoreEvery = f.reference(), f.saveEvery.n
+	o.Tolerance, o.Window = &f.tolerance.v, f.window.n
+	return o, nil
 }

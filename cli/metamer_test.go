@@ -273,18 +273,18 @@ func TestNotEnoughMemory(t *testing.T) {
 	a.freeMemory = func() (int64, bool) { return 1 << 30, true }
 	f, _ := parsed(t)
 	f.complete()
-	require.NoError(t, a.checkMemory(f, "photo.jpg", []int{1, 1, 256, 256}))
-	err := a.checkMemory(f, "photo.jpg", []int{1, 1, 3000, 4000})
+	require.NoError(t, a.checkMemory(f.need(), "photo.jpg", []int{1, 1, 256, 256}))
+	err := a.checkMemory(f.need(), "photo.jpg", []int{1, 1, 3000, 4000})
 	require.ErrorContains(t, err, "photo.jpg: a synthesis of 3000×4000 pixels")
 	assert.Equal(t, ExitUsage, a.exitCode(err))
 	var h, w int
 	text := err.Error()
 	_, e := fmt.Sscanf(text[strings.Index(text, "--size "):], "--size %dx%d", &h, &w)
 	require.NoError(t, e)
-	assert.NoError(t, a.checkMemory(f, "photo.jpg", []int{1, 1, h, w}), "the size that it names fits")
-	assert.Error(t, a.checkMemory(f, "photo.jpg", []int{1, 1, h + 160, w + 160}), "and is not much too small")
+	assert.NoError(t, a.checkMemory(f.need(), "photo.jpg", []int{1, 1, h, w}), "the size that it names fits")
+	assert.Error(t, a.checkMemory(f.need(), "photo.jpg", []int{1, 1, h + 160, w + 160}), "and is not much too small")
 	a.freeMemory = func() (int64, bool) { return 0, false }
-	assert.NoError(t, a.checkMemory(f, "photo.jpg", []int{1, 1, 3000, 4000}), "where nothing is known nothing is refused")
+	assert.NoError(t, a.checkMemory(f.need(), "photo.jpg", []int{1, 1, 3000, 4000}), "where nothing is known nothing is refused")
 }
 
 func TestWhatEndsARun(t *testing.T) {

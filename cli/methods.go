@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/percept-go/percept/internal/report"
 	"github.com/percept-go/percept/internal/spec"
 )
 
@@ -18,14 +17,6 @@ var citations = map[string][]string{
 	"nadam":               {"kingma2015"},
 }
 
-// bibTeX returns the references for j.
-func (j *job) bibTeX() string {
-	keys := append([]string(nil), citations[j.f.model.spec.Name]...)
-	keys = append(keys, "freeman2011", "duong2023")
-	keys = append(keys, citations[j.f.optimizer.spec.Name]...)
-	return report.Cite(append(keys, "percept")...)
-}
-
 // startPhrases say what a start is, in the Methods paragraph.
 var startPhrases = map[string]string{
 	"auto":         "white noise, uniform in [0, 1]",
@@ -34,9 +25,7 @@ var startPhrases = map[string]string{
 	"target+noise": fmt.Sprintf("the target plus Gaussian noise of standard deviation %v", noiseDeviation),
 }
 
-// methods returns a paragraph for a paper.
-func (r *result) methods() string {
-	f := r.job.f
+func (f *metamerFlags) methods(r *result) (text string, keys []string) {
 	start, ok := startPhrases[f.init]
 	if !ok {
 		start = "the image " + f.init
@@ -45,7 +34,7 @@ func (r *result) methods() string {
 	shape := r.job.target.Shape()
 	var b strings.Builder
 	fmt.Fprintf(&b, "A metamer (Freeman and Simoncelli, 2011) of %s (%d × %d pixels%s) was synthesised with percept %s, which follows plenoptic (Duong et al., 2023). ",
-		r.job.input.Path, shape[2], shape[3], channelPhrase(shape[1]), v)
+		r.job.inputText(), shape[2], shape[3], channelPhrase(shape[1]), v)
 	fmt.Fprintf(&b, "The model was %s. ", described(f.model.spec, docOf(f.model.table, f.model.spec)))
 	fmt.Fprintf(&b, "From %s (seed %d), the pixels were changed by the optimizer %s", start, r.job.seed, described(f.optimizer.spec, docOf(f.optimizer.table, f.optimizer.spec)))
 	fmt.Fprintf(&b, " in %d iterations (%d evaluations of the model and its gradient, %s) so as to minimise the distance of the model's outputs, %s",
@@ -54,10 +43,12 @@ func (r *result) methods() string {
 		fmt.Fprintf(&b, ", plus the penalty %s", described(f.penalty.spec, docOf(f.penalty.table, f.penalty.spec)))
 	}
 	b.WriteString(".")
-	if r.judged != nil {
-		fmt.Fprintf(&b, " At the end, %s of the distance at the start remained; the root mean squared difference of the pixels to the target's was %.3g.", percentText(r.judged.Whole.Ratio), r.judged.FromTarget)
+	if r.verdict != nil {
+		b.WriteString(r.verdict.methods)
 	}
-	return b.String()
+	keys = append(keys, citations[f.model.spec.Name]...)
+	keys = append(keys, "freeman2011", "duong2023")
+	return b.String(), append(keys, citations[f.optimizer.spec.Name]...)
 }
 
 func channelPhrase(n int) string {

@@ -14,7 +14,6 @@ import (
 	"github.com/percept-go/percept/internal/report"
 	"github.com/percept-go/percept/internal/runfolder"
 	"github.com/percept-go/percept/internal/spec"
-	"github.com/percept-go/percept/synth"
 )
 
 // report writes the page of r.
@@ -24,40 +23,34 @@ func (r *result) report(w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	methods, citations := j.flags.methods(r)
 	p := report.Report{
-		Title:    j.label() + ": metamer of " + j.input.Path,
+		Title:    j.label() + ": " + j.method.name + " of " + j.inputText(),
 		Verdict:  report.Verdict{Good: r.outcome == matched, Outcome: r.outcome, Text: r.sentence()},
 		Images:   pictures,
 		Facts:    r.facts(),
-		Notes:    j.input.Notes,
 		Settings: j.settingFacts(),
-		Methods:  r.methods(),
-		BibTeX:   j.bibTeX(),
-		Commands: []string{commandLine(j.command), commandLine([]string{"metamer", "--config", runfolder.RunJSON})},
+		Methods:  methods,
+		BibTeX:   report.Cite(append(citations, "percept")...),
+		Commands: []string{commandLine(j.command), commandLine([]string{j.method.name, "--config", runfolder.RunJSON})},
+	}
+	for _, in := range j.inputs {
+		p.Notes = append(p.Notes, in.Notes...)
 	}
 	for _, rec := range r.records {
 		p.Loss.Loss = append(p.Loss.Loss, rec.Loss)
 		p.Loss.Penalty = append(p.Loss.Penalty, rec.Penalty)
 	}
-	if r.judged != nil {
-		whole := r.judged.Whole
-		whole.Name = "the whole representation"
-		p.Groups = append(p.Groups, reportGroup(whole, synth.MatchedError))
-		for _, g := range r.judged.Groups {
-			p.Groups = append(p.Groups, reportGroup(g, synth.MatchedGroup))
-		}
+	if r.verdict != nil {
+		p.Groups = r.verdict.groups
 	}
 	return report.Write(w, p)
-}
-
-func reportGroup(g synth.GroupError, limit float64) report.Group {
-	return report.Group{Name: g.Name, Size: g.Entries, Start: g.Start, End: g.Error, Ratio: g.Ratio, Limit: limit}
 }
 
 // pictures returns what stands at the top of the page, as far as it exists.
 func (r *result) pictures() ([]report.Picture, error) {
 	j := r.job
-	if c := j.target.Dim[1]; c != 1 && c != 3 {
+	if c := j.target.Dim[1]; j.target.Dim[0] != 1 || c != 1 && c != 3 {
 		return nil, nil
 	}
 	start, err := j.startPNG()
@@ -96,7 +89,7 @@ func (j *job) startPNG() ([]byte, error) {
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "start.png")
-	if _, err := images.Save(path, x, images.SaveOptions{Light: j.f.image.options().Light}); err != nil {
+	if _, err := images.Save(path, x, images.SaveOptions{Light: j.run().image.options().Light}); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(path)
@@ -110,12 +103,8 @@ func (r *result) facts() []report.Fact {
 		{Name: "Time", Value: (time.Duration(last.Seconds*1000) * time.Millisecond).String()},
 		{Name: "Stopped by", Value: r.stoppedBy},
 	}
-	if r.judged != nil {
-		list = append(list, report.Fact{Name: "Distance to the target", Value: fmt.Sprintf("pixels differ by %.3g RMS and correlate by %.3g: the result is another image", r.judged.FromTarget, r.correlation)})
-	}
-	if r.png != nil {
-		n := r.job.target.Len()
-		list = append(list, report.Fact{Name: "As a PNG file", Value: fmt.Sprintf("%d of %d values were clipped; %s of the representation's error remains in it", r.png.clipped, n, percentText(r.png.Whole.Ratio))})
+	if r.verdict != nil {
+		list = append(list, r.verdict.facts...)
 	}
 	return list
 }
@@ -133,9 +122,11 @@ func (j *job) settingFacts() []report.Fact {
 		}
 		list = append(list, report.Fact{Name: "--" + m.Key, Value: text})
 	}
-	list = append(list, report.Fact{Name: "input", Value: strings.TrimSpace(fmt.Sprintf("%s, %d×%d pixels %s", j.input.Path, j.input.Height, j.input.Width, j.input.Stored))})
-	if j.input.SHA256 != "" {
-		list = append(list, report.Fact{Name: "SHA-256 of the input", Value: j.input.SHA256})
+	for _, in := range j.inputs {
+		list = append(list, report.Fact{Name: "input", Value: strings.TrimSpace(fmt.Sprintf("%s, %d×%d pixels %s", in.Path, in.Height, in.Width, in.Stored))})
+		if in.SHA256 != "" {
+			list = append(list, report.Fact{Name: "SHA-256 of the input", Value: in.SHA256})
+		}
 	}
 	return list
 }

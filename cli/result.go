@@ -2,20 +2,16 @@ package cli
 
 import (
 	"bytes"
-	"cmp"
-	"errors"
 	"fmt"
 	"math"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/percept-go/percept/images"
 	"github.com/percept-go/percept/internal/runfolder"
 	"github.com/percept-go/percept/kernels"
 	"github.com/percept-go/percept/synth"
-	"github.com/percept-go/percept/tensor"
 )
+
+var nan = math.NaN()
 
 // A result is what there is to say of a run.
 type result struct {
@@ -27,232 +23,86 @@ type result struct {
 	stoppedBy string
 	reason    string // why the outcome does not hold, or what was wrong
 
-	records   []synth.Record
-	lossScale float64
-
-	judged      *synth.Outcome // nil: it was not
-	correlation float64        // of the result with the target
-	png         *pngResult     // nil: there is none
-}
-
-// A pngResult says how good result.png is.
-type pngResult struct {
-	synth.Outcome
-	bits    int
-	clipped int // numbers
-	loss    float64
+	records []synth.Record
+	known   runfolder.Object
+	verdict *verdict // nil: it was not judged
 }
 
 // newResult returns the result of a run that has not ended, or that is killed
 // before it does.
 func newResult(j *job) *result {
-	return &result{job: j, began: time.Now(), outcome: interrupted, reason: "the run has not ended, or was killed", lossScale: 1}
+	return &result{job: j, began: time.Now(), outcome: interrupted, reason: "the run has not ended, or was killed"}
 }
 
-// absorb takes what m knows.
-func (r *result) absorb(m *synth.Metamer) {
-	r.records = m.History(0)
-	r.lossScale = m.LossScale()[0]
+// absorb takes what m knows of image k.
+func (r *result) absorb(m running, k int) {
+	r.records, r.known = m.History(k), m.known(k)
 }
 
 // last returns the row of the image as it is.
 func (r *result) last() synth.Record {
 	if len(r.records) == 0 {
-		return synth.Record{Loss: math.NaN(), Penalty: math.NaN(), GradientNorm: math.NaN()}
+		return synth.Record{Loss: nan, Penalty: nan, GradientNorm: nan}
 	}
 	return r.records[len(r.records)-1]
 }
 
-// judge measures the image of m and result.png, and says whether the outcome
-// holds.
-func (r *result) judge(m *synth.Metamer) error {
-	x, err := m.Image()
-	if err != nil {
-		return err
-	}
-	list, err := m.Judge(x)
-	if err != nil {
-		return err
-	}
-	r.judged = &list[0]
-	r.correlation = correlation(x, r.job.target)
-	r.outcome, r.reason = matched, ""
-	if !r.judged.Matched {
-		r.outcome, r.reason = notMatched, shortcomings(r.judged)
-	}
-	return r.judgePNG(m, x)
-}
-
-// judgePNG measures result.png as a program that reads it sees it.
-func (r *result) judgePNG(m *synth.Metamer, x tensor.Tensor) error {
-	j := r.job
-	clipped, err := j.writePNG(runfolder.ResultPNG, x)
-	if errors.Is(err, errNoPicture) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	o := images.Options{Light: j.f.image.options().Light}
-	if x.Dim[1] == 3 {
-		o.Color = images.RGB
-	}
-	decoded, _, err := images.Load(j.folder.Path(runfolder.ResultPNG), o)
-	if err != nil {
-		return err
-	}
-	decoded = cast(decoded, x.DType)
-	list, err := m.Judge(decoded)
-	if err != nil {
-		return err
-	}
-	loss, _, err := m.Objective(decoded) // without penalty: its values lie in [0, 1]
-	if err != nil {
-		return err
-	}
-	r.png = &pngResult{Outcome: list[0], bits: 8, clipped: clipped, loss: loss[0]}
-	if j.f.pngBits.value == "16" {
-		r.png.bits = 16
-	}
-	return nil
-}
-
-// namedGroups is how many groups a sentence names at most.
-const namedGroups = 3
-
-// shortcomings says why o is not matched.
-func shortcomings(o *synth.Outcome) string {
-	var list []string
-	if v := o.Whole.Ratio; !(v <= synth.MatchedError) {
-		list = append(list, fmt.Sprintf("the representation keeps %s of its error at the start (%s allowed)", percentText(v), percentText(synth.MatchedError)))
-	}
-	worst := slices.SortedFunc(slices.Values(o.Groups), func(a, b synth.GroupError) int { return cmp.Compare(b.Ratio, a.Ratio) })
-	worst = slices.DeleteFunc(worst, func(g synth.GroupError) bool { return g.Ratio <= synth.MatchedGroup })
-	for _, g := range worst[:min(len(worst), namedGroups)] {
-		list = append(list, fmt.Sprintf("%s keeps %s (%s allowed)", g.Name, percentText(g.Ratio), percentText(synth.MatchedGroup)))
-	}
-	if more := len(worst) - namedGroups; more > 0 {
-		list = append(list, fmt.Sprintf("%d more groups are above that", more))
-	}
-	if !(o.PenaltyShare <= synth.MatchedPenalty) {
-		list = append(list, fmt.Sprintf("%s of the objective is penalty (%s allowed)", percentText(o.PenaltyShare), percentText(synth.MatchedPenalty)))
-	}
-	if list == nil {
-		list = append(list, fmt.Sprintf("the image has hardly moved from its start (%.2g RMS)", o.Moved))
-	}
-	return strings.Join(list, "; ")
-}
+// ended reports whether this process has run r to some end.
+func (r *result) ended() bool { return r.stoppedBy != "" || r.outcome != interrupted }
 
 // sentence says the outcome as a person does.
 func (r *result) sentence() string {
 	switch {
 	case r.outcome == matched:
-		s := fmt.Sprintf("%s of the representation's error at the start remains (%s allowed)", percentText(r.judged.Whole.Ratio), percentText(synth.MatchedError))
-		if len(r.judged.Groups) > 0 {
-			s += fmt.Sprintf(", and at most %s of a group's (%s allowed)", percentText(worstGroup(r.judged)), percentText(synth.MatchedGroup))
-		}
-		return s
+		return r.verdict.sentence
 	case r.reason == "":
 		return "stopped by " + r.stoppedBy
 	}
 	return r.reason
 }
 
-func worstGroup(o *synth.Outcome) float64 {
-	worst := 0.0
-	for _, g := range o.Groups {
-		worst = math.Max(worst, g.Ratio)
-	}
-	return worst
-}
-
-// correlation returns that of the pixels of two images of one shape.
-func correlation(x, y tensor.Tensor) float64 {
-	a, b := tensor.Floats(x), tensor.Floats(y)
-	var ma, mb float64
-	for i := range a {
-		ma, mb = ma+a[i]/float64(len(a)), mb+b[i]/float64(len(a))
-	}
-	var ab, aa, bb float64
-	for i := range a {
-		u, v := a[i]-ma, b[i]-mb
-		ab, aa, bb = ab+u*v, aa+u*u, bb+v*v
-	}
-	return ab / math.Sqrt(aa*bb)
-}
-
 // object returns what run.json says.
 func (r *result) object() runfolder.Object {
-	j, last := r.job, r.last()
+	last := r.last()
 	o := runfolder.Object{
 		{Key: "format", Value: 1},
-		{Key: "method", Value: "metamer"},
+		{Key: "method", Value: r.job.method.name},
 		{Key: "outcome", Value: r.outcome},
 		{Key: "stopped_by", Value: r.stoppedBy},
 		{Key: "reason", Value: r.reason},
 		{Key: "iterations", Value: last.Iteration},
 		{Key: "evaluations", Value: last.Evaluations},
 		{Key: "loss", Value: last.Loss},
-		{Key: "loss_scale", Value: r.lossScale},
 		{Key: "penalty", Value: last.Penalty},
 		{Key: "gradient_norm", Value: last.GradientNorm},
 	}
 	if r.stoppedBy == "" {
 		o = with(o, "stopped_by", nil)
 	}
-	if r.judged != nil {
-		o = append(o, r.certificate()...)
+	o = append(o, r.known...)
+	if r.verdict != nil {
+		o = append(o, r.verdict.object...)
 	}
-	return append(o, j.circumstances(r)...)
-}
-
-// certificate is what was measured of the result.
-func (r *result) certificate() runfolder.Object {
-	o := runfolder.Object{
-		{Key: "representation", Value: groupObject(r.judged.Whole)},
-		{Key: "groups", Value: groupObjects(r.judged.Groups)},
-		{Key: "penalty_share", Value: r.judged.PenaltyShare},
-		{Key: "moved_rms", Value: r.judged.Moved},
-		{Key: "clipped", Value: r.judged.Clipped},
-		{Key: "distance_to_target", Value: runfolder.Object{{Key: "rms", Value: r.judged.FromTarget}, {Key: "correlation", Value: r.correlation}}},
-		{Key: "limits", Value: runfolder.Object{{Key: "representation", Value: synth.MatchedError}, {Key: "group", Value: synth.MatchedGroup}, {Key: "penalty_share", Value: synth.MatchedPenalty}}},
-	}
-	if r.png == nil {
-		o.Add("png", nil)
-		o.Add("png_reason", errNoPicture.Error())
-		return o
-	}
-	o.Add("png", runfolder.Object{{Key: "bits", Value: r.png.bits}, {Key: "clipped", Value: r.png.clipped}, {Key: "loss", Value: r.png.loss},
-		{Key: "representation", Value: groupObject(r.png.Whole)}, {Key: "groups", Value: groupObjects(r.png.Groups)}})
-	return o
-}
-
-func groupObject(g synth.GroupError) runfolder.Object {
-	return runfolder.Object{{Key: "name", Value: g.Name}, {Key: "entries", Value: g.Entries}, {Key: "error_at_start", Value: g.Start},
-		{Key: "error", Value: g.Error}, {Key: "remains", Value: g.Ratio}}
-}
-
-func groupObjects(list []synth.GroupError) []runfolder.Object {
-	o := make([]runfolder.Object, len(list))
-	for i, g := range list {
-		o[i] = groupObject(g)
-	}
-	return o
+	return append(o, r.circumstances()...)
 }
 
 // circumstances are what the result depends on, and when it was made.
-func (j *job) circumstances(r *result) runfolder.Object {
+func (r *result) circumstances() runfolder.Object {
+	j := r.job
+	f := j.run()
 	level := kernels.Best()
-	if l, err := kernels.ParseLevel(j.f.device.level.value); err == nil {
+	if l, err := kernels.ParseLevel(f.device.level.value); err == nil {
 		level = l.Resolve()
 	}
-	return runfolder.Object{
-		{Key: "seed", Value: j.seed},
-		{Key: "input", Value: j.input},
-		{Key: "dtype", Value: j.f.device.dtype.value},
-		{Key: "device", Value: j.f.device.device.value},
+	o := runfolder.Object{{Key: "seed", Value: j.seed}, {Key: "input", Value: j.inputs[0]}}
+	if len(j.inputs) > 1 {
+		o.Add("inputs", j.inputs)
+	}
+	return append(o, runfolder.Object{
+		{Key: "dtype", Value: f.device.dtype.value},
+		{Key: "device", Value: f.device.device.value},
 		{Key: "cpu_level", Value: level.String()},
-		{Key: "threads", Value: j.f.device.threadCount()},
+		{Key: "threads", Value: f.device.threadCount()},
 		{Key: "settings", Value: j.settings},
 		{Key: "command", Value: j.command},
 		{Key: "versions", Value: versions()},
@@ -263,7 +113,7 @@ func (j *job) circumstances(r *result) runfolder.Object {
 			{Key: "synthesis_seconds", Value: r.last().Seconds},
 			{Key: "session_seconds", Value: time.Since(r.began).Seconds()},
 		}},
-	}
+	}...)
 }
 
 // write writes run.json and report.html.
@@ -277,4 +127,68 @@ func (r *result) write() error {
 		return err
 	}
 	return f.WriteBytes(runfolder.Report, page.Bytes())
+}
+
+// writeIndex writes index.csv for several jobs: those that have ended, and
+// those that are still to come.
+func writeIndex(parent runfolder.Folder, jobs []*job, results []*result) error {
+	if len(jobs) == 1 {
+		return nil
+	}
+	columns := make([]runfolder.Column, 9)
+	for i, n := range []string{"folder", "image", "seed", "outcome", "stopped_by", "iterations", "evaluations", "seconds", "loss"} {
+		columns[i].Name = n
+	}
+	for i, j := range jobs {
+		row := []string{j.sub, j.inputText(), fmt.Sprint(j.seed), interrupted, "", "", "", "", ""}
+		if i < len(results) && results[i].ended() {
+			r := results[i]
+			last := r.last()
+			row = append(row[:3], r.outcome, r.stoppedBy)
+			for _, v := range []float64{float64(last.Iteration), float64(last.Evaluations), last.Seconds, last.Loss} {
+				row = append(row, runfolder.FormatNumber(v))
+			}
+		}
+		for k, v := range row {
+			columns[k].Words = append(columns[k].Words, v)
+		}
+	}
+	return parent.WriteCSV(runfolder.IndexCSV, columns)
+}
+
+// printResults prints what came out: for each run a line, or all as JSON.
+func (a *app) printResults(f *runFlags, parent runfolder.Folder, results []*result) error {
+	if !f.json {
+		for _, r := range results {
+			last := r.last()
+			if _, err := fmt.Fprintf(a.stdout, "%s: %s: %s; %d iterations in %.3gs\n", r.job.folder.Dir, r.outcome, r.sentence(), last.Iteration, last.Seconds); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	runs := make([]runfolder.Object, len(results))
+	for i, r := range results {
+		runs[i] = append(runfolder.Object{{Key: "folder", Value: r.job.folder.Dir}}, r.object()...)
+	}
+	if len(runs) == 1 {
+		return a.printJSON(runs[0])
+	}
+	return a.printJSON(runfolder.Object{{Key: "folder", Value: parent.Dir}, {Key: "runs", Value: runs}})
+}
+
+// ending returns the error that ends the command with the exit code of the
+// worst outcome.
+func ending(results []*result, err error) error {
+	for _, e := range exitCodes {
+		for _, r := range results {
+			if r.outcome == e.outcome {
+				if e.code == ExitOK {
+					return err
+				}
+				return &exitError{e.code, err}
+			}
+		}
+	}
+	return err
 }

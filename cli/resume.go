@@ -22,41 +22,52 @@ type recordedRun struct {
 	Seed     json.Number
 	Settings map[string]any
 	Input    inputRecord
+	Inputs   []inputRecord // where there are several
 	Command  []string
 	Started  time.Time
 	Resumes  int
 }
 
-// readRun reads the run.json at path. It errs if it is none of a metamer.
-func readRun(path string) (r recordedRun, err error) {
+// inputs returns what the run was made from.
+func (r *recordedRun) inputs() []inputRecord {
+	if len(r.Inputs) > 0 {
+		return r.Inputs
+	}
+	return []inputRecord{r.Input}
+}
+
+// readRun reads the run.json at path. It errs if it is none of method m.
+func readRun(m *method, path string) (r recordedRun, err error) {
 	if err := runfolder.ReadJSON(path, &r); err != nil {
 		return r, err
 	}
-	if r.Method != "metamer" || r.Settings == nil {
-		return r, fmt.Errorf("%s is not the run.json of a metamer", path)
+	if r.Method != m.name || r.Settings == nil {
+		return r, fmt.Errorf("%s is not the run.json of a %s", path, m.name)
 	}
 	return r, nil
 }
 
-// configure takes the settings from the run.json of --config, and its image
-// where none is given.
-func (f *metamerFlags) configure(flags *pflag.FlagSet, paths []string) ([]string, error) {
-	r, err := readRun(f.config)
+// configure takes the settings of flags from the run.json at path, and its
+// images where none are given.
+func configure(m *method, path string, flags *pflag.FlagSet, paths []string) ([]string, error) {
+	r, err := readRun(m, path)
 	if err != nil {
 		return nil, err
 	}
 	if err := apply(flags, r.Settings); err != nil {
-		return nil, fmt.Errorf("%s: %w", f.config, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if len(paths) == 0 {
-		paths = []string{r.Input.Path}
+		for _, in := range r.inputs() {
+			paths = append(paths, in.Path)
+		}
 	}
 	return paths, nil
 }
 
-// resumedJobs returns the jobs of the folder of --resume: its own, or those
-// that its index lists.
-func (a *app) resumedJobs(c *cobra.Command, f *metamerFlags) (jobs []*job, parent runfolder.Folder, err error) {
+// resumedJobs returns the jobs of the folder dir: its own, or those that its
+// index lists.
+func (a *app) resumedJobs(c *cobra.Command, m *method, dir string) (jobs []*job, parent runfolder.Folder, err error) {
 	var changed []string
 	c.Flags().Visit(func(g *pflag.Flag) {
 		if !resumable[g.Name] {
@@ -66,15 +77,18 @@ func (a *app) resumedJobs(c *cobra.Command, f *metamerFlags) (jobs []*job, paren
 	if changed != nil {
 		return nil, parent, usage("%v cannot change when a run is resumed: only its budget, progress and threads can", changed)
 	}
-	parent = runfolder.Folder{Dir: filepath.Clean(f.resume)}
+	parent = runfolder.Folder{Dir: filepath.Clean(dir)}
 	folders, err := indexed(parent)
 	if err != nil {
 		return nil, parent, err
 	}
 	for _, folder := range folders {
-		j, err := a.resumedJob(c, folder)
+		j, err := a.resumedJob(c, m, folder)
 		if err != nil {
 			return nil, parent, fmt.Errorf("%s cannot be resumed: %w", folder.Dir, err)
+		}
+		if j.sub, err = filepath.Rel(parent.Dir, folder.Dir); err != nil {
+			return nil, parent, err
 		}
 		jobs = append(jobs, j)
 	}
@@ -104,14 +118,16 @@ func indexed(parent runfolder.Folder) ([]runfolder.Folder, error) {
 
 // resumedJob returns the job of folder with the settings that it was begun
 // with, except those of this command line.
-func (a *app) resumedJob(c *cobra.Command, folder runfolder.Folder) (*job, error) {
-	r, err := readRun(folder.Path(runfolder.RunJSON))
+func (a *app) resumedJob(c *cobra.Command, m *method, folder runfolder.Folder) (*job, error) {
+	r, err := readRun(m, folder.Path(runfolder.RunJSON))
 	if err != nil {
 		return nil, err
 	}
 	// Each job has flags of its own; those of this command line are set again.
-	f := a.newMetamerFlags()
+	f := m.flags(a)
 	own := &cobra.Command{}
+	own.Flags().SortFlags = false
+	f.common().set = own.Flags()
 	f.register(own)
 	c.Flags().Visit(func(g *pflag.Flag) {
 		if err == nil {
@@ -124,22 +140,16 @@ func (a *app) resumedJob(c *cobra.Command, folder runfolder.Folder) (*job, error
 	if err := apply(own.Flags(), r.Settings); err != nil {
 		return nil, err
 	}
-	j := &job{f: f, input: r.Input, seed: f.seed, folder: folder, command: r.Command, started: r.Started, resumes: r.Resumes + 1}
+	j := &job{method: m, flags: f, inputs: r.inputs(), seed: f.common().seed, folder: folder, settings: settings(own.Flags()),
+		command: r.Command, started: r.Started, resumes: r.Resumes + 1}
 	if j.target, err = folder.ReadNPY(runfolder.Target); err != nil {
 		return nil, err
 	}
-	if t := j.target; t.Rank != 4 || t.Dim[0] != 1 || t.DType != f.device.element() {
-		return nil, fmt.Errorf("%s has the type %v; one image of %v expected", runfolder.Target, t.Type, f.device.element())
+	if t := j.target; t.Rank != 4 || t.DType != f.common().device.element() {
+		return nil, fmt.Errorf("%s has the type %v; images of %v expected", runfolder.Target, t.Type, f.common().device.element())
 	}
-	if err := a.checkMemory(f, folder.Dir, j.target.Shape()); err != nil {
+	if j.init, err = folder.ReadNPY(runfolder.Start); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	if j.model, err = f.model.make.construct(f.model.spec, j.target.Dim[2], j.target.Dim[3]); err != nil {
-		return nil, err
-	}
-	j.settings = settings(own.Flags())
-	if j.init, err = folder.ReadNPY(runfolder.Start); errors.Is(err, fs.ErrNotExist) {
-		j.init, err = f.start(j.target, j.seed, f.image.options())
-	}
-	return j, err
+	return j, f.revive(a, j)
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/percept-go/percept/internal/runfolder"
-	"github.com/percept-go/percept/optim"
 	"github.com/percept-go/percept/synth"
 	"github.com/percept-go/percept/tensor"
 )
@@ -30,108 +29,131 @@ var exitCodes = []struct {
 	code    int
 }{{failed, ExitFailed}, {interrupted, ExitInterrupted}, {notMatched, ExitNotMatched}, {matched, ExitOK}}
 
-// options returns what synth needs to know, but for start and seed.
-func (f *metamerFlags) options() (o synth.MetamerOptions, err error) {
-	if o.Loss, err = f.loss.make(f.loss.spec); err != nil {
-		return o, err
+// runJobs runs jobs, the images of one synthesis, to their end, or until ctx
+// ends, and writes their folders. The error is the first that ended a run, that
+// of the job returned with it; the folder says so too.
+func (a *app) runJobs(ctx context.Context, jobs []*job, results []*result) (failing *job, err error) {
+	d := &drive{app: a, jobs: jobs, results: results}
+	ended := d.all(ctx)
+	for k, r := range results {
+		e := ended
+		if errors.Is(e, synth.ErrNaN) && r.stoppedBy != string(synth.StopNaN) {
+			e = nil
+		}
+		if e == nil {
+			e = d.conclude(ctx, k)
+		}
+		if e != nil {
+			r.outcome, r.reason = failed, e.Error()
+		}
+		if w := r.write(); e == nil {
+			e = w
+		}
+		if e != nil && err == nil {
+			failing, err = jobs[k], e
+		}
 	}
-	if o.Penalty, err = f.penalty.make(f.penalty.spec); err != nil {
-		return o, err
+	if d.m != nil {
+		d.m.Close()
 	}
-	o.Optimizer = f.optimizer.make(f.optimizer.spec)
-	o.Scheduler = f.scheduler.make(f.scheduler.spec)
-	o.Reference = f.recipe.value == "reference"
-	if l, ok := o.Optimizer.(optim.LBFGS); ok && o.Reference {
-		l.TwoLoop, l.Float64History = true, true
-		o.Optimizer = l
-	}
-	o.StoreEvery = f.saveEvery.n
-	o.Tolerance, o.Window = &f.tolerance.v, f.window.n
-	return o, nil
+	return failing, err
 }
 
-// runJob runs j to its end, or until ctx ends, and writes its folder. The
-// error is one that ended the run; the folder says so too.
-func (a *app) runJob(ctx context.Context, j *job) (*result, error) {
-	r := newResult(j)
-	err := a.synthesize(ctx, j, r)
-	if err != nil {
-		r.outcome, r.reason = failed, err.Error()
-	}
-	if e := r.write(); err == nil {
-		err = e
-	}
-	return r, err
+// A drive runs a synthesis in short stretches, between which it shows progress
+// and writes checkpoints.
+type drive struct {
+	*app
+	jobs    []*job
+	results []*result
+	m       running
+	bar     *progress
+	saved   time.Time
+	stretch int // iterations
 }
 
-// synthesize does the work of runJob; what it found is in r, also if it errs.
-func (a *app) synthesize(ctx context.Context, j *job, r *result) error {
-	backend, err := j.f.device.backend()
+// all makes the synthesis and runs it; what it found is in the results, also if
+// it errs.
+func (d *drive) all(ctx context.Context) error {
+	f := d.jobs[0].flags
+	backend, err := f.common().backend()
 	if err != nil {
 		return err
 	}
-	o, err := j.f.options()
-	if err != nil {
+	if d.m, err = f.start(backend, d.jobs); err != nil {
 		return err
 	}
-	o.Init, o.Seed = j.init, j.seed
-	m, err := synth.NewMetamer(backend, j.target, j.model, o)
-	if err != nil {
+	if err := d.begin(); err != nil {
 		return err
 	}
-	defer m.Close()
-	if err := j.begin(m); err != nil {
-		return err
+	for _, r := range d.results {
+		r.setup = time.Since(r.began)
 	}
-	r.setup = time.Since(r.began)
-	d := &drive{app: a, job: j, m: m, r: r}
 	err = d.run(ctx)
-	r.absorb(m)
-	if e := j.save(m); err == nil {
+	for k, r := range d.results {
+		r.absorb(d.m, k)
+	}
+	if e := d.save(); err == nil {
 		err = e
 	}
-	if err != nil {
-		return err
+	return err
+}
+
+// begin brings the synthesis to where the jobs were, or writes down where they
+// start.
+func (d *drive) begin() error {
+	var files []io.Reader
+	for _, j := range d.jobs {
+		if j.resumes == 0 {
+			continue
+		}
+		file, err := os.Open(j.folder.Path(runfolder.Checkpoint))
+		if errors.Is(err, fs.ErrNotExist) { // a run that was killed before its first checkpoint begins again
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		files = append(files, file)
 	}
-	if ctx.Err() != nil {
-		r.reason = "interrupted by a signal"
-		a.note("%s can be continued: percept metamer --resume %s", j.label(), commandWord(j.folder.Dir))
+	if len(files) > 0 && len(files) == len(d.jobs) {
+		if err := d.m.Load(files...); err != nil {
+			return fmt.Errorf("%s: %w", d.jobs[0].folder.Path(runfolder.Checkpoint), err)
+		}
 		return nil
 	}
-	return r.judge(m)
-}
-
-// begin brings m to where j was, or writes down where it starts.
-func (j *job) begin(m *synth.Metamer) error {
-	if j.resumes > 0 {
-		file, err := os.Open(j.folder.Path(runfolder.Checkpoint))
-		if err == nil {
-			defer file.Close()
-			if err := m.Load(file); err != nil {
-				return fmt.Errorf("%s: %w", file.Name(), err)
-			}
-			return nil
+	for k, j := range d.jobs {
+		x, err := d.m.result(k)
+		if err != nil {
+			return err
 		}
-		if !errors.Is(err, fs.ErrNotExist) { // a run that was killed before its first checkpoint begins again
+		if err := j.folder.WriteNPY(runfolder.Start, x); err != nil {
 			return err
 		}
 	}
-	x, err := m.Image()
-	if err != nil {
-		return err
-	}
-	return j.folder.WriteNPY(runfolder.Start, x)
+	return nil
 }
 
 // save writes what a person looks at while a run goes on, and all that a
-// resumed run needs: that last, since it is the largest and a disk may be full.
-func (j *job) save(m *synth.Metamer) error {
-	x, err := m.Image()
+// resumed run needs.
+func (d *drive) save() error {
+	for k, j := range d.jobs {
+		if err := d.saveJob(k, j); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// saveJob writes the checkpoint last, since it is the largest and a disk may be
+// full.
+func (d *drive) saveJob(k int, j *job) error {
+	x, err := d.m.result(k)
 	if err != nil {
 		return err
 	}
-	history := m.History(0)
-	if err := j.folder.WriteCSV(runfolder.HistoryCSV, historyColumns(history)); err != nil {
+	history := d.m.History(k)
+	if err := j.folder.WriteCSV(runfolder.HistoryCSV, historyColumns(history, j.method.columns)); err != nil {
 		return err
 	}
 	if err := j.folder.WriteNPY(runfolder.Result, x); err != nil {
@@ -140,10 +162,12 @@ func (j *job) save(m *synth.Metamer) error {
 	if _, err := j.writePNG(runfolder.ResultPNG, x); err != nil && !errors.Is(err, errNoPicture) {
 		return err
 	}
-	if err := j.saveFrames(m.Frames(0), history[len(history)-1].Iteration, x); err != nil {
-		return err
+	if len(history) > 0 {
+		if err := j.saveFrames(d.m.Frames(k), history[len(history)-1].Iteration, x); err != nil {
+			return err
+		}
 	}
-	return j.folder.Write(runfolder.Checkpoint, func(w io.Writer) error { return m.Save(w) })
+	return j.folder.Write(runfolder.Checkpoint, func(w io.Writer) error { return d.m.Save(w, k) })
 }
 
 // saveFrames writes the frames; the last is the image x as it is.
@@ -152,7 +176,7 @@ func (j *job) saveFrames(frames []synth.Frame, iteration int, x tensor.Tensor) e
 		return nil
 	}
 	if frames[len(frames)-1].Iteration < iteration {
-		x, _ = x.Reshape(x.Shape()[1:]...) // of one image
+		x, _ = x.Reshape(frames[0].Image.Shape()...)
 		frames = append(frames[:len(frames):len(frames)], synth.Frame{Iteration: iteration, Image: x})
 	}
 	all := tensor.New(x.DType, append([]int{len(frames)}, frames[0].Image.Shape()...)...)
@@ -168,15 +192,20 @@ func (j *job) saveFrames(frames []synth.Frame, iteration int, x tensor.Tensor) e
 	return j.folder.WriteCSV(runfolder.FramesCSV, []runfolder.Column{{Name: "frame", Values: numbers}, {Name: "iteration", Values: iterations}})
 }
 
-// historyColumns lays out the history as history.csv holds it. The last row is
-// the final image, which no iteration changed.
-func historyColumns(records []synth.Record) []runfolder.Column {
+// historyColumns lays out the history as history.csv holds it, the columns of
+// the method after those of all. The last row is the final image, which no
+// iteration changed.
+func historyColumns(records []synth.Record, aside []string) []runfolder.Column {
 	columns := []runfolder.Column{{Name: "iteration"}, {Name: "evaluations"}, {Name: "seconds"}, {Name: "loss"}, {Name: "penalty"}, {Name: "gradient_norm"}, {Name: "pixel_change"}}
+	const change = 6
+	for _, name := range aside {
+		columns = append(columns, runfolder.Column{Name: name})
+	}
 	for i, r := range records {
-		row := []float64{float64(r.Iteration), float64(r.Evaluations), r.Seconds, r.Loss, r.Penalty, r.GradientNorm, r.PixelChange}
+		row := append([]float64{float64(r.Iteration), float64(r.Evaluations), r.Seconds, r.Loss, r.Penalty, r.GradientNorm, r.PixelChange}, r.Aside[:len(aside)]...)
 		for c, v := range row {
-			if c == 6 && i == len(records)-1 {
-				continue
+			if c == change && i == len(records)-1 {
+				continue // an empty cell
 			}
 			columns[c].Values = append(columns[c].Values, v)
 		}
@@ -184,47 +213,24 @@ func historyColumns(records []synth.Record) []runfolder.Column {
 	return columns
 }
 
-// A drive runs a Metamer in short stretches, between which it shows progress
-// and writes checkpoints.
-type drive struct {
-	*app
-	job     *job
-	m       *synth.Metamer
-	r       *result
-	bar     *progress
-	saved   time.Time
-	stretch int // iterations
-}
+// stretchTime is about how long a stretch takes.
+const stretchTime = 300 * time.Millisecond
 
-// stretchTime is about how long a stretch takes. The loss of the image after
-// one may cost an evaluation of its own, hence many iterations of an optimizer
-// that evaluates once in each.
-const (
-	stretchTime       = 300 * time.Millisecond
-	shortestLBFGS     = 1
-	shortestOtherwise = 20
-)
-
-func (d *drive) shortest() int {
-	if d.job.f.optimizer.spec.Name == "lbfgs" {
-		return shortestLBFGS
-	}
-	return shortestOtherwise
-}
-
+// run runs until all images have ended or ctx does.
 func (d *drive) run(ctx context.Context) error {
-	f := d.job.f
-	done := d.m.History(0)
-	at := done[len(done)-1].Iteration
+	f := d.jobs[0].run()
+	at := d.iterations()
 	total := f.iterations.steps
 	if f.iterations.more {
 		total += at
 	}
-	with(d.job.settings, "iterations", total)
-	d.bar = newProgress(d.stderr, d.job.label(), f.progress.value, at)
-	d.saved, d.stretch = time.Now(), d.shortest()
+	for _, j := range d.jobs {
+		with(j.settings, "iterations", total)
+	}
+	d.bar = newProgress(d.stderr, d.label(), f.progress.value, at)
+	d.saved, d.stretch = time.Now(), d.jobs[0].flags.shortest()
 	if total <= at {
-		d.r.stoppedBy = string(synth.StopIterations)
+		d.stopped(string(synth.StopIterations))
 		return nil
 	}
 	begin := time.Now()
@@ -235,27 +241,58 @@ func (d *drive) run(ctx context.Context) error {
 		}
 		clock := time.Now()
 		res, err := d.m.Run(ctx, stop)
-		at = res.Iterations[0]
-		d.r.stoppedBy = string(res.StoppedBy[0])
-		s := d.status(total, stop.Time)
+		at = stop.Iterations
+		on := false // some image has not ended
+		for k, r := range d.results {
+			r.stoppedBy = string(res.StoppedBy[k])
+			on = on || res.StoppedBy[k] == synth.StopIterations
+		}
+		on = on && at < total
+		if s := d.status(total, stop.Time); ctx.Err() != nil || !on || err != nil && !errors.Is(err, synth.ErrNaN) {
+			d.bar.finish(s)
+		} else {
+			d.bar.update(s)
+		}
 		switch {
 		case ctx.Err() != nil:
-			if res.StoppedBy[0] == synth.StopIterations { // the end of the stretch, as the signal came
-				d.r.stoppedBy = string(synth.StopSignal)
+			for _, r := range d.results {
+				if r.stoppedBy == string(synth.StopIterations) { // the end of the stretch, as the signal came
+					r.stoppedBy = string(synth.StopSignal)
+				}
 			}
-			d.bar.finish(s)
 			return nil
-		case err != nil:
-			d.bar.finish(s)
+		case !on || err != nil && !errors.Is(err, synth.ErrNaN):
 			return err
-		case res.StoppedBy[0] != synth.StopIterations || at >= total:
-			d.bar.finish(s)
-			return nil
 		}
-		d.bar.update(s)
 		d.checkpoint()
 		d.adapt(time.Since(clock))
 	}
+}
+
+// stopped says of all jobs what ended them.
+func (d *drive) stopped(by string) {
+	for _, r := range d.results {
+		r.stoppedBy = by
+	}
+}
+
+// label names the jobs.
+func (d *drive) label() string {
+	if n := len(d.jobs); n > 1 {
+		return fmt.Sprintf("%s and %d more", d.jobs[0].label(), n-1)
+	}
+	return d.jobs[0].label()
+}
+
+// iterations returns how many the job has done that has done most.
+func (d *drive) iterations() int {
+	most := 0
+	for k := range d.jobs {
+		if h := d.m.History(k); len(h) > 0 {
+			most = max(most, h[len(h)-1].Iteration)
+		}
+	}
+	return most
 }
 
 // adapt makes the next stretch take about stretchTime.
@@ -263,30 +300,58 @@ func (d *drive) adapt(took time.Duration) {
 	if took < stretchTime/2 {
 		d.stretch *= 2
 	} else if took > 2*stretchTime {
-		d.stretch = max(d.stretch/2, d.shortest())
+		d.stretch = max(d.stretch/2, d.jobs[0].flags.shortest())
 	}
 }
 
+// status is that of the image with the largest loss.
 func (d *drive) status(total int, left time.Duration) status {
-	h := d.m.History(0)
-	last := h[len(h)-1]
-	return status{iteration: last.Iteration, total: total, loss: last.Loss, gradient: last.GradientNorm, left: left}
+	s := status{total: total, left: left}
+	for k := range d.jobs {
+		h := d.m.History(k)
+		last := h[len(h)-1]
+		if s.iteration = max(s.iteration, last.Iteration); k == 0 || !(last.Loss <= s.loss) {
+			s.loss, s.gradient = last.Loss, last.GradientNorm
+		}
+	}
+	return s
 }
 
 // checkpoint saves the run if it is time to. A disk that is full for a while
 // is no reason to end a run.
 func (d *drive) checkpoint() {
-	if time.Since(d.saved) < d.job.f.checkpointEvery {
+	if time.Since(d.saved) < d.jobs[0].run().checkpointEvery {
 		return
 	}
-	err := d.job.save(d.m)
-	if err == nil {
-		d.r.absorb(d.m)
-		err = d.job.folder.WriteJSON(runfolder.RunJSON, d.r.object())
+	err := d.save()
+	for k, r := range d.results {
+		if err == nil {
+			r.absorb(d.m, k)
+			err = r.job.folder.WriteJSON(runfolder.RunJSON, r.object())
+		}
 	}
 	if err != nil {
 		d.bar.pause()
-		d.note("%s: no checkpoint could be written: %v", d.job.label(), err)
+		d.note("%s: no checkpoint could be written: %v", d.label(), err)
 	}
 	d.saved = time.Now()
+}
+
+// conclude says how the run of job k ended.
+func (d *drive) conclude(ctx context.Context, k int) error {
+	r := d.results[k]
+	if ctx.Err() != nil {
+		r.reason = "interrupted by a signal"
+		d.note("%s can be continued: percept %s --resume %s", r.job.label(), r.job.method.name, commandWord(r.job.folder.Dir))
+		return nil
+	}
+	v, err := d.m.judge(k, r.job)
+	if err != nil {
+		return err
+	}
+	r.verdict, r.outcome, r.reason = v, matched, ""
+	if !v.good {
+		r.outcome, r.reason = notMatched, v.reason
+	}
+	return nil
 }

@@ -22,9 +22,9 @@ var startRemarks = map[string]string{
 	"target+noise": "the start is close to the target, so that the result is no fair sample of the metamers",
 }
 
-// start returns the image that a synthesis of target begins with, or a zero
+// drawStart returns the image that a synthesis of target begins with, or a zero
 // Tensor where synth draws it. o says how a file is read.
-func (f *metamerFlags) start(target tensor.Tensor, seed uint64, o images.Options) (tensor.Tensor, error) {
+func (f *startFlags) drawStart(target tensor.Tensor, seed uint64, o images.Options) (tensor.Tensor, error) {
 	drawn := target.Type
 	if f.initDType.value != "auto" {
 		drawn = target.Type.With(map[string]tensor.DType{"float32": tensor.Float32, "float64": tensor.Float64}[f.initDType.value])
@@ -81,7 +81,7 @@ func noisyTarget(target tensor.Tensor, drawn tensor.Type, seed uint64) tensor.Te
 // startFile returns the image in the file of --init: as it is if its size is
 // the target's, else cropped and resampled as the target was. An array of
 // floats, such as an earlier result, may lie outside [0, 1].
-func (f *metamerFlags) startFile(target tensor.Tensor, o images.Options) (x tensor.Tensor, err error) {
+func (f *startFlags) startFile(target tensor.Tensor, o images.Options) (x tensor.Tensor, err error) {
 	if strings.HasSuffix(f.init, ".npy") {
 		if x, ok, err := floatArray(f.init, target); ok || err != nil {
 			return x, err

@@ -39,7 +39,7 @@ func amplitudes(t *testing.T, x tensor.Tensor) []float64 {
 
 func TestSpectrumStart(t *testing.T) {
 	target := exampleImage(t, "pebbles", 32, 48)
-	x, err := flagsWith(t, "spectrum").start(target, 3, images.Options{})
+	x, err := flagsWith(t, "spectrum").drawStart(target, 3, images.Options{})
 	require.NoError(t, err)
 	want := amplitudes(t, target)
 	for i, v := range amplitudes(t, x) {
@@ -50,7 +50,7 @@ func TestSpectrumStart(t *testing.T) {
 
 func TestNoisyTarget(t *testing.T) {
 	target := exampleImage(t, "pebbles", 64, 64)
-	x, err := flagsWith(t, "target+noise").start(target, 3, images.Options{})
+	x, err := flagsWith(t, "target+noise").drawStart(target, 3, images.Options{})
 	require.NoError(t, err)
 	sum := 0.0
 	for i := range x.Len() {
@@ -63,11 +63,11 @@ func TestNoisyTarget(t *testing.T) {
 func TestNoiseStartInAnotherPrecision(t *testing.T) {
 	target := exampleImage(t, "pebbles", 16, 16)
 	f := flagsWith(t, "noise")
-	x, err := f.start(target, 1, images.Options{})
+	x, err := f.drawStart(target, 1, images.Options{})
 	require.NoError(t, err)
 	assert.Nil(t, x.Mem, "synth draws it")
 	require.NoError(t, f.initDType.Set("float32"))
-	x, err = f.start(target, 1, images.Options{})
+	x, err = f.drawStart(target, 1, images.Options{})
 	require.NoError(t, err)
 	assert.Equal(t, target.Type, x.Type)
 	want := synth.NoiseStart(target.Type.With(tensor.Float32), 1)
@@ -80,16 +80,16 @@ func TestStartFile(t *testing.T) {
 	wild := tensor.New(tensor.Float64, 1, 1, 16, 24)
 	wild.StoreReal(5, -0.25)
 	require.NoError(t, dir.WriteNPY("wild.npy", wild))
-	x, err := flagsWith(t, dir.Path("wild.npy")).start(target, 0, images.Options{})
+	x, err := flagsWith(t, dir.Path("wild.npy")).drawStart(target, 0, images.Options{})
 	require.NoError(t, err)
 	assert.Equal(t, tensor.Floats(wild), tensor.Floats(x), "an earlier result may lie outside [0, 1]")
 
 	_, err = images.Save(dir.Path("big.png"), exampleImage(t, "skin", 40, 40), images.SaveOptions{})
 	require.NoError(t, err)
 	f := flagsWith(t, dir.Path("big.png"))
-	_, err = f.start(target, 0, images.Options{})
+	_, err = f.drawStart(target, 0, images.Options{})
 	assert.ErrorContains(t, err, "[1 1 40 40]")
-	_, err = f.start(target, 0, images.Options{Size: images.Size{H: 16, W: 24}})
+	_, err = f.drawStart(target, 0, images.Options{Size: images.Size{H: 16, W: 24}})
 	assert.NoError(t, err, "resampled as the target was")
 
 	require.NoError(t, dir.WriteNPY("turned.npy", tensor.New(tensor.Float64, 24, 16)))
@@ -100,7 +100,7 @@ func TestStartFile(t *testing.T) {
 		"missing.png":                     "no such file",
 		filepath.Join("none", "none.npy"): "no such file",
 	} {
-		_, err := flagsWith(t, dir.Path(name)).start(target, 0, images.Options{})
+		_, err := flagsWith(t, dir.Path(name)).drawStart(target, 0, images.Options{})
 		assert.ErrorContains(t, err, want, name)
 	}
 }

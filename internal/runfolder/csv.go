@@ -31,12 +31,12 @@ func (c Column) cell(row int) string {
 	case c.Words != nil:
 		return c.Words[row]
 	}
-	return formatNumber(c.Values[row])
+	return FormatNumber(c.Values[row])
 }
 
-// formatNumber writes x so that reading gives the same bits, and counts as
+// FormatNumber writes x so that reading gives the same bits, and counts as
 // counts.
-func formatNumber(x float64) string {
+func FormatNumber(x float64) string {
 	switch {
 	case math.IsNaN(x):
 		return "nan"
