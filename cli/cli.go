@@ -56,13 +56,16 @@ type app struct {
 	stdout  io.Writer
 	stderr  io.Writer
 	models  modelTable
+	metrics metricTable
 	started bool // the command line was understood
 
 	freeMemory func() (int64, bool)
 }
 
 func newApp(stdout, stderr io.Writer) *app {
-	return &app{stdout: stdout, stderr: stderr, models: builtinModels(), freeMemory: freeMemoryHere}
+	a := &app{stdout: stdout, stderr: stderr, models: builtinModels(), freeMemory: freeMemoryHere}
+	a.metrics = builtinMetrics(a.models)
+	return a
 }
 
 func (a *app) run(args []string) int {
@@ -132,7 +135,7 @@ that a model cannot tell from another one although the two differ.`,
 		PersistentPreRun: func(*cobra.Command, []string) { a.started = true },
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(a.metamerCommand(), a.representCommand(), a.listCommand(), a.versionCommand(), a.completionCommand())
+	root.AddCommand(a.metamerCommand(), a.representCommand(), a.metricCommand(), a.listCommand(), a.versionCommand(), a.completionCommand())
 	root.InitDefaultHelpCmd()
 	if help, _, err := root.Find([]string{"help"}); err == nil {
 		help.Example = "  percept help metamer"

@@ -11,9 +11,10 @@ import (
 
 // padKey is the key of models that filter: what stands beyond the borders.
 func padKey(mode autograd.PadMode) spec.Key {
-	words := []string{autograd.PadConstant.String(), autograd.PadReflect.String(), autograd.PadReplicate.String(), autograd.PadCircular.String()}
-	return spec.Key{Name: "pad", Type: spec.Word, Default: mode.String(), Words: words, Doc: "what stands beyond the borders"}
+	return spec.Key{Name: "pad", Type: spec.Word, Default: mode.String(), Words: padWords, Doc: "what stands beyond the borders"}
 }
+
+var padWords = []string{autograd.PadConstant.String(), autograd.PadReflect.String(), autograd.PadReplicate.String(), autograd.PadCircular.String()}
 
 // padMode returns the value of padKey.
 func padMode(s spec.Spec) *autograd.PadMode {

@@ -40,6 +40,7 @@ func itemsOf[M any](t *spec.Table[M]) []item {
 
 var listings = []listing{
 	{"models", func(a *app) []item { return itemsOf(a.models) }},
+	{"metrics", func(a *app) []item { return itemsOf(a.metrics) }},
 	{"optimizers", func(*app) []item { return itemsOf(&optimizers) }},
 	{"losses", func(*app) []item { return itemsOf(&losses) }},
 	{"penalties", func(*app) []item { return itemsOf(&penalties) }},

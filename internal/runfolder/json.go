@@ -27,7 +27,7 @@ func (o Object) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteByte('{')
 	for _, m := range o {
-		value, reason := finite(m.Value)
+		value, reason := Finite(m.Value)
 		if err := writeMember(&b, m.Key, value); err != nil {
 			return nil, err
 		}
@@ -57,8 +57,8 @@ func writeMember(b *bytes.Buffer, key string, value any) error {
 	return nil
 }
 
-// finite returns v with its non-finite numbers as nil, and why they are.
-func finite(v any) (any, string) {
+// Finite returns v with its non-finite numbers as nil, and why they are.
+func Finite(v any) (any, string) {
 	switch v := v.(type) {
 	case float64:
 		if r := nonFinite(v); r != "" {

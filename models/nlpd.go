@@ -1,0 +1,91 @@
+package models
+
+import (
+	"github.com/percept-go/percept/autograd"
+)
+
+// nlpdScales is the number of levels of the normalised Laplacian pyramid.
+const nlpdScales = 6
+
+// nlpdLevels are the parameters of divisive normalisation of each level (Laparra,
+// Ballé, Berardino and Simoncelli, Perceptual image quality assessment using a
+// normalized Laplacian pyramid, 2016): what is added to the pool of local
+// amplitudes, and the weights of neighbours, by row and column of 5×5.
+var nlpdLevels = [nlpdScales]struct {
+	sigma   float64
+	weights []neighbour
+}{
+	{.0248, []neighbour{{1, 2, .1011}, {2, 1, .1493}, {2, 3, .1460}, {2, 4, .0072}, {3, 2, .1015}}},
+	{.0185, []neighbour{{1, 2, .0757}, {2, 1, .1986}, {2, 3, .1846}, {3, 2, .0837}}},
+	{.0179, []neighbour{{1, 2, .0477}, {2, 1, .2138}, {2, 3, .2243}, {3, 2, .0467}}},
+	{.0191, []neighbour{{2, 1, .2503}, {2, 3, .2616}}},
+	{.0220, []neighbour{{2, 1, .2598}, {2, 3, .2552}}},
+	{.2782, []neighbour{{2, 1, .2215}, {2, 3, .0717}}},
+}
+
+// neighbour is one weight of a 5×5 window.
+type neighbour struct {
+	row, column int
+	weight      float64
+}
+
+// NormalizedLaplacianPyramid returns the six levels of images (N, C, h, w), the
+// finest first, each divided by a constant plus a weighted sum of the amplitudes
+// around. It panics with *autograd.Error if they have not four axes or are too
+// small: an image that was halved four times must have 3 pixels along each side.
+func NormalizedLaplacianPyramid(x autograd.Value) []autograd.Value {
+	h, w := lastTwo("normalized-laplacian-pyramid", x)
+	p, err := NewLaplacianPyramid(h, w, LaplacianPyramidOptions{Scales: nlpdScales, ScaleFilter: true})
+	if err != nil {
+		fail("normalized-laplacian-pyramid", x, "%w", err)
+	}
+	levels := p.Levels(x)
+	for k, y := range levels {
+		levels[k] = y.Div(nlpdPool(y, k))
+	}
+	return levels
+}
+
+// nlpdPool returns what level k is divided by.
+func nlpdPool(y autograd.Value, k int) autograd.Value {
+	window := make([]float64, 25)
+	for _, n := range nlpdLevels[k].weights {
+		window[5*n.row+n.column] = n.weight
+	}
+	amplitude, c := splitChannels("normalized-laplacian-pyramid", y.Abs())
+	pool := autograd.Correlate(amplitude, numbers(y, window, 1, 1, 5, 5), autograd.CorrelateOptions{Same: true})
+	return joinChannels(pool, c).AddScalar(nlpdLevels[k].sigma)
+}
+
+// NLPD is the normalised Laplacian pyramid distance: the mean over six levels of
+// the root mean square difference.
+type NLPD struct {
+	// Epsilon is added to each mean square under its root; nil: 1e-10, which
+	// makes equal images 1e-5 apart. The gradient there is 0 whatever it is.
+	Epsilon *float64
+}
+
+// Channels implements ChannelMetric. Images must be at least 33 pixels high and
+// wide.
+func (d NLPD) Channels(reference, image autograd.Value) autograd.Value {
+	r, x := pair("nlpd", reference, image)
+	epsilon := 1e-10
+	if d.Epsilon != nil {
+		epsilon = *d.Epsilon
+	}
+	if !(epsilon >= 0) {
+		fail("nlpd", x, "epsilon %v; a number from 0 expected", epsilon)
+	}
+	a, b := NormalizedLaplacianPyramid(r), NormalizedLaplacianPyramid(x)
+	var parts []autograd.Value
+	for k := range a {
+		parts = append(parts, rootMeanSquare(b[k].Sub(a[k]), epsilon, 2, 3))
+	}
+	return autograd.Sum(parts...).Scale(1 / float64(len(parts)))
+}
+
+// Metric returns the mean over channels (N,) of Channels. It panics as Channels
+// does.
+func (d NLPD) Metric(reference, image autograd.Value) autograd.Value {
+	return overChannels(d.Channels(reference, image))
+}
