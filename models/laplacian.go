@@ -112,6 +112,10 @@ func (p *LaplacianPyramid) ForwardScales(x autograd.Value, scales []string) auto
 	return flatten(parts)
 }
 
+// EntryScales returns the level of each entry in the order of Forward. It does
+// not panic.
+func (p *LaplacianPyramid) EntryScales() []string { return groupOfEntries(p.Groups()) }
+
 // Groups returns the levels, "0" the finest, as (h, w).
 func (p *LaplacianPyramid) Groups() []synth.Group {
 	var g groupList
@@ -156,4 +160,16 @@ func (g *groupList) add(name string, shape ...int) {
 	}
 	g.next += n
 	g.groups = append(g.groups, synth.Group{Name: name, Shape: shape, From: from})
+}
+
+// groupOfEntries returns the names of the groups that lie one after the other,
+// for each entry.
+func groupOfEntries(groups []synth.Group) []string {
+	var names []string
+	for _, g := range groups {
+		for range g.From {
+			names = append(names, g.Name)
+		}
+	}
+	return names
 }

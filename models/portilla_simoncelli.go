@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/percept-go/percept/autograd"
@@ -124,6 +125,10 @@ func (p *PortillaSimoncelli) Scales() []string {
 	}
 	return append(s, "residual_highpass")
 }
+
+// EntryScales returns the scale of each statistic in the order of Forward. It
+// does not panic.
+func (p *PortillaSimoncelli) EntryScales() []string { return slices.Clone(p.labels) }
 
 // Len returns the number of statistics of one image and channel.
 func (p *PortillaSimoncelli) Len() int { return len(p.labels) }

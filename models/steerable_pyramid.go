@@ -221,6 +221,10 @@ func (p *SteerablePyramid) ForwardScales(x autograd.Value, scales []string) auto
 	return flatten(p.Coefficients(x, scales...).list())
 }
 
+// EntryScales returns the scale of each entry in the order of Forward. It does
+// not panic.
+func (p *SteerablePyramid) EntryScales() []string { return groupOfEntries(p.Groups()) }
+
 // Groups returns the parts of the representation: "residual_highpass" (h, w),
 // the levels "0", "1", … (K, h, w), complex ones (2, K, h, w) with the real
 // parts before the imaginary ones, and "residual_lowpass" (h, w).

@@ -82,7 +82,7 @@ type lbfgs struct {
 func (o LBFGS) Start(t *autograd.Tape, x0 tensor.Tensor, c Control) State {
 	s := &lbfgs{base: newBase(t, x0, positive(o.Rate, 1), c), o: o, rows: positive(o.History, 100) + 1}
 	s.wolfe = wolfe{float64(positive(o.MaxIterations, 10)), float64(positive(o.MaxEvaluations, 10)),
-		or(o.ToleranceGrad, 1e-7), or(o.ToleranceChange, 1e-9), o.NoLineSearch}
+		or(o.ToleranceGrad, 1e-7), or(o.ToleranceChange, 1e-9), o.NoLineSearch, c.KeepHistory}
 	size, kind := x0.Len()/s.n, x0.DType
 	if !o.Float64History {
 		kind = tensor.Float32
@@ -113,7 +113,7 @@ func (s *lbfgs) Finish(e Evaluation) Tick {
 	old := s.search
 	guard := fine.Mul(s.running(column(old, searchDone), column(old, searchEvs)))
 	next, scheduled := s.reschedule(column(old, searchBegin))
-	now := t.Apply(opWolfe, s.wolfe, old, columns(e.Loss, e.Penalty, aside[0], aside[1], guard, s.slope, s.schedule.Rate, next), m)
+	now := t.Apply(opWolfe, s.wolfe, old, columns(e.Loss, e.Penalty, aside[0], aside[1], guard, s.slope, s.schedule.Rate, next, column(s.limits, LimitStage)), m)
 	began, ended := column(now, searchBegan), column(now, searchEnded)
 
 	up := where(ended, scheduled)

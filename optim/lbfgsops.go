@@ -133,9 +133,9 @@ func changes(history, y *tensor.Tensor, r *ring, n, i int) vector {
 }
 
 // The columns of the arguments of wolfe after the search: those of evaluated, up
-// to and with Next, then those of measure.
+// to and with Stage, then those of measure.
 const (
-	evaluationColumns = 6 + Asides
+	evaluationColumns = 7 + Asides
 	measureColumns    = 5
 )
 
@@ -151,7 +151,7 @@ var opWolfe = rowOp(autograd.Op{
 			vectorOf(&out, n).store(s.asRow())
 		}
 	},
-}, wolfe{10, 10, 1e-7, 1e-9, false}, searchRow, searchRow, "=N8", "=N5")
+}, wolfe{10, 10, 1e-7, 1e-9, false, false}, searchRow, searchRow, "=N9", "=N5")
 
 // opMeasure reads the gradient and the direction of a trial.
 var opMeasure = rowOp(autograd.Op{

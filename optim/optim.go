@@ -49,6 +49,9 @@ type Control struct {
 	// Window is the number of recorded losses, one per iteration, whose first and
 	// last must differ by less than a limit for an image to stop; 0 means 50.
 	Window int
+	// KeepHistory keeps the history of L-BFGS where the loss changes (see
+	// LimitStage), as the reference does, though it is of another loss.
+	KeepHistory bool
 }
 
 // An Evaluation is the loss at State.At.
@@ -86,6 +89,10 @@ const (
 	LimitIterations  = iota // no further tick after as many iterations
 	LimitEvaluations        // nor after as many evaluations
 	LimitTolerance          // stop when losses differ by less, over Control.Window of them
+	// LimitStage is the number of iterations after which the loss changes: the
+	// iteration that follows evaluates the images anew where it would else repeat
+	// what the last one found.
+	LimitStage
 	LimitColumns
 )
 

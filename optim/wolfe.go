@@ -79,6 +79,7 @@ type evaluated struct {
 	F, Penalty, Aside1, Aside2, Go float64 // Go is 0 where the tick does not count
 	Slope0                         float64 // gradient at x times d
 	Rate, Next                     float64 // the rate now, and after this iteration
+	Stage                          float64 // iterations after which the loss changes
 	Slope                          float64 // gradient at the trial times d
 	Norm1, Max, Square, Width      float64 // Σ|g|, max|g|, Σg², max|d|
 }
@@ -87,7 +88,7 @@ type evaluated struct {
 type wolfe struct {
 	MaxIterations, MaxEvaluations  float64
 	ToleranceGrad, ToleranceChange float64
-	NoLineSearch                   bool
+	NoLineSearch, KeepHistory      bool
 }
 
 // tick is the transition of one image.
@@ -106,8 +107,7 @@ func (w *wolfe) tick(s *search, e *evaluated) {
 	case s.Phase == phaseIdle || e.Slope0 > -w.ToleranceChange:
 		// Nothing more can be done from x. The evaluation of this tick is not
 		// counted: the reference makes none.
-		s.end()
-		w.begin(s, e.Next)
+		w.end(s, e)
 	case s.Phase == phasePlain:
 		if s.Inner < w.MaxIterations {
 			s.count()
@@ -155,11 +155,21 @@ func (w *wolfe) begin(s *search, rate float64) {
 	w.direct(s, rate)
 }
 
-// end ends an iteration.
-func (s *search) end() {
+// end ends an iteration and begins the next, if only by asking for the value of
+// a new loss at x.
+func (w *wolfe) end(s *search, e *evaluated) {
 	s.Ended, s.End, s.LastGradient = 1, s.Begin, s.record(s.Last).Gradient
 	s.Done++
 	s.DoneEvs = s.Evs
+	if s.Done != e.Stage {
+		w.begin(s, e.Next)
+		return
+	}
+	s.Phase, s.T, s.Known = phaseStart, 0, 0
+	s.Slot = s.free()
+	if !w.KeepHistory {
+		s.Total = 0
+	}
 }
 
 // direct asks for a new direction at x and the first trial along it.
@@ -200,8 +210,7 @@ func (w *wolfe) accept(s *search, e *evaluated, p point) {
 	s.Bracket[0].Slot, s.Bracket[1].Slot = p.Slot, p.Slot
 	if s.Inner == w.MaxIterations || s.InnerEvs >= w.MaxEvaluations || s.fact(p.Slot).Max <= w.ToleranceGrad ||
 		math.Abs(p.T)*e.Width <= w.ToleranceChange || math.Abs(p.F-s.F0) < w.ToleranceChange {
-		s.end()
-		w.begin(s, e.Next)
+		w.end(s, e)
 		return
 	}
 	w.direct(s, e.Rate)

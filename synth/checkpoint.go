@@ -62,6 +62,7 @@ type progress struct {
 	Ended      StopReason `json:"ended"`
 	Known      bool       `json:"known"` // the last row of the history tensor is up to date
 	Frames     []int      `json:"frames"`
+	Standing   standing   `json:"stages"`
 }
 
 const recordColumns = 7 + optim.Asides
@@ -159,7 +160,7 @@ func (s *Synthesis) Save(w io.Writer, images ...int) error {
 
 // save adds the large parts of t, image k of the file, and returns the others.
 func (t *track) save(k int, add func(name string, x tensor.Tensor)) progress {
-	p := progress{t.iterations, t.spent, t.mark, t.ended, t.known, []int{}}
+	p := progress{t.iterations, t.spent, t.mark, t.ended, t.known, []int{}, t.standing}
 	rows := tensor.New(tensor.Float64, len(t.records)+1, recordColumns)
 	for i, r := range append(t.records[:len(t.records):len(t.records)], t.now) {
 		copy(tensor.Slice[float64](rows)[i*recordColumns:], r.row())
@@ -309,6 +310,11 @@ func (s *Synthesis) checkHead(head *checkpoint, first int) error {
 			return fmt.Errorf("synth: %w: the loss %d at the start was %g and is %g now: the model differs", ErrCheckpoint, first+i, head.Start[i], v)
 		}
 	}
+	for i, p := range head.Tracks {
+		if !p.Standing.fits(&s.stages, p.Iterations) {
+			return fmt.Errorf("synth: %w: image %d is at stage %d since iteration %v", ErrCheckpoint, i, p.Standing.Stage, p.Standing.Starts)
+		}
+	}
 	last := -1
 	for _, k := range head.Rows {
 		if k <= last || k >= n {
@@ -324,7 +330,7 @@ func readTracks(head *checkpoint, ts map[string]tensor.Tensor) ([]track, error) 
 	tracks := make([]track, len(head.Tracks))
 	for k, p := range head.Tracks {
 		t := &tracks[k]
-		*t = track{iterations: p.Iterations, spent: p.Spent, mark: p.Mark, ended: p.Ended, known: p.Known}
+		*t = track{iterations: p.Iterations, spent: p.Spent, mark: p.Mark, ended: p.Ended, known: p.Known, standing: p.Standing}
 		name := fmt.Sprintf("history.%d", k)
 		rows, ok := ts[name]
 		if !ok || rows.Rank != 2 || rows.Dim[0] == 0 || rows.Dim[1] != recordColumns || rows.DType != tensor.Float64 {
@@ -335,6 +341,9 @@ func readTracks(head *checkpoint, ts map[string]tensor.Tensor) ([]track, error) 
 			t.records = append(t.records, recordOf(v[i*recordColumns:][:recordColumns]))
 		}
 		last := len(t.records) - 1
+		if last != t.iterations {
+			return nil, fmt.Errorf("synth: %w: %q has %d rows; %d expected", ErrCheckpoint, name, last+1, t.iterations+1)
+		}
 		t.records, t.now = t.records[:last], t.records[last]
 		for _, i := range p.Frames {
 			name := fmt.Sprintf("frame.%d.%d", k, i)

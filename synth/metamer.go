@@ -19,6 +19,22 @@ type MetamerOptions struct {
 	// from Seed (see NoiseStart).
 	Init tensor.Tensor
 	Seed uint64
+	// Keep, (H, W), is not 0 where pixels stay as they are at the start; its zero
+	// value keeps none.
+	Keep tensor.Tensor
+	// Match, if there are any, are what is matched in place of the target: the mean
+	// of their representations. They may be of any size. The target then may be a
+	// Type without memory and says of what type the result is.
+	Match []Source
+	// CoarseToFine is the order in which the scales of a Scaled model are matched.
+	// An image goes on to the next stage after ChangeWindow iterations (0 means 50)
+	// or more, when the loss of its stage has changed by less than ChangeTolerance
+	// over as many (nil means 0.01; infinity does not wait for that). Then the rate
+	// is again that of the start, and L-BFGS forgets its history, but with
+	// Reference.
+	CoarseToFine    CoarseToFine
+	ChangeTolerance *float64
+	ChangeWindow    int
 	// Joint makes the batch one problem with one loss, as the reference does; the
 	// images are then no longer independent of each other.
 	Joint bool
@@ -31,6 +47,12 @@ type MetamerOptions struct {
 	// losses differ by less. nil means 1e-4; 0 never stops.
 	Tolerance *float64
 	Window    int // 0 means 50
+}
+
+// A Source is an image with the model that sees it.
+type Source struct {
+	Image tensor.Tensor // (1, C, H, W)
+	Model Model         // nil means that of the metamer
 }
 
 func (o MetamerOptions) withDefaults() MetamerOptions {
@@ -49,6 +71,9 @@ func (o MetamerOptions) withDefaults() MetamerOptions {
 	if o.Tolerance == nil {
 		o.Tolerance = new(1e-4)
 	}
+	if o.Window == 0 {
+		o.Window = 50
+	}
 	return o
 }
 
@@ -60,8 +85,11 @@ type Metamer struct {
 	*Synthesis
 	model   Model
 	options MetamerOptions
-	target  tensor.Tensor // (N, C, H, W)
-	batch   []int         // its shape
+	target  tensor.Tensor // (N, C, H, W); without memory where others are matched
+	matched []Source      // these
+	batch   []int         // the shape of the images
+	begin   tensor.Tensor // the start, shaped as problems
+	keep    tensor.Tensor // (H, W), 1 where pixels stay; without memory: nowhere
 	scale   []float64     // of the loss, for each problem
 	atStart judgement
 	device  autograd.Backend // where the judge is made first
@@ -75,22 +103,30 @@ type Metamer struct {
 // images of a batch, and if memory does not suffice.
 func NewMetamer(dev autograd.Backend, target tensor.Tensor, m Model, o MetamerOptions) (*Metamer, error) {
 	o = o.withDefaults()
-	if err := checkTarget(target); err != nil {
+	s := &Metamer{model: m, options: o, target: target, batch: target.Shape(), device: dev}
+	if err := s.checkMatched(); err != nil {
 		return nil, err
 	}
 	start, err := o.start(target.Type)
 	if err != nil {
 		return nil, err
 	}
-	s := &Metamer{model: m, options: o, target: tensor.Contiguous(target), batch: target.Shape(), device: dev}
-	p := problem{start: s.problems(start), optimizer: o.Optimizer, control: optim.Control{Scheduler: o.Scheduler, Window: o.Window},
+	if s.keep, err = o.keep(target.Type); err != nil {
+		return nil, err
+	}
+	s.begin = s.problems(start)
+	p := problem{start: s.begin, optimizer: o.Optimizer,
+		control:   optim.Control{Scheduler: o.Scheduler, Window: o.Window, KeepHistory: o.Reference},
 		tolerance: *o.Tolerance, reference: o.Reference, every: o.StoreEvery, record: s.record}
-	losses, err := s.checkModel(p.start)
+	if p.stages, err = s.stagesOf(); err != nil {
+		return nil, err
+	}
+	losses, err := s.checkModel()
 	if err != nil {
 		return nil, err
 	}
 	s.scale = s.scaleOf(losses)
-	p.name = identity{method: "metamer", options: []any{m, o.Loss, o.Penalty, o.Joint}, inputs: []tensor.Tensor{s.problems(s.target)}, atStart: losses}
+	p.name = s.identity(p.stages, losses)
 	s.dismiss() // its memory is better used by the synthesis
 	s.Synthesis, err = newSynthesis(dev, p)
 	return s, err
@@ -117,9 +153,64 @@ func (s *Metamer) To(dev autograd.Backend) error {
 	return s.Synthesis.To(dev)
 }
 
+// identity returns what tells checkpoints of s from others.
+func (s *Metamer) identity(p stages, atStart []float64) identity {
+	o := s.options
+	id := identity{method: "metamer", options: []any{s.model, o.Loss, o.Penalty, o.Joint}, atStart: atStart}
+	if p.any() {
+		id.options = append(id.options, o.CoarseToFine, fmt.Sprint(p.tolerance), p.window)
+	}
+	n := s.begin.Dim[0]
+	each := func(x tensor.Tensor) { // of all images
+		id.inputs = append(id.inputs, x.Expand(append([]int{n}, x.Shape()...)...))
+	}
+	if s.target.Mem != nil {
+		id.inputs = append(id.inputs, s.problems(s.target))
+	}
+	for _, m := range s.matched {
+		id.options = append(id.options, m.Model)
+		each(m.Image)
+	}
+	if s.keep.Mem != nil {
+		each(s.keep)
+	}
+	return id
+}
+
+// checkMatched says what makes the images that are matched useless.
+func (s *Metamer) checkMatched() error {
+	if s.target.Mem != nil {
+		s.target = tensor.Contiguous(s.target)
+	}
+	if len(s.options.Match) == 0 {
+		return checkTarget(s.target)
+	}
+	t := s.target
+	if t.Rank != 4 || t.DType.IsComplex() || t.Type.Len() == 0 {
+		return fmt.Errorf("synth: the result is to be a %v; real images (N, C, H, W) are expected", t.Type)
+	}
+	if s.options.Joint {
+		return fmt.Errorf("synth: one representation cannot be matched by several images as one problem")
+	}
+	for i, m := range s.options.Match {
+		if m.Model == nil {
+			m.Model = s.model
+		}
+		if err := checkTarget(m.Image); err != nil {
+			return fmt.Errorf("source %d: %w", i, err)
+		}
+		if m.Image.Dim[0] != 1 || m.Image.Dim[1] != t.Dim[1] || m.Image.DType != t.DType {
+			return fmt.Errorf("synth: source %d is a %v; one image of %d channels in %v is expected", i, m.Image.Type, t.Dim[1], t.DType)
+		}
+		m.Image = tensor.Contiguous(m.Image)
+		s.matched = append(s.matched, m)
+	}
+	return nil
+}
+
 // checkTarget says what makes x useless as a target.
 func checkTarget(x tensor.Tensor) error {
-	if x.Rank != 4 || x.DType.IsComplex() || x.Len() == 0 {
+	if x.Rank != 4 || x.DType.IsComplex() || x.Mem == nil || x.Len() == 0 {
 		return fmt.Errorf("synth: the target is a %v; real images (N, C, H, W) are expected", x.Type)
 	}
 	for k := range x.Dim[0] {
@@ -173,15 +264,49 @@ func (s *Metamer) problems(x tensor.Tensor) tensor.Tensor {
 	return x
 }
 
-// represent returns the model's output for the images of problems x, with axis
-// 0 counting problems.
-func (s *Metamer) represent(x autograd.Value) autograd.Value {
+// keep returns where pixels stay, as zeros and ones of the type of the images.
+func (o MetamerOptions) keep(typ tensor.Type) (tensor.Tensor, error) {
+	k := o.Keep
+	if k.Mem == nil {
+		return k, nil
+	}
+	if k.Rank != 2 || k.Dim[0] != typ.Dim[2] || k.Dim[1] != typ.Dim[3] || k.DType.IsComplex() {
+		return k, fmt.Errorf("synth: what to keep is a %v; one number for each of the %d×%d pixels is expected", k.Type, typ.Dim[2], typ.Dim[3])
+	}
+	mask := tensor.New(typ.DType, k.Shape()...)
+	all := true
+	for i, v := range tensor.Floats(k) {
+		if v != 0 {
+			mask.StoreReal(i, 1)
+		} else {
+			all = false
+		}
+	}
+	if all {
+		return k, fmt.Errorf("synth: every pixel is to stay as it is")
+	}
+	return mask, nil
+}
+
+// kept returns images x of problems, with the pixels that stay as they are at
+// the start.
+func (s *Metamer) kept(x autograd.Value, problems []int) autograd.Value {
+	if s.keep.Mem == nil {
+		return x
+	}
+	t := x.Tape()
+	return autograd.Where(t.Const(s.keep), t.Const(pick(s.begin, problems)), x)
+}
+
+// represent returns the model's output, or a part of it, for the images of
+// problems x, with axis 0 counting problems.
+func (s *Metamer) represent(x autograd.Value, part forward) autograd.Value {
 	images := x
 	if s.options.Joint {
 		images = x.Reshape(s.batch...)
 	}
 	n := images.Type().Dim[0]
-	rep := s.model.Forward(images)
+	rep := part(s.model, images)
 	if t := rep.Type(); t.Rank < 2 || t.Dim[0] != n {
 		fail("model", fmt.Errorf("its representation is a %v; (%d, …) is expected for %d images", t, n, n), images.Type())
 	}
@@ -190,6 +315,26 @@ func (s *Metamer) represent(x autograd.Value) autograd.Value {
 		rep = rep.Reshape(append([]int{1, shape[0] * shape[1]}, shape[2:]...)...)
 	}
 	return rep
+}
+
+// targetOf returns the representation that the given problems are to have, or a
+// part of it.
+func (s *Metamer) targetOf(t *autograd.Tape, problems []int, part forward) autograd.Value {
+	if s.matched == nil {
+		return s.represent(t.Const(pick(s.problems(s.target), problems)), part)
+	}
+	var reps []autograd.Value
+	for i, m := range s.matched {
+		rep := part(m.Model, t.Const(m.Image))
+		if i > 0 && rep.Type() != reps[0].Type() {
+			fail("match", fmt.Errorf("image %d has a representation of type %v, image 0 one of %v", i, rep.Type(), reps[0].Type()))
+		}
+		reps = append(reps, rep)
+	}
+	mean := autograd.Sum(reps...).Scale(1 / float64(len(reps)))
+	shape := mean.Type().Shape()
+	shape[0] = len(problems)
+	return mean.Expand(shape...)
 }
 
 func (s *Metamer) groups() []Group {
@@ -202,15 +347,21 @@ func (s *Metamer) groups() []Group {
 // distance records the loss of x against the targets of the given problems,
 // without scale, and the penalty.
 func (s *Metamer) distance(x autograd.Value, problems []int) (loss, penalty autograd.Value, weight float64) {
-	target := s.represent(x.Tape().Const(pick(s.problems(s.target), problems)))
-	loss = s.options.Loss.Loss(s.represent(x), target, s.groups())
+	loss = s.options.Loss.Loss(s.represent(x, whole), s.targetOf(x.Tape(), problems, whole), s.groups())
 	penalty, weight = s.options.Penalty.Penalty(x)
 	return loss, penalty, weight
 }
 
 // record records the objective for the given problems.
 func (s *Metamer) record(x autograd.Value, problems []int) objective {
-	loss, penalty, weight := s.distance(x, problems)
+	x = s.kept(x, problems)
+	loss := s.options.Loss.Loss(s.represent(x, whole), s.targetOf(x.Tape(), problems, whole), s.groups())
+	return s.objectiveOf(loss, x, problems)
+}
+
+// objectiveOf scales a loss of images x and adds their weighted penalty.
+func (s *Metamer) objectiveOf(loss, x autograd.Value, problems []int) objective {
+	penalty, weight := s.options.Penalty.Penalty(x)
 	scale := make([]float64, len(problems))
 	for i, k := range problems {
 		scale[i] = s.scale[k]
@@ -249,6 +400,19 @@ func (s *Metamer) Image() (tensor.Tensor, error) {
 	if err != nil {
 		return x, err
 	}
+	if s.keep.Mem != nil { // some optimizers shrink pixels that have no gradient
+		s.restoreKept(x)
+	}
 	x, _ = x.Reshape(s.batch...)
 	return x, nil
+}
+
+// restoreKept gives the pixels of x that stay the values of the start.
+func (s *Metamer) restoreKept(x tensor.Tensor) {
+	pixels := s.keep.Len()
+	for i, k := range tensor.Floats(s.keep.Expand(x.Len()/pixels, s.keep.Dim[0], s.keep.Dim[1])) {
+		if k != 0 {
+			x.StoreReal(i, s.begin.LoadReal(i))
+		}
+	}
 }

@@ -41,3 +41,12 @@ type Scaled interface {
 	// is unknown.
 	ForwardScales(x autograd.Value, scales []string) autograd.Value
 }
+
+// Labelled is a Scaled model that knows of each entry of its representation's
+// last axis to which scale it belongs. Losses that weigh groups need it for
+// coarse-to-fine synthesis.
+type Labelled interface {
+	Scaled
+	// EntryScales returns the scales in the order of the entries. It does not panic.
+	EntryScales() []string
+}

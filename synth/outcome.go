@@ -46,7 +46,7 @@ type Outcome struct {
 	Penalty      float64      // without weight
 	PenaltyShare float64      // of the objective
 	Moved        float64      // root mean square change of pixels from the start
-	FromTarget   float64      // root mean square distance of pixels to the target
+	FromTarget   float64      // root mean square distance of pixels to the target; NaN if that is no one image
 	Clipped      int          // pixels outside the penalty's range, or [0, 1]
 }
 
@@ -89,17 +89,16 @@ func (s *Metamer) judged() (*judge, error) {
 
 // make records and compiles the judge of s.
 func (j *judge) make(s *Metamer) error {
-	images := s.problems(s.target)
-	all := upTo(images.Dim[0])
+	all := upTo(s.begin.Dim[0])
 	var outs []autograd.Value
 	if err := autograd.Try(func() {
-		j.x = j.tape.Var("image", images)
+		j.x = j.tape.Var("image", s.begin)
 		loss, penalty, weight := s.distance(j.x, all)
-		rep := s.represent(j.x)
-		target := s.represent(j.tape.Const(images))
-		away := target.AddScalar(1)
+		rep := s.represent(j.x, whole)
+		target := s.targetOf(j.tape, all, whole)
+		away := target.AddScalar(1).Pin()
 		slope := autograd.Grad(s.options.Loss.Loss(away, target, s.groups()), away)[0]
-		outs, j.weight, j.last = []autograd.Value{rep, loss, penalty, slope}, weight, lastAxis(rep)
+		outs, j.weight, j.last = []autograd.Value{rep, loss, penalty, slope, target}, weight, lastAxis(rep)
 		if j.words = 1; rep.Type().DType.IsComplex() {
 			j.words = 2
 		}
@@ -111,12 +110,13 @@ func (j *judge) make(s *Metamer) error {
 		return err
 	}
 	j.prog = prog
-	found, err := j.evaluate(images)
-	if err != nil {
+	if err := prog.Run(); err != nil {
 		return err
 	}
-	j.target = found.rep
-	for i, v := range found.rep {
+	if j.target, err = j.read(4); err != nil {
+		return err
+	}
+	for i, v := range j.target {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return fmt.Errorf("synth: entry %d of the target's representation is %v: the model does not serve this target", i/j.words, v)
 		}
@@ -167,7 +167,8 @@ func (j *judge) evaluate(x tensor.Tensor) (f judgement, err error) {
 
 // checkModel evaluates the start and refuses a model that mixes images or whose
 // representation does not depend on them. It returns the losses.
-func (s *Metamer) checkModel(start tensor.Tensor) ([]float64, error) {
+func (s *Metamer) checkModel() ([]float64, error) {
+	start := s.begin
 	j, err := s.judged()
 	if err != nil {
 		return nil, err
@@ -179,14 +180,20 @@ func (s *Metamer) checkModel(start tensor.Tensor) ([]float64, error) {
 	s.atStart = found
 	n := s.batch[0]
 	each := len(found.rep) / n
-	if same(found.rep, j.target) && !same(tensor.Floats(start), tensor.Floats(s.target)) {
+	if same(found.rep, j.target) && (s.target.Mem == nil || !same(tensor.Floats(start), tensor.Floats(s.target))) {
 		return nil, fmt.Errorf("synth: the model's output for the start is that for the target: it does not depend on the image")
 	}
 	if s.options.Joint || n == 1 {
 		return found.loss, nil
 	}
 	other := pick(start, upTo(n))
-	tensor.Copy(other.Crop(0, 0, 1, 1), s.target.Crop(0, 1, 2, 1))
+	if first := other.Crop(0, 0, 1, 1); s.target.Mem != nil {
+		tensor.Copy(first, s.target.Crop(0, 1, 2, 1))
+	} else {
+		for i := range first.Len() {
+			first.StoreReal(i, .5*first.LoadReal(i)+.25)
+		}
+	}
 	changed, err := j.evaluate(other)
 	if err != nil {
 		return nil, err
@@ -275,9 +282,17 @@ func (s *Metamer) Judge(x tensor.Tensor) ([]Outcome, error) {
 func (s *Metamer) outcome(j *judge, now judgement, x tensor.Tensor, k int) Outcome {
 	problem := min(k, len(now.loss)-1)
 	o := Outcome{StoppedBy: s.tracks[problem].ended, Loss: now.loss[problem], Penalty: now.penalty[problem]}
-	image, target := tensor.Floats(x.Crop(0, k, k+1, 1)), tensor.Floats(s.target.Crop(0, k, k+1, 1))
+	image := tensor.Floats(x.Crop(0, k, k+1, 1))
+	var target []float64
+	o.FromTarget = math.NaN()
+	if s.target.Mem != nil {
+		target = tensor.Floats(s.target.Crop(0, k, k+1, 1))
+		o.FromTarget = rmsDistance(image, target)
+	} else {
+		target = tensor.Floats(s.matched[0].Image)
+	}
 	start, _ := s.start.Reshape(s.batch...)
-	o.Moved, o.FromTarget = rmsDistance(image, tensor.Floats(start.Crop(0, k, k+1, 1))), rmsDistance(image, target)
+	o.Moved = rmsDistance(image, tensor.Floats(start.Crop(0, k, k+1, 1)))
 	low, high := 0., 1.
 	if r, ok := s.options.Penalty.(Range); ok {
 		low, high = r.withDefaults().Low, r.withDefaults().High

@@ -31,7 +31,7 @@ var ErrNaN = errors.New("the loss or its gradient is not finite")
 
 // Stop says when Run ends, beside convergence.
 type Stop struct {
-	Iterations  int           // in all, of each image; 0 means the optimizer's default
+	Iterations  int           // in all, of each image; 0 means the optimizer's default, in each stage
 	Evaluations int           // in all, of each image; 0 means no limit
 	Time        time.Duration // of this Run; 0 means no limit
 }
@@ -66,6 +66,7 @@ type problem struct {
 	// record records what is minimized for the images with the given numbers at
 	// x, which holds them in that order.
 	record func(x autograd.Value, images []int) objective
+	stages stages // where other losses come first
 	name   identity
 }
 
@@ -88,6 +89,7 @@ type track struct {
 	known      bool    // whether now is up to date
 	ended      StopReason
 	where      string // what made a NaN
+	standing
 }
 
 // A Synthesis changes images until a loss is small. Metamer and MAD are
@@ -97,10 +99,13 @@ type Synthesis struct {
 	backend autograd.Backend
 	tape    *autograd.Tape
 	state   optim.State
-	prog    *autograd.Program
-	report  tensor.Tensor // (rows, optim.ReportColumns)
-	reports []float64     // its elements
-	limits  tensor.Tensor // (rows, optim.LimitColumns)
+	losses  []program         // of the stages
+	whole   *autograd.Program // the objective of the images as they are, where stages come first
+	rate    float64           // the optimizer's at the start
+	report  tensor.Tensor     // (rows, optim.ReportColumns)
+	reports []float64         // its elements
+	limits  tensor.Tensor     // (rows, optim.LimitColumns)
+	budget  budget
 	rows    []int         // numbers of the images that the program holds
 	retired tensor.Tensor // images that it no longer holds, in their places
 	tracks  []track
@@ -118,8 +123,8 @@ func newSynthesis(dev autograd.Backend, p problem) (*Synthesis, error) {
 	return s, s.addFrames(func(*track) bool { return true })
 }
 
-// build records and compiles the program for the given images, from their
-// starts.
+// build records the programs for the given images, from their starts, and
+// compiles that of the last stage.
 func (s *Synthesis) build(images []int) (err error) {
 	tape := autograd.New(s.backend)
 	defer func() {
@@ -127,21 +132,27 @@ func (s *Synthesis) build(images []int) (err error) {
 			tape.Close()
 		}
 	}()
-	var tick optim.Tick
+	var losses []program
 	var state optim.State
 	if err := autograd.Try(func() {
 		state = s.optimizer.Start(tape, pick(s.start, images), s.control)
 		x := state.At()
-		o := s.record(x, images)
-		tick = state.Finish(optim.Evaluation{Loss: o.loss, Penalty: o.penalty, Grad: autograd.Grad(o.loss, x)[0], Aside: o.aside})
+		for stage := range s.stages.last() + 1 {
+			o := s.objective(x, images, stage)
+			e := optim.Evaluation{Loss: o.loss, Penalty: o.penalty, Grad: autograd.Grad(o.loss, x)[0], Aside: o.aside}
+			losses = append(losses, program{tick: state.Finish(e)})
+		}
 	}); err != nil {
 		return err
 	}
-	prog, err := tape.Compile([]autograd.Value{tick.Report}, tick.Guard, tick.Updates...)
+	rate, err := tape.Get(state.Rate())
 	if err != nil {
 		return err
 	}
-	s.tape, s.state, s.prog, s.rows = tape, state, prog, images
+	if err := losses[len(losses)-1].compile(tape); err != nil {
+		return err
+	}
+	s.tape, s.state, s.losses, s.whole, s.rows, s.rate = tape, state, losses, nil, images, rate.LoadReal(0)
 	s.reports = make([]float64, len(images)*optim.ReportColumns)
 	s.report = tensor.Of(s.reports, len(images), optim.ReportColumns)
 	s.limits = tensor.New(tensor.Float64, len(images), optim.LimitColumns)
@@ -159,76 +170,8 @@ func pick(x tensor.Tensor, rows []int) tensor.Tensor {
 	return y
 }
 
-// limit lets each image run up to as many iterations and evaluations.
-func (s *Synthesis) limit(iterations func(t *track) int, evaluations int) error {
-	v := tensor.Slice[float64](s.limits)
-	for i, k := range s.rows {
-		l := v[i*optim.LimitColumns:][:optim.LimitColumns]
-		l[optim.LimitIterations] = float64(iterations(&s.tracks[k]))
-		l[optim.LimitEvaluations] = float64(evaluations)
-		l[optim.LimitTolerance] = s.tolerance
-	}
-	return s.tape.Set(s.state.Limits(), s.limits)
-}
-
-// tick runs the program once and reads what it reports.
-func (s *Synthesis) tick() error {
-	begin := time.Now()
-	if err := s.prog.Run(); err != nil {
-		return err
-	}
-	if err := s.prog.Read(0, s.report); err != nil {
-		return err
-	}
-	s.seconds += time.Since(begin).Seconds()
-	ended := false
-	for i, k := range s.rows {
-		t := &s.tracks[k]
-		ended = t.absorb(s.reports[i*optim.ReportColumns:][:optim.ReportColumns], s.seconds, s.reference) || ended
-		if t.ended == StopNaN && t.where == "" {
-			t.where = s.nanLine()
-		}
-	}
-	if ended && s.every > 0 {
-		return s.addFrames(func(t *track) bool { return t.iterations%s.every == 0 })
-	}
-	return nil
-}
-
 // done reports whether the image will never change again.
 func (t *track) done() bool { return t.ended == StopTolerance || t.ended == StopNaN }
-
-// absorb takes one row of a report and reports whether an iteration ended.
-func (t *track) absorb(r []float64, seconds float64, reference bool) bool {
-	ended := r[optim.Ended] != 0
-	if ended {
-		rec := Record{Iteration: t.iterations, Evaluations: t.spent, Seconds: t.mark, Loss: r[optim.EndedLoss],
-			Penalty: r[optim.EndedPenalty], GradientNorm: r[optim.EndedGradient], PixelChange: r[optim.Change], Aside: asideOf(r[optim.EndedAside:])}
-		if reference {
-			rec.GradientNorm = r[optim.LastGradient]
-		}
-		t.records = append(t.records, rec)
-		t.iterations, t.spent, t.mark = int(r[optim.Iterations]), int(r[optim.Spent]), seconds
-	}
-	if t.known = r[optim.NowKnown] != 0; t.known {
-		t.now = Record{Loss: r[optim.NowLoss], Penalty: r[optim.NowPenalty], GradientNorm: r[optim.NowGradient], Aside: asideOf(r[optim.NowAside:])}
-	}
-	switch {
-	case r[optim.Finite] == 0:
-		t.ended = StopNaN
-	case r[optim.Stopped] != 0:
-		t.ended = StopTolerance
-	case r[optim.Committed] == 0 && t.ended == "":
-		t.ended = StopEvaluations // for advance, which knows better
-	}
-	return ended
-}
-
-// asideOf returns the first columns of r.
-func asideOf(r []float64) (a [optim.Asides]float64) {
-	copy(a[:], r)
-	return a
-}
 
 // addFrames appends the images for which due says so.
 func (s *Synthesis) addFrames(due func(t *track) bool) error {
@@ -259,9 +202,7 @@ func imageOf(x tensor.Tensor, k int) tensor.Tensor {
 // advance runs until every image has done as many iterations as it may, has
 // ended otherwise, or more says no.
 func (s *Synthesis) advance(iterations func(t *track) int, evaluations int, more func() bool) error {
-	if err := s.limit(iterations, evaluations); err != nil {
-		return err
-	}
+	s.budget = budget{iterations, evaluations}
 	for _, k := range s.rows {
 		if t := &s.tracks[k]; t.ended != StopTolerance {
 			t.ended = ""
@@ -281,10 +222,10 @@ func (s *Synthesis) advance(iterations func(t *track) int, evaluations int, more
 		if running == 0 || !more() {
 			return nil
 		}
-		if err := s.shrink(iterations, evaluations); err != nil {
+		if err := s.shrink(); err != nil {
 			return err
 		}
-		if err := s.tick(); err != nil {
+		if err := s.tick(func(t *track) bool { return t.ended == "" }); err != nil {
 			return err
 		}
 	}
@@ -292,7 +233,7 @@ func (s *Synthesis) advance(iterations func(t *track) int, evaluations int, more
 
 // shrink builds a program for the images that go on, when they are fewer than
 // half of those it holds.
-func (s *Synthesis) shrink(iterations func(t *track) int, evaluations int) error {
+func (s *Synthesis) shrink() error {
 	done := 0
 	for _, k := range s.rows {
 		if s.tracks[k].done() {
@@ -323,10 +264,7 @@ func (s *Synthesis) shrink(iterations func(t *track) int, evaluations int) error
 		}
 		state[v.Name()] = pick(t, from)
 	}
-	if err := s.restore(alive, state); err != nil {
-		return err
-	}
-	return s.limit(iterations, evaluations)
+	return s.restore(alive, state)
 }
 
 // unlimited is more evaluations than anyone makes.
@@ -354,9 +292,9 @@ func (s *Synthesis) nanError() error {
 	return nil
 }
 
-// nanLine names the line of the model that made a NaN, if it can be found.
-func (s *Synthesis) nanLine() string {
-	where, err := s.prog.FindNaN()
+// nanLine names the line of the model that made a NaN in p, if it can be found.
+func nanLine(p *autograd.Program) string {
+	where, err := p.FindNaN()
 	if err != nil || where == nil {
 		return ""
 	}
@@ -369,7 +307,7 @@ func (s *Synthesis) nanLine() string {
 // an image could not be continued.
 func (s *Synthesis) Run(ctx context.Context, stop Stop) (Result, error) {
 	if stop.Iterations == 0 {
-		stop.Iterations = s.optimizer.Iterations()
+		stop.Iterations = s.Iterations()
 	}
 	if stop.Evaluations == 0 {
 		stop.Evaluations = unlimited
@@ -429,16 +367,16 @@ func (s *Synthesis) settle() error {
 		known = known && s.tracks[k].known
 	}
 	if known {
-		return nil
+		return s.settleWhole()
 	}
 	ended := make([]StopReason, len(s.rows))
 	for i, k := range s.rows {
 		ended[i] = s.tracks[k].ended
 	}
-	if err := s.limit(func(*track) int { return 0 }, 0); err != nil {
-		return err
-	}
-	if err := s.tick(); err != nil {
+	before := s.budget
+	s.budget = budget{iterations: func(*track) int { return 0 }}
+	err := s.tick(func(t *track) bool { return !t.known })
+	if s.budget = before; err != nil {
 		return err
 	}
 	for i, k := range s.rows {
@@ -446,7 +384,7 @@ func (s *Synthesis) settle() error {
 			s.tracks[k].ended = ended[i]
 		}
 	}
-	return nil
+	return s.settleWhole()
 }
 
 // shapedImage returns the images as they are, (N, …), in host memory.
