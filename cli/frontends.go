@@ -37,13 +37,17 @@ func deviations(name, value, doc string) spec.Key {
 
 // fittedKeys are the parameters that a pretrained front end has already.
 var fittedKeys = []spec.Key{
-	deviations("center-std", "", "standard deviation of the centre"),
-	deviations("surround-std", "", "standard deviation of the surround"),
-	deviations("luminance-std", "", "standard deviation of the pool of local luminance"),
-	{Name: "luminance-scalar", Type: spec.Floats, Doc: "weight of local luminance"},
-	deviations("contrast-std", "", "standard deviation of the pool of local contrast"),
-	{Name: "contrast-scalar", Type: spec.Floats, Doc: "weight of local contrast"},
+	deviations("center-std", "", "standard deviation of the centre, 1 if not pretrained"),
+	deviations("surround-std", "", "standard deviation of the surround, 4 if not pretrained"),
+	deviations("luminance-std", "", "standard deviation of the pool of local luminance, 3 if not pretrained"),
+	{Name: "luminance-scalar", Type: spec.Floats, Doc: "weight of local luminance, 5 if not pretrained"},
+	deviations("contrast-std", "", "standard deviation of the pool of local contrast, 3 if not pretrained"),
+	{Name: "contrast-scalar", Type: spec.Floats, Doc: "weight of local contrast, 5 if not pretrained"},
 }
+
+// unfitted are the values of fittedKeys without pretraining. The reference draws
+// both weights from [0, 10); 5 is the mean.
+var unfitted = []float64{1, 4, 3, 5, 3, 5}
 
 // A frontEnd is one of the models of the early visual system. Of fittedKeys it
 // has the first so many.
@@ -76,7 +80,7 @@ func (e frontEnd) entry() spec.Entry[modelKind] {
 }
 
 // make returns the model with the fitted parameters, or those of s.
-func (e frontEnd) make(s spec.Spec, _, _ int) (synth.Model, error) {
+func (e frontEnd) make(s spec.Spec, h, w int) (synth.Model, error) {
 	o := models.FrontEndOptions{Kernel: kernel(s), AmplitudeRatio: s.Float("amplitude-ratio"), Pad: padMode(s)}
 	if e.name == "on-off" {
 		o.Mask = s.Bool("mask")
@@ -91,14 +95,25 @@ func (e frontEnd) make(s spec.Spec, _, _ int) (synth.Model, error) {
 		o.Parameters = &models.FrontEndParameters{}
 		p := o.Parameters
 		for i, v := range []*[]float64{&p.CenterStd, &p.SurroundStd, &p.LuminanceStd, &p.LuminanceScalar, &p.ContrastStd, &p.ContrastScalar}[:e.parameters] {
-			key := fittedKeys[i].Name
-			if !s.Given(key) {
-				return nil, usage("%s: without pretrained=true the key %s is needed", s, key)
+			*v = []float64{unfitted[i]}
+			if key := fittedKeys[i].Name; s.Given(key) {
+				*v = s.Floats(key)
 			}
-			*v = s.Floats(key)
 		}
 	}
-	return e.construct(o)
+	m, err := e.construct(o)
+	return sized(m, err, h, w)
+}
+
+// sized returns m, or an error if images of h×w pixels are too small for it.
+func sized[M interface {
+	synth.Model
+	CheckSize(h, w int) error
+}](m M, err error, h, w int) (synth.Model, error) {
+	if err != nil {
+		return nil, err
+	}
+	return m, m.CheckSize(h, w)
 }
 
 // filterEntries are models of one linear stage.
@@ -107,8 +122,9 @@ func filterEntries() []spec.Entry[modelKind] {
 		{
 			Name: "gaussian", Doc: "Gaussian blur",
 			Keys: []spec.Key{kernelKey("31"), deviations("std", "3", "standard deviation of each output channel"), padKey(autograd.PadReflect)},
-			Make: modelKind{construct: func(s spec.Spec, _, _ int) (synth.Model, error) {
-				return models.NewGaussian(models.GaussianOptions{Kernel: kernel(s), Std: s.Floats("std"), Pad: padMode(s)})
+			Make: modelKind{construct: func(s spec.Spec, h, w int) (synth.Model, error) {
+				m, err := models.NewGaussian(models.GaussianOptions{Kernel: kernel(s), Std: s.Floats("std"), Pad: padMode(s)})
+				return sized(m, err, h, w)
 			}},
 		},
 		{
@@ -116,17 +132,23 @@ func filterEntries() []spec.Entry[modelKind] {
 			Keys: []spec.Key{kernelKey("31"), deviations("center-std", "1", "standard deviation of the centre, for each output channel"),
 				deviations("surround-std", "4", "standard deviation of the surround"),
 				{Name: "amplitude-ratio", Type: spec.Float, Default: "1.25", Min: 1, Max: infinity, Doc: "of centre and surround"},
-				{Name: "off-center", Type: spec.Bool, Default: "false", Doc: "the centre is negative"}, padKey(autograd.PadReflect)},
-			Make: modelKind{construct: func(s spec.Spec, _, _ int) (synth.Model, error) {
-				return models.NewCenterSurround(models.CenterSurroundOptions{Kernel: kernel(s), CenterStd: s.Floats("center-std"), SurroundStd: s.Floats("surround-std"),
-					AmplitudeRatio: s.Float("amplitude-ratio"), OffCenter: []bool{s.Bool("off-center")}, Pad: padMode(s)})
+				{Name: "off-center", Type: spec.Word, Default: "false", Words: []string{"false", "true", "both"}, Doc: "the centre is negative; both: an on- and an off-centre channel"}, padKey(autograd.PadReflect)},
+			Make: modelKind{construct: func(s spec.Spec, h, w int) (synth.Model, error) {
+				off := []bool{s.Text("off-center") == "true"}
+				if s.Text("off-center") == "both" {
+					off = []bool{false, true}
+				}
+				m, err := models.NewCenterSurround(models.CenterSurroundOptions{Kernel: kernel(s), CenterStd: s.Floats("center-std"), SurroundStd: s.Floats("surround-std"),
+					AmplitudeRatio: s.Float("amplitude-ratio"), OffCenter: off, Pad: padMode(s)})
+				return sized(m, err, h, w)
 			}},
 		},
 		{
 			Name: "linear", Doc: "a blur and a difference of blurs",
 			Keys: []spec.Key{kernelKey("3"), padKey(autograd.PadCircular)},
-			Make: modelKind{construct: func(s spec.Spec, _, _ int) (synth.Model, error) {
-				return models.NewLinear(models.LinearOptions{Kernel: kernel(s), Pad: padMode(s)})
+			Make: modelKind{construct: func(s spec.Spec, h, w int) (synth.Model, error) {
+				m, err := models.NewLinear(models.LinearOptions{Kernel: kernel(s), Pad: padMode(s)})
+				return sized(m, err, h, w)
 			}},
 		},
 	}

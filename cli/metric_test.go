@@ -105,3 +105,19 @@ func TestWrongUsageOfMetric(t *testing.T) {
 		assert.Contains(t, out, want)
 	}
 }
+
+func TestFrontEndsWithoutPretraining(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "r.npz")
+	for spec, want := range map[string]string{
+		"on-off:pretrained=false,kernel-size=7":   "[1 2 20 24]",
+		"center-surround:off-center=both":         "[1 2 20 24]",
+		"luminance-gain-control:pretrained=false": "[1 1 20 24]",
+	} {
+		code, stdout, stderr := percept("represent", "example:bark", "--size", "20x24", "--model", spec, "-o", out)
+		assert.Equal(t, ExitOK, code, stderr)
+		assert.Contains(t, stdout, want)
+	}
+	code, _, stderr := percept("represent", "example:bark", "--size", "12x24", "--model", "on-off", "-o", out)
+	assert.Equal(t, ExitUsage, code)
+	assert.Contains(t, stderr, "at least 16×16 pixels, not 12×24")
+}

@@ -1,6 +1,8 @@
 package models
 
 import (
+	"math"
+
 	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/tensor"
 )
@@ -59,13 +61,95 @@ func givenFilter(op string, x autograd.Value, filter tensor.Tensor) autograd.Val
 	return x.Tape().Const(filter).Cast(x.Type().DType.Real()).Reshape(1, 1, filter.Dim[0], filter.Dim[1])
 }
 
-// CorrelateDownsample returns every second pixel, from the first, of the
-// correlation of images x (N, C, h, w), padded to keep their size, with a filter
-// (fh, fw). It panics with *autograd.Error if their axes are others, or as Pad does.
+// Filter correlates images x (N, C, h, w), padded to keep their size, with a
+// filter (fh, fw): by rows and columns where the filter is a product of the two,
+// by Fourier transforms where it is large, else directly. It panics with
+// *autograd.Error if their axes are others, or as Pad does.
+func Filter(x autograd.Value, filter tensor.Tensor, mode autograd.PadMode) autograd.Value {
+	return filtered("filter", x, filter, mode, ones)
+}
+
+// CorrelateDownsample returns every second pixel, from the first, of Filter. It
+// panics as Filter does.
 func CorrelateDownsample(x autograd.Value, filter tensor.Tensor, mode autograd.PadMode) autograd.Value {
-	f := givenFilter("correlate-downsample", x, filter)
-	x = SamePadding(x, [2]int{filter.Dim[0], filter.Dim[1]}, ones, ones, mode)
-	return correlate(x, f, [2]int{2, 2})
+	return filtered("correlate-downsample", x, filter, mode, [2]int{2, 2})
+}
+
+// spectralTaps is the number of filter elements from which on Fourier
+// transforms take less time than as many products of every pixel.
+const spectralTaps = 64
+
+func filtered(op string, x autograd.Value, filter tensor.Tensor, mode autograd.PadMode, stride [2]int) autograd.Value {
+	f := givenFilter(op, x, filter)
+	fh, fw := filter.Dim[0], filter.Dim[1]
+	x = SamePadding(x, [2]int{fh, fw}, ones, ones, mode)
+	column, row, ok := separated(filter)
+	switch {
+	case ok && min(fh, fw) > 1:
+		x = correlate(x, numbers(x, row, 1, 1, 1, fw), [2]int{1, stride[1]})
+		return correlate(x, numbers(x, column, 1, 1, fh, 1), [2]int{stride[0], 1})
+	case min(fh, fw) > 1 && fh*fw >= spectralTaps:
+		y := correlateSpectra(x, f)
+		h, w := lastTwo(op, y)
+		return y.CropStep(-2, 0, h, stride[0]).CropStep(-1, 0, w, stride[1])
+	}
+	return correlate(x, f, stride)
+}
+
+// separated returns the column and row of which a filter is the product, and
+// whether it is one to within rounding.
+func separated(filter tensor.Tensor) (column, row []float64, ok bool) {
+	h, w := filter.Dim[0], filter.Dim[1]
+	f := tensor.Floats(tensor.Contiguous(filter))
+	top := 0
+	for i, v := range f {
+		if math.Abs(v) > math.Abs(f[top]) {
+			top = i
+		}
+	}
+	if f[top] == 0 || math.IsNaN(f[top]) || math.IsInf(f[top], 0) {
+		return nil, nil, false
+	}
+	for i := range h {
+		column = append(column, f[i*w+top%w]/f[top])
+	}
+	row = f[top/w*w:][:w]
+	for i, v := range f {
+		if !(math.Abs(v-column[i/w]*row[i%w]) <= 1e-15*math.Abs(f[top])) {
+			return nil, nil, false
+		}
+	}
+	return column, row, true
+}
+
+// correlateSpectra returns what correlate does: where a filter lies inside the
+// image, its circular correlation is the plain one.
+func correlateSpectra(x, filter autograd.Value) autograd.Value {
+	h, w := lastTwo("filter", x)
+	fh, fw := lastTwo("filter", filter)
+	th, tw := transformLength(h), transformLength(w)
+	spectrum := func(v autograd.Value) autograd.Value {
+		rows, columns := lastTwo("filter", v)
+		return v.PadWith(0, [2]int{0, th - rows}, [2]int{0, tw - columns}).RFFT(autograd.Backward, -2, -1)
+	}
+	y := spectrum(x).Mul(spectrum(filter).Conj()).IRFFT(autograd.Backward, tw, -2, -1)
+	return y.Crop(-2, 0, h-fh+1).Crop(-1, 0, w-fw+1)
+}
+
+// transformLength returns the smallest even number from n on without a prime
+// factor above 5: a length whose transform is fast.
+func transformLength(n int) int {
+	for n += n % 2; ; n += 2 {
+		rest := n
+		for _, p := range []int{2, 3, 5} {
+			for rest%p == 0 {
+				rest /= p
+			}
+		}
+		if rest == 1 {
+			return n
+		}
+	}
 }
 
 // UpsampleConvolve returns images of 2·size − odd pixels, for odd of 0 or 1 per
@@ -180,26 +264,4 @@ func UpsampleBlur(x autograd.Value, odd [2]int, o BlurOptions) autograd.Value {
 		x = upsample(x, numbers(x, f, 1, 1, len(f), 1), [2]upsampling{y, same})
 	}
 	return x
-}
-
-// gainGuard keeps the quotient of LocalGainControl finite.
-const gainGuard = 1e-8
-
-// LocalGainControl splits images x (N, C, h, w) into the local norm, the root
-// of the blurred square at half the size, and the direction, x over that norm.
-// It panics with *autograd.Error as BlurDownsample does.
-func LocalGainControl(x autograd.Value) (norm, direction autograd.Value) {
-	norm = BlurDownsample(x.Square(), BlurOptions{}).Sqrt()
-	return norm, x.Div(gainOf(norm, x))
-}
-
-// LocalGainRelease is the inverse of LocalGainControl. It panics with
-// *autograd.Error if the norm is not half the direction's size.
-func LocalGainRelease(norm, direction autograd.Value) autograd.Value {
-	return direction.Mul(gainOf(norm, direction))
-}
-
-func gainOf(norm, x autograd.Value) autograd.Value {
-	h, w := lastTwo("local-gain", x)
-	return UpsampleBlur(norm, [2]int{h % 2, w % 2}, BlurOptions{}).AddScalar(gainGuard)
 }

@@ -102,10 +102,10 @@ func TestLocalGainControl(t *testing.T) {
 	tape := autograd.New(nil)
 	defer tape.Close()
 	x := tape.Const(texture(9, 10, 0))
-	norm, direction := LocalGainControl(x)
+	norm, direction := LocalGainControl(x, GainOptions{})
 	requireGolden(t, all["lgc_norm"], norm, 1e-12, "norm")
 	requireGolden(t, all["lgc_dir"], direction, 1e-12, "direction")
-	requireGolden(t, all["lgr"], LocalGainRelease(norm, direction), 1e-12, "released")
+	requireGolden(t, all["lgr"], LocalGainRelease(norm, direction, GainOptions{}), 1e-12, "released")
 }
 
 func TestGaussianFilters(t *testing.T) {

@@ -20,8 +20,8 @@ type FrontEndOptions struct {
 	Mask           bool                                  // OnOff only: multiply by a disk that fades towards the borders
 }
 
-// FrontEndParameters holds one value per channel: two for OnOff, on before
-// off, one for the others. Deviations are in pixels. A stage that a model does
+// FrontEndParameters holds one value per channel: for OnOff two, on before off,
+// or one for both. Deviations are in pixels. A stage that a model does
 // not have is not used.
 type FrontEndParameters struct {
 	CenterStd, SurroundStd        []float64
@@ -54,8 +54,7 @@ type FrontEnd struct {
 	activation func(x autograd.Value) autograd.Value
 }
 
-// contrastGuard keeps the gradient of the root of a flat image's contrast away
-// from the quotient.
+// contrastGuard is added to local contrast, as when the parameters were fitted.
 const contrastGuard = 1e-6
 
 // NewLinearNonlinear returns the model without gain control. Errors are those
@@ -122,6 +121,9 @@ func (f *FrontEnd) setParameters() error {
 	}
 	f.p = *f.o.Parameters
 	for _, list := range f.lists() {
+		if len(*list.v) == 1 && channels == 2 {
+			*list.v = append(*list.v, (*list.v)[0])
+		}
 		if len(*list.v) != channels {
 			return fmt.Errorf("models: %s: %d values of %s given, %d expected", f.name, len(*list.v), list.name, channels)
 		}
@@ -160,6 +162,7 @@ func (f *FrontEnd) lists() []parameterList {
 // channel one, or on and off. It panics with *autograd.Error if x has not four
 // axes, is complex or too small for the padding.
 func (f *FrontEnd) Forward(x autograd.Value) autograd.Value {
+	f.filters.demand(f.name, x)
 	x, c := splitChannels(f.name, x)
 	var out []autograd.Value
 	for i := range f.p.CenterStd {
@@ -181,10 +184,46 @@ func (f *FrontEnd) channel(x autograd.Value, i int) autograd.Value {
 		y = y.Div(light.Scale(f.p.LuminanceScalar[i]).AddScalar(1))
 	}
 	if f.contrast {
-		contrast := f.filters.gaussian(y.Square(), f.p.ContrastStd[i]).Sqrt().AddScalar(contrastGuard)
+		contrast := guardedRoot(f.filters.gaussian(y.Square(), f.p.ContrastStd[i])).AddScalar(contrastGuard)
 		y = y.Div(contrast.Scale(f.p.ContrastScalar[i]).AddScalar(1))
 	}
 	return f.activation(y)
+}
+
+// CheckSize errs if images of h×w pixels are too small for the filters and what
+// stands beyond the borders.
+func (f *FrontEnd) CheckSize(h, w int) error {
+	if err := f.filters.CheckSize(h, w); err != nil {
+		return fmt.Errorf("%s: %w", f.name, err)
+	}
+	return nil
+}
+
+// Filters returns the model's filters, to be looked at: of the centre-surround
+// stage, and of the pools of local luminance and contrast where it has them.
+func (f *FrontEnd) Filters() []NamedTaps {
+	list := []NamedTaps{{"center-surround", f.filters.Filter()}}
+	pool := func(name string, std []float64) {
+		taps, err := CircularGaussian(f.kernel[0], f.kernel[1], std...)
+		if err != nil {
+			panic(err) // the constructor has checked them
+		}
+		list = append(list, NamedTaps{name, taps})
+	}
+	if f.luminance {
+		pool("luminance", f.p.LuminanceStd)
+	}
+	if f.contrast {
+		pool("contrast", f.p.ContrastStd)
+	}
+	return list
+}
+
+// NamedTaps are the filters (K, 1, h, w) of one stage of a model, one for each
+// channel.
+type NamedTaps struct {
+	Name string
+	Taps tensor.Tensor
 }
 
 // disk returns an (h, w) mask, in single precision: 1 up to half the largest

@@ -124,8 +124,8 @@ func TestFrontEndErrors(t *testing.T) {
 	one := []float64{1}
 	for want, f := range map[string]func() error{
 		"31×31 taps, not 7×7": func() error { _, err := NewOnOff(FrontEndOptions{Kernel: [2]int{7, 7}}); return err },
-		"1 values of CenterStd given, 2 expected": func() error {
-			_, err := NewOnOff(FrontEndOptions{Parameters: &FrontEndParameters{CenterStd: one}})
+		"3 values of CenterStd given, 2 expected": func() error {
+			_, err := NewOnOff(FrontEndOptions{Parameters: &FrontEndParameters{CenterStd: []float64{1, 2, 3}}})
 			return err
 		},
 		"0 values of LuminanceScalar": func() error {

@@ -32,7 +32,7 @@ func TestModelGradients(t *testing.T) {
 		"laplacian":       must(laplacian, err),
 		"on-off":          must(onOff, errOnOff),
 		"linear":          must(linear, errLinear),
-		"local gain":      synth.ModelFunc(func(x autograd.Value) autograd.Value { n, _ := LocalGainControl(x); return n }),
+		"local gain":      synth.ModelFunc(func(x autograd.Value) autograd.Value { n, _ := LocalGainControl(x, GainOptions{}); return n }),
 		"phase": synth.ModelFunc(func(x autograd.Value) autograd.Value {
 			return ModulatePhase(x.FFT(autograd.Ortho, 2, 3), 2).Real()
 		}),

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/tensor"
 )
 
 // Identity returns x: its pixels are the representation.
@@ -47,12 +48,56 @@ func newFilterBank(name string, kernel [2]int, mode *autograd.PadMode, otherwise
 // channel one per filter. It panics with *autograd.Error if x has not four axes,
 // is complex or too small for the padding.
 func (b *filterBank) Forward(x autograd.Value) autograd.Value {
+	b.demand(b.name, x)
 	x, c := splitChannels(b.name, x)
 	var out []autograd.Value
 	for i := range b.filter {
 		out = append(out, b.one(x, i))
 	}
 	return joinChannels(autograd.Concat(1, out...), c)
+}
+
+// CheckSize errs if images of h×w pixels are too small for the filters and what
+// stands beyond the borders.
+func (b *filterBank) CheckSize(h, w int) error {
+	least := [2]int{1, 1}
+	for i, k := range b.kernel {
+		switch b.mode {
+		case autograd.PadReflect:
+			least[i] = k/2 + 1
+		case autograd.PadCircular:
+			least[i] = max(k/2, 1)
+		}
+	}
+	if h < least[0] || w < least[1] {
+		return fmt.Errorf("models: filters of %d×%d taps with %v borders need images of at least %d×%d pixels, not %d×%d; take a smaller kernel, or replicate or constant borders",
+			b.kernel[0], b.kernel[1], b.mode, least[0], least[1], h, w)
+	}
+	return nil
+}
+
+// demand panics with *autograd.Error if x does not suit the filters.
+func (b *filterBank) demand(op string, x autograd.Value) {
+	splitChannels(op, x)
+	if err := b.CheckSize(lastTwo(op, x)); err != nil {
+		fail(op, x, "%w", err)
+	}
+}
+
+// Filter returns the filters (F, 1, h, w), to be looked at.
+func (b *filterBank) Filter() tensor.Tensor {
+	h, w := b.kernel[0], b.kernel[1]
+	taps := tensor.New(tensor.Float64, len(b.filter), 1, h, w)
+	for f, terms := range b.filter {
+		for _, g := range terms {
+			column, row := gaussian(h, g.std), gaussian(w, g.std)
+			for i := range h * w {
+				at := f*h*w + i
+				taps.StoreReal(at, taps.LoadReal(at)+g.amplitude*column[i/w]*row[i%w])
+			}
+		}
+	}
+	return taps
 }
 
 // one returns x filtered with filter i.
