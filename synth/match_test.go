@@ -39,7 +39,7 @@ func TestMixturesAreMatched(t *testing.T) {
 	result := tensor.Tensor{Type: tensor.MakeType(tensor.Float64, 3, 1, 8, 8)}
 	o := synth.MetamerOptions{Match: []synth.Source{{Image: a}, {Image: b, Model: synth.ModelFunc(moments)}}, Tolerance: new(0.)}
 	s := newMetamer(t, result, synth.ModelFunc(moments), o)
-	run(t, s, synth.Stop{Iterations: 20})
+	run(t, s, synth.Stop{Iterations: 80})
 	x, err := s.Image()
 	require.NoError(t, err)
 	ma, mb := momentsOf(t, a), momentsOf(t, b)
