@@ -85,7 +85,7 @@ func (s scale) ticks(n int) []tick {
 // logTicks marks decades, and 2 and 5 between them where there are few.
 func (s scale) logTicks(n int) []tick {
 	lo, hi := int(math.Floor(s.lo)), int(math.Ceil(s.hi))
-	every := 1 + (hi-lo)/max(n, 1)
+	every := max(1, (hi-lo+max(n, 1)-1)/max(n, 1))
 	parts := []float64{1}
 	if hi-lo <= 2 {
 		parts = []float64{1, 2, 5}
@@ -166,7 +166,9 @@ func (f *frame) axes(c *canvas, xlabel, ylabel string, xticks []tick) {
 		c.line(pen{soft, 1, false}, x, f.y1, x, f.y1+4)
 		c.text(x, f.y1+6, center, top, plain(labelText), soft, t.label)
 	}
-	c.line(pen{soft, 1, false}, f.x0, f.y1, f.x1, f.y1)
+	if xticks != nil {
+		c.line(pen{soft, 1, false}, f.x0, f.y1, f.x1, f.y1)
+	}
 	if xlabel != "" {
 		c.text((f.x0+f.x1)/2, f.y1+labelText+12, center, top, plain(labelText), soft, xlabel)
 	}

@@ -410,3 +410,21 @@ func evenly(n, most int) []int {
 	}
 	return list
 }
+
+// Movie returns a figure for each frame: the geodesic beside the pixelfade. It
+// errs if the frames are none.
+func (g Geodesic) Movie() ([]*Figure, error) {
+	if g.Frames.Rank != 4 || g.Frames.Dim[0] < 2 {
+		return nil, fmt.Errorf("figure: %v is no path of images (T, C, H, W)", g.Frames.Type)
+	}
+	fade := pixelfade(g.Frames)
+	var list []*Figure
+	for k := range g.Frames.Dim[0] {
+		p, err := pictures([]string{fmt.Sprintf("Geodesic, step %d", k), "Pixelfade"}, statusFit, g.Frames.Crop(0, k, k+1, 1), fade.Crop(0, k, k+1, 1))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, &Figure{Title: g.Title, Rows: [][]Panel{p}})
+	}
+	return list, nil
+}

@@ -70,13 +70,18 @@ func (p *Histogram) draw(c *canvas, x, y float64) {
 	for _, s := range p.Data {
 		legend.Series = append(legend.Series, Series{Name: s.Name})
 		for _, v := range s.Values {
-			lo, hi = math.Min(lo, v), math.Max(hi, v)
+			if f := (scale{}); f.drawable(v) {
+				lo, hi = math.Min(lo, v), math.Max(hi, v)
+			}
 		}
 	}
 	for _, s := range p.Data {
 		bins = max(bins, binCount(s.Values, lo, hi))
 	}
-	if !(lo < hi) {
+	switch {
+	case lo > hi:
+		lo, hi = 0, 1
+	case lo == hi:
 		lo, hi = lo-.5, lo+.5
 	}
 	counts := make([][]float64, len(p.Data))
@@ -133,7 +138,7 @@ func binCount(v []float64, lo, hi float64) int {
 func count(v []float64, lo, hi float64, bins int) []float64 {
 	n := make([]float64, bins)
 	for _, x := range v {
-		if !math.IsNaN(x) {
+		if !math.IsNaN(x) && !math.IsInf(x, 0) {
 			k := int((x - lo) / (hi - lo) * float64(bins))
 			n[min(max(k, 0), bins-1)]++
 		}

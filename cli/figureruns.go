@@ -1,0 +1,343 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"strings"
+
+	"github.com/percept-go/percept/figure"
+	"github.com/percept-go/percept/internal/runfolder"
+	"github.com/percept-go/percept/synth"
+	"github.com/percept-go/percept/tensor"
+)
+
+// statusPictures are the status figures of the methods.
+var statusPictures = map[string]func(v *runView, amplitude float64) (*figure.Figure, error){
+	"metamer":         func(v *runView, _ float64) (*figure.Figure, error) { return v.metamerStatus() },
+	"mad":             func(v *runView, _ float64) (*figure.Figure, error) { return v.madStatus() },
+	"geodesic":        func(v *runView, _ float64) (*figure.Figure, error) { return v.geodesicStatus() },
+	"eigendistortion": (*runView).eigendistortionGrid,
+}
+
+// status draws the status picture of the run's method.
+func (v *runView) status(amplitude float64) (*figure.Figure, error) {
+	draw, ok := statusPictures[v.method]
+	if !ok {
+		return nil, fmt.Errorf("there is no picture of the method %q", v.method)
+	}
+	return draw(v, amplitude)
+}
+
+// title names the run and its outcome.
+func (v *runView) title() string {
+	return fmt.Sprintf("%s: %s of %s, %s", v.label(), v.method, v.words("input", "path"), v.words("outcome"))
+}
+
+// iteration is that of the result.
+func (v *runView) iteration() float64 { n, _ := v.number("iterations"); return n }
+
+func (v *runView) metamerStatus() (*figure.Figure, error) {
+	m, err := v.metamer()
+	if err != nil {
+		return nil, err
+	}
+	reps, groups, err := v.representations(m.Image, m.Target)
+	if err != nil {
+		return nil, err
+	}
+	image, err := figure.Parts(reps[0], groups, 0)
+	if err != nil {
+		return nil, err
+	}
+	target, err := figure.Parts(reps[1], groups, 0)
+	if err != nil {
+		return nil, err
+	}
+	m.Error = figure.Difference(image, target)
+	return m.Status()
+}
+
+// metamer gathers what a picture of the run shows, but for the representation.
+func (v *runView) metamer() (m figure.Metamer, err error) {
+	if m.Image, err = v.image(runfolder.Result); err != nil {
+		return m, err
+	}
+	if m.Target, err = v.image(runfolder.Target); err != nil {
+		return m, err
+	}
+	m.Title, m.Iteration = v.title(), v.iteration()
+	m.Iterations, m.Loss, m.Penalty = v.history.Column("iteration"), v.history.Column("loss"), v.history.Column("penalty")
+	m.Remains = v.remains()
+	return m, nil
+}
+
+// remains returns what run.json says of the groups' errors, nil if it says
+// nothing.
+func (v *runView) remains() *figure.Bars {
+	list, _ := at(v.record, "groups").([]any)
+	b := &figure.Bars{Title: "What remains of each group's error", XLabel: "error ÷ error at the start"}
+	for _, g := range list {
+		name, _ := at(g, "name").(string)
+		ratio, ok := numberOf(at(g, "remains"))
+		if ok {
+			b.Names, b.Values, b.Limits = append(b.Names, name), append(b.Values, ratio), append(b.Limits, synth.MatchedGroup)
+		}
+	}
+	if b.Names == nil {
+		return nil
+	}
+	return b
+}
+
+// representations returns what the model of the run makes of images, and its
+// groups.
+func (v *runView) representations(x ...tensor.Tensor) ([]tensor.Tensor, []synth.Group, error) {
+	m, err := v.model(x[0].Dim[2], x[0].Dim[3])
+	if err != nil {
+		return nil, nil, err
+	}
+	reps, err := representAll(m, x...)
+	return reps, groupsOf(m), err
+}
+
+// representation draws what the model of the run makes of its result, above what
+// it makes of the target.
+func (v *runView) representation() (*figure.Figure, error) {
+	image, err := v.image(runfolder.Result)
+	if err != nil {
+		return nil, err
+	}
+	target, err := v.image(runfolder.Target)
+	if err != nil {
+		return nil, err
+	}
+	shown := []tensor.Tensor{image.Crop(0, 0, 1, 1), target.Crop(0, 0, 1, 1)}
+	reps, groups, err := v.representations(tensor.Contiguous(shown[0]), tensor.Contiguous(shown[1]))
+	if err != nil {
+		return nil, err
+	}
+	model, _, _ := strings.Cut(v.setting("model"), ":")
+	var list []*figure.Figure
+	for i, name := range []string{"result", "target"} {
+		parts, err := figure.Parts(reps[i], groups, 0)
+		if err != nil {
+			return nil, err
+		}
+		f, err := figure.Representation(fmt.Sprintf("%s of the %s", model, name), parts)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, f)
+	}
+	return figure.Above(v.title(), list...), nil
+}
+
+// images draws target, start and result, all of each.
+func (v *runView) images(d displayFlags) (*figure.Figure, error) {
+	var rows []*figure.Figure
+	for _, name := range []string{runfolder.Target, runfolder.Start, runfolder.Result} {
+		x, err := v.image(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		f, err := d.showAll(name, x)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, f)
+	}
+	if rows == nil {
+		return nil, fmt.Errorf("%s holds no images", v.folder.Dir)
+	}
+	return figure.Above(v.title(), rows...), nil
+}
+
+// lossCurves draws the loss and the penalty over the iterations.
+func (v *runView) lossCurves() *figure.Curves {
+	at := v.iteration()
+	return &figure.Curves{Title: "Loss", XLabel: "iteration", Log: true, Width: 640, Height: 380, At: &at, Series: []figure.Series{
+		{Name: "loss", X: v.history.Column("iteration"), Y: v.history.Column("loss")},
+		{Name: "penalty", X: v.history.Column("iteration"), Y: v.history.Column("penalty"), Dashed: true},
+	}}
+}
+
+// mad gathers what a picture of one MAD image shows.
+func (v *runView) mad() (m figure.MAD, err error) {
+	for name, to := range map[string]*tensor.Tensor{runfolder.Result: &m.Image, runfolder.Target: &m.Reference, runfolder.Start: &m.Initial} {
+		if *to, err = v.image(name); err != nil {
+			return m, err
+		}
+	}
+	m.Title, m.Target, m.Iteration = v.title(), v.setting("target"), v.iteration()
+	m.Names = [2]string{v.setting("reference-metric"), v.setting("optimized-metric")}
+	m.Iterations = v.history.Column("iteration")
+	m.Values = [2][]float64{v.history.Column("reference_metric"), v.history.Column("optimized_metric")}
+	return m, nil
+}
+
+func (v *runView) madStatus() (*figure.Figure, error) {
+	m, err := v.mad()
+	if err != nil {
+		return nil, err
+	}
+	return m.Status()
+}
+
+// allMAD reports whether all folders are of MAD images.
+func allMAD(folders []string) bool {
+	for _, dir := range folders {
+		var r struct{ Method string }
+		if runfolder.ReadJSON((runfolder.Folder{Dir: dir}).Path(runfolder.RunJSON), &r) != nil || r.Method != "mad" {
+			return false
+		}
+	}
+	return true
+}
+
+// competition draws all images of a MAD competition.
+func competition(views []*runView) (*figure.Figure, error) {
+	var list []figure.MAD
+	for _, v := range views {
+		m, err := v.mad()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, m)
+	}
+	return figure.MADAll("MAD competition of "+views[0].words("input", "path"), list)
+}
+
+func (v *runView) eigendistortionGrid(amplitude float64) (*figure.Figure, error) {
+	image, err := v.image(runfolder.Target)
+	if err != nil {
+		return nil, err
+	}
+	vectors, err := v.image(runfolder.Result)
+	if err != nil {
+		return nil, err
+	}
+	e := figure.Eigendistortions{Title: v.title(), Image: image, Vectors: vectors, Scale: amplitude, Values: v.numbers("eigenvalues")}
+	for _, k := range v.numbers("eigenindex") {
+		e.Index = append(e.Index, int(k))
+	}
+	return e.Grid()
+}
+
+// numbers returns a list of numbers in run.json; NaN stands for null.
+func (v *runView) numbers(keys ...string) []float64 {
+	list, _ := at(v.record, keys...).([]any)
+	out := make([]float64, len(list))
+	for i, x := range list {
+		f, ok := numberOf(x)
+		if !ok {
+			f = math.NaN()
+		}
+		out[i] = f
+	}
+	return out
+}
+
+func (v *runView) geodesicStatus() (*figure.Figure, error) {
+	path, err := v.image(runfolder.Result)
+	if err != nil {
+		return nil, err
+	}
+	g := figure.Geodesic{Title: v.title(), Frames: path, Iterations: v.history.Column("iteration"), Energy: v.history.Column("path_energy")}
+	rows, fade, err := v.pathRepresentations(path)
+	if err != nil {
+		return nil, err
+	}
+	g.Lines = []figure.Deviation{figure.DeviationFromLine("pixelfade", fade), figure.DeviationFromLine("geodesic", rows)}
+	g.Steps = []figure.Sample{{Name: "pixelfade", Values: stepLengths(fade)}, {Name: "geodesic", Values: stepLengths(rows)}}
+	return g.Status()
+}
+
+// pathRepresentations returns what the model makes of each frame of a path, and
+// of the straight line between its ends.
+func (v *runView) pathRepresentations(path tensor.Tensor) (rows, fade [][]float64, err error) {
+	n := path.Dim[0]
+	var frames []tensor.Tensor
+	for k := range n {
+		frames = append(frames, tensor.Contiguous(path.Crop(0, k, k+1, 1)))
+	}
+	first, last := tensor.Floats(frames[0]), tensor.Floats(frames[n-1])
+	for k := range n {
+		mix, t := make([]float64, len(first)), float64(k)/float64(max(n-1, 1))
+		for i := range mix {
+			mix[i] = (1-t)*first[i] + t*last[i]
+		}
+		frames = append(frames, tensor.Of(mix, frames[0].Shape()...))
+	}
+	reps, _, err := v.representations(frames...)
+	if err != nil {
+		return nil, nil, err
+	}
+	all := make([][]float64, len(reps))
+	for k, r := range reps {
+		all[k] = tensor.Floats(r)
+	}
+	return all[:n], all[n:], nil
+}
+
+// stepLengths returns the distances between successive rows.
+func stepLengths(rows [][]float64) []float64 {
+	list := make([]float64, len(rows)-1)
+	for k := range list {
+		sum := 0.
+		for i, x := range rows[k] {
+			sum += (rows[k+1][i] - x) * (rows[k+1][i] - x)
+		}
+		list[k] = math.Sqrt(sum)
+	}
+	return list
+}
+
+// movie returns the figures of an animation: of a geodesic its frames, else the
+// images that the run kept, beside the loss.
+func (v *runView) movie() ([]*figure.Figure, error) {
+	if v.method == "geodesic" {
+		return v.pathMovie()
+	}
+	frames, err := v.image(runfolder.Frames)
+	if err != nil {
+		return nil, err
+	}
+	table, err := v.folder.ReadTable(runfolder.FramesCSV)
+	if err != nil {
+		return nil, err
+	}
+	iterations := table.Column("iteration")
+	if len(iterations) != frames.Dim[0] {
+		return nil, fmt.Errorf("%s has %d rows for %d frames", runfolder.FramesCSV, len(iterations), frames.Dim[0])
+	}
+	m, err := v.metamer()
+	if err != nil {
+		return nil, err
+	}
+	m.Remains = nil
+	var list []*figure.Figure
+	for k, at := range iterations {
+		m.Image, m.Iteration = tensor.Contiguous(frames.Crop(0, k, k+1, 1)), at
+		f, err := m.Status()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, f)
+	}
+	return list, nil
+}
+
+// pathMovie shows the geodesic beside the pixelfade.
+func (v *runView) pathMovie() ([]*figure.Figure, error) {
+	path, err := v.image(runfolder.Result)
+	if err != nil {
+		return nil, err
+	}
+	g := figure.Geodesic{Title: v.title(), Frames: path}
+	return g.Movie()
+}
