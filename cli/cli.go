@@ -136,7 +136,7 @@ that a model cannot tell from another one although the two differ.`,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(a.figureCommand())
-	root.AddCommand(a.metamerCommand(), a.representCommand(), a.metricCommand(), a.listCommand(), a.versionCommand(), a.completionCommand())
+	root.AddCommand(a.metamerCommand(), a.representCommand(), a.metricCommand(), a.checkModelCommand(), a.listCommand(), a.versionCommand(), a.completionCommand())
 	root.InitDefaultHelpCmd()
 	if help, _, err := root.Find([]string{"help"}); err == nil {
 		help.Example = "  percept help metamer"
