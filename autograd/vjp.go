@@ -146,7 +146,7 @@ func (t *Tape) pull(id int32, g Value, need []bool, adj map[int32][]Value) {
 	case n.op.VJP != nil:
 		d = n.op.VJP(node, g)
 	case n.op.Lower != nil:
-		in := t.pin(node.In)
+		in := t.isolate(node.In)
 		d = vjp([]Value{n.op.Lower(n.attr, in)}, []Value{g}, in)
 	}
 	for i, v := range d {
@@ -183,6 +183,19 @@ func (t *Tape) pin(x []Value) []Value {
 	pins := make([]Value, len(x))
 	for i := range x {
 		pins[i] = x[i].Pin()
+	}
+	return pins
+}
+
+// isolate pins each x, so that a derivative with respect to one of several does
+// not go by way of another that was computed from it.
+func (t *Tape) isolate(x []Value) []Value {
+	if len(x) < 2 {
+		return t.pin(x)
+	}
+	pins := make([]Value, len(x))
+	for i := range x {
+		pins[i] = t.Apply(opPin, nil, x[i])
 	}
 	return pins
 }

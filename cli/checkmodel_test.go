@@ -16,7 +16,7 @@ import (
 // A program's own model is judged: what is wrong with it is named, with what to do.
 func TestCheckModel(t *testing.T) {
 	mixing := func(int, int) (synth.Model, error) {
-		return synth.ModelFunc(func(x autograd.Value) autograd.Value { return x.Sub(x.MeanKeep(0)) }), nil
+		return synth.ModelFunc(func(x autograd.Value) autograd.Value { return x.Add(x.MeanKeep(0)) }), nil
 	}
 	var out, stderr bytes.Buffer
 	code := Run([]string{"check-model", "mine", "--size", "16x20", "--metric", "dssim", "--json"}, &out, &stderr, Model("mine", mixing))

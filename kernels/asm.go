@@ -10,6 +10,13 @@ type asmTable[T Float] struct {
 	toFloat64   func(dst *float64, a *float32, n int) // likewise
 	fromFloat64 func(dst *float32, a *float64, n int) // likewise
 
+	// Texture statistics, see Texture. n is a multiple of the lanes of a vector.
+	gram          func(acc, a, b *T, ld, n int)
+	moments       func(acc, a *T, ld, n int)
+	mix           func(dst, c, x *T, ld, n, more int)
+	double        func(q, dr, di, z *T, n int, mean T)
+	doubleAdjoint func(dz, z, q, dr, di *T, n int, p *[4]T)
+
 	// The matrix product: tiles of tileRows × tileColumns of dst, or half of them
 	// each way, and g rows becoming columns, g = 32 bytes.
 	tiles                 [2][2]rawTile[T]

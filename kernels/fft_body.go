@@ -25,6 +25,14 @@ type fftLoad[T Float] func(tile, src []T, off []int, stride int, tw []T, q int)
 // off[i] + (k+tq)·stride.
 type fftStore[T Float] func(dst []T, off []int, stride int, tile []T, heads []int, q int, scale T)
 
+// An fftLoadMasked is an fftLoad of side by side lines from src on that takes
+// each number times the mask, and exchanges the parts.
+type fftLoadMasked[T Float] func(tile, src []T, stride int, tw []T, q int, mask []T)
+
+// An fftAddMasked is an fftStore that adds, times the mask, to side by side lines
+// from dst on.
+type fftAddMasked[T Float] func(dst []T, stride int, tile []T, heads []int, q int, mask []T)
+
 // An fftBody is a set of kernels for tiles of the same number of lanes. In a
 // tile, row j is the 2·lanes elements from j·2·lanes on.
 type fftBody[T Float] struct {
@@ -37,6 +45,9 @@ type fftBody[T Float] struct {
 	// has no such kernel) and whether real and imaginary parts are exchanged.
 	load  [fftLayouts][fftMaxRadix + 1][2]fftLoad[T]
 	store [fftLayouts][fftMaxRadix + 1][2]fftStore[T]
+	// loadMasked and addMasked by radix, see FFTBands; nil if the body has none.
+	loadMasked [fftMaxRadix + 1]fftLoadMasked[T]
+	addMasked  [fftMaxRadix + 1]fftAddMasked[T]
 	// stage does an inner stage on blocks blocks.
 	stage [fftMaxRadix + 1]func(tile, tw []T, q, blocks int)
 	// cross does the last stage of a line that has the tile for itself, see

@@ -92,6 +92,9 @@ func csquareAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s f
 func cunitAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 
 //go:noescape
+func cradialAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
 func cmulAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 
 //go:noescape
@@ -192,6 +195,21 @@ func withinAVX2F32(a *float32, n int, limit float32) bool
 
 //go:noescape
 func accumulateAVX2F32(dst *float64, a *float32, n int)
+
+//go:noescape
+func gramAVX2F32(acc *float32, a *float32, b *float32, ld int, n int)
+
+//go:noescape
+func momentsAVX2F32(acc *float32, a *float32, ld int, n int)
+
+//go:noescape
+func mixAVX2F32(dst *float32, c *float32, x *float32, ld int, n int, more int)
+
+//go:noescape
+func doubleAVX2F32(q *float32, dr *float32, di *float32, z *float32, n int, mean float32)
+
+//go:noescape
+func doubleAdjointAVX2F32(dz *float32, z *float32, q *float32, dr *float32, di *float32, n int, p *[4]float32)
 
 //go:noescape
 func tile00AVX2F32(a *float32, b *float32, c *float32, k int, ldc int, more int)

@@ -2013,6 +2013,89 @@ done:
 	VZEROUPPER
 	RET
 
+// func cradialAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+// Requires: AVX, AVX2
+TEXT ·cradialAVX2F32(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         c+24(FP), BX
+	MOVQ         n+32(FP), SI
+	VBROADCASTSS s+40(FP), Y4
+	XORQ         DI, DI
+
+one:
+	SUBQ    $0x00000008, SI
+	JL      last
+	VMOVUPS (CX)(DI*2), Y0
+	VMOVUPS 32(CX)(DI*2), Y1
+	VMOVUPS (DX)(DI*1), Y2
+	VMOVUPS (BX)(DI*1), Y3
+
+body:
+	VSHUFPS   $0x88, Y1, Y0, Y5
+	VSHUFPS   $0xdd, Y1, Y0, Y0
+	VPERMPD   $0xd8, Y2, Y1
+	VPERMPD   $0xd8, Y3, Y2
+	VMULPS    Y5, Y5, Y3
+	VMULPS    Y0, Y0, Y6
+	VADDPS    Y6, Y3, Y3
+	VSQRTPS   Y3, Y3
+	VXORPS    Y6, Y6, Y6
+	VCMPPS    $0x04, Y6, Y3, Y6
+	VDIVPS    Y3, Y1, Y1
+	VANDPS    Y1, Y6, Y1
+	VMULPS    Y1, Y5, Y3
+	VMULPS    Y5, Y4, Y5
+	VADDPS    Y2, Y5, Y2
+	VADDPS    Y2, Y3, Y2
+	VMULPS    Y1, Y0, Y0
+	VUNPCKLPS Y0, Y2, Y1
+	VUNPCKHPS Y0, Y2, Y0
+	TESTQ     SI, SI
+	JL        lastStore
+	VMOVUPS   Y1, (AX)(DI*2)
+	VMOVUPS   Y0, 32(AX)(DI*2)
+	ADDQ      $0x00000020, DI
+	JMP       one
+
+last:
+	CMPQ       SI, $-8
+	JE         done
+	LEAQ       8(SI), R8
+	ADDQ       R8, R8
+	LEAQ       window32<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    128(R9)(R8*4), Y0
+	VMOVUPS    160(R9)(R8*4), Y1
+	VMASKMOVPS (CX)(DI*2), Y0, Y0
+	VMASKMOVPS 32(CX)(DI*2), Y1, Y1
+	LEAQ       8(SI), R8
+	LEAQ       window32<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    128(R9)(R8*4), Y2
+	VMASKMOVPS (DX)(DI*1), Y2, Y2
+	LEAQ       8(SI), R8
+	LEAQ       window32<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    128(R9)(R8*4), Y3
+	VMASKMOVPS (BX)(DI*1), Y3, Y3
+	JMP        body
+
+lastStore:
+	LEAQ       8(SI), CX
+	ADDQ       CX, CX
+	LEAQ       window32<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    128(DX)(CX*4), Y2
+	VMOVUPS    160(DX)(CX*4), Y3
+	VMASKMOVPS Y1, Y2, (AX)(DI*2)
+	VMASKMOVPS Y0, Y3, 32(AX)(DI*2)
+
+done:
+	VZEROUPPER
+	RET
+
 // func cmulAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 // Requires: AVX
 TEXT ·cmulAVX2F32(SB), NOSPLIT, $0-48
@@ -6501,6 +6584,396 @@ turn:
 	JMP       turn
 
 done:
+	VZEROUPPER
+	RET
+
+// func gramAVX2F32(acc *float32, a *float32, b *float32, ld int, n int)
+// Requires: AVX, FMA3
+TEXT ·gramAVX2F32(SB), NOSPLIT, $0-40
+	MOVQ    acc+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    b+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	IMUL3Q  $0x00000004, BX, BX
+	MOVQ    n+32(FP), SI
+	LEAQ    (BX)(BX*2), DI
+	LEAQ    (BX)(BX*2), DI
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS 64(AX), Y2
+	VMOVUPS 96(AX), Y3
+	VMOVUPS 128(AX), Y4
+	VMOVUPS 160(AX), Y5
+	VMOVUPS 192(AX), Y6
+	VMOVUPS 224(AX), Y7
+
+turn0:
+	VMOVUPS     (CX), Y8
+	VMOVUPS     (CX)(BX*1), Y9
+	VMOVUPS     (DX), Y10
+	VFMADD231PS Y10, Y8, Y0
+	VFMADD231PS Y10, Y9, Y4
+	VMOVUPS     (DX)(BX*1), Y10
+	VFMADD231PS Y10, Y8, Y1
+	VFMADD231PS Y10, Y9, Y5
+	VMOVUPS     (DX)(BX*2), Y10
+	VFMADD231PS Y10, Y8, Y2
+	VFMADD231PS Y10, Y9, Y6
+	VMOVUPS     (DX)(DI*1), Y10
+	VFMADD231PS Y10, Y8, Y3
+	VFMADD231PS Y10, Y9, Y7
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000008, SI
+	JG          turn0
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y1, 32(AX)
+	VMOVUPS     Y2, 64(AX)
+	VMOVUPS     Y3, 96(AX)
+	VMOVUPS     Y4, 128(AX)
+	VMOVUPS     Y5, 160(AX)
+	VMOVUPS     Y6, 192(AX)
+	VMOVUPS     Y7, 224(AX)
+	MOVQ        acc+0(FP), AX
+	MOVQ        a+8(FP), CX
+	MOVQ        b+16(FP), DX
+	MOVQ        ld+24(FP), BX
+	IMUL3Q      $0x00000004, BX, BX
+	MOVQ        n+32(FP), SI
+	LEAQ        (BX)(BX*2), DI
+	LEAQ        (BX)(BX*2), R8
+	VMOVUPS     256(AX), Y0
+	VMOVUPS     288(AX), Y1
+	VMOVUPS     320(AX), Y2
+	VMOVUPS     352(AX), Y3
+	VMOVUPS     384(AX), Y4
+	VMOVUPS     416(AX), Y5
+	VMOVUPS     448(AX), Y6
+	VMOVUPS     480(AX), Y7
+
+turn1:
+	VMOVUPS     (CX)(BX*2), Y8
+	VMOVUPS     (CX)(DI*1), Y9
+	VMOVUPS     (DX), Y10
+	VFMADD231PS Y10, Y8, Y0
+	VFMADD231PS Y10, Y9, Y4
+	VMOVUPS     (DX)(BX*1), Y10
+	VFMADD231PS Y10, Y8, Y1
+	VFMADD231PS Y10, Y9, Y5
+	VMOVUPS     (DX)(BX*2), Y10
+	VFMADD231PS Y10, Y8, Y2
+	VFMADD231PS Y10, Y9, Y6
+	VMOVUPS     (DX)(R8*1), Y10
+	VFMADD231PS Y10, Y8, Y3
+	VFMADD231PS Y10, Y9, Y7
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000008, SI
+	JG          turn1
+	VMOVUPS     Y0, 256(AX)
+	VMOVUPS     Y1, 288(AX)
+	VMOVUPS     Y2, 320(AX)
+	VMOVUPS     Y3, 352(AX)
+	VMOVUPS     Y4, 384(AX)
+	VMOVUPS     Y5, 416(AX)
+	VMOVUPS     Y6, 448(AX)
+	VMOVUPS     Y7, 480(AX)
+	VZEROUPPER
+	RET
+
+// func momentsAVX2F32(acc *float32, a *float32, ld int, n int)
+// Requires: AVX, FMA3
+TEXT ·momentsAVX2F32(SB), NOSPLIT, $0-32
+	MOVQ    acc+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    ld+16(FP), DX
+	IMUL3Q  $0x00000004, DX, DX
+	MOVQ    n+24(FP), BX
+	LEAQ    (DX)(DX*2), SI
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS 64(AX), Y2
+	VMOVUPS 96(AX), Y3
+	VMOVUPS 128(AX), Y4
+	VMOVUPS 160(AX), Y5
+	VMOVUPS 192(AX), Y6
+	VMOVUPS 224(AX), Y7
+
+turn:
+	VMOVUPS     (CX), Y8
+	VADDPS      Y8, Y0, Y0
+	VFMADD231PS Y8, Y8, Y4
+	VMOVUPS     (CX)(DX*1), Y8
+	VADDPS      Y8, Y1, Y1
+	VFMADD231PS Y8, Y8, Y5
+	VMOVUPS     (CX)(DX*2), Y8
+	VADDPS      Y8, Y2, Y2
+	VFMADD231PS Y8, Y8, Y6
+	VMOVUPS     (CX)(SI*1), Y8
+	VADDPS      Y8, Y3, Y3
+	VFMADD231PS Y8, Y8, Y7
+	ADDQ        $0x00000020, CX
+	SUBQ        $0x00000008, BX
+	JG          turn
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y1, 32(AX)
+	VMOVUPS     Y2, 64(AX)
+	VMOVUPS     Y3, 96(AX)
+	VMOVUPS     Y4, 128(AX)
+	VMOVUPS     Y5, 160(AX)
+	VMOVUPS     Y6, 192(AX)
+	VMOVUPS     Y7, 224(AX)
+	VZEROUPPER
+	RET
+
+// func mixAVX2F32(dst *float32, c *float32, x *float32, ld int, n int, more int)
+// Requires: AVX, FMA3
+TEXT ·mixAVX2F32(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         c+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         ld+24(FP), BX
+	IMUL3Q       $0x00000004, BX, BX
+	MOVQ         n+32(FP), SI
+	MOVQ         more+40(FP), DI
+	LEAQ         (BX)(BX*2), R8
+	LEAQ         (BX)(BX*2), R8
+	VBROADCASTSS (CX), Y0
+	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 8(CX), Y2
+	VBROADCASTSS 12(CX), Y3
+	VBROADCASTSS 16(CX), Y4
+	VBROADCASTSS 20(CX), Y5
+	VBROADCASTSS 24(CX), Y6
+	VBROADCASTSS 28(CX), Y7
+	TESTQ        DI, DI
+	JNZ          add0
+
+set0:
+	VMOVUPS     (DX), Y8
+	VMULPS      Y0, Y8, Y9
+	VMULPS      Y4, Y8, Y8
+	VMOVUPS     (DX)(BX*1), Y10
+	VFMADD231PS Y10, Y1, Y9
+	VFMADD231PS Y10, Y5, Y8
+	VMOVUPS     (DX)(BX*2), Y10
+	VFMADD231PS Y10, Y2, Y9
+	VFMADD231PS Y10, Y6, Y8
+	VMOVUPS     (DX)(R8*1), Y10
+	VFMADD231PS Y10, Y3, Y9
+	VFMADD231PS Y10, Y7, Y8
+	VMOVUPS     Y9, (AX)
+	VMOVUPS     Y8, (AX)(BX*1)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000008, SI
+	JG          set0
+	JMP         done0
+
+add0:
+	VMOVUPS     (DX), Y8
+	VMOVUPS     (AX), Y9
+	VFMADD231PS Y8, Y0, Y9
+	VMOVUPS     (AX)(BX*1), Y10
+	VFMADD231PS Y8, Y4, Y10
+	VMOVUPS     (DX)(BX*1), Y8
+	VFMADD231PS Y8, Y1, Y9
+	VFMADD231PS Y8, Y5, Y10
+	VMOVUPS     (DX)(BX*2), Y8
+	VFMADD231PS Y8, Y2, Y9
+	VFMADD231PS Y8, Y6, Y10
+	VMOVUPS     (DX)(R8*1), Y8
+	VFMADD231PS Y8, Y3, Y9
+	VFMADD231PS Y8, Y7, Y10
+	VMOVUPS     Y9, (AX)
+	VMOVUPS     Y10, (AX)(BX*1)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000008, SI
+	JG          add0
+
+done0:
+	MOVQ         dst+0(FP), AX
+	MOVQ         c+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         ld+24(FP), BX
+	IMUL3Q       $0x00000004, BX, BX
+	MOVQ         n+32(FP), SI
+	MOVQ         more+40(FP), DI
+	LEAQ         (BX)(BX*2), R8
+	LEAQ         (BX)(BX*2), R9
+	VBROADCASTSS 32(CX), Y0
+	VBROADCASTSS 36(CX), Y1
+	VBROADCASTSS 40(CX), Y2
+	VBROADCASTSS 44(CX), Y3
+	VBROADCASTSS 48(CX), Y4
+	VBROADCASTSS 52(CX), Y5
+	VBROADCASTSS 56(CX), Y6
+	VBROADCASTSS 60(CX), Y7
+	TESTQ        DI, DI
+	JNZ          add1
+
+set1:
+	VMOVUPS     (DX), Y8
+	VMULPS      Y0, Y8, Y9
+	VMULPS      Y4, Y8, Y8
+	VMOVUPS     (DX)(BX*1), Y10
+	VFMADD231PS Y10, Y1, Y9
+	VFMADD231PS Y10, Y5, Y8
+	VMOVUPS     (DX)(BX*2), Y10
+	VFMADD231PS Y10, Y2, Y9
+	VFMADD231PS Y10, Y6, Y8
+	VMOVUPS     (DX)(R9*1), Y10
+	VFMADD231PS Y10, Y3, Y9
+	VFMADD231PS Y10, Y7, Y8
+	VMOVUPS     Y9, (AX)(BX*2)
+	VMOVUPS     Y8, (AX)(R8*1)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000008, SI
+	JG          set1
+	JMP         done1
+
+add1:
+	VMOVUPS     (DX), Y8
+	VMOVUPS     (AX)(BX*2), Y9
+	VFMADD231PS Y8, Y0, Y9
+	VMOVUPS     (AX)(R8*1), Y10
+	VFMADD231PS Y8, Y4, Y10
+	VMOVUPS     (DX)(BX*1), Y8
+	VFMADD231PS Y8, Y1, Y9
+	VFMADD231PS Y8, Y5, Y10
+	VMOVUPS     (DX)(BX*2), Y8
+	VFMADD231PS Y8, Y2, Y9
+	VFMADD231PS Y8, Y6, Y10
+	VMOVUPS     (DX)(R9*1), Y8
+	VFMADD231PS Y8, Y3, Y9
+	VFMADD231PS Y8, Y7, Y10
+	VMOVUPS     Y9, (AX)(BX*2)
+	VMOVUPS     Y10, (AX)(R8*1)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000008, SI
+	JG          add1
+
+done1:
+	VZEROUPPER
+	RET
+
+// func doubleAVX2F32(q *float32, dr *float32, di *float32, z *float32, n int, mean float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·doubleAVX2F32(SB), NOSPLIT, $0-44
+	MOVQ         q+0(FP), AX
+	MOVQ         dr+8(FP), CX
+	MOVQ         di+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVQ         n+32(FP), SI
+	VBROADCASTSS mean+40(FP), Y0
+
+turn:
+	VMOVUPS     (BX), Y1
+	VMOVUPS     32(BX), Y2
+	VSHUFPS     $0x88, Y2, Y1, Y3
+	VSHUFPS     $0xdd, Y2, Y1, Y1
+	VMULPS      Y1, Y1, Y2
+	VFMADD231PS Y3, Y3, Y2
+	VSQRTPS     Y2, Y2
+	VXORPS      Y4, Y4, Y4
+	VCMPPS      $0x04, Y4, Y2, Y4
+	VMOVUPS     splat256x3f800000<>+0(SB), Y5
+	VDIVPS      Y2, Y5, Y5
+	VANDPS      Y5, Y4, Y4
+	VMULPS      Y4, Y3, Y5
+	VMULPS      Y4, Y1, Y4
+	VSUBPS      Y0, Y2, Y2
+	VPERMPD     $0xd8, Y2, Y2
+	VMOVUPS     Y2, (AX)
+	VMULPS      Y4, Y1, Y2
+	VFMSUB231PS Y5, Y3, Y2
+	VPERMPD     $0xd8, Y2, Y2
+	VMOVUPS     Y2, (CX)
+	VMULPS      Y5, Y1, Y1
+	VFMADD231PS Y4, Y3, Y1
+	VPERMPD     $0xd8, Y1, Y1
+	VMOVUPS     Y1, (DX)
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000008, SI
+	JG          turn
+	VZEROUPPER
+	RET
+
+// func doubleAdjointAVX2F32(dz *float32, z *float32, q *float32, dr *float32, di *float32, n int, p *[4]float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·doubleAdjointAVX2F32(SB), NOSPLIT, $0-56
+	MOVQ         dz+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         q+16(FP), DX
+	MOVQ         dr+24(FP), BX
+	MOVQ         di+32(FP), SI
+	MOVQ         n+40(FP), DI
+	MOVQ         p+48(FP), R8
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS 4(R8), Y1
+	VBROADCASTSS 8(R8), Y2
+	VBROADCASTSS 12(R8), Y3
+
+turn:
+	VMOVUPS     (CX), Y4
+	VMOVUPS     32(CX), Y5
+	VSHUFPS     $0x88, Y5, Y4, Y6
+	VSHUFPS     $0xdd, Y5, Y4, Y4
+	VMULPS      Y4, Y4, Y5
+	VFMADD231PS Y6, Y6, Y5
+	VSQRTPS     Y5, Y5
+	VXORPS      Y7, Y7, Y7
+	VCMPPS      $0x04, Y7, Y5, Y7
+	VMOVUPS     splat256x3f800000<>+0(SB), Y8
+	VDIVPS      Y5, Y8, Y8
+	VANDPS      Y8, Y7, Y7
+	VMULPS      Y7, Y6, Y8
+	VMULPS      Y7, Y4, Y7
+	VSUBPS      Y0, Y5, Y5
+	VMOVUPS     (DX), Y9
+	VPERMPD     $0xd8, Y9, Y9
+	VFMADD231PS Y1, Y5, Y9
+	VMULPS      Y7, Y4, Y5
+	VFMSUB231PS Y8, Y6, Y5
+	VMOVUPS     (BX), Y10
+	VPERMPD     $0xd8, Y10, Y10
+	VFMADD231PS Y2, Y5, Y10
+	VMULPS      Y8, Y4, Y4
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     (SI), Y5
+	VPERMPD     $0xd8, Y5, Y5
+	VFMADD231PS Y3, Y4, Y5
+	VMULPS      Y7, Y7, Y4
+	VFMSUB231PS Y8, Y8, Y4
+	VMULPS      Y7, Y8, Y6
+	VADDPS      Y6, Y6, Y6
+	VMULPS      Y6, Y5, Y11
+	VFMADD231PS Y4, Y10, Y11
+	VADDPS      Y9, Y11, Y9
+	VMULPS      Y6, Y10, Y6
+	VFMSUB231PS Y4, Y5, Y6
+	VADDPS      Y6, Y6, Y4
+	VMULPS      Y4, Y7, Y5
+	VFMSUB231PS Y9, Y8, Y5
+	VMULPS      Y9, Y7, Y6
+	VFMADD231PS Y4, Y8, Y6
+	VUNPCKLPS   Y6, Y5, Y4
+	VUNPCKHPS   Y6, Y5, Y5
+	VMOVUPS     Y4, (AX)
+	VMOVUPS     Y5, 32(AX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	SUBQ        $0x00000008, DI
+	JG          turn
 	VZEROUPPER
 	RET
 

@@ -92,6 +92,9 @@ func csquareAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s f
 func cunitAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 
 //go:noescape
+func cradialAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+
+//go:noescape
 func cmulAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 
 //go:noescape
@@ -192,6 +195,21 @@ func withinAVX2F64(a *float64, n int, limit float64) bool
 
 //go:noescape
 func accumulateAVX2F64(dst *float64, a *float64, n int)
+
+//go:noescape
+func gramAVX2F64(acc *float64, a *float64, b *float64, ld int, n int)
+
+//go:noescape
+func momentsAVX2F64(acc *float64, a *float64, ld int, n int)
+
+//go:noescape
+func mixAVX2F64(dst *float64, c *float64, x *float64, ld int, n int, more int)
+
+//go:noescape
+func doubleAVX2F64(q *float64, dr *float64, di *float64, z *float64, n int, mean float64)
+
+//go:noescape
+func doubleAdjointAVX2F64(dz *float64, z *float64, q *float64, dr *float64, di *float64, n int, p *[4]float64)
 
 //go:noescape
 func tile00AVX2F64(a *float64, b *float64, c *float64, k int, ldc int, more int)

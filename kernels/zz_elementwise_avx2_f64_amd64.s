@@ -1993,6 +1993,89 @@ done:
 	VZEROUPPER
 	RET
 
+// func cradialAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
+// Requires: AVX, AVX2
+TEXT ·cradialAVX2F64(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         c+24(FP), BX
+	MOVQ         n+32(FP), SI
+	VBROADCASTSD s+40(FP), Y4
+	XORQ         DI, DI
+
+one:
+	SUBQ    $0x00000004, SI
+	JL      last
+	VMOVUPS (CX)(DI*2), Y0
+	VMOVUPS 32(CX)(DI*2), Y1
+	VMOVUPS (DX)(DI*1), Y2
+	VMOVUPS (BX)(DI*1), Y3
+
+body:
+	VUNPCKLPD Y1, Y0, Y5
+	VUNPCKHPD Y1, Y0, Y0
+	VPERMPD   $0xd8, Y2, Y1
+	VPERMPD   $0xd8, Y3, Y2
+	VMULPD    Y5, Y5, Y3
+	VMULPD    Y0, Y0, Y6
+	VADDPD    Y6, Y3, Y3
+	VSQRTPD   Y3, Y3
+	VXORPS    Y6, Y6, Y6
+	VCMPPD    $0x04, Y6, Y3, Y6
+	VDIVPD    Y3, Y1, Y1
+	VANDPD    Y1, Y6, Y1
+	VMULPD    Y1, Y5, Y3
+	VMULPD    Y5, Y4, Y5
+	VADDPD    Y2, Y5, Y2
+	VADDPD    Y2, Y3, Y2
+	VMULPD    Y1, Y0, Y0
+	VUNPCKLPD Y0, Y2, Y1
+	VUNPCKHPD Y0, Y2, Y0
+	TESTQ     SI, SI
+	JL        lastStore
+	VMOVUPS   Y1, (AX)(DI*2)
+	VMOVUPS   Y0, 32(AX)(DI*2)
+	ADDQ      $0x00000020, DI
+	JMP       one
+
+last:
+	CMPQ       SI, $-4
+	JE         done
+	LEAQ       4(SI), R8
+	ADDQ       R8, R8
+	LEAQ       window64<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    256(R9)(R8*8), Y0
+	VMOVUPS    288(R9)(R8*8), Y1
+	VMASKMOVPD (CX)(DI*2), Y0, Y0
+	VMASKMOVPD 32(CX)(DI*2), Y1, Y1
+	LEAQ       4(SI), R8
+	LEAQ       window64<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    256(R9)(R8*8), Y2
+	VMASKMOVPD (DX)(DI*1), Y2, Y2
+	LEAQ       4(SI), R8
+	LEAQ       window64<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    256(R9)(R8*8), Y3
+	VMASKMOVPD (BX)(DI*1), Y3, Y3
+	JMP        body
+
+lastStore:
+	LEAQ       4(SI), CX
+	ADDQ       CX, CX
+	LEAQ       window64<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    256(DX)(CX*8), Y2
+	VMOVUPS    288(DX)(CX*8), Y3
+	VMASKMOVPD Y1, Y2, (AX)(DI*2)
+	VMASKMOVPD Y0, Y3, 32(AX)(DI*2)
+
+done:
+	VZEROUPPER
+	RET
+
 // func cmulAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 // Requires: AVX
 TEXT ·cmulAVX2F64(SB), NOSPLIT, $0-56
@@ -6246,6 +6329,396 @@ turn:
 	JMP     turn
 
 done:
+	VZEROUPPER
+	RET
+
+// func gramAVX2F64(acc *float64, a *float64, b *float64, ld int, n int)
+// Requires: AVX, FMA3
+TEXT ·gramAVX2F64(SB), NOSPLIT, $0-40
+	MOVQ    acc+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    b+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	IMUL3Q  $0x00000008, BX, BX
+	MOVQ    n+32(FP), SI
+	LEAQ    (BX)(BX*2), DI
+	LEAQ    (BX)(BX*2), DI
+	VMOVUPD (AX), Y0
+	VMOVUPD 32(AX), Y1
+	VMOVUPD 64(AX), Y2
+	VMOVUPD 96(AX), Y3
+	VMOVUPD 128(AX), Y4
+	VMOVUPD 160(AX), Y5
+	VMOVUPD 192(AX), Y6
+	VMOVUPD 224(AX), Y7
+
+turn0:
+	VMOVUPD     (CX), Y8
+	VMOVUPD     (CX)(BX*1), Y9
+	VMOVUPD     (DX), Y10
+	VFMADD231PD Y10, Y8, Y0
+	VFMADD231PD Y10, Y9, Y4
+	VMOVUPD     (DX)(BX*1), Y10
+	VFMADD231PD Y10, Y8, Y1
+	VFMADD231PD Y10, Y9, Y5
+	VMOVUPD     (DX)(BX*2), Y10
+	VFMADD231PD Y10, Y8, Y2
+	VFMADD231PD Y10, Y9, Y6
+	VMOVUPD     (DX)(DI*1), Y10
+	VFMADD231PD Y10, Y8, Y3
+	VFMADD231PD Y10, Y9, Y7
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000004, SI
+	JG          turn0
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y1, 32(AX)
+	VMOVUPS     Y2, 64(AX)
+	VMOVUPS     Y3, 96(AX)
+	VMOVUPS     Y4, 128(AX)
+	VMOVUPS     Y5, 160(AX)
+	VMOVUPS     Y6, 192(AX)
+	VMOVUPS     Y7, 224(AX)
+	MOVQ        acc+0(FP), AX
+	MOVQ        a+8(FP), CX
+	MOVQ        b+16(FP), DX
+	MOVQ        ld+24(FP), BX
+	IMUL3Q      $0x00000008, BX, BX
+	MOVQ        n+32(FP), SI
+	LEAQ        (BX)(BX*2), DI
+	LEAQ        (BX)(BX*2), R8
+	VMOVUPD     256(AX), Y0
+	VMOVUPD     288(AX), Y1
+	VMOVUPD     320(AX), Y2
+	VMOVUPD     352(AX), Y3
+	VMOVUPD     384(AX), Y4
+	VMOVUPD     416(AX), Y5
+	VMOVUPD     448(AX), Y6
+	VMOVUPD     480(AX), Y7
+
+turn1:
+	VMOVUPD     (CX)(BX*2), Y8
+	VMOVUPD     (CX)(DI*1), Y9
+	VMOVUPD     (DX), Y10
+	VFMADD231PD Y10, Y8, Y0
+	VFMADD231PD Y10, Y9, Y4
+	VMOVUPD     (DX)(BX*1), Y10
+	VFMADD231PD Y10, Y8, Y1
+	VFMADD231PD Y10, Y9, Y5
+	VMOVUPD     (DX)(BX*2), Y10
+	VFMADD231PD Y10, Y8, Y2
+	VFMADD231PD Y10, Y9, Y6
+	VMOVUPD     (DX)(R8*1), Y10
+	VFMADD231PD Y10, Y8, Y3
+	VFMADD231PD Y10, Y9, Y7
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000004, SI
+	JG          turn1
+	VMOVUPS     Y0, 256(AX)
+	VMOVUPS     Y1, 288(AX)
+	VMOVUPS     Y2, 320(AX)
+	VMOVUPS     Y3, 352(AX)
+	VMOVUPS     Y4, 384(AX)
+	VMOVUPS     Y5, 416(AX)
+	VMOVUPS     Y6, 448(AX)
+	VMOVUPS     Y7, 480(AX)
+	VZEROUPPER
+	RET
+
+// func momentsAVX2F64(acc *float64, a *float64, ld int, n int)
+// Requires: AVX, FMA3
+TEXT ·momentsAVX2F64(SB), NOSPLIT, $0-32
+	MOVQ    acc+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    ld+16(FP), DX
+	IMUL3Q  $0x00000008, DX, DX
+	MOVQ    n+24(FP), BX
+	LEAQ    (DX)(DX*2), SI
+	VMOVUPD (AX), Y0
+	VMOVUPD 32(AX), Y1
+	VMOVUPD 64(AX), Y2
+	VMOVUPD 96(AX), Y3
+	VMOVUPD 128(AX), Y4
+	VMOVUPD 160(AX), Y5
+	VMOVUPD 192(AX), Y6
+	VMOVUPD 224(AX), Y7
+
+turn:
+	VMOVUPD     (CX), Y8
+	VADDPD      Y8, Y0, Y0
+	VFMADD231PD Y8, Y8, Y4
+	VMOVUPD     (CX)(DX*1), Y8
+	VADDPD      Y8, Y1, Y1
+	VFMADD231PD Y8, Y8, Y5
+	VMOVUPD     (CX)(DX*2), Y8
+	VADDPD      Y8, Y2, Y2
+	VFMADD231PD Y8, Y8, Y6
+	VMOVUPD     (CX)(SI*1), Y8
+	VADDPD      Y8, Y3, Y3
+	VFMADD231PD Y8, Y8, Y7
+	ADDQ        $0x00000020, CX
+	SUBQ        $0x00000004, BX
+	JG          turn
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y1, 32(AX)
+	VMOVUPS     Y2, 64(AX)
+	VMOVUPS     Y3, 96(AX)
+	VMOVUPS     Y4, 128(AX)
+	VMOVUPS     Y5, 160(AX)
+	VMOVUPS     Y6, 192(AX)
+	VMOVUPS     Y7, 224(AX)
+	VZEROUPPER
+	RET
+
+// func mixAVX2F64(dst *float64, c *float64, x *float64, ld int, n int, more int)
+// Requires: AVX, FMA3
+TEXT ·mixAVX2F64(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         c+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         ld+24(FP), BX
+	IMUL3Q       $0x00000008, BX, BX
+	MOVQ         n+32(FP), SI
+	MOVQ         more+40(FP), DI
+	LEAQ         (BX)(BX*2), R8
+	LEAQ         (BX)(BX*2), R8
+	VBROADCASTSD (CX), Y0
+	VBROADCASTSD 8(CX), Y1
+	VBROADCASTSD 16(CX), Y2
+	VBROADCASTSD 24(CX), Y3
+	VBROADCASTSD 32(CX), Y4
+	VBROADCASTSD 40(CX), Y5
+	VBROADCASTSD 48(CX), Y6
+	VBROADCASTSD 56(CX), Y7
+	TESTQ        DI, DI
+	JNZ          add0
+
+set0:
+	VMOVUPD     (DX), Y8
+	VMULPD      Y0, Y8, Y9
+	VMULPD      Y4, Y8, Y8
+	VMOVUPD     (DX)(BX*1), Y10
+	VFMADD231PD Y10, Y1, Y9
+	VFMADD231PD Y10, Y5, Y8
+	VMOVUPD     (DX)(BX*2), Y10
+	VFMADD231PD Y10, Y2, Y9
+	VFMADD231PD Y10, Y6, Y8
+	VMOVUPD     (DX)(R8*1), Y10
+	VFMADD231PD Y10, Y3, Y9
+	VFMADD231PD Y10, Y7, Y8
+	VMOVUPS     Y9, (AX)
+	VMOVUPS     Y8, (AX)(BX*1)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000004, SI
+	JG          set0
+	JMP         done0
+
+add0:
+	VMOVUPD     (DX), Y8
+	VMOVUPD     (AX), Y9
+	VFMADD231PD Y8, Y0, Y9
+	VMOVUPD     (AX)(BX*1), Y10
+	VFMADD231PD Y8, Y4, Y10
+	VMOVUPD     (DX)(BX*1), Y8
+	VFMADD231PD Y8, Y1, Y9
+	VFMADD231PD Y8, Y5, Y10
+	VMOVUPD     (DX)(BX*2), Y8
+	VFMADD231PD Y8, Y2, Y9
+	VFMADD231PD Y8, Y6, Y10
+	VMOVUPD     (DX)(R8*1), Y8
+	VFMADD231PD Y8, Y3, Y9
+	VFMADD231PD Y8, Y7, Y10
+	VMOVUPS     Y9, (AX)
+	VMOVUPS     Y10, (AX)(BX*1)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000004, SI
+	JG          add0
+
+done0:
+	MOVQ         dst+0(FP), AX
+	MOVQ         c+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         ld+24(FP), BX
+	IMUL3Q       $0x00000008, BX, BX
+	MOVQ         n+32(FP), SI
+	MOVQ         more+40(FP), DI
+	LEAQ         (BX)(BX*2), R8
+	LEAQ         (BX)(BX*2), R9
+	VBROADCASTSD 64(CX), Y0
+	VBROADCASTSD 72(CX), Y1
+	VBROADCASTSD 80(CX), Y2
+	VBROADCASTSD 88(CX), Y3
+	VBROADCASTSD 96(CX), Y4
+	VBROADCASTSD 104(CX), Y5
+	VBROADCASTSD 112(CX), Y6
+	VBROADCASTSD 120(CX), Y7
+	TESTQ        DI, DI
+	JNZ          add1
+
+set1:
+	VMOVUPD     (DX), Y8
+	VMULPD      Y0, Y8, Y9
+	VMULPD      Y4, Y8, Y8
+	VMOVUPD     (DX)(BX*1), Y10
+	VFMADD231PD Y10, Y1, Y9
+	VFMADD231PD Y10, Y5, Y8
+	VMOVUPD     (DX)(BX*2), Y10
+	VFMADD231PD Y10, Y2, Y9
+	VFMADD231PD Y10, Y6, Y8
+	VMOVUPD     (DX)(R9*1), Y10
+	VFMADD231PD Y10, Y3, Y9
+	VFMADD231PD Y10, Y7, Y8
+	VMOVUPS     Y9, (AX)(BX*2)
+	VMOVUPS     Y8, (AX)(R8*1)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000004, SI
+	JG          set1
+	JMP         done1
+
+add1:
+	VMOVUPD     (DX), Y8
+	VMOVUPD     (AX)(BX*2), Y9
+	VFMADD231PD Y8, Y0, Y9
+	VMOVUPD     (AX)(R8*1), Y10
+	VFMADD231PD Y8, Y4, Y10
+	VMOVUPD     (DX)(BX*1), Y8
+	VFMADD231PD Y8, Y1, Y9
+	VFMADD231PD Y8, Y5, Y10
+	VMOVUPD     (DX)(BX*2), Y8
+	VFMADD231PD Y8, Y2, Y9
+	VFMADD231PD Y8, Y6, Y10
+	VMOVUPD     (DX)(R9*1), Y8
+	VFMADD231PD Y8, Y3, Y9
+	VFMADD231PD Y8, Y7, Y10
+	VMOVUPS     Y9, (AX)(BX*2)
+	VMOVUPS     Y10, (AX)(R8*1)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000004, SI
+	JG          add1
+
+done1:
+	VZEROUPPER
+	RET
+
+// func doubleAVX2F64(q *float64, dr *float64, di *float64, z *float64, n int, mean float64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·doubleAVX2F64(SB), NOSPLIT, $0-48
+	MOVQ         q+0(FP), AX
+	MOVQ         dr+8(FP), CX
+	MOVQ         di+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVQ         n+32(FP), SI
+	VBROADCASTSD mean+40(FP), Y0
+
+turn:
+	VMOVUPD     (BX), Y1
+	VMOVUPD     32(BX), Y2
+	VUNPCKLPD   Y2, Y1, Y3
+	VUNPCKHPD   Y2, Y1, Y1
+	VMULPD      Y1, Y1, Y2
+	VFMADD231PD Y3, Y3, Y2
+	VSQRTPD     Y2, Y2
+	VXORPS      Y4, Y4, Y4
+	VCMPPD      $0x04, Y4, Y2, Y4
+	VMOVUPD     splat256x3ff0000000000000<>+0(SB), Y5
+	VDIVPD      Y2, Y5, Y5
+	VANDPD      Y5, Y4, Y4
+	VMULPD      Y4, Y3, Y5
+	VMULPD      Y4, Y1, Y4
+	VSUBPD      Y0, Y2, Y2
+	VPERMPD     $0xd8, Y2, Y2
+	VMOVUPS     Y2, (AX)
+	VMULPD      Y4, Y1, Y2
+	VFMSUB231PD Y5, Y3, Y2
+	VPERMPD     $0xd8, Y2, Y2
+	VMOVUPS     Y2, (CX)
+	VMULPD      Y5, Y1, Y1
+	VFMADD231PD Y4, Y3, Y1
+	VPERMPD     $0xd8, Y1, Y1
+	VMOVUPS     Y1, (DX)
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000004, SI
+	JG          turn
+	VZEROUPPER
+	RET
+
+// func doubleAdjointAVX2F64(dz *float64, z *float64, q *float64, dr *float64, di *float64, n int, p *[4]float64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·doubleAdjointAVX2F64(SB), NOSPLIT, $0-56
+	MOVQ         dz+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         q+16(FP), DX
+	MOVQ         dr+24(FP), BX
+	MOVQ         di+32(FP), SI
+	MOVQ         n+40(FP), DI
+	MOVQ         p+48(FP), R8
+	VBROADCASTSD (R8), Y0
+	VBROADCASTSD 8(R8), Y1
+	VBROADCASTSD 16(R8), Y2
+	VBROADCASTSD 24(R8), Y3
+
+turn:
+	VMOVUPD     (CX), Y4
+	VMOVUPD     32(CX), Y5
+	VUNPCKLPD   Y5, Y4, Y6
+	VUNPCKHPD   Y5, Y4, Y4
+	VMULPD      Y4, Y4, Y5
+	VFMADD231PD Y6, Y6, Y5
+	VSQRTPD     Y5, Y5
+	VXORPS      Y7, Y7, Y7
+	VCMPPD      $0x04, Y7, Y5, Y7
+	VMOVUPD     splat256x3ff0000000000000<>+0(SB), Y8
+	VDIVPD      Y5, Y8, Y8
+	VANDPD      Y8, Y7, Y7
+	VMULPD      Y7, Y6, Y8
+	VMULPD      Y7, Y4, Y7
+	VSUBPD      Y0, Y5, Y5
+	VMOVUPD     (DX), Y9
+	VPERMPD     $0xd8, Y9, Y9
+	VFMADD231PD Y1, Y5, Y9
+	VMULPD      Y7, Y4, Y5
+	VFMSUB231PD Y8, Y6, Y5
+	VMOVUPD     (BX), Y10
+	VPERMPD     $0xd8, Y10, Y10
+	VFMADD231PD Y2, Y5, Y10
+	VMULPD      Y8, Y4, Y4
+	VFMADD231PD Y7, Y6, Y4
+	VMOVUPD     (SI), Y5
+	VPERMPD     $0xd8, Y5, Y5
+	VFMADD231PD Y3, Y4, Y5
+	VMULPD      Y7, Y7, Y4
+	VFMSUB231PD Y8, Y8, Y4
+	VMULPD      Y7, Y8, Y6
+	VADDPD      Y6, Y6, Y6
+	VMULPD      Y6, Y5, Y11
+	VFMADD231PD Y4, Y10, Y11
+	VADDPD      Y9, Y11, Y9
+	VMULPD      Y6, Y10, Y6
+	VFMSUB231PD Y4, Y5, Y6
+	VADDPD      Y6, Y6, Y4
+	VMULPD      Y4, Y7, Y5
+	VFMSUB231PD Y9, Y8, Y5
+	VMULPD      Y9, Y7, Y6
+	VFMADD231PD Y4, Y8, Y6
+	VUNPCKLPD   Y6, Y5, Y4
+	VUNPCKHPD   Y6, Y5, Y5
+	VMOVUPS     Y4, (AX)
+	VMOVUPS     Y5, 32(AX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	SUBQ        $0x00000004, DI
+	JG          turn
 	VZEROUPPER
 	RET
 

@@ -92,6 +92,9 @@ func csquareAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s
 func cunitAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 
 //go:noescape
+func cradialAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
+
+//go:noescape
 func cmulAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 
 //go:noescape
@@ -192,6 +195,21 @@ func withinAVX512F32(a *float32, n int, limit float32) bool
 
 //go:noescape
 func accumulateAVX512F32(dst *float64, a *float32, n int)
+
+//go:noescape
+func gramAVX512F32(acc *float32, a *float32, b *float32, ld int, n int)
+
+//go:noescape
+func momentsAVX512F32(acc *float32, a *float32, ld int, n int)
+
+//go:noescape
+func mixAVX512F32(dst *float32, c *float32, x *float32, ld int, n int, more int)
+
+//go:noescape
+func doubleAVX512F32(q *float32, dr *float32, di *float32, z *float32, n int, mean float32)
+
+//go:noescape
+func doubleAdjointAVX512F32(dz *float32, z *float32, q *float32, dr *float32, di *float32, n int, p *[4]float32)
 
 //go:noescape
 func tile00AVX512F32(a *float32, b *float32, c *float32, k int, ldc int, more int)

@@ -65,6 +65,12 @@ func fftLoadRows1SwapAVX2F32(tile []float32, src []float32, off []int, stride in
 func fftStoreRows1SwapAVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
 
 //go:noescape
+func fftLoadMasked4AVX2F32(tile []float32, src []float32, stride int, tw []float32, q int, mask []float32)
+
+//go:noescape
+func fftAddMasked4AVX2F32(dst []float32, stride int, tile []float32, heads []int, q int, mask []float32)
+
+//go:noescape
 func fftStage2AVX2F32(tile []float32, tw []float32, q int, blocks int)
 
 //go:noescape

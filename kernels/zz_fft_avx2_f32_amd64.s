@@ -1614,6 +1614,186 @@ row:
 	VZEROUPPER
 	RET
 
+// func fftLoadMasked4AVX2F32(tile []float32, src []float32, stride int, tw []float32, q int, mask []float32)
+// Requires: AVX, FMA3
+TEXT ·fftLoadMasked4AVX2F32(SB), NOSPLIT, $0-112
+	MOVQ   tile_base+0(FP), AX
+	MOVQ   src_base+24(FP), CX
+	MOVQ   stride+48(FP), DX
+	SHLQ   $0x02, DX
+	MOVQ   tw_base+56(FP), BX
+	MOVQ   q+80(FP), SI
+	MOVQ   mask_base+88(FP), DI
+	IMUL3Q $0x00000040, SI, R8
+	LEAQ   (R8)(R8*2), R9
+	MOVQ   SI, R10
+	IMULQ  DX, R10
+	LEAQ   (R10)(R10*2), R11
+
+row:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      32(CX), Y1
+	VSHUFPS      $0x88, Y1, Y0, Y2
+	VSHUFPS      $0xdd, Y1, Y0, Y0
+	VMOVUPS      (CX)(R10*1), Y1
+	VMOVUPS      32(CX)(R10*1), Y3
+	VSHUFPS      $0x88, Y3, Y1, Y4
+	VSHUFPS      $0xdd, Y3, Y1, Y1
+	VMOVUPS      (CX)(R10*2), Y3
+	VMOVUPS      32(CX)(R10*2), Y5
+	VSHUFPS      $0x88, Y5, Y3, Y6
+	VSHUFPS      $0xdd, Y5, Y3, Y3
+	VMOVUPS      (CX)(R11*1), Y5
+	VMOVUPS      32(CX)(R11*1), Y7
+	VSHUFPS      $0x88, Y7, Y5, Y8
+	VSHUFPS      $0xdd, Y7, Y5, Y5
+	VMOVUPS      (DI), Y7
+	VMULPS       Y7, Y2, Y2
+	VMULPS       Y7, Y0, Y0
+	VMOVUPS      32(DI), Y7
+	VMULPS       Y7, Y4, Y4
+	VMULPS       Y7, Y1, Y1
+	VMOVUPS      64(DI), Y7
+	VMULPS       Y7, Y6, Y6
+	VMULPS       Y7, Y3, Y3
+	VMOVUPS      96(DI), Y7
+	VMULPS       Y7, Y8, Y8
+	VMULPS       Y7, Y5, Y5
+	VADDPS       Y3, Y0, Y7
+	VADDPS       Y6, Y2, Y9
+	VSUBPS       Y3, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y5, Y1, Y3
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y5, Y1, Y1
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y3, Y7, Y5
+	VADDPS       Y6, Y9, Y8
+	VADDPS       Y4, Y0, Y10
+	VSUBPS       Y1, Y2, Y11
+	VSUBPS       Y3, Y7, Y3
+	VSUBPS       Y6, Y9, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y1, Y2, Y1
+	VMOVUPS      Y5, (AX)
+	VMOVUPS      Y8, 32(AX)
+	VBROADCASTSS (BX), Y2
+	VBROADCASTSS 4(BX), Y4
+	VMULPS       Y4, Y11, Y5
+	VMULPS       Y4, Y10, Y4
+	VFMSUB231PS  Y2, Y10, Y5
+	VFMADD231PS  Y2, Y11, Y4
+	VMOVUPS      Y5, (AX)(R8*1)
+	VMOVUPS      Y4, 32(AX)(R8*1)
+	VBROADCASTSS 8(BX), Y2
+	VBROADCASTSS 12(BX), Y4
+	VMULPS       Y4, Y6, Y5
+	VMULPS       Y4, Y3, Y4
+	VFMSUB231PS  Y2, Y3, Y5
+	VFMADD231PS  Y2, Y6, Y4
+	VMOVUPS      Y5, (AX)(R8*2)
+	VMOVUPS      Y4, 32(AX)(R8*2)
+	VBROADCASTSS 16(BX), Y2
+	VBROADCASTSS 20(BX), Y3
+	VMULPS       Y3, Y1, Y4
+	VMULPS       Y3, Y0, Y3
+	VFMSUB231PS  Y2, Y0, Y4
+	VFMADD231PS  Y2, Y1, Y3
+	VMOVUPS      Y4, (AX)(R9*1)
+	VMOVUPS      Y3, 32(AX)(R9*1)
+	ADDQ         $0x00000018, BX
+	ADDQ         $0x00000080, DI
+	ADDQ         $0x00000040, AX
+	ADDQ         DX, CX
+	DECQ         SI
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func fftAddMasked4AVX2F32(dst []float32, stride int, tile []float32, heads []int, q int, mask []float32)
+// Requires: AVX
+TEXT ·fftAddMasked4AVX2F32(SB), NOSPLIT, $0-112
+	MOVQ  dst_base+0(FP), AX
+	MOVQ  stride+24(FP), CX
+	SHLQ  $0x02, CX
+	MOVQ  tile_base+32(FP), DX
+	MOVQ  heads_base+56(FP), BX
+	MOVQ  q+80(FP), SI
+	MOVQ  mask_base+88(FP), DI
+	MOVQ  SI, R8
+	IMULQ CX, R8
+	LEAQ  (R8)(R8*2), R9
+
+row:
+	MOVQ      (BX), R10
+	VMOVUPS   (DX)(R10*4), Y0
+	VMOVUPS   32(DX)(R10*4), Y1
+	VMOVUPS   64(DX)(R10*4), Y2
+	VMOVUPS   96(DX)(R10*4), Y3
+	VMOVUPS   128(DX)(R10*4), Y4
+	VMOVUPS   160(DX)(R10*4), Y5
+	VMOVUPS   192(DX)(R10*4), Y6
+	VMOVUPS   224(DX)(R10*4), Y7
+	VADDPS    Y4, Y0, Y8
+	VADDPS    Y5, Y1, Y9
+	VSUBPS    Y4, Y0, Y0
+	VSUBPS    Y5, Y1, Y1
+	VADDPS    Y6, Y2, Y4
+	VADDPS    Y7, Y3, Y5
+	VSUBPS    Y6, Y2, Y2
+	VSUBPS    Y7, Y3, Y3
+	VADDPS    Y4, Y8, Y6
+	VADDPS    Y5, Y9, Y7
+	VADDPS    Y3, Y0, Y10
+	VSUBPS    Y2, Y1, Y11
+	VSUBPS    Y4, Y8, Y4
+	VSUBPS    Y5, Y9, Y5
+	VSUBPS    Y3, Y0, Y0
+	VADDPS    Y2, Y1, Y1
+	VMOVUPS   (DI), Y2
+	VMULPS    Y2, Y6, Y3
+	VMULPS    Y2, Y7, Y2
+	VUNPCKLPS Y2, Y3, Y6
+	VUNPCKHPS Y2, Y3, Y2
+	VADDPS    (AX), Y6, Y3
+	VMOVUPS   Y3, (AX)
+	VADDPS    32(AX), Y2, Y2
+	VMOVUPS   Y2, 32(AX)
+	VMOVUPS   32(DI), Y2
+	VMULPS    Y2, Y10, Y3
+	VMULPS    Y2, Y11, Y2
+	VUNPCKLPS Y2, Y3, Y6
+	VUNPCKHPS Y2, Y3, Y2
+	VADDPS    (AX)(R8*1), Y6, Y3
+	VMOVUPS   Y3, (AX)(R8*1)
+	VADDPS    32(AX)(R8*1), Y2, Y2
+	VMOVUPS   Y2, 32(AX)(R8*1)
+	VMOVUPS   64(DI), Y2
+	VMULPS    Y2, Y4, Y3
+	VMULPS    Y2, Y5, Y2
+	VUNPCKLPS Y2, Y3, Y4
+	VUNPCKHPS Y2, Y3, Y2
+	VADDPS    (AX)(R8*2), Y4, Y3
+	VMOVUPS   Y3, (AX)(R8*2)
+	VADDPS    32(AX)(R8*2), Y2, Y2
+	VMOVUPS   Y2, 32(AX)(R8*2)
+	VMOVUPS   96(DI), Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y2, Y1, Y1
+	VUNPCKLPS Y1, Y0, Y2
+	VUNPCKHPS Y1, Y0, Y0
+	VADDPS    (AX)(R9*1), Y2, Y1
+	VMOVUPS   Y1, (AX)(R9*1)
+	VADDPS    32(AX)(R9*1), Y0, Y0
+	VMOVUPS   Y0, 32(AX)(R9*1)
+	ADDQ      $0x08, BX
+	ADDQ      $0x00000080, DI
+	ADDQ      CX, AX
+	DECQ      SI
+	JNZ       row
+	VZEROUPPER
+	RET
+
 // func fftStage2AVX2F32(tile []float32, tw []float32, q int, blocks int)
 // Requires: AVX, FMA3
 TEXT ·fftStage2AVX2F32(SB), NOSPLIT, $0-64

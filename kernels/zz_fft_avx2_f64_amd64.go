@@ -71,6 +71,12 @@ func fftStoreRows1SwapAVX2F64(dst []float64, off []int, stride int, tile []float
 func fftCrossSwapAVX2F64(dst []float64, tile []float64, pos []int, tw []float64, q int)
 
 //go:noescape
+func fftLoadMasked4AVX2F64(tile []float64, src []float64, stride int, tw []float64, q int, mask []float64)
+
+//go:noescape
+func fftAddMasked4AVX2F64(dst []float64, stride int, tile []float64, heads []int, q int, mask []float64)
+
+//go:noescape
 func fftStage2AVX2F64(tile []float64, tw []float64, q int, blocks int)
 
 //go:noescape

@@ -1466,6 +1466,186 @@ block:
 	VZEROUPPER
 	RET
 
+// func fftLoadMasked4AVX2F64(tile []float64, src []float64, stride int, tw []float64, q int, mask []float64)
+// Requires: AVX, FMA3
+TEXT ·fftLoadMasked4AVX2F64(SB), NOSPLIT, $0-112
+	MOVQ   tile_base+0(FP), AX
+	MOVQ   src_base+24(FP), CX
+	MOVQ   stride+48(FP), DX
+	SHLQ   $0x03, DX
+	MOVQ   tw_base+56(FP), BX
+	MOVQ   q+80(FP), SI
+	MOVQ   mask_base+88(FP), DI
+	IMUL3Q $0x00000040, SI, R8
+	LEAQ   (R8)(R8*2), R9
+	MOVQ   SI, R10
+	IMULQ  DX, R10
+	LEAQ   (R10)(R10*2), R11
+
+row:
+	VMOVUPD      (CX), Y0
+	VMOVUPD      32(CX), Y1
+	VUNPCKLPD    Y1, Y0, Y2
+	VUNPCKHPD    Y1, Y0, Y0
+	VMOVUPD      (CX)(R10*1), Y1
+	VMOVUPD      32(CX)(R10*1), Y3
+	VUNPCKLPD    Y3, Y1, Y4
+	VUNPCKHPD    Y3, Y1, Y1
+	VMOVUPD      (CX)(R10*2), Y3
+	VMOVUPD      32(CX)(R10*2), Y5
+	VUNPCKLPD    Y5, Y3, Y6
+	VUNPCKHPD    Y5, Y3, Y3
+	VMOVUPD      (CX)(R11*1), Y5
+	VMOVUPD      32(CX)(R11*1), Y7
+	VUNPCKLPD    Y7, Y5, Y8
+	VUNPCKHPD    Y7, Y5, Y5
+	VMOVUPD      (DI), Y7
+	VMULPD       Y7, Y2, Y2
+	VMULPD       Y7, Y0, Y0
+	VMOVUPD      32(DI), Y7
+	VMULPD       Y7, Y4, Y4
+	VMULPD       Y7, Y1, Y1
+	VMOVUPD      64(DI), Y7
+	VMULPD       Y7, Y6, Y6
+	VMULPD       Y7, Y3, Y3
+	VMOVUPD      96(DI), Y7
+	VMULPD       Y7, Y8, Y8
+	VMULPD       Y7, Y5, Y5
+	VADDPD       Y3, Y0, Y7
+	VADDPD       Y6, Y2, Y9
+	VSUBPD       Y3, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y5, Y1, Y3
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y5, Y1, Y1
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y3, Y7, Y5
+	VADDPD       Y6, Y9, Y8
+	VADDPD       Y4, Y0, Y10
+	VSUBPD       Y1, Y2, Y11
+	VSUBPD       Y3, Y7, Y3
+	VSUBPD       Y6, Y9, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y1, Y2, Y1
+	VMOVUPD      Y5, (AX)
+	VMOVUPD      Y8, 32(AX)
+	VBROADCASTSD (BX), Y2
+	VBROADCASTSD 8(BX), Y4
+	VMULPD       Y4, Y11, Y5
+	VMULPD       Y4, Y10, Y4
+	VFMSUB231PD  Y2, Y10, Y5
+	VFMADD231PD  Y2, Y11, Y4
+	VMOVUPD      Y5, (AX)(R8*1)
+	VMOVUPD      Y4, 32(AX)(R8*1)
+	VBROADCASTSD 16(BX), Y2
+	VBROADCASTSD 24(BX), Y4
+	VMULPD       Y4, Y6, Y5
+	VMULPD       Y4, Y3, Y4
+	VFMSUB231PD  Y2, Y3, Y5
+	VFMADD231PD  Y2, Y6, Y4
+	VMOVUPD      Y5, (AX)(R8*2)
+	VMOVUPD      Y4, 32(AX)(R8*2)
+	VBROADCASTSD 32(BX), Y2
+	VBROADCASTSD 40(BX), Y3
+	VMULPD       Y3, Y1, Y4
+	VMULPD       Y3, Y0, Y3
+	VFMSUB231PD  Y2, Y0, Y4
+	VFMADD231PD  Y2, Y1, Y3
+	VMOVUPD      Y4, (AX)(R9*1)
+	VMOVUPD      Y3, 32(AX)(R9*1)
+	ADDQ         $0x00000030, BX
+	ADDQ         $0x00000080, DI
+	ADDQ         $0x00000040, AX
+	ADDQ         DX, CX
+	DECQ         SI
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func fftAddMasked4AVX2F64(dst []float64, stride int, tile []float64, heads []int, q int, mask []float64)
+// Requires: AVX
+TEXT ·fftAddMasked4AVX2F64(SB), NOSPLIT, $0-112
+	MOVQ  dst_base+0(FP), AX
+	MOVQ  stride+24(FP), CX
+	SHLQ  $0x03, CX
+	MOVQ  tile_base+32(FP), DX
+	MOVQ  heads_base+56(FP), BX
+	MOVQ  q+80(FP), SI
+	MOVQ  mask_base+88(FP), DI
+	MOVQ  SI, R8
+	IMULQ CX, R8
+	LEAQ  (R8)(R8*2), R9
+
+row:
+	MOVQ      (BX), R10
+	VMOVUPD   (DX)(R10*8), Y0
+	VMOVUPD   32(DX)(R10*8), Y1
+	VMOVUPD   64(DX)(R10*8), Y2
+	VMOVUPD   96(DX)(R10*8), Y3
+	VMOVUPD   128(DX)(R10*8), Y4
+	VMOVUPD   160(DX)(R10*8), Y5
+	VMOVUPD   192(DX)(R10*8), Y6
+	VMOVUPD   224(DX)(R10*8), Y7
+	VADDPD    Y4, Y0, Y8
+	VADDPD    Y5, Y1, Y9
+	VSUBPD    Y4, Y0, Y0
+	VSUBPD    Y5, Y1, Y1
+	VADDPD    Y6, Y2, Y4
+	VADDPD    Y7, Y3, Y5
+	VSUBPD    Y6, Y2, Y2
+	VSUBPD    Y7, Y3, Y3
+	VADDPD    Y4, Y8, Y6
+	VADDPD    Y5, Y9, Y7
+	VADDPD    Y3, Y0, Y10
+	VSUBPD    Y2, Y1, Y11
+	VSUBPD    Y4, Y8, Y4
+	VSUBPD    Y5, Y9, Y5
+	VSUBPD    Y3, Y0, Y0
+	VADDPD    Y2, Y1, Y1
+	VMOVUPD   (DI), Y2
+	VMULPD    Y2, Y6, Y3
+	VMULPD    Y2, Y7, Y2
+	VUNPCKLPD Y2, Y3, Y6
+	VUNPCKHPD Y2, Y3, Y2
+	VADDPD    (AX), Y6, Y3
+	VMOVUPD   Y3, (AX)
+	VADDPD    32(AX), Y2, Y2
+	VMOVUPD   Y2, 32(AX)
+	VMOVUPD   32(DI), Y2
+	VMULPD    Y2, Y10, Y3
+	VMULPD    Y2, Y11, Y2
+	VUNPCKLPD Y2, Y3, Y6
+	VUNPCKHPD Y2, Y3, Y2
+	VADDPD    (AX)(R8*1), Y6, Y3
+	VMOVUPD   Y3, (AX)(R8*1)
+	VADDPD    32(AX)(R8*1), Y2, Y2
+	VMOVUPD   Y2, 32(AX)(R8*1)
+	VMOVUPD   64(DI), Y2
+	VMULPD    Y2, Y4, Y3
+	VMULPD    Y2, Y5, Y2
+	VUNPCKLPD Y2, Y3, Y4
+	VUNPCKHPD Y2, Y3, Y2
+	VADDPD    (AX)(R8*2), Y4, Y3
+	VMOVUPD   Y3, (AX)(R8*2)
+	VADDPD    32(AX)(R8*2), Y2, Y2
+	VMOVUPD   Y2, 32(AX)(R8*2)
+	VMOVUPD   96(DI), Y2
+	VMULPD    Y2, Y0, Y0
+	VMULPD    Y2, Y1, Y1
+	VUNPCKLPD Y1, Y0, Y2
+	VUNPCKHPD Y1, Y0, Y0
+	VADDPD    (AX)(R9*1), Y2, Y1
+	VMOVUPD   Y1, (AX)(R9*1)
+	VADDPD    32(AX)(R9*1), Y0, Y0
+	VMOVUPD   Y0, 32(AX)(R9*1)
+	ADDQ      $0x08, BX
+	ADDQ      $0x00000080, DI
+	ADDQ      CX, AX
+	DECQ      SI
+	JNZ       row
+	VZEROUPPER
+	RET
+
 // func fftStage2AVX2F64(tile []float64, tw []float64, q int, blocks int)
 // Requires: AVX, FMA3
 TEXT ·fftStage2AVX2F64(SB), NOSPLIT, $0-64

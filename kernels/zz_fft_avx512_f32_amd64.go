@@ -89,6 +89,18 @@ func fftLoadRows1SwapAVX512F32(tile []float32, src []float32, off []int, stride 
 func fftStoreRows1SwapAVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
 
 //go:noescape
+func fftLoadMasked4AVX512F32(tile []float32, src []float32, stride int, tw []float32, q int, mask []float32)
+
+//go:noescape
+func fftAddMasked4AVX512F32(dst []float32, stride int, tile []float32, heads []int, q int, mask []float32)
+
+//go:noescape
+func fftLoadMasked8AVX512F32(tile []float32, src []float32, stride int, tw []float32, q int, mask []float32)
+
+//go:noescape
+func fftAddMasked8AVX512F32(dst []float32, stride int, tile []float32, heads []int, q int, mask []float32)
+
+//go:noescape
 func fftStage2AVX512F32(tile []float32, tw []float32, q int, blocks int)
 
 //go:noescape

@@ -4608,6 +4608,558 @@ row:
 	VZEROUPPER
 	RET
 
+// func fftLoadMasked4AVX512F32(tile []float32, src []float32, stride int, tw []float32, q int, mask []float32)
+// Requires: AVX, AVX512F
+TEXT ·fftLoadMasked4AVX512F32(SB), NOSPLIT, $0-112
+	MOVQ   tile_base+0(FP), AX
+	MOVQ   src_base+24(FP), CX
+	MOVQ   stride+48(FP), DX
+	SHLQ   $0x02, DX
+	MOVQ   tw_base+56(FP), BX
+	MOVQ   q+80(FP), SI
+	MOVQ   mask_base+88(FP), DI
+	IMUL3Q $0x00000080, SI, R8
+	LEAQ   (R8)(R8*2), R9
+	MOVQ   SI, R10
+	IMULQ  DX, R10
+	LEAQ   (R10)(R10*2), R11
+
+row:
+	VMOVUPS      (CX), Z0
+	VMOVUPS      64(CX), Z1
+	VSHUFPS      $0x88, Z1, Z0, Z2
+	VSHUFPS      $0xdd, Z1, Z0, Z0
+	VMOVUPS      (CX)(R10*1), Z1
+	VMOVUPS      64(CX)(R10*1), Z3
+	VSHUFPS      $0x88, Z3, Z1, Z4
+	VSHUFPS      $0xdd, Z3, Z1, Z1
+	VMOVUPS      (CX)(R10*2), Z3
+	VMOVUPS      64(CX)(R10*2), Z5
+	VSHUFPS      $0x88, Z5, Z3, Z6
+	VSHUFPS      $0xdd, Z5, Z3, Z3
+	VMOVUPS      (CX)(R11*1), Z5
+	VMOVUPS      64(CX)(R11*1), Z7
+	VSHUFPS      $0x88, Z7, Z5, Z8
+	VSHUFPS      $0xdd, Z7, Z5, Z5
+	VMOVUPS      (DI), Z7
+	VMULPS       Z7, Z2, Z2
+	VMULPS       Z7, Z0, Z0
+	VMOVUPS      64(DI), Z7
+	VMULPS       Z7, Z4, Z4
+	VMULPS       Z7, Z1, Z1
+	VMOVUPS      128(DI), Z7
+	VMULPS       Z7, Z6, Z6
+	VMULPS       Z7, Z3, Z3
+	VMOVUPS      192(DI), Z7
+	VMULPS       Z7, Z8, Z8
+	VMULPS       Z7, Z5, Z5
+	VADDPS       Z3, Z0, Z7
+	VADDPS       Z6, Z2, Z9
+	VSUBPS       Z3, Z0, Z0
+	VSUBPS       Z6, Z2, Z2
+	VADDPS       Z5, Z1, Z3
+	VADDPS       Z8, Z4, Z6
+	VSUBPS       Z5, Z1, Z1
+	VSUBPS       Z8, Z4, Z4
+	VADDPS       Z3, Z7, Z5
+	VADDPS       Z6, Z9, Z8
+	VADDPS       Z4, Z0, Z10
+	VSUBPS       Z1, Z2, Z11
+	VSUBPS       Z3, Z7, Z3
+	VSUBPS       Z6, Z9, Z6
+	VSUBPS       Z4, Z0, Z0
+	VADDPS       Z1, Z2, Z1
+	VMOVUPS      Z5, (AX)
+	VMOVUPS      Z8, 64(AX)
+	VBROADCASTSS (BX), Z2
+	VBROADCASTSS 4(BX), Z4
+	VMULPS       Z4, Z11, Z5
+	VMULPS       Z4, Z10, Z4
+	VFMSUB231PS  Z2, Z10, Z5
+	VFMADD231PS  Z2, Z11, Z4
+	VMOVUPS      Z5, (AX)(R8*1)
+	VMOVUPS      Z4, 64(AX)(R8*1)
+	VBROADCASTSS 8(BX), Z2
+	VBROADCASTSS 12(BX), Z4
+	VMULPS       Z4, Z6, Z5
+	VMULPS       Z4, Z3, Z4
+	VFMSUB231PS  Z2, Z3, Z5
+	VFMADD231PS  Z2, Z6, Z4
+	VMOVUPS      Z5, (AX)(R8*2)
+	VMOVUPS      Z4, 64(AX)(R8*2)
+	VBROADCASTSS 16(BX), Z2
+	VBROADCASTSS 20(BX), Z3
+	VMULPS       Z3, Z1, Z4
+	VMULPS       Z3, Z0, Z3
+	VFMSUB231PS  Z2, Z0, Z4
+	VFMADD231PS  Z2, Z1, Z3
+	VMOVUPS      Z4, (AX)(R9*1)
+	VMOVUPS      Z3, 64(AX)(R9*1)
+	ADDQ         $0x00000018, BX
+	ADDQ         $0x00000100, DI
+	ADDQ         $0x00000080, AX
+	ADDQ         DX, CX
+	DECQ         SI
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func fftAddMasked4AVX512F32(dst []float32, stride int, tile []float32, heads []int, q int, mask []float32)
+// Requires: AVX, AVX512F
+TEXT ·fftAddMasked4AVX512F32(SB), NOSPLIT, $0-112
+	MOVQ  dst_base+0(FP), AX
+	MOVQ  stride+24(FP), CX
+	SHLQ  $0x02, CX
+	MOVQ  tile_base+32(FP), DX
+	MOVQ  heads_base+56(FP), BX
+	MOVQ  q+80(FP), SI
+	MOVQ  mask_base+88(FP), DI
+	MOVQ  SI, R8
+	IMULQ CX, R8
+	LEAQ  (R8)(R8*2), R9
+
+row:
+	MOVQ      (BX), R10
+	VMOVUPS   (DX)(R10*4), Z0
+	VMOVUPS   64(DX)(R10*4), Z1
+	VMOVUPS   128(DX)(R10*4), Z2
+	VMOVUPS   192(DX)(R10*4), Z3
+	VMOVUPS   256(DX)(R10*4), Z4
+	VMOVUPS   320(DX)(R10*4), Z5
+	VMOVUPS   384(DX)(R10*4), Z6
+	VMOVUPS   448(DX)(R10*4), Z7
+	VADDPS    Z4, Z0, Z8
+	VADDPS    Z5, Z1, Z9
+	VSUBPS    Z4, Z0, Z0
+	VSUBPS    Z5, Z1, Z1
+	VADDPS    Z6, Z2, Z4
+	VADDPS    Z7, Z3, Z5
+	VSUBPS    Z6, Z2, Z2
+	VSUBPS    Z7, Z3, Z3
+	VADDPS    Z4, Z8, Z6
+	VADDPS    Z5, Z9, Z7
+	VADDPS    Z3, Z0, Z10
+	VSUBPS    Z2, Z1, Z11
+	VSUBPS    Z4, Z8, Z4
+	VSUBPS    Z5, Z9, Z5
+	VSUBPS    Z3, Z0, Z0
+	VADDPS    Z2, Z1, Z1
+	VMOVUPS   (DI), Z2
+	VMULPS    Z2, Z6, Z3
+	VMULPS    Z2, Z7, Z2
+	VUNPCKLPS Z2, Z3, Z6
+	VUNPCKHPS Z2, Z3, Z2
+	VADDPS    (AX), Z6, Z3
+	VMOVUPS   Z3, (AX)
+	VADDPS    64(AX), Z2, Z2
+	VMOVUPS   Z2, 64(AX)
+	VMOVUPS   64(DI), Z2
+	VMULPS    Z2, Z10, Z3
+	VMULPS    Z2, Z11, Z2
+	VUNPCKLPS Z2, Z3, Z6
+	VUNPCKHPS Z2, Z3, Z2
+	VADDPS    (AX)(R8*1), Z6, Z3
+	VMOVUPS   Z3, (AX)(R8*1)
+	VADDPS    64(AX)(R8*1), Z2, Z2
+	VMOVUPS   Z2, 64(AX)(R8*1)
+	VMOVUPS   128(DI), Z2
+	VMULPS    Z2, Z4, Z3
+	VMULPS    Z2, Z5, Z2
+	VUNPCKLPS Z2, Z3, Z4
+	VUNPCKHPS Z2, Z3, Z2
+	VADDPS    (AX)(R8*2), Z4, Z3
+	VMOVUPS   Z3, (AX)(R8*2)
+	VADDPS    64(AX)(R8*2), Z2, Z2
+	VMOVUPS   Z2, 64(AX)(R8*2)
+	VMOVUPS   192(DI), Z2
+	VMULPS    Z2, Z0, Z0
+	VMULPS    Z2, Z1, Z1
+	VUNPCKLPS Z1, Z0, Z2
+	VUNPCKHPS Z1, Z0, Z0
+	VADDPS    (AX)(R9*1), Z2, Z1
+	VMOVUPS   Z1, (AX)(R9*1)
+	VADDPS    64(AX)(R9*1), Z0, Z0
+	VMOVUPS   Z0, 64(AX)(R9*1)
+	ADDQ      $0x08, BX
+	ADDQ      $0x00000100, DI
+	ADDQ      CX, AX
+	DECQ      SI
+	JNZ       row
+	VZEROUPPER
+	RET
+
+// func fftLoadMasked8AVX512F32(tile []float32, src []float32, stride int, tw []float32, q int, mask []float32)
+// Requires: AVX, AVX512F
+TEXT ·fftLoadMasked8AVX512F32(SB), NOSPLIT, $0-112
+	MOVQ   tile_base+0(FP), AX
+	MOVQ   src_base+24(FP), CX
+	MOVQ   stride+48(FP), DX
+	SHLQ   $0x02, DX
+	MOVQ   tw_base+56(FP), BX
+	MOVQ   q+80(FP), SI
+	MOVQ   mask_base+88(FP), DI
+	IMUL3Q $0x00000080, SI, R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (AX)(R8*4), R10
+	MOVQ   SI, R11
+	IMULQ  DX, R11
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (CX)(R11*4), R13
+
+row:
+	VMOVUPS      (CX), Z0
+	VMOVUPS      64(CX), Z1
+	VSHUFPS      $0x88, Z1, Z0, Z2
+	VSHUFPS      $0xdd, Z1, Z0, Z0
+	VMOVUPS      (CX)(R11*1), Z1
+	VMOVUPS      64(CX)(R11*1), Z3
+	VSHUFPS      $0x88, Z3, Z1, Z4
+	VSHUFPS      $0xdd, Z3, Z1, Z1
+	VMOVUPS      (CX)(R11*2), Z3
+	VMOVUPS      64(CX)(R11*2), Z5
+	VSHUFPS      $0x88, Z5, Z3, Z6
+	VSHUFPS      $0xdd, Z5, Z3, Z3
+	VMOVUPS      (CX)(R12*1), Z5
+	VMOVUPS      64(CX)(R12*1), Z7
+	VSHUFPS      $0x88, Z7, Z5, Z8
+	VSHUFPS      $0xdd, Z7, Z5, Z5
+	VMOVUPS      (R13), Z7
+	VMOVUPS      64(R13), Z9
+	VSHUFPS      $0x88, Z9, Z7, Z10
+	VSHUFPS      $0xdd, Z9, Z7, Z7
+	VMOVUPS      (R13)(R11*1), Z9
+	VMOVUPS      64(R13)(R11*1), Z11
+	VSHUFPS      $0x88, Z11, Z9, Z12
+	VSHUFPS      $0xdd, Z11, Z9, Z9
+	VMOVUPS      (R13)(R11*2), Z11
+	VMOVUPS      64(R13)(R11*2), Z13
+	VSHUFPS      $0x88, Z13, Z11, Z14
+	VSHUFPS      $0xdd, Z13, Z11, Z11
+	VMOVUPS      (R13)(R12*1), Z13
+	VMOVUPS      64(R13)(R12*1), Z15
+	VSHUFPS      $0x88, Z15, Z13, Z16
+	VSHUFPS      $0xdd, Z15, Z13, Z13
+	VMOVUPS      (DI), Z15
+	VMULPS       Z15, Z2, Z2
+	VMULPS       Z15, Z0, Z0
+	VMOVUPS      64(DI), Z15
+	VMULPS       Z15, Z4, Z4
+	VMULPS       Z15, Z1, Z1
+	VMOVUPS      128(DI), Z15
+	VMULPS       Z15, Z6, Z6
+	VMULPS       Z15, Z3, Z3
+	VMOVUPS      192(DI), Z15
+	VMULPS       Z15, Z8, Z8
+	VMULPS       Z15, Z5, Z5
+	VMOVUPS      256(DI), Z15
+	VMULPS       Z15, Z10, Z10
+	VMULPS       Z15, Z7, Z7
+	VMOVUPS      320(DI), Z15
+	VMULPS       Z15, Z12, Z12
+	VMULPS       Z15, Z9, Z9
+	VMOVUPS      384(DI), Z15
+	VMULPS       Z15, Z14, Z14
+	VMULPS       Z15, Z11, Z11
+	VMOVUPS      448(DI), Z15
+	VMULPS       Z15, Z16, Z16
+	VMULPS       Z15, Z13, Z13
+	VADDPS       Z7, Z0, Z15
+	VADDPS       Z10, Z2, Z17
+	VSUBPS       Z7, Z0, Z0
+	VSUBPS       Z10, Z2, Z2
+	VADDPS       Z9, Z1, Z7
+	VADDPS       Z12, Z4, Z10
+	VSUBPS       Z9, Z1, Z1
+	VSUBPS       Z12, Z4, Z4
+	VADDPS       Z11, Z3, Z9
+	VADDPS       Z14, Z6, Z12
+	VSUBPS       Z11, Z3, Z3
+	VSUBPS       Z14, Z6, Z6
+	VADDPS       Z13, Z5, Z11
+	VADDPS       Z16, Z8, Z14
+	VSUBPS       Z13, Z5, Z5
+	VSUBPS       Z16, Z8, Z8
+	VADDPS       Z9, Z15, Z13
+	VADDPS       Z12, Z17, Z16
+	VSUBPS       Z9, Z15, Z9
+	VSUBPS       Z12, Z17, Z12
+	VADDPS       Z11, Z7, Z15
+	VADDPS       Z14, Z10, Z17
+	VSUBPS       Z11, Z7, Z7
+	VSUBPS       Z14, Z10, Z10
+	VADDPS       Z15, Z13, Z11
+	VADDPS       Z17, Z16, Z14
+	VADDPS       Z10, Z9, Z18
+	VSUBPS       Z7, Z12, Z19
+	VSUBPS       Z15, Z13, Z13
+	VSUBPS       Z17, Z16, Z15
+	VSUBPS       Z10, Z9, Z9
+	VADDPS       Z7, Z12, Z7
+	VADDPS       Z4, Z1, Z10
+	VSUBPS       Z1, Z4, Z1
+	VSUBPS       Z5, Z8, Z4
+	VADDPS       Z8, Z5, Z5
+	VADDPS       Z6, Z0, Z8
+	VSUBPS       Z3, Z2, Z12
+	VSUBPS       Z6, Z0, Z0
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z4, Z10, Z3
+	VSUBPS       Z5, Z1, Z6
+	VSUBPS       Z4, Z10, Z4
+	VADDPS       Z5, Z1, Z1
+	VMOVUPS      fftAVX512F323f3504f3<>+0(SB), Z5
+	VMOVAPS      Z8, Z10
+	VMOVAPS      Z12, Z16
+	VFMADD231PS  Z5, Z3, Z10
+	VFMADD231PS  Z5, Z6, Z16
+	VFNMADD231PS Z5, Z3, Z8
+	VFNMADD231PS Z5, Z6, Z12
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z2, Z6
+	VFMADD231PS  Z5, Z1, Z3
+	VFMADD231PS  Z5, Z4, Z6
+	VFNMADD231PS Z5, Z1, Z0
+	VFNMADD231PS Z5, Z4, Z2
+	VMOVUPS      Z11, (AX)
+	VMOVUPS      Z14, 64(AX)
+	VBROADCASTSS (BX), Z1
+	VBROADCASTSS 4(BX), Z4
+	VMULPS       Z4, Z16, Z5
+	VMULPS       Z4, Z10, Z4
+	VFMSUB231PS  Z1, Z10, Z5
+	VFMADD231PS  Z1, Z16, Z4
+	VMOVUPS      Z5, (AX)(R8*1)
+	VMOVUPS      Z4, 64(AX)(R8*1)
+	VBROADCASTSS 8(BX), Z1
+	VBROADCASTSS 12(BX), Z4
+	VMULPS       Z4, Z19, Z5
+	VMULPS       Z4, Z18, Z4
+	VFMSUB231PS  Z1, Z18, Z5
+	VFMADD231PS  Z1, Z19, Z4
+	VMOVUPS      Z5, (AX)(R8*2)
+	VMOVUPS      Z4, 64(AX)(R8*2)
+	VBROADCASTSS 16(BX), Z1
+	VBROADCASTSS 20(BX), Z4
+	VMULPS       Z4, Z2, Z5
+	VMULPS       Z4, Z3, Z4
+	VFMSUB231PS  Z1, Z3, Z5
+	VFMADD231PS  Z1, Z2, Z4
+	VMOVUPS      Z5, (AX)(R9*1)
+	VMOVUPS      Z4, 64(AX)(R9*1)
+	VBROADCASTSS 24(BX), Z1
+	VBROADCASTSS 28(BX), Z2
+	VMULPS       Z2, Z15, Z3
+	VMULPS       Z2, Z13, Z2
+	VFMSUB231PS  Z1, Z13, Z3
+	VFMADD231PS  Z1, Z15, Z2
+	VMOVUPS      Z3, (R10)
+	VMOVUPS      Z2, 64(R10)
+	VBROADCASTSS 32(BX), Z1
+	VBROADCASTSS 36(BX), Z2
+	VMULPS       Z2, Z12, Z3
+	VMULPS       Z2, Z8, Z2
+	VFMSUB231PS  Z1, Z8, Z3
+	VFMADD231PS  Z1, Z12, Z2
+	VMOVUPS      Z3, (R10)(R8*1)
+	VMOVUPS      Z2, 64(R10)(R8*1)
+	VBROADCASTSS 40(BX), Z1
+	VBROADCASTSS 44(BX), Z2
+	VMULPS       Z2, Z7, Z3
+	VMULPS       Z2, Z9, Z2
+	VFMSUB231PS  Z1, Z9, Z3
+	VFMADD231PS  Z1, Z7, Z2
+	VMOVUPS      Z3, (R10)(R8*2)
+	VMOVUPS      Z2, 64(R10)(R8*2)
+	VBROADCASTSS 48(BX), Z1
+	VBROADCASTSS 52(BX), Z2
+	VMULPS       Z2, Z6, Z3
+	VMULPS       Z2, Z0, Z2
+	VFMSUB231PS  Z1, Z0, Z3
+	VFMADD231PS  Z1, Z6, Z2
+	VMOVUPS      Z3, (R10)(R9*1)
+	VMOVUPS      Z2, 64(R10)(R9*1)
+	ADDQ         $0x00000038, BX
+	ADDQ         $0x00000200, DI
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, R10
+	ADDQ         DX, CX
+	ADDQ         DX, R13
+	DECQ         SI
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func fftAddMasked8AVX512F32(dst []float32, stride int, tile []float32, heads []int, q int, mask []float32)
+// Requires: AVX, AVX512F
+TEXT ·fftAddMasked8AVX512F32(SB), NOSPLIT, $0-112
+	MOVQ  dst_base+0(FP), AX
+	MOVQ  stride+24(FP), CX
+	SHLQ  $0x02, CX
+	MOVQ  tile_base+32(FP), DX
+	MOVQ  heads_base+56(FP), BX
+	MOVQ  q+80(FP), SI
+	MOVQ  mask_base+88(FP), DI
+	MOVQ  SI, R8
+	IMULQ CX, R8
+	LEAQ  (R8)(R8*2), R9
+	LEAQ  (AX)(R8*4), R10
+
+row:
+	MOVQ         (BX), R11
+	VMOVUPS      (DX)(R11*4), Z0
+	VMOVUPS      64(DX)(R11*4), Z1
+	VMOVUPS      128(DX)(R11*4), Z2
+	VMOVUPS      192(DX)(R11*4), Z3
+	VMOVUPS      256(DX)(R11*4), Z4
+	VMOVUPS      320(DX)(R11*4), Z5
+	VMOVUPS      384(DX)(R11*4), Z6
+	VMOVUPS      448(DX)(R11*4), Z7
+	VMOVUPS      512(DX)(R11*4), Z8
+	VMOVUPS      576(DX)(R11*4), Z9
+	VMOVUPS      640(DX)(R11*4), Z10
+	VMOVUPS      704(DX)(R11*4), Z11
+	VMOVUPS      768(DX)(R11*4), Z12
+	VMOVUPS      832(DX)(R11*4), Z13
+	VMOVUPS      896(DX)(R11*4), Z14
+	VMOVUPS      960(DX)(R11*4), Z15
+	VADDPS       Z8, Z0, Z16
+	VADDPS       Z9, Z1, Z17
+	VSUBPS       Z8, Z0, Z0
+	VSUBPS       Z9, Z1, Z1
+	VADDPS       Z10, Z2, Z8
+	VADDPS       Z11, Z3, Z9
+	VSUBPS       Z10, Z2, Z2
+	VSUBPS       Z11, Z3, Z3
+	VADDPS       Z12, Z4, Z10
+	VADDPS       Z13, Z5, Z11
+	VSUBPS       Z12, Z4, Z4
+	VSUBPS       Z13, Z5, Z5
+	VADDPS       Z14, Z6, Z12
+	VADDPS       Z15, Z7, Z13
+	VSUBPS       Z14, Z6, Z6
+	VSUBPS       Z15, Z7, Z7
+	VADDPS       Z10, Z16, Z14
+	VADDPS       Z11, Z17, Z15
+	VSUBPS       Z10, Z16, Z10
+	VSUBPS       Z11, Z17, Z11
+	VADDPS       Z12, Z8, Z16
+	VADDPS       Z13, Z9, Z17
+	VSUBPS       Z12, Z8, Z8
+	VSUBPS       Z13, Z9, Z9
+	VADDPS       Z16, Z14, Z12
+	VADDPS       Z17, Z15, Z13
+	VADDPS       Z9, Z10, Z18
+	VSUBPS       Z8, Z11, Z19
+	VSUBPS       Z16, Z14, Z14
+	VSUBPS       Z17, Z15, Z15
+	VSUBPS       Z9, Z10, Z9
+	VADDPS       Z8, Z11, Z8
+	VADDPS       Z3, Z2, Z10
+	VSUBPS       Z2, Z3, Z2
+	VSUBPS       Z6, Z7, Z3
+	VADDPS       Z7, Z6, Z6
+	VADDPS       Z5, Z0, Z7
+	VSUBPS       Z4, Z1, Z11
+	VSUBPS       Z5, Z0, Z0
+	VADDPS       Z4, Z1, Z1
+	VADDPS       Z3, Z10, Z4
+	VSUBPS       Z6, Z2, Z5
+	VSUBPS       Z3, Z10, Z3
+	VADDPS       Z6, Z2, Z2
+	VMOVUPS      fftAVX512F323f3504f3<>+0(SB), Z6
+	VMOVAPS      Z7, Z10
+	VMOVAPS      Z11, Z16
+	VFMADD231PS  Z6, Z4, Z10
+	VFMADD231PS  Z6, Z5, Z16
+	VFNMADD231PS Z6, Z4, Z7
+	VFNMADD231PS Z6, Z5, Z11
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  Z6, Z2, Z4
+	VFMADD231PS  Z6, Z3, Z5
+	VFNMADD231PS Z6, Z2, Z0
+	VFNMADD231PS Z6, Z3, Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z2, Z12, Z3
+	VMULPS       Z2, Z13, Z2
+	VUNPCKLPS    Z2, Z3, Z6
+	VUNPCKHPS    Z2, Z3, Z2
+	VADDPS       (AX), Z6, Z3
+	VMOVUPS      Z3, (AX)
+	VADDPS       64(AX), Z2, Z2
+	VMOVUPS      Z2, 64(AX)
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z2, Z10, Z3
+	VMULPS       Z2, Z16, Z2
+	VUNPCKLPS    Z2, Z3, Z6
+	VUNPCKHPS    Z2, Z3, Z2
+	VADDPS       (AX)(R8*1), Z6, Z3
+	VMOVUPS      Z3, (AX)(R8*1)
+	VADDPS       64(AX)(R8*1), Z2, Z2
+	VMOVUPS      Z2, 64(AX)(R8*1)
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z2, Z18, Z3
+	VMULPS       Z2, Z19, Z2
+	VUNPCKLPS    Z2, Z3, Z6
+	VUNPCKHPS    Z2, Z3, Z2
+	VADDPS       (AX)(R8*2), Z6, Z3
+	VMOVUPS      Z3, (AX)(R8*2)
+	VADDPS       64(AX)(R8*2), Z2, Z2
+	VMOVUPS      Z2, 64(AX)(R8*2)
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z2, Z4, Z3
+	VMULPS       Z2, Z1, Z1
+	VUNPCKLPS    Z1, Z3, Z2
+	VUNPCKHPS    Z1, Z3, Z1
+	VADDPS       (AX)(R9*1), Z2, Z2
+	VMOVUPS      Z2, (AX)(R9*1)
+	VADDPS       64(AX)(R9*1), Z1, Z1
+	VMOVUPS      Z1, 64(AX)(R9*1)
+	VMOVUPS      256(DI), Z1
+	VMULPS       Z1, Z14, Z2
+	VMULPS       Z1, Z15, Z1
+	VUNPCKLPS    Z1, Z2, Z3
+	VUNPCKHPS    Z1, Z2, Z1
+	VADDPS       (R10), Z3, Z2
+	VMOVUPS      Z2, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	VMOVUPS      320(DI), Z1
+	VMULPS       Z1, Z7, Z2
+	VMULPS       Z1, Z11, Z1
+	VUNPCKLPS    Z1, Z2, Z3
+	VUNPCKHPS    Z1, Z2, Z1
+	VADDPS       (R10)(R8*1), Z3, Z2
+	VMOVUPS      Z2, (R10)(R8*1)
+	VADDPS       64(R10)(R8*1), Z1, Z1
+	VMOVUPS      Z1, 64(R10)(R8*1)
+	VMOVUPS      384(DI), Z1
+	VMULPS       Z1, Z9, Z2
+	VMULPS       Z1, Z8, Z1
+	VUNPCKLPS    Z1, Z2, Z3
+	VUNPCKHPS    Z1, Z2, Z1
+	VADDPS       (R10)(R8*2), Z3, Z2
+	VMOVUPS      Z2, (R10)(R8*2)
+	VADDPS       64(R10)(R8*2), Z1, Z1
+	VMOVUPS      Z1, 64(R10)(R8*2)
+	VMOVUPS      448(DI), Z1
+	VMULPS       Z1, Z0, Z0
+	VMULPS       Z1, Z5, Z1
+	VUNPCKLPS    Z1, Z0, Z2
+	VUNPCKHPS    Z1, Z0, Z0
+	VADDPS       (R10)(R9*1), Z2, Z1
+	VMOVUPS      Z1, (R10)(R9*1)
+	VADDPS       64(R10)(R9*1), Z0, Z0
+	VMOVUPS      Z0, 64(R10)(R9*1)
+	ADDQ         $0x08, BX
+	ADDQ         $0x00000200, DI
+	ADDQ         CX, AX
+	ADDQ         CX, R10
+	DECQ         SI
+	JNZ          row
+	VZEROUPPER
+	RET
+
 // func fftStage2AVX512F32(tile []float32, tw []float32, q int, blocks int)
 // Requires: AVX, AVX512F
 TEXT ·fftStage2AVX512F32(SB), NOSPLIT, $0-64

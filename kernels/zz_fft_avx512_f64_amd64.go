@@ -95,6 +95,18 @@ func fftStoreRows1SwapAVX512F64(dst []float64, off []int, stride int, tile []flo
 func fftCrossSwapAVX512F64(dst []float64, tile []float64, pos []int, tw []float64, q int)
 
 //go:noescape
+func fftLoadMasked4AVX512F64(tile []float64, src []float64, stride int, tw []float64, q int, mask []float64)
+
+//go:noescape
+func fftAddMasked4AVX512F64(dst []float64, stride int, tile []float64, heads []int, q int, mask []float64)
+
+//go:noescape
+func fftLoadMasked8AVX512F64(tile []float64, src []float64, stride int, tw []float64, q int, mask []float64)
+
+//go:noescape
+func fftAddMasked8AVX512F64(dst []float64, stride int, tile []float64, heads []int, q int, mask []float64)
+
+//go:noescape
 func fftStage2AVX512F64(tile []float64, tw []float64, q int, blocks int)
 
 //go:noescape

@@ -29,6 +29,8 @@ func fftSetAVX2F32(b *fftBody[float32]) {
 	b.store[fftColumns][4][1] = fftStoreColumns4SwapAVX2F32
 	b.load[fftRows][1][1] = fftLoadRows1SwapAVX2F32
 	b.store[fftRows][1][1] = fftStoreRows1SwapAVX2F32
+	b.loadMasked[4] = fftLoadMasked4AVX2F32
+	b.addMasked[4] = fftAddMasked4AVX2F32
 	b.stage[2] = fftStage2AVX2F32
 	b.stage[3] = fftStage3AVX2F32
 	b.stage[4] = fftStage4AVX2F32
@@ -65,6 +67,8 @@ func fftSetAVX2F64(b *fftBody[float64]) {
 	b.load[fftRows][1][1] = fftLoadRows1SwapAVX2F64
 	b.store[fftRows][1][1] = fftStoreRows1SwapAVX2F64
 	b.cross[1] = fftCrossSwapAVX2F64
+	b.loadMasked[4] = fftLoadMasked4AVX2F64
+	b.addMasked[4] = fftAddMasked4AVX2F64
 	b.stage[2] = fftStage2AVX2F64
 	b.stage[3] = fftStage3AVX2F64
 	b.stage[4] = fftStage4AVX2F64
@@ -108,6 +112,10 @@ func fftSetAVX512F32(b *fftBody[float32]) {
 	b.store[fftColumns][8][1] = fftStoreColumns8SwapAVX512F32
 	b.load[fftRows][1][1] = fftLoadRows1SwapAVX512F32
 	b.store[fftRows][1][1] = fftStoreRows1SwapAVX512F32
+	b.loadMasked[4] = fftLoadMasked4AVX512F32
+	b.addMasked[4] = fftAddMasked4AVX512F32
+	b.loadMasked[8] = fftLoadMasked8AVX512F32
+	b.addMasked[8] = fftAddMasked8AVX512F32
 	b.stage[2] = fftStage2AVX512F32
 	b.stage[3] = fftStage3AVX512F32
 	b.stage[4] = fftStage4AVX512F32
@@ -153,6 +161,10 @@ func fftSetAVX512F64(b *fftBody[float64]) {
 	b.load[fftRows][1][1] = fftLoadRows1SwapAVX512F64
 	b.store[fftRows][1][1] = fftStoreRows1SwapAVX512F64
 	b.cross[1] = fftCrossSwapAVX512F64
+	b.loadMasked[4] = fftLoadMasked4AVX512F64
+	b.addMasked[4] = fftAddMasked4AVX512F64
+	b.loadMasked[8] = fftLoadMasked8AVX512F64
+	b.addMasked[8] = fftAddMasked8AVX512F64
 	b.stage[2] = fftStage2AVX512F64
 	b.stage[3] = fftStage3AVX512F64
 	b.stage[4] = fftStage4AVX512F64

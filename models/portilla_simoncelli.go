@@ -41,7 +41,7 @@ type PortillaSimoncelli struct {
 // which has no bands.
 type psLevel struct {
 	h, w  int
-	bands constant // (K or 2K, h, w): masks of the bands, then those of the next coarser scale on this grid
+	bands *bandSet // (K or 2K, h, w): masks of the bands, then those of the next coarser scale on this grid
 	recon constant // (h, w/2+1): mask of the reconstruction of this scale and the coarser ones
 }
 
@@ -62,7 +62,7 @@ func NewPortillaSimoncelli(h, w int, o PortillaSimoncelliOptions) (*PortillaSimo
 		l := psLevel{recon: recon[s].constant}
 		l.h, l.w = recon[s].h, recon[s].w
 		if s < o.Scales {
-			l.bands = bandMasks(m, gain, s)
+			l.bands = newBandSet(bandMasks(m, gain, s))
 		}
 		p.levels = append(p.levels, l)
 	}
@@ -259,33 +259,24 @@ func (p *PortillaSimoncelli) autocorrelation(power autograd.Value, h, w int) (au
 func (p *PortillaSimoncelli) bands(turned autograd.Value, l psLevel, s int, st psStats) {
 	k := p.o.Orientations
 	grid := cropSpectrum(turned, l.h, l.w, false)
-	all := apply(opSpread, grid, l.bands.on(turned)).IFFT(autograd.Backward, 3, 4)
-	own := all.Crop(2, 0, k)
-	m := own.Abs()
-	m = m.Sub(m.MeanKeep(3, 4))
-	auto, center := p.autocorrelation(m.RFFT(autograd.Backward, 3, 4).Abs2(), l.h, l.w)
-	v := center.Reshape(append(lead(turned), k)...)
+	all := grid.Tape().Apply(opCutBands, l.bands, grid)
+	y := all.Tape().Apply(opMoments, k, all)
+	at := newMomentLayout(k, all.Type())
+	m := at.part(y, 0, k, l.h, l.w).Sub(at.part(y, at.mean, k, 1, 1))
+	auto, _ := p.autocorrelation(m.RFFT(autograd.Backward, 3, 4).Abs2(), l.h, l.w)
+	gram := at.part(y, at.gram, k, k)
+	v := at.part(y, at.gram, k*k).CropStep(2, 0, k*k, k+1)
 	st[psMagAuto] = append(st[psMagAuto], auto)
 	st[psMagStd] = append(st[psMagStd], v.Sqrt())
-	n := 1 / float64(l.h*l.w)
-	st[psCrossOri] = append(st[psCrossOri], correlation(apply(opGram, m).Scale(n), v, v))
+	st[psCrossOri] = append(st[psCrossOri], correlation(gram, v, v))
 	if s+1 == p.o.Scales {
 		return
 	}
-	parent := all.Crop(2, k, 2*k)
-	q := parent.Abs()
-	doubled := apply(opDoublePhase, parent)
-	q = q.Sub(q.MeanKeep(3, 4))
-	energy := func(x autograd.Value) autograd.Value { return apply(opEnergy, x).Scale(n) }
-	product := func(a, b autograd.Value) autograd.Value {
-		return autograd.Einsum("ncihw,ncjhw->ncij", a, b).Scale(n)
-	}
-	st[psCrossScale] = append(st[psCrossScale], correlation(product(m, q), v, energy(q)))
-	re := own.Real()
-	vre := energy(re)
+	st[psCrossScale] = append(st[psCrossScale], correlation(at.part(y, at.cross, k, k), v, at.part(y, at.square, k)))
+	vre := at.part(y, at.realSquare, k)
 	var columns []autograd.Value
-	for _, part := range []autograd.Value{doubled.Real(), doubled.Imag()} {
-		columns = append(columns, correlation(product(re, part), vre, energy(part)))
+	for i := range 2 {
+		columns = append(columns, correlation(at.part(y, at.real+i*k*k, k, k), vre, at.part(y, at.doubleds+i*k, k)))
 	}
 	st[psCrossScaleReal] = append(st[psCrossScaleReal], autograd.Concat(3, columns...))
 }

@@ -17,11 +17,16 @@ var opDoublePhase = &autograd.Op{
 		return in[0].Mul(in[0].Unit())
 	},
 	VJP: func(n autograd.Node, g autograd.Value) []autograd.Value {
-		u := n.In[0].Unit()
-		w := g.Mul(u.Square().Conj())
-		return []autograd.Value{u.Mul(autograd.MakeComplex(w.Real(), w.Imag().Scale(2)))}
+		return []autograd.Value{doubledAdjoint(n.In[0], g)}
 	},
 	Samples: []autograd.Sample{{In: []tensor.Type{tensor.MakeType(tensor.Complex128, 2, 3)}, Lo: .2, Hi: 1}},
+}
+
+// doubledAdjoint returns the adjoint of opDoublePhase at x, applied to g.
+func doubledAdjoint(x, g autograd.Value) autograd.Value {
+	u := x.Unit()
+	w := g.Mul(u.Square().Conj())
+	return u.Mul(autograd.MakeComplex(w.Real(), w.Imag().Scale(2)))
 }
 
 // opGram is the inner products of the bands of an array with each other. Its

@@ -87,7 +87,7 @@ func (k *isa) emitAll() table {
 	}
 	k.emitWithin()
 	k.emitAccumulate()
-	t.others = []string{"within", "accumulate"}
+	t.others = append([]string{"within", "accumulate"}, k.emitTexture()...)
 	t.tiles = k.emitTiles()
 	if !k.wide() { // for both levels
 		k.emitTranspose()

@@ -82,6 +82,10 @@ func emitAll(k *isa) {
 			k.cross(swap)
 		}
 	}
+	for _, radix := range k.maskRadices() {
+		k.loadMasked(radix)
+		k.addMasked(radix)
+	}
 	for _, radix := range k.radices() {
 		k.stage(radix)
 	}

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// The kernels of texture statistics work on four rows at a time, ld elements
+// apart. n is a multiple of the lanes of a vector.
+
+// quad is how many rows they work on.
+const quad = 4
+
+// emitTexture writes them and returns their names.
+func (k *isa) emitTexture() []string {
+	k.emitGram()
+	k.emitMoments()
+	k.emitMix()
+	k.emitDouble()
+	k.emitDoubleAdjoint()
+	return []string{"gram", "moments", "mix", "double", "doubleAdjoint"}
+}
+
+// rowsOf returns the addresses of the four rows at a pointer, from a moving base.
+func (k *isa) rowsOf(base, ld reg.Register) [quad]Mem {
+	far := k.GP64()
+	k.LEAQ(Mem{Base: ld, Index: ld, Scale: 2}, far)
+	return [quad]Mem{{Base: base}, {Base: base, Index: ld, Scale: 1}, {Base: base, Index: ld, Scale: 2}, {Base: base, Index: far, Scale: 1}}
+}
+
+func (k *isa) pointer(name string) reg.Register { return k.Load(k.Param(name), k.GP64()) }
+
+// stride loads a number of elements, in bytes.
+func (k *isa) stride(name string) reg.Register {
+	r := k.pointer(name)
+	k.IMUL3Q(U32(uint32(k.size())), r, r)
+	return r
+}
+
+// eachVector repeats body for the n elements at the pointers, which it moves.
+func (k *isa) eachVector(label string, n reg.Register, pointers []reg.Register, body func()) {
+	k.Label(label)
+	body()
+	for _, p := range pointers {
+		k.ADDQ(U32(uint32(k.width)), p)
+	}
+	k.SUBQ(U32(uint32(k.lanes())), n)
+	k.JG(LabelRef(label))
+}
+
+// passes returns how many rows fit into registers at a time.
+func (k *isa) passes() (count, rows int) {
+	if k.wide() {
+		return 1, quad
+	}
+	return 2, 2
+}
+
+// emitGram writes func(acc, a, b *T, ld, n int): vector 4i + j of acc gets the
+// products of row i of a with row j of b, lane by lane.
+func (k *isa) emitGram() {
+	k.declare("gram", fmt.Sprintf("func(acc, a, b *%s, ld, n int)", k.goType()))
+	count, rows := k.passes()
+	for pass := range count {
+		acc, a, b, ld, n := k.pointer("acc"), k.pointer("a"), k.pointer("b"), k.stride("ld"), k.pointer("n")
+		as, bs := k.rowsOf(a, ld), k.rowsOf(b, ld)
+		at := func(i, j int) Mem { return Mem{Base: acc, Disp: (quad*(pass*rows+i) + j) * k.width} }
+		var sums [quad][quad]V
+		for i := range rows {
+			for j := range quad {
+				sums[i][j] = k.load(at(i, j))
+			}
+		}
+		k.eachVector(fmt.Sprintf("turn%d", pass), n, []reg.Register{a, b}, func() {
+			var x [quad]V
+			for i := range rows {
+				x[i] = k.load(as[pass*rows+i])
+			}
+			for j := range quad {
+				y := k.load(bs[j])
+				for i := range rows {
+					k.by(k.VFMADD231PS, k.VFMADD231PD)(y, x[i], sums[i][j])
+				}
+			}
+		})
+		for i := range rows {
+			for j := range quad {
+				k.VMOVUPS(sums[i][j], at(i, j))
+			}
+		}
+	}
+	k.VZEROUPPER()
+	k.RET()
+}
+
+// emitMoments writes func(acc, a *T, ld, n int): vectors i and 4 + i of acc get
+// the elements of row i of a, and their squares, lane by lane.
+func (k *isa) emitMoments() {
+	k.declare("moments", fmt.Sprintf("func(acc, a *%s, ld, n int)", k.goType()))
+	acc, a, ld, n := k.pointer("acc"), k.pointer("a"), k.stride("ld"), k.pointer("n")
+	as := k.rowsOf(a, ld)
+	var sums [2 * quad]V
+	for i := range sums {
+		sums[i] = k.load(Mem{Base: acc, Disp: i * k.width})
+	}
+	k.eachVector("turn", n, []reg.Register{a}, func() {
+		for i := range quad {
+			x := k.load(as[i])
+			k.by(k.VADDPS, k.VADDPD)(x, sums[i], sums[i])
+			k.by(k.VFMADD231PS, k.VFMADD231PD)(x, x, sums[quad+i])
+		}
+	})
+	for i, s := range sums {
+		k.VMOVUPS(s, Mem{Base: acc, Disp: i * k.width})
+	}
+	k.VZEROUPPER()
+	k.RET()
+}
+
+// emitMix writes func(dst, c, x *T, ld, n, more int): row i of dst becomes the sum
+// of the rows j of x times c[4i+j], added to row i if more is not 0.
+func (k *isa) emitMix() {
+	k.declare("mix", fmt.Sprintf("func(dst, c, x *%s, ld, n, more int)", k.goType()))
+	count, rows := k.passes()
+	for pass := range count {
+		dst, c, x, ld, n := k.pointer("dst"), k.pointer("c"), k.pointer("x"), k.stride("ld"), k.pointer("n")
+		more := k.pointer("more")
+		ds, xs := k.rowsOf(dst, ld), k.rowsOf(x, ld)
+		var f [quad][quad]V
+		for i := range rows {
+			for j := range quad {
+				f[i][j] = k.vec()
+				k.by(k.VBROADCASTSS, k.VBROADCASTSD)(Mem{Base: c, Disp: (quad*(pass*rows+i) + j) * k.size()}, f[i][j])
+			}
+		}
+		k.TESTQ(more, more)
+		k.JNZ(LabelRef(fmt.Sprintf("add%d", pass)))
+		for _, add := range []bool{false, true} {
+			label := fmt.Sprintf("set%d", pass)
+			if add {
+				label = fmt.Sprintf("add%d", pass)
+			}
+			k.eachVector(label, n, []reg.Register{dst, x}, func() {
+				var y [quad]V
+				for j := range quad {
+					v := k.load(xs[j])
+					for i := range rows {
+						switch {
+						case j > 0:
+							k.by(k.VFMADD231PS, k.VFMADD231PD)(v, f[i][j], y[i])
+						case add:
+							y[i] = k.load(ds[pass*rows+i])
+							k.by(k.VFMADD231PS, k.VFMADD231PD)(v, f[i][j], y[i])
+						default:
+							y[i] = k.mul(v, f[i][j])
+						}
+					}
+				}
+				for i := range rows {
+					k.VMOVUPS(y[i], ds[pass*rows+i])
+				}
+			})
+			if !add {
+				k.JMP(LabelRef(fmt.Sprintf("done%d", pass)))
+			}
+		}
+		k.Label(fmt.Sprintf("done%d", pass))
+	}
+	k.VZEROUPPER()
+	k.RET()
+}
+
+// unit returns the modulus of the complex numbers at z and their quotients by
+// it, 0 for 0.
+func (k *isa) unit(z reg.Register) (re, im, r, ur, ui V) {
+	re, im = k.split(k.load(Mem{Base: z}), k.load(Mem{Base: z, Disp: k.width}))
+	r = k.sqrt(k.fma(re, re, k.mul(im, im)))
+	inv := k.onlyV(k.cmp(ne, r, k.zero()), k.div(k.load(k.c(1)), r))
+	return re, im, r, k.mul(re, inv), k.mul(im, inv)
+}
+
+// emitDouble writes func(q, dr, di, z *T, n int, mean T): of complex numbers z, the
+// modulus without the mean, and real and imaginary part of z²/|z|.
+func (k *isa) emitDouble() {
+	k.declare("double", fmt.Sprintf("func(q, dr, di, z *%s, n int, mean %[1]s)", k.goType()))
+	q, dr, di, z, n := k.pointer("q"), k.pointer("dr"), k.pointer("di"), k.pointer("z"), k.pointer("n")
+	mean := k.broadcast("mean")
+	k.eachVector("turn", n, []reg.Register{q, dr, di}, func() {
+		re, im, r, ur, ui := k.unit(z)
+		k.VMOVUPS(k.fromSplitOrder(k.sub(r, mean)), Mem{Base: q})
+		k.VMOVUPS(k.fromSplitOrder(k.fms(re, ur, k.mul(im, ui))), Mem{Base: dr})
+		k.VMOVUPS(k.fromSplitOrder(k.fma(re, ui, k.mul(im, ur))), Mem{Base: di})
+		k.ADDQ(U32(uint32(2*k.width)), z)
+	})
+	k.VZEROUPPER()
+	k.RET()
+}
+
+// emitDoubleAdjoint writes func(dz, z, q, dr, di *T, n int, p *[4]T): the adjoint of
+// double at z applied to the cotangents q + p[1](|z| - p[0]), dr + p[2] Re z²/|z| and
+// di + p[3] Im z²/|z|.
+func (k *isa) emitDoubleAdjoint() {
+	k.declare("doubleAdjoint", fmt.Sprintf("func(dz, z, q, dr, di *%s, n int, p *[4]%[1]s)", k.goType()))
+	dz, z, q, dr, di, n := k.pointer("dz"), k.pointer("z"), k.pointer("q"), k.pointer("dr"), k.pointer("di"), k.pointer("n")
+	p := k.pointer("p")
+	var f [4]V
+	for i := range f {
+		f[i] = k.vec()
+		k.by(k.VBROADCASTSS, k.VBROADCASTSD)(Mem{Base: p, Disp: i * k.size()}, f[i])
+	}
+	k.eachVector("turn", n, []reg.Register{q, dr, di}, func() {
+		re, im, r, ur, ui := k.unit(z)
+		get := func(r reg.Register) V { return k.toSplitOrder(k.load(Mem{Base: r})) }
+		gq := k.fma(k.sub(r, f[0]), f[1], get(q))
+		gr := k.fma(k.fms(re, ur, k.mul(im, ui)), f[2], get(dr))
+		gi := k.fma(k.fma(re, ui, k.mul(im, ur)), f[3], get(di))
+		// In the frame of the result: w = (gr + i gi) conj(u²).
+		sr, si := k.fms(ur, ur, k.mul(ui, ui)), k.mul(ur, ui)
+		si = k.add(si, si)
+		wr := k.add(k.fma(gr, sr, k.mul(gi, si)), gq)
+		wi := k.fms(gi, sr, k.mul(gr, si))
+		wi = k.add(wi, wi)
+		for j, v := range k.join(k.fms(ur, wr, k.mul(ui, wi)), k.fma(ur, wi, k.mul(ui, wr))) {
+			k.VMOVUPS(v, Mem{Base: dz, Disp: j * k.width})
+		}
+		k.ADDQ(U32(uint32(2*k.width)), z)
+		k.ADDQ(U32(uint32(2*k.width)), dz)
+	})
+	k.VZEROUPPER()
+	k.RET()
+}

@@ -1,0 +1,83 @@
+package kernels
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+)
+
+// Every body of the texture kernels against the definition, at lengths around
+// vectors; numbers that are zero have direction 0.
+func TestTexture(t *testing.T) {
+	for _, l := range Levels() {
+		for _, n := range []int{1, 3, 8, 15, 16, 17, 40, 64} {
+			t.Run(fmt.Sprintf("%v/%d", l, n), func(t *testing.T) {
+				testTexture[float32](t, l, n, 2e-5)
+				testTexture[float64](t, l, n, 1e-13)
+			})
+		}
+	}
+}
+
+func testTexture[T Float](t *testing.T, l Level, n int, bound float64) {
+	const ld = 80
+	r := rand.New(rand.NewPCG(7, uint64(n)))
+	body, twin := TextureOf[T](l), TextureOf[T](PureGo)
+	rows := func() []T { // zero beyond n, as callers pad
+		x := make([]T, TextureRows*ld)
+		for i := range TextureRows {
+			fillNormal(r, x[i*ld:i*ld+n])
+		}
+		return x
+	}
+	close := func(what string, got, want []T) {
+		t.Helper()
+		if d := relativeError(got, want); !(d <= bound) {
+			t.Errorf("%T, %s: relative error %.2g", T(0), what, d)
+		}
+	}
+	totals := func(x *Texture[T], acc []T, count int) []T {
+		out := make([]T, count)
+		for i := range out {
+			out[i] = T(x.Total(acc, i))
+		}
+		return out
+	}
+	a, b := rows(), rows()
+	got, want := make([]T, 16*body.Lanes), make([]T, 16)
+	for range 2 {
+		body.Gram(got, a, b, ld, n)
+		twin.Gram(want, a, b, ld, n)
+	}
+	close("gram", totals(body, got, 16), want)
+	got, want = make([]T, 8*body.Lanes), make([]T, 8)
+	body.Moments(got, a, ld, n)
+	twin.Moments(want, a, ld, n)
+	close("moments", totals(body, got, 8), want)
+	for _, more := range []bool{false, true} {
+		x := rows()
+		y := append([]T(nil), x...)
+		body.Mix(x, a, b, ld, n, more)
+		twin.Mix(y, a, b, ld, n, more)
+		close("mix", x, y)
+	}
+
+	z := newGuarded[T](2*n, 1)
+	fillNormal(r, z.values)
+	z.values[0], z.values[1] = 0, 0
+	out, exact := [3]guardedSlice[T]{}, [3][]T{}
+	for i := range out {
+		out[i], exact[i] = newGuarded[T](n, i), make([]T, n)
+	}
+	body.Double(out[0].values, out[1].values, out[2].values, z.values, .5)
+	twin.Double(exact[0], exact[1], exact[2], z.values, .5)
+	for i := range out {
+		out[i].check(t)
+		close("double", out[i].values, exact[i])
+	}
+	dz, dzWant, p := newGuarded[T](2*n, 3), make([]T, 2*n), &[4]T{.5, 2, -1, 3}
+	body.DoubleAdjoint(dz.values, z.values, a[:n], b[:n], a[ld:ld+n], p)
+	twin.DoubleAdjoint(dzWant, z.values, a[:n], b[:n], a[ld:ld+n], p)
+	dz.check(t)
+	close("doubleAdjoint", dz.values, dzWant)
+}

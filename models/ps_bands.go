@@ -1,0 +1,106 @@
+package models
+
+import (
+	"fmt"
+
+	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/kernels"
+	"github.com/percept-go/percept/tensor"
+)
+
+// bandSet is the attribute of the ops that cut bands out of a spectrum: their
+// masks (n, h, w), zero frequency first.
+type bandSet struct {
+	constant
+	n, h, w int
+}
+
+func newBandSet(masks constant) *bandSet {
+	d := masks.f64.Dim
+	return &bandSet{masks, d[0], d[1], d[2]}
+}
+
+var opCutBands, opJoinBands *autograd.Op
+
+func init() {
+	opCutBands = &autograd.Op{
+		Name: "cut-bands", Doc: "inverse transforms (N, C, K, h, w) of a spectrum x (N, C, h, w) times K masks", Linear: 1,
+		Type: func(attr any, in []tensor.Type) (tensor.Type, error) {
+			s, t := attr.(*bandSet), in[0]
+			if t.Rank != 4 || !t.DType.IsComplex() || t.Dim[2] != s.h || t.Dim[3] != s.w {
+				return t, fmt.Errorf("a spectrum (N, C, %d, %d) expected", s.h, s.w)
+			}
+			return tensor.MakeType(t.DType, t.Dim[0], t.Dim[1], s.n, s.h, s.w), nil
+		},
+		Lower: func(attr any, in []autograd.Value) autograd.Value {
+			return apply(opSpread, in[0], attr.(*bandSet).on(in[0])).IFFT(autograd.Backward, 3, 4)
+		},
+		VJP: func(n autograd.Node, g autograd.Value) []autograd.Value {
+			return []autograd.Value{g.Tape().Apply(opJoinBands, n.Attr, g)}
+		},
+		CPU:     bindBands,
+		Samples: bandSamples(4),
+	}
+	opJoinBands = &autograd.Op{
+		Name: "join-bands", Doc: "the adjoint of cut-bands: the sum (N, C, h, w) of the masked transforms of bands (N, C, K, h, w)", Linear: 1,
+		Type: func(attr any, in []tensor.Type) (tensor.Type, error) {
+			s, t := attr.(*bandSet), in[0]
+			if t.Rank != 5 || !t.DType.IsComplex() || t.Dim[2] != s.n || t.Dim[3] != s.h || t.Dim[4] != s.w {
+				return t, fmt.Errorf("bands (N, C, %d, %d, %d) expected", s.n, s.h, s.w)
+			}
+			return tensor.MakeType(t.DType, t.Dim[0], t.Dim[1], s.h, s.w), nil
+		},
+		Lower: func(attr any, in []autograd.Value) autograd.Value {
+			return in[0].FFT(autograd.Forward, 3, 4).Mul(attr.(*bandSet).on(in[0])).Sum(2)
+		},
+		VJP: func(n autograd.Node, g autograd.Value) []autograd.Value {
+			return []autograd.Value{g.Tape().Apply(opCutBands, n.Attr, g)}
+		},
+		CPU:     bindBands,
+		Samples: bandSamples(5),
+	}
+}
+
+// bandSamples are spectra, or bands, with masks that vanish in places.
+func bandSamples(rank int) []autograd.Sample {
+	var samples []autograd.Sample
+	for _, size := range [][2]int{{16, 16}, {6, 5}} {
+		const n = 2
+		h, w := size[0], size[1]
+		m := make([]float64, n*h*w)
+		for i := range m {
+			if i%w > w/2 || i < h*w {
+				m[i] = float64(i%7) / 4
+			}
+		}
+		in := tensor.MakeType(tensor.Complex128, 2, 1, h, w)
+		if rank == 5 {
+			in = tensor.MakeType(tensor.Complex128, 2, 1, n, h, w)
+		}
+		samples = append(samples, autograd.Sample{Attr: newBandSet(newConstant(m, n, h, w)), In: []tensor.Type{in}})
+	}
+	return samples
+}
+
+// bindBands binds either op.
+func bindBands(b *autograd.Bind) func() {
+	if b.Out.DType.Real() == tensor.Float32 {
+		return bindBandsOf[float32](b, b.Attr.(*bandSet).f32)
+	}
+	return bindBandsOf[float64](b, b.Attr.(*bandSet).f64)
+}
+
+func bindBandsOf[T kernels.Float](b *autograd.Bind, masks tensor.Tensor) func() {
+	s := b.Attr.(*bandSet)
+	scaled := append([]T(nil), tensor.Span[T](masks)...)
+	for i := range scaled {
+		scaled[i] /= T(s.h * s.w)
+	}
+	x := b.Contiguous(0)
+	p := kernels.NewFFTBands(scaled, s.n, s.h, s.w, b.Level, b.Pool.Threads())
+	dst, src, images, pool := tensor.Span[T](b.Out), tensor.Span[T](x), x.Dim[0]*x.Dim[1], b.Pool
+	if x.Rank == 4 {
+		return func() { p.Cut(dst, src, images, pool) }
+	}
+	return func() { p.Join(dst, src, images, pool) }
+}
