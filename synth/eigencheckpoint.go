@@ -1,0 +1,147 @@
+package synth
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/percept-go/percept/internal/dense"
+	"github.com/percept-go/percept/internal/rng"
+	"github.com/percept-go/percept/internal/safetensors"
+	"github.com/percept-go/percept/tensor"
+)
+
+// eigenMethodName is what a checkpoint calls its method.
+const eigenMethodName = "eigendistortion"
+
+// eigenCheckpoint is the header of a checkpoint, JSON under the key "percept" of
+// a safetensors file. The tensors are the rows of image K's state, "K.NAME".
+type eigenCheckpoint struct {
+	Version int          `json:"version"`
+	Method  string       `json:"method"`
+	Images  []origin     `json:"images"`
+	Runs    []eigenState `json:"runs"`
+}
+
+// origin returns what tells image k from others.
+func (s *Eigendistortion) origin(k int) origin {
+	h := sha256.New()
+	o := s.options
+	o.Seed += uint64(k)
+	for _, v := range []any{s.model, o, s.dtype} {
+		text, err := json.Marshal(v)
+		if err != nil { // a function
+			text = nil
+		}
+		fmt.Fprintf(h, "%T %s\n", v, text)
+	}
+	t := sha256.New()
+	digest(t, s.images, k)
+	return origin{hex.EncodeToString(t.Sum(nil)), hex.EncodeToString(h.Sum(nil))}
+}
+
+// Save writes a checkpoint of the given images, or of all where none is given.
+// From it Load continues as if nothing had happened: to the same bits on the
+// same backend. It errs if w does, and panics if there is no such image.
+func (s *Eigendistortion) Save(w io.Writer, images ...int) error {
+	if len(images) == 0 {
+		images = upTo(len(s.runs))
+	}
+	head := eigenCheckpoint{Version: checkpointVersion, Method: eigenMethodName}
+	var names []string
+	var ts []tensor.Tensor
+	for i, k := range images {
+		r := s.runs[k]
+		head.Images, head.Runs = append(head.Images, s.origin(k)), append(head.Runs, r.eigenState)
+		for _, name := range slices.Sorted(maps.Keys(r.rows)) {
+			if rows := r.rows[name]; rows.Len() > 0 {
+				names, ts = append(names, fmt.Sprintf("%d.%s", i, name)), append(ts, tensor.Of(rows.V, rows.Len(), rows.N))
+			}
+		}
+	}
+	text, err := json.Marshal(head)
+	if err != nil {
+		return err
+	}
+	return safetensors.Write(w, map[string]string{"percept": string(text)}, names, ts)
+}
+
+// Load continues from what Save of an Eigendistortion made with the same
+// arguments wrote: one checkpoint of all images, or several that hold them in
+// their order. It errs, with ErrCheckpoint if the images, the settings or the
+// version differ, and then changes nothing.
+func (s *Eigendistortion) Load(readers ...io.Reader) error {
+	var runs []*eigenRun
+	for _, r := range readers {
+		more, err := s.readRuns(r, len(runs))
+		if err != nil {
+			return err
+		}
+		runs = append(runs, more...)
+	}
+	if len(runs) != len(s.runs) {
+		return fmt.Errorf("synth: %w: it holds %d images; %d expected", ErrCheckpoint, len(runs), len(s.runs))
+	}
+	for k, r := range runs {
+		if was := s.runs[k].Probe; math.Abs(was-r.Probe) > sameModel*was {
+			return fmt.Errorf("synth: %w: image %d changed the model by %g along a noise and does by %g now: the model differs", ErrCheckpoint, k, r.Probe, was)
+		}
+	}
+	s.runs = runs
+	return nil
+}
+
+// probe returns what makes models that differ known: ‖Jz‖ for a noise z.
+func (s *Eigendistortion) probe() (float64, error) {
+	jz, _, err := s.jac.apply(noise(rng.New(filterSeed), 1, s.jac.n))
+	return dense.Norm(jz.V), err
+}
+
+// readRuns reads a checkpoint of the images from first on.
+func (s *Eigendistortion) readRuns(r io.Reader, first int) ([]*eigenRun, error) {
+	r, size, err := sized(r)
+	if err != nil {
+		return nil, err
+	}
+	meta, ts, err := safetensors.Read(r, size)
+	if err != nil {
+		return nil, err
+	}
+	var head eigenCheckpoint
+	if err := json.Unmarshal([]byte(meta["percept"]), &head); err != nil {
+		return nil, fmt.Errorf("synth: %w: its header cannot be read: %w", ErrCheckpoint, err)
+	}
+	n := len(head.Runs)
+	switch {
+	case head.Version != checkpointVersion || head.Method != eigenMethodName:
+		return nil, fmt.Errorf("synth: %w: it is one of version %d of %q; version %d of %q is expected", ErrCheckpoint, head.Version, head.Method, checkpointVersion, eigenMethodName)
+	case n == 0 || first+n > len(s.runs) || len(head.Images) != n:
+		return nil, fmt.Errorf("synth: %w: it holds %d images; %d expected", ErrCheckpoint, n, len(s.runs)-first)
+	}
+	var runs []*eigenRun
+	for i, state := range head.Runs {
+		switch o := s.origin(first + i); {
+		case head.Images[i].Target != o.Target:
+			return nil, fmt.Errorf("synth: %w: it is of another image", ErrCheckpoint)
+		case head.Images[i].Settings != o.Settings:
+			return nil, fmt.Errorf("synth: %w: its model or options differ", ErrCheckpoint)
+		}
+		runs = append(runs, &eigenRun{eigenState: state, rows: map[string]dense.Rows{}, o: &s.options, typ: s.dtype})
+	}
+	for name, x := range ts {
+		number, of, found := strings.Cut(name, ".")
+		i, err := strconv.Atoi(number)
+		if !found || err != nil || i < 0 || i >= n || x.Rank != 2 || x.DType != tensor.Float64 {
+			return nil, fmt.Errorf("synth: %w: it holds a %v %q", ErrCheckpoint, x.Type, name)
+		}
+		runs[i].rows[of] = dense.Rows{N: x.Dim[1], V: tensor.Floats(x)}
+	}
+	return runs, nil
+}

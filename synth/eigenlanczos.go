@@ -1,0 +1,430 @@
+package synth
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/percept-go/percept/internal/dense"
+)
+
+const (
+	// eigenBasis is how many vectors a search keeps, or eigenBlocks blocks if that
+	// is more; it then restarts from the best half.
+	eigenBasis  = 48
+	eigenBlocks = 5
+	// bottomShift makes F definite where conjugate gradients solve with it, as a
+	// part of the largest eigenvalue: above what rounding makes of zero.
+	bottomShift = 1e-13
+	// The errors, relative to an eigenvalue, at which the bottom has converged: of
+	// the eigenvalue, as its residual bounds it, and of the residual itself.
+	bottomError    = 1e-8
+	bottomResidual = 1e-5
+	// residualFloor is the residual, in largest eigenvalues, that rounding leaves.
+	residualFloor = 1e-15
+	// Inner solves: of the first vectors, and of corrections.
+	startTolerance, startIterations = 1e-6, 400
+	innerTolerance, innerIterations = 1e-2, 200
+	// rangeLimit is up to how many elements a representation that has fewer than
+	// half of the image's is multiplied out.
+	rangeLimit = 1500
+)
+
+// lanczos makes one step of EigenLanczos: both searches expand an orthonormal
+// basis, of which products with F are kept, by one block, and take the best
+// approximations in the space it spans (Rayleigh and Ritz).
+func (r *eigenRun) lanczos() error {
+	switch r.Stage {
+	case "":
+		r.Stage = "top"
+		r.rows["next"] = dense.Orthonormal(noise(r.g, r.block(), r.j.n), dense.Rows{}, 0)
+		return r.lanczosTop()
+	case "top":
+		return r.lanczosTop()
+	case "start":
+		return r.bottomStart()
+	}
+	return r.bottomStep()
+}
+
+func (r *eigenRun) block() int { return min(r.o.count()+guards, r.j.n) }
+
+// expand adds the next block to the basis and returns the eigenvalues of F in
+// the space, largest first, with their coefficients.
+func (r *eigenRun) expand() (v, w dense.Rows, values []float64, y dense.Rows, err error) {
+	next := r.rows["next"]
+	_, fv, err := r.j.apply(next)
+	if err != nil {
+		return v, w, nil, y, err
+	}
+	v, w = r.rows["basis"].Clone().Append(next), r.rows["products"].Clone().Append(fv)
+	values, y = dense.Eigen(dense.Dots(v, w))
+	return v, w, values, y, nil
+}
+
+// store keeps the basis, or, where it has become too large, the best half: the
+// eigenvectors whose coefficients are the first of y.
+func (r *eigenRun) store(v, w, y dense.Rows) {
+	if limit := max(eigenBasis, eigenBlocks*r.block()); v.Len()+r.block() > limit && v.Len() < v.N {
+		best := y.Slice(0, limit/2)
+		v, w = dense.Combine(best, v), dense.Combine(best, w)
+	}
+	r.rows["basis"], r.rows["products"] = v, w
+}
+
+// residuals returns Fx − λx for each vector.
+func residuals(x, fx dense.Rows, values []float64) dense.Rows {
+	res := fx.Clone()
+	for i := range x.Len() {
+		dense.AddScaled(res.At(i), -values[i], x.At(i))
+	}
+	return res
+}
+
+// lanczosTop makes a step at the top: the residuals of the best vectors expand a
+// Krylov space.
+func (r *eigenRun) lanczosTop() error {
+	if err := r.more(); err != nil {
+		return err
+	}
+	v, w, values, y, err := r.expand()
+	if err != nil {
+		return err
+	}
+	best := y.Slice(0, min(r.block(), y.Len()))
+	x, fx := dense.Combine(best, v), dense.Combine(best, w)
+	res := residuals(x, fx, values)
+	converged := x.Len() >= r.o.count()
+	for i := range min(x.Len(), r.o.count()) {
+		converged = converged && dense.Norm(res.At(i)) <= r.o.tolerance(1e-8)*values[0]
+	}
+	r.store(v, w, y)
+	next := dense.Orthonormal(large(res, residualFloor*values[0]), r.rows["basis"], 1e-6)
+	if next.Len() == 0 && !converged {
+		next = dense.Orthonormal(noise(r.g, r.block(), r.j.n), r.rows["basis"], 1e-6)
+	}
+	r.rows["next"] = next
+	r.Step++
+	if full := v.Len() >= r.j.n || next.Len() == 0; converged || full || r.Step >= r.o.maxSteps() {
+		r.Missed = r.Missed || !converged && !full
+		return r.endTop(x)
+	}
+	return nil
+}
+
+// large returns the vectors of x with a norm above least.
+func large(x dense.Rows, least float64) dense.Rows {
+	y := dense.Rows{N: x.N}
+	for i := range x.Len() {
+		if dense.Norm(x.At(i)) > least {
+			y = y.Append(x.Slice(i, i+1))
+		}
+	}
+	return y
+}
+
+// endTop keeps the best of the vectors x, with eigenvalues and residuals from
+// products of their own.
+func (r *eigenRun) endTop(x dense.Rows) error {
+	x, _, fx, values, err := r.ritz(x)
+	if err != nil {
+		return err
+	}
+	k := min(r.o.count(), x.Len())
+	x = x.Slice(0, k)
+	r.keep("top", x, values[:k], norms(residuals(x, fx, values)), nulls(values[:k], values[0]))
+	r.rows["basis"], r.rows["products"], r.rows["next"] = dense.Rows{}, dense.Rows{}, dense.Rows{}
+	r.Stage, r.Step = "start", 0
+	return nil
+}
+
+func norms(x dense.Rows) []float64 {
+	v := make([]float64, x.Len())
+	for i := range v {
+		v[i] = dense.Norm(x.At(i))
+	}
+	return v
+}
+
+func nulls(values []float64, largest float64) []bool {
+	null := make([]bool, len(values))
+	for i, v := range values {
+		null[i] = v <= numericallyNull*largest
+	}
+	return null
+}
+
+// ritz returns the eigenvectors of F in the space of the orthonormal vectors x,
+// largest eigenvalue first, with Jx and Fx. From the singular values of Jx, small
+// eigenvalues come with more digits than from products with F.
+func (r *eigenRun) ritz(x dense.Rows) (y, jy, fy dense.Rows, values []float64, err error) {
+	jx, fx, err := r.j.apply(x)
+	if err != nil {
+		return x, jx, fx, nil, err
+	}
+	sigma, u := dense.Singular(jx, true)
+	values = make([]float64, x.Len()) // with fewer elements than vectors, zeros at the end
+	for i, s := range sigma {
+		values[i] = s * s
+	}
+	u = complete(u, x.Len())
+	return dense.Combine(u, x), dense.Combine(u, jx), dense.Combine(u, fx), values, nil
+}
+
+// complete extends an orthonormal list of vectors of n elements to n of them.
+func complete(u dense.Rows, n int) dense.Rows {
+	for i := 0; i < n && u.Len() < n; i++ {
+		e := dense.New(1, n)
+		e.V[i] = 1
+		u = u.Append(dense.Orthonormal(e, u, .5/math.Sqrt(float64(n))))
+	}
+	return u
+}
+
+// reversed returns the vectors of x in opposite order.
+func reversed(x dense.Rows) dense.Rows {
+	y := dense.Rows{N: x.N}
+	for i := x.Len() - 1; i >= 0; i-- {
+		y = y.Append(x.Slice(i, i+1))
+	}
+	return y
+}
+
+func (r *eigenRun) largest() float64 {
+	v, _, _ := r.facts("top", 0)
+	return v
+}
+
+// bottomStart finds the first block of the bottom: seeded noise, multiplied by
+// what is nearly the inverse of F, which leaves what F is nearly blind to.
+func (r *eigenRun) bottomStart() error {
+	z := noise(r.g, r.block(), r.j.n)
+	if 2*r.j.m < r.j.n && r.j.m <= rangeLimit && r.j.n-r.j.m >= r.block() {
+		return r.outsideRange(z)
+	}
+	if err := r.prepareFilter(); err != nil {
+		return err
+	}
+	x, err := r.j.solve(z, dense.Rows{}, bottomShift*r.largest(), startTolerance, startIterations, r.more)
+	if err != nil {
+		return err
+	}
+	next := dense.Orthonormal(x, dense.Rows{}, 1e-14)
+	if next.Len() < x.Len() {
+		next = next.Append(dense.Orthonormal(noise(r.g, x.Len()-next.Len(), r.j.n), next, 1e-6))
+	}
+	r.Stage, r.Step = "bottom", 0
+	if done, err := r.allNull(next); done || err != nil {
+		return err
+	}
+	r.rows["next"] = next
+	return nil
+}
+
+// prepareFilter makes the filter, from what was measured before where there is
+// that.
+func (r *eigenRun) prepareFilter() (err error) {
+	if r.j.filter != nil {
+		return nil
+	}
+	for i := range filterBases {
+		if known := r.rows[responseIn(i)]; known.Len() > 0 {
+			if r.j.filter, err = compileFilter(r.j, i); err == nil {
+				r.j.filter.response = known.V
+			}
+			return err
+		}
+	}
+	f, number, err := newFilter(r.j)
+	if err != nil {
+		return err
+	}
+	r.j.filter, r.rows[responseIn(number)] = f, dense.Rows{N: r.j.n, V: f.response}
+	return nil
+}
+
+// responseIn names the rows that keep the response in a basis of filterBases.
+func responseIn(number int) string { return fmt.Sprint("response.", number) }
+
+// outsideRange projects z on what is orthogonal to all rows of J, where these are
+// few.
+func (r *eigenRun) outsideRange(z dense.Rows) error {
+	rows, err := r.rowsOfJ()
+	if err != nil {
+		return err
+	}
+	span := dense.Orthonormal(rows, dense.Rows{}, 1e-12)
+	done, err := r.allNull(dense.Orthonormal(z, span, 1e-6))
+	if err == nil && !done {
+		r.finish() // cannot be: the space is exact
+		r.Missed = true
+	}
+	r.Null, r.NullExact = max(r.Null, r.j.n-span.Len()), false
+	return err
+}
+
+// allNull ends the search if F is zero within rounding for all combinations of
+// the first orthonormal vectors of x.
+func (r *eigenRun) allNull(x dense.Rows) (bool, error) {
+	k := r.o.count()
+	if x.Len() < k {
+		return false, nil
+	}
+	x = x.Slice(0, k)
+	_, _, _, values, err := r.ritz(x)
+	if err != nil || values[0] > numericallyNull*r.largest() {
+		return false, err
+	}
+	return true, r.endNull(x)
+}
+
+// endNull keeps x, which F does not see.
+func (r *eigenRun) endNull(x dense.Rows) error {
+	jx, fx, err := r.j.apply(x)
+	if err != nil {
+		return err
+	}
+	values := make([]float64, x.Len())
+	for i := range values {
+		values[i] = dense.Dot(jx.At(i), jx.At(i))
+	}
+	r.Null = x.Len()
+	if r.j.filter != nil {
+		d, err := r.j.nullDimension(r.largest(), r.more)
+		if err != nil {
+			return err
+		}
+		r.Null = max(r.Null, d)
+	}
+	r.keep("bottom", x, values, norms(residuals(x, fx, values)), nulls(values, r.largest()))
+	r.endBottom()
+	return nil
+}
+
+func (r *eigenRun) endBottom() {
+	for name := range r.rows {
+		if end, _, _ := strings.Cut(name, "."); end != "top" && end != "bottom" {
+			delete(r.rows, name)
+		}
+	}
+	r.finish()
+}
+
+// bottomStep makes a step at the bottom by the generalized Davidson method: the
+// basis grows by approximate solutions of Ft = residual, which unlike plain
+// inverse iteration separates clusters. Vectors that F does not see are found
+// first and kept out of the solves.
+func (r *eigenRun) bottomStep() error {
+	if err := r.prepareFilter(); err != nil {
+		return err
+	}
+	v, w, _, y, err := r.expand()
+	if err != nil {
+		return err
+	}
+	y = reversed(y)
+	x, _, fx, values, err := r.ritz(dense.Combine(y.Slice(0, min(r.block(), y.Len())), v))
+	if err != nil {
+		return err
+	}
+	x, fx = reversed(x), reversed(fx)
+	for i, j := 0, len(values)-1; i < j; i, j = i+1, j-1 {
+		values[i], values[j] = values[j], values[i]
+	}
+	res := residuals(x, fx, values)
+	open := r.open(values, norms(res))
+	r.rows["last"] = dense.Rows{N: len(values), V: values}
+	r.Step++
+	full := v.Len() >= r.j.n
+	if len(open) == 0 || full || r.Step >= r.o.maxSteps() {
+		r.Missed = r.Missed || len(open) > 0 && !full
+		return r.keepBottom(x, fx, values)
+	}
+	r.store(v, w, y)
+	return r.correct(x, res, values, open)
+}
+
+// correct finds the next block of the bottom: solutions for the residuals of the
+// given vectors and of the guards.
+func (r *eigenRun) correct(x, res dense.Rows, values []float64, open []int) error {
+	locked, wrong := dense.Rows{N: x.N}, dense.Rows{N: x.N}
+	for i, null := range nulls(values, r.largest()) {
+		if null {
+			locked = locked.Append(x.Slice(i, i+1))
+		}
+	}
+	for i := r.o.count(); i < x.Len(); i++ {
+		open = append(open, i)
+	}
+	for _, i := range open {
+		wrong = wrong.Append(res.Slice(i, i+1))
+	}
+	t, err := r.j.solve(wrong, locked, bottomShift*r.largest(), innerTolerance, innerIterations, r.more)
+	if err != nil {
+		return err
+	}
+	next := dense.Orthonormal(t, r.rows["basis"], 1e-8)
+	if next.Len() == 0 {
+		next = dense.Orthonormal(noise(r.g, r.block(), r.j.n), r.rows["basis"], 1e-6)
+	}
+	r.rows["next"] = next
+	return nil
+}
+
+// open returns which of the wanted bottom pairs have not converged: null ones
+// have; for others the error of the eigenvalue is bounded by the residual, and
+// by its square over the distance to the rest of the spectrum.
+func (r *eigenRun) open(values, residual []float64) []int {
+	k, largest := r.o.count(), r.largest()
+	last := r.rows["last"].V
+	null := nulls(values, largest)
+	sum := 0.
+	for i := range min(k, len(values)) {
+		if !null[i] {
+			sum += residual[i] * residual[i]
+		}
+	}
+	var open []int
+	for i := range min(k, len(values)) {
+		bound := residual[i]
+		if len(values) > k {
+			if gap := values[k] - values[i] - residual[k]; gap > 0 {
+				bound = math.Min(bound, sum/gap)
+			}
+		}
+		still := len(last) == len(values) && math.Abs(values[i]-last[i]) <= bottomError*values[i]
+		good := bound <= bottomError*values[i] && residual[i] <= bottomResidual*values[i]
+		if !null[i] && !good && !(still && residual[i] <= residualFloor*largest) {
+			open = append(open, i)
+		}
+	}
+	return open
+}
+
+// keepBottom keeps the smallest of the pairs.
+func (r *eigenRun) keepBottom(x, fx dense.Rows, values []float64) error {
+	k := min(r.o.count(), x.Len())
+	null := nulls(values[:k], r.largest())
+	if !anyNot(null) {
+		return r.endNull(x.Slice(0, k))
+	}
+	for _, n := range null {
+		if n {
+			r.Null++
+		}
+	}
+	r.NullExact = !r.Missed
+	x = x.Slice(0, k)
+	r.keep("bottom", x, values[:k], norms(residuals(x, fx, values)), null)
+	r.endBottom()
+	return nil
+}
+
+func anyNot(x []bool) bool {
+	for _, v := range x {
+		if !v {
+			return true
+		}
+	}
+	return false
+}
