@@ -68,7 +68,12 @@ func (p *problem) objective(x autograd.Value, images []int, stage int) objective
 
 // Iterations returns after how many iterations Run ends by default: as many as
 // the optimizer says, for each stage.
-func (p *problem) Iterations() int { return p.optimizer.Iterations() * (p.stages.last() + 1) }
+func (p *problem) Iterations() int {
+	if p.machine != nil {
+		return machineIterations
+	}
+	return p.optimizer.Iterations() * (p.stages.last() + 1)
+}
 
 // anyIn reports whether an image that needs it is in a stage.
 func (s *Synthesis) anyIn(stage int, needs func(t *track) bool) bool {

@@ -68,6 +68,8 @@ type problem struct {
 	record func(x autograd.Value, images []int) objective
 	stages stages // where other losses come first
 	name   identity
+	// machine, where given, makes what runs in place of an optimizer's program.
+	machine func(t *autograd.Tape, images []int) (machine, error)
 }
 
 // An objective is what an optimizer minimizes, and what is reported with it.
@@ -98,7 +100,8 @@ type Synthesis struct {
 	problem
 	backend autograd.Backend
 	tape    *autograd.Tape
-	state   optim.State
+	state   optim.State       // nil where a machine runs
+	running machine           // nil where an optimizer does
 	losses  []program         // of the stages
 	whole   *autograd.Program // the objective of the images as they are, where stages come first
 	rate    float64           // the optimizer's at the start
@@ -132,6 +135,9 @@ func (s *Synthesis) build(images []int) (err error) {
 			tape.Close()
 		}
 	}()
+	if s.machine != nil {
+		return s.buildMachine(tape, images)
+	}
 	var losses []program
 	var state optim.State
 	if err := autograd.Try(func() {
@@ -153,10 +159,15 @@ func (s *Synthesis) build(images []int) (err error) {
 		return err
 	}
 	s.tape, s.state, s.losses, s.whole, s.rows, s.rate = tape, state, losses, nil, images, rate.LoadReal(0)
-	s.reports = make([]float64, len(images)*optim.ReportColumns)
-	s.report = tensor.Of(s.reports, len(images), optim.ReportColumns)
-	s.limits = tensor.New(tensor.Float64, len(images), optim.LimitColumns)
+	s.makeReports(len(images))
 	return nil
+}
+
+// makeReports makes room for what programs of n images report.
+func (s *Synthesis) makeReports(n int) {
+	s.reports = make([]float64, n*optim.ReportColumns)
+	s.report = tensor.Of(s.reports, n, optim.ReportColumns)
+	s.limits = tensor.New(tensor.Float64, n, optim.LimitColumns)
 }
 
 // pick returns the given rows of axis 0 of x, copied.
@@ -240,7 +251,7 @@ func (s *Synthesis) shrink() error {
 			done++
 		}
 	}
-	if 2*done <= len(s.rows) {
+	if 2*done <= len(s.rows) || s.running != nil { // what a machine knows is not given up
 		return nil
 	}
 	var alive, from []int
@@ -389,7 +400,7 @@ func (s *Synthesis) settle() error {
 
 // shapedImage returns the images as they are, (N, …), in host memory.
 func (s *Synthesis) shapedImage() (tensor.Tensor, error) {
-	x, err := s.tape.Get(s.state.X())
+	x, err := s.tape.Get(s.imagesVar())
 	if err != nil {
 		return x, err
 	}

@@ -52,6 +52,9 @@ func (s *Synthesis) limit(stage int) error {
 		}
 		l[optim.LimitStage] = float64(t.Until)
 	}
+	if s.running != nil { // which is given them
+		return nil
+	}
 	return s.tape.Set(s.state.Limits(), s.limits)
 }
 
@@ -84,8 +87,7 @@ func (s *Synthesis) tickStage(stage int) (ended bool, err error) {
 		func() error { return p.compile(s.tape) },
 		func() error { return s.measure(stage) },
 		func() error { return s.limit(stage) },
-		func() error { return p.prog.Run() },
-		func() error { return p.prog.Read(0, s.report) },
+		func() error { return s.run(p) },
 	} {
 		if err := do(); err != nil {
 			return false, err
