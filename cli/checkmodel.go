@@ -84,7 +84,7 @@ func (a *app) checkModel(f *checkModelFlags) error {
 		return err
 	}
 	for _, j := range list {
-		if j.verdict.Level() == synth.Failed {
+		if j.verdict.Severity() == synth.Failed {
 			return &exitError{code: ExitNotMatched}
 		}
 	}
@@ -143,7 +143,7 @@ func (a *app) printJudged(list []judgedThing, asJSON bool) error {
 	for _, j := range list {
 		fmt.Fprintf(w, "%s %s\n", j.kind, j.spec)
 		for _, x := range j.verdict {
-			fmt.Fprintf(w, "  %s\t%v\t%s\n", x.Name, x.Level, x.Found)
+			fmt.Fprintf(w, "  %s\t%v\t%s\n", x.Name, x.Severity, x.Found)
 			if x.Advice != "" {
 				fmt.Fprintf(w, "\t\t→ %s\n", x.Advice)
 			}
@@ -155,7 +155,7 @@ func (a *app) printJudged(list []judgedThing, asJSON bool) error {
 func (j judgedThing) object() runfolder.Object {
 	findings := make([]runfolder.Object, len(j.verdict))
 	for i, x := range j.verdict {
-		findings[i] = runfolder.Object{{Key: "check", Value: x.Name}, {Key: "level", Value: x.Level.String()}, {Key: "found", Value: x.Found}, {Key: "advice", Value: x.Advice}}
+		findings[i] = runfolder.Object{{Key: "check", Value: x.Name}, {Key: "level", Value: x.Severity.String()}, {Key: "found", Value: x.Found}, {Key: "advice", Value: x.Advice}}
 	}
-	return runfolder.Object{{Key: "kind", Value: j.kind}, {Key: "spec", Value: j.spec}, {Key: "level", Value: j.verdict.Level().String()}, {Key: "findings", Value: findings}}
+	return runfolder.Object{{Key: "kind", Value: j.kind}, {Key: "spec", Value: j.spec}, {Key: "level", Value: j.verdict.Severity().String()}, {Key: "findings", Value: findings}}
 }

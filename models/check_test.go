@@ -36,13 +36,13 @@ func TestModelsAreSound(t *testing.T) {
 	} {
 		v, err := synth.Check(m, synth.CheckOptions{Channels: 2, Height: h, Width: w})
 		require.NoError(t, err)
-		require.Equal(t, synth.Passed, v.Level(), "%s: %+v", name, v)
+		require.Equal(t, synth.Passed, v.Severity(), "%s: %+v", name, v)
 	}
 	ps, err := NewPortillaSimoncelli(32, 48, PortillaSimoncelliOptions{Scales: 2, Orientations: 3, CorrelationWidth: 5})
 	v, errC := synth.Check(must(ps, err), synth.CheckOptions{Height: 32, Width: 48})
 	require.NoError(t, errC)
 	require.NoError(t, v.Err())
-	require.Equal(t, synth.Warning, v.Level(), "statistics of flat images do not exist: %+v", v)
+	require.Equal(t, synth.Warning, v.Severity(), "statistics of flat images do not exist: %+v", v)
 }
 
 func TestMetricsAreSound(t *testing.T) {
@@ -57,6 +57,6 @@ func TestMetricsAreSound(t *testing.T) {
 		if name == "ssim" || name == "nlpd as it is" || name == "model" {
 			want = synth.Warning
 		}
-		require.Equal(t, want, v.Level(), "%s: %+v", name, v)
+		require.Equal(t, want, v.Severity(), "%s: %+v", name, v)
 	}
 }

@@ -34,35 +34,35 @@ func (o CheckOptions) images(d tensor.DType, n int) tensor.Type {
 	return tensor.MakeType(d, n, o.Channels, o.Height, o.Width)
 }
 
-// A Level says how bad a Finding is.
-type Level uint8
+// A Severity says how bad a Finding is.
+type Severity uint8
 
 // The three levels.
 const (
-	Passed  Level = iota
-	Warning       // some uses will fail
-	Failed        // no synthesis can be trusted
+	Passed  Severity = iota
+	Warning          // some uses will fail
+	Failed           // no synthesis can be trusted
 )
 
 // String returns "ok", "warning" or "failed".
-func (l Level) String() string { return [...]string{"ok", "warning", "failed"}[l] }
+func (l Severity) String() string { return [...]string{"ok", "warning", "failed"}[l] }
 
 // A Finding is the result of one check.
 type Finding struct {
-	Name   string // of the check
-	Level  Level
-	Found  string // what was found
-	Advice string // what to do; empty if the check passed
+	Name     string // of the check
+	Severity Severity
+	Found    string // what was found
+	Advice   string // what to do; empty if the check passed
 }
 
 // A Verdict lists the findings of all checks that could be made.
 type Verdict []Finding
 
-// Level returns that of the worst finding.
-func (v Verdict) Level() Level {
+// Severity returns that of the worst finding.
+func (v Verdict) Severity() Severity {
 	worst := Passed
 	for _, f := range v {
-		worst = max(worst, f.Level)
+		worst = max(worst, f.Severity)
 	}
 	return worst
 }
@@ -71,7 +71,7 @@ func (v Verdict) Level() Level {
 func (v Verdict) Err() error {
 	text, n := "", 0
 	for _, f := range v {
-		if f.Level == Failed {
+		if f.Severity == Failed {
 			text += fmt.Sprintf("\n%s: %s; %s", f.Name, f.Found, f.Advice)
 			n++
 		}
@@ -82,7 +82,7 @@ func (v Verdict) Err() error {
 	return fmt.Errorf("synth: %d checks failed:%s", n, text)
 }
 
-func (v *Verdict) add(name string, level Level, advice, format string, args ...any) {
+func (v *Verdict) add(name string, level Severity, advice, format string, args ...any) {
 	if level == Passed {
 		advice = ""
 	}

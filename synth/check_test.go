@@ -90,9 +90,9 @@ func TestCheckOfSoundModels(t *testing.T) {
 		require.NoError(t, v.Err(), name)
 		for _, f := range v {
 			if f.Name != "complex" {
-				assert.Equal(t, Passed, f.Level, "%s: %+v", name, f)
+				assert.Equal(t, Passed, f.Severity, "%s: %+v", name, f)
 			}
-			assert.Equal(t, f.Level == Passed, f.Advice == "", f.Name)
+			assert.Equal(t, f.Severity == Passed, f.Advice == "", f.Name)
 		}
 	}
 }
@@ -104,7 +104,7 @@ func TestCheckOfUnsoundModels(t *testing.T) {
 	for name, c := range map[string]struct {
 		model Model
 		check string
-		level Level
+		level Severity
 		found string
 	}{
 		"panics":      {model(func(x autograd.Value) autograd.Value { return x.Reshape(7) }), "forward", Failed, "reshape"},
@@ -154,12 +154,12 @@ func TestCheckOfUnsoundModels(t *testing.T) {
 			v, err := Check(c.model, small)
 			require.NoError(t, err)
 			f := finding(t, v, c.check)
-			assert.Equal(t, c.level, f.Level, f)
+			assert.Equal(t, c.level, f.Severity, f)
 			assert.Contains(t, f.Found, c.found)
 			assert.NotEmpty(t, f.Advice)
 			if c.level == Failed {
 				require.ErrorContains(t, v.Err(), c.check+": ")
-				assert.Equal(t, Failed, v.Level())
+				assert.Equal(t, Failed, v.Severity())
 			}
 		})
 	}
@@ -181,11 +181,11 @@ func TestCheckMetric(t *testing.T) {
 	sum := func(d autograd.Value) autograd.Value { return d.Square().SumWide(1, 2, 3) }
 	v, err := CheckMetric(metric(sum), small)
 	require.NoError(t, err)
-	require.Equal(t, Passed, v.Level(), v)
+	require.Equal(t, Passed, v.Severity(), v)
 	for name, c := range map[string]struct {
 		metric Metric
 		check  string
-		level  Level
+		level  Severity
 		found  string
 	}{
 		"one number": {metric(func(d autograd.Value) autograd.Value { return d.Square().SumWide() }), "output", Failed, "three images give"},
@@ -204,7 +204,7 @@ func TestCheckMetric(t *testing.T) {
 			v, err := CheckMetric(c.metric, small)
 			require.NoError(t, err)
 			f := finding(t, v, c.check)
-			assert.Equal(t, c.level, f.Level, f)
+			assert.Equal(t, c.level, f.Severity, f)
 			assert.Contains(t, f.Found, c.found)
 			assert.NotEmpty(t, f.Advice)
 		})
@@ -226,7 +226,7 @@ func (f penaltyFunc) Penalty(x autograd.Value) (autograd.Value, float64) { retur
 func TestCheckPenalty(t *testing.T) {
 	v, err := CheckPenalty(Range{}, small)
 	require.NoError(t, err)
-	require.Equal(t, Passed, v.Level(), v)
+	require.Equal(t, Passed, v.Severity(), v)
 	for name, c := range map[string]struct {
 		penalty      Penalty
 		check, found string
@@ -239,7 +239,7 @@ func TestCheckPenalty(t *testing.T) {
 		v, err := CheckPenalty(c.penalty, small)
 		require.NoError(t, err)
 		f := finding(t, v, c.check)
-		assert.Equal(t, Failed, f.Level, name)
+		assert.Equal(t, Failed, f.Severity, name)
 		assert.Contains(t, f.Found, c.found, name)
 	}
 }

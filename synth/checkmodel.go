@@ -183,7 +183,7 @@ func (c *modelCheck) finite() error {
 	for _, image := range []struct {
 		name  string
 		x     tensor.Tensor
-		level Level
+		level Severity
 	}{{"noise", uniform(typ, c.o.Seed, 0, 1), Failed}, {"a black image", flat(typ, 0), Warning}, {"a gray image", flat(typ, .5), Warning}, {"a white image", flat(typ, 1), Warning}} {
 		out, err := p.at(image.x)
 		if err != nil {
