@@ -22,9 +22,12 @@ type job struct {
 	name     string // of what it is made from
 	sub      string // of its folder in that of several jobs
 	seed     uint64
-	target   tensor.Tensor // (N, C, H, W): what it is made from
-	init     tensor.Tensor // without memory: synth draws it
-	model    synth.Model   // nil where the method has none
+	target   tensor.Tensor  // (N, C, H, W): what it is made from
+	shape    []int          // of an image of the result, if not that of the target
+	sources  []synth.Source // what is matched in place of the target
+	keep     tensor.Tensor  // (H, W): where pixels stay; without memory: nowhere
+	init     tensor.Tensor  // without memory: synth draws it
+	model    synth.Model    // nil where the method has none
 	folder   runfolder.Folder
 	command  []string
 	started  time.Time
@@ -148,6 +151,9 @@ func (j *job) prepare() error {
 		return err
 	}
 	if _, err := j.writePNG(runfolder.TargetPNG, j.target); err != nil && !errors.Is(err, errNoPicture) {
+		return err
+	}
+	if err := j.writeCanvas(); err != nil {
 		return err
 	}
 	return j.folder.WriteJSON(runfolder.RunJSON, newResult(j).object())

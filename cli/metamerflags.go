@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"strconv"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -13,12 +15,16 @@ type metamerFlags struct {
 	runFlags
 	optimFlags
 	startFlags
+	stageFlags
+	canvasFlags
 	model specFlag[modelKind]
 	loss  specFlag[func(spec.Spec) (synth.Loss, error)]
+
+	budgetGiven bool // --iterations was
 }
 
 func (a *app) newMetamerFlags() *metamerFlags {
-	f := &metamerFlags{runFlags: newRunFlags(), optimFlags: newOptimFlags(), startFlags: newStartFlags(), model: a.modelFlag()}
+	f := &metamerFlags{runFlags: newRunFlags(), optimFlags: newOptimFlags(), startFlags: newStartFlags(), stageFlags: newStageFlags(), model: a.modelFlag()}
 	f.loss.table = &losses
 	return f
 }
@@ -28,10 +34,12 @@ func (f *metamerFlags) register(c *cobra.Command) {
 	fs.Var(&f.model, "model", "the model that is to see no difference")
 	fs.Var(&f.loss, "loss", "distance of representations (default portilla-simoncelli for that model, else mse:scale=start)")
 	f.registerOptimizer(fs, "lbfgs")
-	f.registerBudget(fs, "steps of the optimizer (default 100 for lbfgs, else 3000)")
+	f.registerBudget(fs, "steps of the optimizer (default 100 for lbfgs, else 3000, for each stage)")
 	f.registerTolerance(fs)
+	f.registerStages(fs)
 	f.registerSeeds(fs)
 	f.registerStart(fs)
+	f.registerCanvas(fs)
 	f.device.register(fs)
 	f.image.register(fs)
 	f.registerOutput(fs, "metamer")
@@ -46,6 +54,7 @@ func (f *metamerFlags) complete() {
 		loss = "portilla-simoncelli"
 	}
 	setDefault(&f.loss, f.loss.given(), loss)
+	f.budgetGiven = f.iterations.given
 	f.completeOptimizer(&f.runFlags, optimizer)
 }
 
@@ -67,4 +76,39 @@ func newStartFlags() startFlags {
 func (f *startFlags) registerStart(fs *pflag.FlagSet) {
 	fs.StringVar(&f.init, "init", "auto", "start: auto or noise (white noise), spectrum (noise with the target's amplitude spectrum), target+noise, or a `FILE`")
 	fs.Var(f.initDType, "init-dtype", "precision in which noise is drawn; auto: that of --dtype")
+}
+
+// stageFlags say in which stages a representation is matched.
+type stageFlags struct {
+	coarseToFine *choice
+	change       amount
+	changeWindow natural
+}
+
+func newStageFlags() stageFlags {
+	return stageFlags{coarseToFine: newChoice("none", string(synth.Together), string(synth.Separate)), change: amount{.01}, changeWindow: natural{n: 50, min: 1}}
+}
+
+func (f *stageFlags) registerStages(fs *pflag.FlagSet) {
+	fs.Var(f.coarseToFine, "coarse-to-fine", "match the scales of the model one after the other, each beside those before (together) or by itself (separate), then all")
+	fs.Var(&f.change, "change-tolerance", "go on to the next stage when its loss changes by less")
+	fs.Var(&f.changeWindow, "change-window", "iterations over which --change-tolerance looks, and the least of a stage")
+}
+
+// order returns that of the stages.
+func (f *stageFlags) order() synth.CoarseToFine {
+	if f.coarseToFine.value == "none" {
+		return synth.AllAtOnce
+	}
+	return synth.CoarseToFine(f.coarseToFine.value)
+}
+
+// completeStages gives every stage of m the optimizer's default of iterations.
+func (f *metamerFlags) completeStages(m synth.Model) {
+	s, ok := m.(synth.Scaled)
+	if !ok || f.budgetGiven || f.reference() {
+		return
+	}
+	n := len(f.order().Stages(s.Scales())) * f.make().Iterations()
+	setDefault(&f.iterations, false, strconv.Itoa(n))
 }

@@ -40,7 +40,43 @@ func (m *metamerRun) result(n int) (tensor.Tensor, error) {
 }
 
 func (m *metamerRun) known(n int) runfolder.Object {
-	return runfolder.Object{{Key: "loss_scale", Value: m.LossScale()[n]}}
+	o := runfolder.Object{{Key: "loss_scale", Value: m.LossScale()[n]}}
+	var list []runfolder.Object
+	for _, s := range m.Stages(n) {
+		st := runfolder.Object{{Key: "name", Value: s.Name}, {Key: "start", Value: s.Start}, {Key: "stop", Value: s.Stop}}
+		if s.Start < 0 {
+			st = with(st, "start", nil)
+		}
+		if s.Stop < 0 {
+			st = with(st, "stop", nil)
+		}
+		list = append(list, st)
+	}
+	if list != nil {
+		o.Add("stages", list)
+	}
+	return o
+}
+
+func (m *metamerRun) note(r synth.Record) string {
+	name, loss := m.StageOf(r)
+	if name == "" {
+		return ""
+	}
+	return fmt.Sprintf("stage %s: %.4g", name, loss)
+}
+
+// columns are those of history.csv that only some metamers have.
+func (m *metamerRun) columns(records []synth.Record) []runfolder.Column {
+	stage, loss := runfolder.Column{Name: "stage"}, runfolder.Column{Name: "stage_loss"}
+	for _, r := range records {
+		name, v := m.StageOf(r)
+		if name == "" {
+			return nil
+		}
+		stage.Words, loss.Values = append(stage.Words, name), append(loss.Values, v)
+	}
+	return []runfolder.Column{stage, loss}
 }
 
 func (m *metamerRun) judge(n int, j *job) (*verdict, error) {
@@ -54,17 +90,27 @@ func (m *metamerRun) judge(n int, j *job) (*verdict, error) {
 		return nil, err
 	}
 	o := &m.good[n]
-	v := &verdict{good: o.Matched, groups: reportGroups(o), object: metamerObject(o, correlation(x, j.target), m.png[n])}
+	like := nan
+	if j.sources == nil {
+		like = correlation(x, j.target)
+	}
+	v := &verdict{good: o.Matched, groups: reportGroups(o), object: metamerObject(o, like, m.png[n])}
 	if v.good {
 		v.sentence = matchedSentence(o)
 	} else {
 		v.reason = shortcomings(o)
 	}
-	v.facts = []report.Fact{{Name: "Distance to the target", Value: fmt.Sprintf("pixels differ by %.3g RMS and correlate by %.3g: the result is another image", o.FromTarget, correlation(x, j.target))}}
-	if p := m.png[n]; p != nil {
-		v.facts = append(v.facts, report.Fact{Name: "As a PNG file", Value: fmt.Sprintf("%d of %d values were clipped; %s of the representation's error remains in it", p.clipped, j.target.Len(), percentText(p.Whole.Ratio))})
+	if j.sources == nil {
+		v.facts = []report.Fact{{Name: "Distance to the target", Value: fmt.Sprintf("pixels differ by %.3g RMS and correlate by %.3g: the result is another image", o.FromTarget, like)}}
 	}
-	v.methods = fmt.Sprintf(" At the end, %s of the distance at the start remained; the root mean squared difference of the pixels to the target's was %.3g.", percentText(o.Whole.Ratio), o.FromTarget)
+	if p := m.png[n]; p != nil {
+		v.facts = append(v.facts, report.Fact{Name: "As a PNG file", Value: fmt.Sprintf("%d of %d values were clipped; %s of the representation's error remains in it", p.clipped, x.Len(), percentText(p.Whole.Ratio))})
+	}
+	v.methods = fmt.Sprintf(" At the end, %s of the distance at the start remained", percentText(o.Whole.Ratio))
+	if j.sources == nil {
+		v.methods += fmt.Sprintf("; the root mean squared difference of the pixels to the target's was %.3g", o.FromTarget)
+	}
+	v.methods += "."
 	return v, nil
 }
 
@@ -184,13 +230,17 @@ func correlation(x, y tensor.Tensor) float64 {
 
 // metamerObject is what was measured of a result, in run.json.
 func metamerObject(o *synth.Outcome, correlation float64, png *pngResult) runfolder.Object {
+	distance := runfolder.Object{{Key: "rms", Value: o.FromTarget}, {Key: "correlation", Value: correlation}}
+	if math.IsNaN(o.FromTarget) {
+		distance = runfolder.Object{{Key: "rms", Value: nil}, {Key: "correlation", Value: nil}, {Key: "reason", Value: "the target is no one image of the result's size"}}
+	}
 	list := runfolder.Object{
 		{Key: "representation", Value: groupObject(o.Whole)},
 		{Key: "groups", Value: groupObjects(o.Groups)},
 		{Key: "penalty_share", Value: o.PenaltyShare},
 		{Key: "moved_rms", Value: o.Moved},
 		{Key: "clipped", Value: o.Clipped},
-		{Key: "distance_to_target", Value: runfolder.Object{{Key: "rms", Value: o.FromTarget}, {Key: "correlation", Value: correlation}}},
+		{Key: "distance_to_target", Value: distance},
 		{Key: "limits", Value: runfolder.Object{{Key: "representation", Value: synth.MatchedError}, {Key: "group", Value: synth.MatchedGroup}, {Key: "penalty_share", Value: synth.MatchedPenalty}}},
 	}
 	if png == nil {

@@ -62,6 +62,16 @@ type running interface {
 	judge(n int, j *job) (*verdict, error)
 }
 
+// columned is a synthesis of which some have more columns in history.csv than
+// the others of their method.
+type columned interface {
+	columns(records []synth.Record) []runfolder.Column
+}
+
+// noting is a synthesis that adds something to a progress line, given the row of
+// the image as it is.
+type noting interface{ note(r synth.Record) string }
+
 // A verdict says how good a result is.
 type verdict struct {
 	good     bool   // the outcome holds
@@ -98,7 +108,7 @@ func (a *app) synthesize(c *cobra.Command, m *method, f methodFlags, paths []str
 	}
 	var firstErr error
 	for at := 0; at < len(jobs) && ctx.Err() == nil; {
-		n := together(jobs[at:])
+		n := a.together(jobs[at:])
 		j, err := a.runJobs(ctx, jobs[at:at+n], results[at:at+n])
 		if err != nil && firstErr == nil {
 			firstErr = fmt.Errorf("%s: %w", j.label(), err)
@@ -114,14 +124,21 @@ func (a *app) synthesize(c *cobra.Command, m *method, f methodFlags, paths []str
 	return ending(results, firstErr)
 }
 
-// together returns how many of the first jobs are one synthesis.
-func together(jobs []*job) int {
-	n := 1
-	for n < len(jobs) && jobs[0].flags.joins(jobs[0], jobs[n]) {
+// together returns how many of the first jobs are one synthesis: those that can
+// be joined and that memory suffices for.
+func (a *app) together(jobs []*job) int {
+	n, most := 1, len(jobs)
+	if l, ok := jobs[0].flags.(limited); ok {
+		most = min(most, l.most(a, jobs[0]))
+	}
+	for n < most && jobs[0].flags.joins(jobs[0], jobs[n]) {
 		n++
 	}
 	return n
 }
+
+// limited are flags that know how many jobs like j memory suffices for.
+type limited interface{ most(a *app, j *job) int }
 
 // jobsOf returns what is to be done, with folders in which it can be resumed.
 func (a *app) jobsOf(c *cobra.Command, m *method, f methodFlags, paths []string) (jobs []*job, parent runfolder.Folder, err error) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/percept-go/percept/internal/spec"
+	"github.com/percept-go/percept/synth"
 )
 
 // citations are the references for models and optimizers, by name.
@@ -25,6 +26,12 @@ var startPhrases = map[string]string{
 	"target+noise": fmt.Sprintf("the target plus Gaussian noise of standard deviation %v", noiseDeviation),
 }
 
+// orderPhrases say what an order of stages is, in the Methods paragraph.
+var orderPhrases = map[synth.CoarseToFine]string{
+	synth.Together: "each beside those before",
+	synth.Separate: "each by itself and then all",
+}
+
 func (f *metamerFlags) methods(r *result) (text string, keys []string) {
 	start, ok := startPhrases[f.init]
 	if !ok {
@@ -32,9 +39,16 @@ func (f *metamerFlags) methods(r *result) (text string, keys []string) {
 	}
 	v, _ := version()
 	shape := r.job.target.Shape()
+	if r.job.shape != nil {
+		shape = r.job.shape
+	}
+	of := r.job.inputText()
+	if len(r.job.sources) > 1 {
+		of = "the mean of the representations of " + of
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "A metamer (Freeman and Simoncelli, 2011) of %s (%d × %d pixels%s) was synthesised with percept %s, which follows plenoptic (Duong et al., 2023). ",
-		r.job.inputText(), shape[2], shape[3], channelPhrase(shape[1]), v)
+		of, shape[2], shape[3], channelPhrase(shape[1]), v)
 	fmt.Fprintf(&b, "The model was %s. ", described(f.model.spec, docOf(f.model.table, f.model.spec)))
 	fmt.Fprintf(&b, "From %s (seed %d), the pixels were changed by the optimizer %s", start, r.job.seed, described(f.optimizer.spec, docOf(f.optimizer.table, f.optimizer.spec)))
 	fmt.Fprintf(&b, " in %d iterations (%d evaluations of the model and its gradient, %s) so as to minimise the distance of the model's outputs, %s",
@@ -43,6 +57,13 @@ func (f *metamerFlags) methods(r *result) (text string, keys []string) {
 		fmt.Fprintf(&b, ", plus the penalty %s", described(f.penalty.spec, docOf(f.penalty.table, f.penalty.spec)))
 	}
 	b.WriteString(".")
+	if f.order() != synth.AllAtOnce {
+		fmt.Fprintf(&b, " The scales of the model were matched from coarse to fine, %s; the next followed when the loss of a stage had changed by less than %v over %d iterations.",
+			orderPhrases[f.order()], f.change.v, f.changeWindow.n)
+	}
+	if f.mask != "" {
+		fmt.Fprintf(&b, " Pixels that are white in %s stayed as they are in the image.", f.mask)
+	}
 	if r.verdict != nil {
 		b.WriteString(r.verdict.methods)
 	}

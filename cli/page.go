@@ -60,7 +60,11 @@ func (r *result) pictures() ([]report.Picture, error) {
 	var list []report.Picture
 	add := func(caption string, png []byte) {
 		if png != nil {
-			list = append(list, report.Picture{Caption: caption, PNG: png, Height: j.target.Dim[2], Width: j.target.Dim[3]})
+			shape := j.target.Shape()
+			if j.shape != nil && caption != "target" {
+				shape = j.shape
+			}
+			list = append(list, report.Picture{Caption: caption, PNG: png, Height: shape[2], Width: shape[3]})
 		}
 	}
 	for _, p := range []struct{ caption, file string }{{"target", runfolder.TargetPNG}, {"start", ""}, {"result", runfolder.ResultPNG}} {

@@ -16,6 +16,7 @@ type status struct {
 	iteration, total int // done, and in all
 	loss, gradient   float64
 	left             time.Duration // 0: not known
+	note             string        // what the method adds
 }
 
 // A progress tells on w how far a run is: on a terminal in one line that
@@ -120,6 +121,9 @@ func (p *progress) draw(s status, elapsed time.Duration) {
 func (p *progress) text(s status, elapsed time.Duration) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "iteration %d/%d  loss %.4g  gradient %.3g", s.iteration, s.total, s.loss, s.gradient)
+	if s.note != "" {
+		b.WriteString("  " + s.note)
+	}
 	rate := float64(s.iteration-p.first) / elapsed.Seconds()
 	if rate > 0 && !math.IsInf(rate, 1) {
 		fmt.Fprintf(&b, "  %.3g it/s", rate)

@@ -35,6 +35,14 @@ var exitCodes = []struct {
 func (a *app) runJobs(ctx context.Context, jobs []*job, results []*result) (failing *job, err error) {
 	d := &drive{app: a, jobs: jobs, results: results}
 	ended := d.all(ctx)
+	if d.m == nil && len(jobs) > 1 { // perhaps for the sake of one image
+		for k := range jobs {
+			if j, e := a.runJobs(ctx, jobs[k:k+1], results[k:k+1]); e != nil && err == nil {
+				failing, err = j, e
+			}
+		}
+		return failing, err
+	}
 	for k, r := range results {
 		e := ended
 		if errors.Is(e, synth.ErrNaN) && r.stoppedBy != string(synth.StopNaN) {
@@ -153,7 +161,11 @@ func (d *drive) saveJob(k int, j *job) error {
 		return err
 	}
 	history := d.m.History(k)
-	if err := j.folder.WriteCSV(runfolder.HistoryCSV, historyColumns(history, j.method.columns)); err != nil {
+	columns := historyColumns(history, j.method.columns)
+	if c, ok := d.m.(columned); ok {
+		columns = append(columns, c.columns(history)...)
+	}
+	if err := j.folder.WriteCSV(runfolder.HistoryCSV, columns); err != nil {
 		return err
 	}
 	if err := j.folder.WriteNPY(runfolder.Result, x); err != nil {
@@ -219,10 +231,10 @@ const stretchTime = 300 * time.Millisecond
 // run runs until all images have ended or ctx does.
 func (d *drive) run(ctx context.Context) error {
 	f := d.jobs[0].run()
-	at := d.iterations()
+	at, most := d.iterations()
 	total := f.iterations.steps
 	if f.iterations.more {
-		total += at
+		total += most
 	}
 	for _, j := range d.jobs {
 		with(j.settings, "iterations", total)
@@ -284,15 +296,19 @@ func (d *drive) label() string {
 	return d.jobs[0].label()
 }
 
-// iterations returns how many the job has done that has done most.
-func (d *drive) iterations() int {
-	most := 0
+// iterations returns the least and the most that a job has done.
+func (d *drive) iterations() (least, most int) {
 	for k := range d.jobs {
+		n := 0
 		if h := d.m.History(k); len(h) > 0 {
-			most = max(most, h[len(h)-1].Iteration)
+			n = h[len(h)-1].Iteration
 		}
+		if k == 0 {
+			least = n
+		}
+		least, most = min(least, n), max(most, n)
 	}
-	return most
+	return least, most
 }
 
 // adapt makes the next stretch take about stretchTime.
@@ -312,6 +328,9 @@ func (d *drive) status(total int, left time.Duration) status {
 		last := h[len(h)-1]
 		if s.iteration = max(s.iteration, last.Iteration); k == 0 || !(last.Loss <= s.loss) {
 			s.loss, s.gradient = last.Loss, last.GradientNorm
+			if n, ok := d.m.(noting); ok {
+				s.note = n.note(last)
+			}
 		}
 	}
 	return s

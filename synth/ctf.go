@@ -56,22 +56,28 @@ func (s *Metamer) stagesOf() (p stages, err error) {
 		return p, fmt.Errorf("synth: coarse to fine: stages end when the loss changes by less than %v over %d iterations; more than the tolerance, %v, and at least 1 are expected",
 			p.tolerance, p.window, *o.Tolerance)
 	}
-	var sets [][]string
-	for i := range scales {
-		sets = append(sets, scales[i:i+1])
-		if o.CoarseToFine == Together {
-			sets[i] = scales[:i+1]
-		}
-	}
-	if o.CoarseToFine == Together {
-		sets = sets[:len(sets)-1] // the last stage
-	}
-	p.names = append(slices.Clone(scales[:len(sets)]), wholeStage)
+	p.names = o.CoarseToFine.Stages(scales)
 	p.record = func(x autograd.Value, images []int, stage int) objective {
 		x = s.kept(x, images)
-		return s.objectiveOf(s.stageLoss(x, images, sets[stage]), x, images)
+		among := scales[:stage+1]
+		if o.CoarseToFine == Separate {
+			among = scales[stage : stage+1]
+		}
+		return s.objectiveOf(s.stageLoss(x, images, among), x, images)
 	}
 	return p, nil
+}
+
+// Stages returns the names of the stages for a model with the given scales,
+// coarsest first: the scale that each adds, and "all". It does not panic.
+func (c CoarseToFine) Stages(scales []string) []string {
+	switch {
+	case c == Separate:
+		return append(slices.Clone(scales), wholeStage)
+	case c == Together && len(scales) > 0:
+		return append(slices.Clone(scales[:len(scales)-1]), wholeStage)
+	}
+	return []string{wholeStage}
 }
 
 // distinct errs if scales are no names of two stages or more.

@@ -102,23 +102,8 @@ type Metamer struct {
 // target has no variance, if the model does not take such images or if it mixes
 // images of a batch, and if memory does not suffice.
 func NewMetamer(dev autograd.Backend, target tensor.Tensor, m Model, o MetamerOptions) (*Metamer, error) {
-	o = o.withDefaults()
-	s := &Metamer{model: m, options: o, target: target, batch: target.Shape(), device: dev}
-	if err := s.checkMatched(); err != nil {
-		return nil, err
-	}
-	start, err := o.start(target.Type)
+	s, p, err := newMetamer(dev, target, m, o)
 	if err != nil {
-		return nil, err
-	}
-	if s.keep, err = o.keep(target.Type); err != nil {
-		return nil, err
-	}
-	s.begin = s.problems(start)
-	p := problem{start: s.begin, optimizer: o.Optimizer,
-		control:   optim.Control{Scheduler: o.Scheduler, Window: o.Window, KeepHistory: o.Reference},
-		tolerance: *o.Tolerance, reference: o.Reference, every: o.StoreEvery, record: s.record}
-	if p.stages, err = s.stagesOf(); err != nil {
 		return nil, err
 	}
 	losses, err := s.checkModel()
@@ -130,6 +115,46 @@ func NewMetamer(dev autograd.Backend, target tensor.Tensor, m Model, o MetamerOp
 	s.dismiss() // its memory is better used by the synthesis
 	s.Synthesis, err = newSynthesis(dev, p)
 	return s, err
+}
+
+// newMetamer returns what NewMetamer makes before anything is computed.
+func newMetamer(dev autograd.Backend, target tensor.Tensor, m Model, o MetamerOptions) (s *Metamer, p problem, err error) {
+	o = o.withDefaults()
+	s = &Metamer{model: m, options: o, target: target, batch: target.Shape(), device: dev}
+	if err := s.checkMatched(); err != nil {
+		return nil, p, err
+	}
+	start, err := o.start(target.Type)
+	if err != nil {
+		return nil, p, err
+	}
+	if s.keep, err = o.keep(target.Type); err != nil {
+		return nil, p, err
+	}
+	s.begin = s.problems(start)
+	p = problem{start: s.begin, optimizer: o.Optimizer,
+		control:   optim.Control{Scheduler: o.Scheduler, Window: o.Window, KeepHistory: o.Reference},
+		tolerance: *o.Tolerance, reference: o.Reference, every: o.StoreEvery, record: s.record}
+	p.stages, err = s.stagesOf()
+	return s, p, err
+}
+
+// Rehearse records what NewMetamer would, without computing it. It errs if model,
+// loss, penalty and options do not go together.
+func Rehearse(target tensor.Tensor, m Model, o MetamerOptions) error {
+	s, p, err := newMetamer(nil, target, m, o)
+	if err != nil {
+		return err
+	}
+	t := autograd.New(nil)
+	defer t.Close()
+	return autograd.Try(func() {
+		x, images := t.Var("image", s.begin), upTo(s.begin.Dim[0])
+		s.scale = make([]float64, len(images))
+		for stage := range p.stages.last() + 1 {
+			p.objective(x, images, stage)
+		}
+	})
 }
 
 // dismiss frees the judge; it is made again when needed.

@@ -27,6 +27,8 @@ const (
 	Result     = "result.npy"
 	TargetPNG  = "target.png"
 	ResultPNG  = "result.png"
+	Sources    = "sources.npz" // of a mixture
+	Keep       = "keep.npy"    // where pixels stay
 	Frames     = "frames.npy"
 	FramesCSV  = "frames.csv"
 	Report     = "report.html"
@@ -36,7 +38,7 @@ const (
 
 // files are those that a run writes. A new run in an old folder removes them,
 // run.json first: without it the folder is no finished run.
-var files = []string{RunJSON, IndexCSV, Checkpoint, HistoryCSV, Target, Start, Result, TargetPNG, ResultPNG, Frames, FramesCSV, Report}
+var files = []string{RunJSON, IndexCSV, Checkpoint, HistoryCSV, Target, Start, Result, Sources, Keep, TargetPNG, ResultPNG, Frames, FramesCSV, Report}
 
 // ErrExists is wrapped by the error of Create for a folder that exists.
 var ErrExists = errors.New("exists already")
