@@ -1,7 +1,7 @@
 # Everything here needs only Go; bench also needs python3 and the network.
 export CGO_ENABLED = 0
 
-.PHONY: build test levels race generate lint bench contact fuzz soak
+.PHONY: build test levels race generate lint bench contact fuzz soak cuda emulator cuda-test
 
 build:
 	go build -o bin/percept ./cmd/percept
@@ -27,6 +27,22 @@ lint:
 	go vet ./...
 	GOARCH=arm64 go vet ./...
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+# The GPU kernels, embedded by go build -tags cuda (docs/cuda.md). NVCC=… names a
+# compiler; where there is none, a pinned one is fetched.
+cuda:
+	go run ./cuda/build -o cuda/bin
+
+# The same kernels on the CPU: an emulator of the GPU and its driver.
+EMULATOR = PERCEPT_LIBCUDA=$(CURDIR)/build/emu/libcuda.so.1 PERCEPT_CUDA_KERNELS=$(CURDIR)/build/emu/kernels.fatbin \
+	FAKECUDA_GUARD=1 FAKECUDA_ORDER=random
+emulator:
+	cuda/emu/build.sh build/emu
+
+# Tests of the GPU backend, on the emulator.
+cuda-test: emulator
+	env=$$(go run ./cuda/build -env) && eval "$$env" && go vet -tags cuda ./cuda/... ./cli && \
+		$(EMULATOR) go test -tags cuda ./cuda/...
 
 # percept and plenoptic 2.1.1 side by side.
 bench:

@@ -327,3 +327,13 @@ func cubicMinimum(a, b point, lo, hi float64) float64 {
 	}
 	return math.Min(math.Max(t, lo), hi)
 }
+
+// Limits returns w's numbers for a kernel: most iterations and evaluations, the
+// tolerances of gradient and change, and 1 if there is no line search.
+func (w wolfe) Limits() [5]float64 {
+	plain := 0.
+	if w.NoLineSearch {
+		plain = 1
+	}
+	return [5]float64{w.MaxIterations, w.MaxEvaluations, w.ToleranceGrad, w.ToleranceChange, plain}
+}

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# The GPU backend without a GPU: nvcc compiles the kernels, the emulator runs them.
+# Needs Go and python3 with pip; installs a C++ compiler if there is none.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+command -v g++ >/dev/null || { apt-get update -qq && apt-get install -y -qq g++; }
+command -v python3 >/dev/null && python3 -m pip --version >/dev/null 2>&1 ||
+	{ apt-get update -qq && apt-get install -y -qq python3 python3-pip; }
+
+go run ./cuda/build -o cuda/bin -arch 90
+make -s cuda-test
+
+# One binary, with kernels inside, starts where there is no driver and says so.
+eval "$(go run ./cuda/build -env)"
+go build -tags cuda -o build/percept-cuda ./cmd/percept
+if readelf -d build/percept-cuda | grep -q 'NEEDED.*libcuda'; then
+	echo 'the binary needs libcuda to start'
+	exit 1
+fi
+PERCEPT_LIBCUDA=/none/libcuda.so.1 build/percept-cuda list devices | grep -q 'no NVIDIA driver'
+rm -f cuda/bin/kernels.fatbin

@@ -1,0 +1,495 @@
+// The ops of L-BFGS (package optim): everything between the gradient of a trial
+// and the next trial, for every image by itself. Images that ask for no new
+// direction cost a look at their row of the search.
+//
+// Sums over the elements of an image: a block of 256 threads per image (and row
+// of the history) and chunk of LBFGS_CHUNK elements, in double precision; a second
+// kernel adds the parts of an image in turn.
+//
+// Bytes per tick and image, S the bytes of a row of P elements: measure 2S;
+// secant 3S; products (2·count+2)S, all four inner products in one read;
+// direction (2·count+1)S.
+#include "common.cuh"
+
+#define LBFGS_CHUNK 4096
+#define SLOTS 4
+
+// A view of up to four axes of single or double precision.
+struct Array { u64 at; i64 s[4]; int f64_, unused; };
+__device__ static inline double get(const Array &v, i64 off) { return v.f64_ ? ((const double *)v.at)[off] : (double)((const float *)v.at)[off]; }
+__device__ static inline void set(const Array &v, i64 off, double x) { if (v.f64_) ((double *)v.at)[off] = x; else ((float *)v.at)[off] = (float)x; }
+
+struct LBFGS {
+  int first, blocks;
+  int images, size, rows, chunks;
+  Array arg[8], out;
+  u64 part;
+  double limit[5]; // of wolfe: iterations, evaluations, gradient, change, no line search
+};
+
+// ---- rows of numbers, as package optim lays them out
+
+struct Point { double T, F, Slope, Slot; };
+struct Facts { double Penalty, Norm1, Max, Square; };
+struct Record { double Loss, Penalty, Gradient; };
+struct Search {
+  double Phase, T, Slot, Written, At, Origin, Before, Active, Move, Taken, Known, F, F0, Tries, Low, Slow;
+  Point Bracket[2];
+  Facts Slots[SLOTS];
+  double Last, Total, Inner, InnerEvs, Evs, Done, DoneEvs, Began;
+  Record Begin, Now;
+  double Ended;
+  Record End;
+  double LastGradient;
+};
+struct Evaluated { double F, Penalty, Go, Slope0, Rate, Next, Slope, Norm1, Max, Square, Width; };
+struct Ring { double Slot, Count, Gamma, Pair, Tau, Curvature; };
+
+__device__ static inline void load_row(double *to, int n, const Array &a, int image) {
+  for (int i = 0; i < n; i++) to[i] = get(a, image * a.s[0] + i * a.s[1]);
+}
+__device__ static inline Ring ring_of(const Array &a, int image) { Ring r; load_row((double *)&r, sizeof(Ring) / 8, a, image); return r; }
+// One number of a search: its place in the row is that in the struct.
+#define FIELD(a, image, name) get(a, (image) * (a).s[0] + (i64)(offsetof(Search, name) / 8) * (a).s[1])
+__device__ static inline int slot_number(double slot) { return (int)slot & (SLOTS - 1); }
+__device__ static inline int row_of(const Ring &r, int age, int rows) { return (((int)r.Slot - 1 - age) % rows + rows) % rows; }
+__device__ static inline int count_of(const Ring &r, int rows) { int c = (int)r.Count; return c < 0 ? 0 : c > rows - 1 ? rows - 1 : c; }
+
+// Where the gradient at x lies: that of this tick (g), or one in a slot.
+struct Vector { const Array *a; i64 off, step; };
+__device__ static inline double at(const Vector &v, i64 i) { return get(*v.a, v.off + i * v.step); }
+__device__ static inline Vector accepted(const LBFGS &p, const Array &search, int image) {
+  const Array &g = p.arg[0], &slots = p.arg[1];
+  const double slot = FIELD(search, image, At);
+  if (slot == FIELD(search, image, Written)) return {&g, image * g.s[0], g.s[1]};
+  return {&slots, image * slots.s[0] + slot_number(slot) * slots.s[1], slots.s[2]};
+}
+// y of a row of the history, or the new one.
+__device__ static inline Vector change_of(const LBFGS &p, const Ring &r, int image, int row) {
+  const Array &y = p.arg[4], &fresh = p.arg[5];
+  if (row == r.Pair) return {&fresh, image * fresh.s[0], fresh.s[1]};
+  return {&y, image * y.s[0] + row * y.s[1], y.s[2]};
+}
+__device__ static inline Vector direction_of(const LBFGS &p, int image, int row) { return {&p.arg[3], image * p.arg[3].s[0] + row * p.arg[3].s[1], p.arg[3].s[2]}; }
+__device__ static inline void pair_of(const Array &pairs, const Ring &r, int image, int row, double &tau, double &ys) {
+  if (row == r.Pair) { tau = r.Tau; ys = r.Curvature; return; }
+  const i64 off = image * pairs.s[0] + row * pairs.s[1];
+  tau = get(pairs, off); ys = get(pairs, off + pairs.s[2]);
+}
+
+// ---- wolfe: the transition of one image, a thread each (see optim/wolfe.go)
+
+enum { START, BRACKET, ZOOM, PLAIN, IDLE };
+#define ARMIJO 1e-4
+#define CURVATURE .9
+#define MOST_TRIES 25
+
+struct Wolfe {
+  Search s; Evaluated e;
+  double max_iterations, max_evaluations, tolerance_grad, tolerance_change; bool no_line_search;
+
+  __device__ Facts &fact(double slot) { return s.Slots[slot_number(slot)]; }
+  __device__ Record record(double slot) { Facts &f = fact(slot); return {s.F, f.Penalty, sqrt(f.Square)}; }
+  __device__ void counted() { s.InnerEvs++; s.Evs++; s.Last = s.Slot; }
+  __device__ double free_slot() {
+    for (int i = 0; i < SLOTS; i++) if (i != s.At && i != s.Origin && i != s.Bracket[0].Slot && i != s.Bracket[1].Slot) return i;
+    return SLOTS - 1;
+  }
+  __device__ void end() { s.Ended = 1; s.End = s.Begin; s.LastGradient = record(s.Last).Gradient; s.Done++; s.DoneEvs = s.Evs; }
+  __device__ void direct(double rate) {
+    s.Active = 1; s.Total++; s.Inner++;
+    s.Before = s.Origin; s.Origin = s.At; s.F0 = s.F;
+    s.T = rate;
+    if (s.Total == 1) { double q = 1 / fact(s.At).Norm1; s.T *= q != q ? q : q < 1 ? q : 1; }
+    s.Tries = 0;
+    s.Bracket[0] = {0, s.F, 0, s.At}; s.Bracket[1] = {0, s.F, 0, s.At};
+    s.Phase = no_line_search ? PLAIN : BRACKET;
+    s.Slot = free_slot();
+  }
+  __device__ void begin(double rate) {
+    s.Began = 1; s.Begin = record(s.At);
+    s.Inner = 0; s.InnerEvs = 1; s.Evs++; s.Last = s.At;
+    if (fact(s.At).Max <= tolerance_grad) { s.Phase = IDLE; s.T = 0; s.Slot = free_slot(); return; }
+    direct(rate);
+  }
+  __device__ void attempt(double t) { s.T = t; s.Slot = free_slot(); }
+  __device__ void accept(Point p) {
+    s.Move = p.T; s.Taken = p.T; s.F = p.F; s.At = p.Slot;
+    s.Bracket[0].Slot = p.Slot; s.Bracket[1].Slot = p.Slot;
+    if (s.Inner == max_iterations || s.InnerEvs >= max_evaluations || fact(p.Slot).Max <= tolerance_grad ||
+        fabs(p.T) * e.Width <= tolerance_change || fabs(p.F - s.F0) < tolerance_change) { end(); begin(e.Next); return; }
+    direct(e.Rate);
+  }
+  __device__ void sort() { s.Low = s.Bracket[0].F <= s.Bracket[1].F ? 0 : 1; }
+  __device__ static double lesser(double a, double b) { return a != a ? a : b != b ? b : a < b ? a : b; }
+  __device__ static double greater(double a, double b) { return a != a ? a : b != b ? b : a > b ? a : b; }
+  __device__ static double cubic_minimum(Point a, Point b, double lo, double hi) {
+    const double d1 = a.Slope + b.Slope - 3 * (a.F - b.F) / (a.T - b.T), square = d1 * d1 - a.Slope * b.Slope;
+    if (!(square >= 0)) return (lo + hi) / 2;
+    const double d2 = sqrt(square);
+    const double t = a.T <= b.T ? b.T - (b.T - a.T) * ((b.Slope + d2 - d1) / (b.Slope - a.Slope + 2 * d2))
+                                : a.T - (a.T - b.T) * ((a.Slope + d2 - d1) / (a.Slope - b.Slope + 2 * d2));
+    return lesser(greater(t, lo), hi);
+  }
+  __device__ void shrink() {
+    const Point a = s.Bracket[0], b = s.Bracket[1];
+    if (s.Tries >= MOST_TRIES || fabs(b.T - a.T) * e.Width < tolerance_change) { accept(s.Bracket[(int)s.Low & 1]); return; }
+    const double lo = lesser(a.T, b.T), hi = greater(a.T, b.T), margin = .1 * (hi - lo);
+    double t = cubic_minimum(a, b, lo, hi);
+    if (!(lesser(hi - t, t - lo) < margin)) s.Slow = 0;
+    else if (s.Slow != 0 || t >= hi || t <= lo) { t = fabs(t - hi) < fabs(t - lo) ? hi - margin : lo + margin; s.Slow = 0; }
+    else s.Slow = 1;
+    attempt(t);
+  }
+  __device__ void close(Point trial) { s.Bracket[1] = trial; s.Phase = ZOOM; s.Slow = 0; sort(); shrink(); }
+  __device__ void bracket(Point trial) {
+    if (s.Tries == 0) s.Bracket[0].Slope = e.Slope0;
+    const Point last = s.Bracket[0];
+    if (s.Tries >= MOST_TRIES) { s.Bracket[0] = {0, s.F0, e.Slope0, s.At}; close(trial); }
+    else if (trial.F > s.F0 + ARMIJO * trial.T * e.Slope0 || (s.Tries > 1 && trial.F >= last.F)) close(trial);
+    else if (fabs(trial.Slope) <= -CURVATURE * e.Slope0) accept(trial);
+    else if (trial.Slope >= 0) close(trial);
+    else { s.Bracket[0] = trial; s.Tries++; attempt(cubic_minimum(last, trial, trial.T + .01 * (trial.T - last.T), 10 * trial.T)); }
+  }
+  __device__ void zoom(Point trial) {
+    s.Tries++;
+    const int i = (int)s.Low & 1;
+    Point &low = s.Bracket[i], &high = s.Bracket[1 - i];
+    if (trial.F > s.F0 + ARMIJO * trial.T * e.Slope0 || trial.F >= low.F) { high = trial; sort(); shrink(); return; }
+    const bool done = fabs(trial.Slope) <= -CURVATURE * e.Slope0;
+    if (!done && trial.Slope * (high.T - low.T) >= 0) high = low;
+    low = trial;
+    if (done) accept(trial); else shrink();
+  }
+  __device__ void tick() {
+    s.Active = s.Move = s.Began = s.Ended = 0;
+    if (e.Go == 0) return;
+    s.Written = s.Slot;
+    fact(s.Slot) = {e.Penalty, e.Norm1, e.Max, e.Square};
+    const Point trial = {s.T, e.F, e.Slope, s.Slot};
+    if (s.Phase == START) { s.F = e.F; s.At = s.Slot; s.Known = 1; begin(e.Rate); }
+    else if (s.Phase == IDLE || e.Slope0 > -tolerance_change) { end(); begin(e.Next); }
+    else if (s.Phase == PLAIN) { if (s.Inner < max_iterations) counted(); accept(trial); }
+    else if (s.Phase == BRACKET) { counted(); bracket(trial); }
+    else { counted(); zoom(trial); }
+    s.Now = record(s.At);
+  }
+};
+
+extern "C" __global__ void wolfe(const LBFGS *table, int count, Mark mark) {
+  ENTER(mark);
+  int block;
+  const LBFGS &p = problem_of(table, count, block);
+  const int n = block * blockDim.x + threadIdx.x;
+  if (n >= p.images) return;
+  Wolfe w;
+  load_row((double *)&w.s, sizeof(Search) / 8, p.arg[0], n);
+  load_row((double *)&w.e, 6, p.arg[1], n);
+  load_row((double *)&w.e + 6, 5, p.arg[2], n);
+  w.max_iterations = p.limit[0]; w.max_evaluations = p.limit[1]; w.tolerance_grad = p.limit[2]; w.tolerance_change = p.limit[3]; w.no_line_search = p.limit[4] != 0;
+  w.tick();
+  double *out = (double *)p.out.at + (i64)n * (sizeof(Search) / 8);
+  for (int i = 0; i < (int)(sizeof(Search) / 8); i++) out[i] = ((double *)&w.s)[i];
+}
+
+// ---- sums over elements: which image and elements a block has
+
+struct Part { int image, row, chunk; i64 from, to; };
+__device__ static inline Part part_of(const LBFGS &p, int block, int rows) {
+  Part b;
+  b.chunk = block % p.chunks; b.row = block / p.chunks % rows; b.image = block / p.chunks / rows;
+  b.from = (i64)b.chunk * LBFGS_CHUNK; b.to = p.size < b.from + LBFGS_CHUNK ? p.size : b.from + LBFGS_CHUNK;
+  return b;
+}
+__device__ static inline double block_max(double v, double *part) {
+  for (int d = 16; d > 0; d >>= 1) { double w = __shfl_down_sync(0xffffffffu, v, d); v = v != v ? v : w != w || w > v ? w : v; }
+  if ((threadIdx.x & 31) == 0) part[threadIdx.x >> 5] = v;
+  __syncthreads();
+  double top = part[0];
+  for (unsigned w = 1; w < blockDim.x / 32; w++) top = top != top ? top : part[w] != part[w] || part[w] > top ? part[w] : top;
+  __syncthreads();
+  return top;
+}
+
+extern "C" __global__ void lbfgs_measure(const LBFGS *table, int count, Mark mark) {
+  ENTER(mark);
+  __shared__ double part[32];
+  int block;
+  const LBFGS &p = problem_of(table, count, block);
+  const Part b = part_of(p, block, 1);
+  double m[5] = {0, 0, 0, 0, 0};
+  for (i64 i = b.from + threadIdx.x; i < b.to; i += blockDim.x) {
+    const double x = get(p.arg[0], b.image * p.arg[0].s[0] + i * p.arg[0].s[1]), y = get(p.arg[1], b.image * p.arg[1].s[0] + i * p.arg[1].s[1]);
+    const double ax = fabs(x), ay = fabs(y);
+    m[0] += x * y; m[1] += ax; m[3] += x * x;
+    m[2] = m[2] != m[2] ? m[2] : ax != ax || ax > m[2] ? ax : m[2];
+    m[4] = m[4] != m[4] ? m[4] : ay != ay || ay > m[4] ? ay : m[4];
+  }
+  for (int k = 0; k < 5; k++) {
+    const double v = k == 2 || k == 4 ? block_max(m[k], part) : block_sum(m[k], part);
+    if (threadIdx.x == 0) ((double *)p.part)[((i64)b.image * p.chunks + b.chunk) * 5 + k] = v;
+  }
+}
+extern "C" __global__ void lbfgs_measure_join(const LBFGS *table, int count, Mark mark) {
+  ENTER(mark);
+  int block;
+  const LBFGS &p = problem_of(table, count, block);
+  const int n = block * blockDim.x + threadIdx.x;
+  if (n >= p.images) return;
+  double m[5] = {0, 0, 0, 0, 0};
+  for (int c = 0; c < p.chunks; c++)
+    for (int k = 0; k < 5; k++) {
+      const double v = ((const double *)p.part)[((i64)n * p.chunks + c) * 5 + k];
+      if (k == 2 || k == 4) m[k] = m[k] != m[k] ? m[k] : v != v || v > m[k] ? v : m[k]; else m[k] += v;
+    }
+  for (int k = 0; k < 5; k++) ((double *)p.out.at)[n * 5 + k] = m[k];
+}
+
+extern "C" __global__ void lbfgs_secant(const LBFGS *table, int count, Mark mark) {
+  ENTER(mark);
+  int block;
+  const LBFGS &p = problem_of(table, count, block);
+  const Array &search = p.arg[2], &slots = p.arg[1];
+  const Part b = part_of(p, block, 1);
+  if (FIELD(search, b.image, Active) == 0) return;
+  const Vector now = accepted(p, search, b.image);
+  const Vector before = {&slots, b.image * slots.s[0] + slot_number(FIELD(search, b.image, Before)) * slots.s[1], slots.s[2]};
+  for (i64 i = b.from + threadIdx.x; i < b.to; i += blockDim.x) set(p.out, (i64)b.image * p.size + i, at(now, i) - at(before, i));
+}
+
+extern "C" __global__ void lbfgs_ring(const LBFGS *table, int count, Mark mark) {
+  ENTER(mark);
+  int block;
+  const LBFGS &p = problem_of(table, count, block);
+  const int n = block * blockDim.x + threadIdx.x;
+  if (n >= p.images) return;
+  const Array &m = p.arg[1], &search = p.arg[2];
+  Ring r = ring_of(p.arg[0], n);
+  r.Pair = -1;
+  if (FIELD(search, n, Active) != 0) {
+    const double taken = FIELD(search, n, Taken);
+    if (FIELD(search, n, Total) == 1) { r.Count = 0; r.Gamma = 1; }
+    else {
+      r.Tau = taken; r.Curvature = taken * get(m, n * m.s[0]);
+      if (r.Curvature > 1e-10) {
+        r.Pair = r.Slot; r.Gamma = r.Curvature / get(m, n * m.s[0] + m.s[1]);
+        r.Slot = ((int)r.Slot + 1) % p.rows;
+        r.Count = r.Count + 1 < p.rows - 1 ? r.Count + 1 : p.rows - 1;
+      }
+    }
+  }
+  for (int i = 0; i < 6; i++) ((double *)p.out.at)[n * 6 + i] = ((double *)&r)[i];
+}
+
+// The age of a row of the ring, or -1 if it holds no pair.
+__device__ static inline int age_of(const Ring &r, int row, int rows) {
+  const int age = (((int)r.Slot - 1 - row) % rows + rows) % rows;
+  return age < count_of(r, rows) ? age : -1;
+}
+
+extern "C" __global__ void lbfgs_products(const LBFGS *table, int count, Mark mark) {
+  ENTER(mark);
+  __shared__ double part[32];
+  int block;
+  const LBFGS &p = problem_of(table, count, block);
+  const Array &search = p.arg[2];
+  const Part b = part_of(p, block, p.rows);
+  if (FIELD(search, b.image, Active) == 0) return;
+  const Ring r = ring_of(p.arg[6], b.image);
+  if (age_of(r, b.row, p.rows) < 0) return;
+  const Vector g = accepted(p, search, b.image), y = {&p.arg[5], b.image * p.arg[5].s[0], p.arg[5].s[1]};
+  const Vector d = direction_of(p, b.image, b.row), yi = change_of(p, r, b.image, b.row);
+  double sum[4] = {0, 0, 0, 0};
+  for (i64 i = b.from + threadIdx.x; i < b.to; i += blockDim.x) {
+    const double u = at(d, i), v = at(yi, i), x = at(y, i), z = at(g, i);
+    sum[0] += u * x; sum[1] += v * x; sum[2] += u * z; sum[3] += v * z;
+  }
+  for (int k = 0; k < 4; k++) {
+    const double s = block_sum(sum[k], part);
+    if (threadIdx.x == 0) ((double *)p.part)[(((i64)b.image * p.rows + b.row) * p.chunks + b.chunk) * 4 + k] = s;
+  }
+}
+extern "C" __global__ void lbfgs_products_join(const LBFGS *table, int count, Mark mark) {
+  ENTER(mark);
+  int block;
+  const LBFGS &p = problem_of(table, count, block);
+  const int i = block * blockDim.x + threadIdx.x, n = i / p.rows, row = i % p.rows;
+  if (n >= p.images || FIELD(p.arg[2], n, Active) == 0) return;
+  const Ring r = ring_of(p.arg[6], n);
+  double sum[4] = {0, 0, 0, 0};
+  if (age_of(r, row, p.rows) >= 0) {
+    for (int c = 0; c < p.chunks; c++)
+      for (int k = 0; k < 4; k++) sum[k] += ((const double *)p.part)[((i64)i * p.chunks + c) * 4 + k];
+    if (row != r.Pair) { // products with the newest y, from those with g before and now
+      const Array &old = p.arg[7];
+      const i64 off = n * old.s[0] + row * old.s[1];
+      sum[0] = sum[2] - get(old, off); sum[1] = sum[3] - get(old, off + old.s[2]);
+    }
+  }
+  for (int k = 0; k < 4; k++) ((double *)p.out.at)[(i64)i * 4 + k] = sum[k];
+}
+
+// A block per image, a thread per pair; the recursions advance one pair per
+// barrier, and what is known is taken out of all that follow.
+extern "C" __global__ void lbfgs_coefficients(const LBFGS *table, int count, Mark mark) {
+  ENTER(mark);
+  DYN_SHARED(double, alpha); // and part: rows numbers each
+  int block;
+  const LBFGS &p = problem_of(table, count, block);
+  const int n = block, rows = p.rows;
+  const Array &products = p.arg[0], &gram = p.arg[1], &pairs = p.arg[2];
+  if (FIELD(p.arg[4], n, Active) == 0) return;
+  const Ring r = ring_of(p.arg[3], n);
+  const int pairs_kept = count_of(r, rows);
+  double *part = alpha + rows, *left = part + rows; // left: what the sums of each pair come to so far
+  // dᵢᵀyⱼ (k = 0) or yᵢᵀyⱼ (k = 1) for pairs of age i ≥ j
+  auto inner = [&](int k, int i, int j) {
+    const int row = row_of(r, j, rows), other = row_of(r, i, rows);
+    if (row == r.Pair) return get(products, n * products.s[0] + other * products.s[1] + k * products.s[2]);
+    return get(gram, n * gram.s[0] + row * gram.s[1] + other * gram.s[2] + k * gram.s[3]);
+  };
+  auto product = [&](int i, int k) { return get(products, n * products.s[0] + row_of(r, i, rows) * products.s[1] + k * products.s[2]); };
+  for (int i = threadIdx.x; i < pairs_kept; i += blockDim.x) left[i] = -product(i, 2);
+  for (int j = 0; j < pairs_kept; j++) {
+    if (j % (int)blockDim.x == (int)threadIdx.x) {
+      double tau, ys;
+      pair_of(pairs, r, n, row_of(r, j, rows), tau, ys);
+      alpha[j] = tau * left[j] / ys;
+    }
+    __syncthreads();
+    for (int i = threadIdx.x; i < pairs_kept; i += blockDim.x) if (i > j) left[i] -= alpha[j] * inner(0, i, j);
+  }
+  for (int i = threadIdx.x; i < pairs_kept; i += blockDim.x) {
+    double q = -product(i, 3);
+    for (int j = 0; j < pairs_kept; j++) q -= alpha[j] * inner(1, i > j ? i : j, i > j ? j : i);
+    left[i] = q * r.Gamma;
+  }
+  for (int j = pairs_kept - 1; j >= 0; j--) {
+    if (j % (int)blockDim.x == (int)threadIdx.x) {
+      double tau, ys;
+      pair_of(pairs, r, n, row_of(r, j, rows), tau, ys);
+      part[j] = (alpha[j] - left[j] / ys) * tau;
+    }
+    __syncthreads();
+    for (int i = threadIdx.x; i < j; i += blockDim.x) left[i] += part[j] * inner(0, j, i);
+  }
+  double *out = (double *)p.out.at + (i64)n * rows * 2;
+  for (int row = threadIdx.x; row < rows; row += blockDim.x) {
+    const int age = age_of(r, row, rows);
+    out[2 * row] = age < 0 ? 0 : part[age];
+    out[2 * row + 1] = age < 0 ? 0 : -r.Gamma * alpha[age];
+  }
+}
+
+extern "C" __global__ void lbfgs_direction(const LBFGS *table, int count, Mark mark) {
+  ENTER(mark);
+  int block;
+  const LBFGS &p = problem_of(table, count, block);
+  const int per = (p.size + blockDim.x - 1) / blockDim.x, n = block / per;
+  const i64 k = (i64)(block % per) * blockDim.x + threadIdx.x;
+  if (k >= p.size || FIELD(p.arg[2], n, Active) == 0) return;
+  const Ring r = ring_of(p.arg[6], n);
+  const Array &c = p.arg[7];
+  double sum = -r.Gamma * at(accepted(p, p.arg[2], n), k);
+  const int pairs_kept = count_of(r, p.rows);
+  for (int age = 0; age < pairs_kept; age++) {
+    const int row = row_of(r, age, p.rows);
+    const i64 off = n * c.s[0] + row * c.s[1];
+    sum += get(c, off) * at(direction_of(p, n, row), k) + get(c, off + c.s[2]) * at(change_of(p, r, n, row), k);
+  }
+  set(p.out, (i64)n * p.size + k, sum);
+}
+
+// A block per image: the reference's recursion, which waits for every pair.
+extern "C" __global__ void lbfgs_two_loop(const LBFGS *table, int count, Mark mark) {
+  ENTER(mark);
+  DYN_SHARED(double, alpha);
+  __shared__ double part[32];
+  int block;
+  const LBFGS &p = problem_of(table, count, block);
+  const int n = block;
+  const Array &pairs = p.arg[7];
+  if (FIELD(p.arg[2], n, Active) == 0) return;
+  const Ring r = ring_of(p.arg[6], n);
+  const int pairs_kept = count_of(r, p.rows);
+  double *q = (double *)p.part + (i64)n * p.size; // every thread has elements of its own
+  const Vector g = accepted(p, p.arg[2], n);
+  for (i64 i = threadIdx.x; i < p.size; i += blockDim.x) q[i] = -at(g, i);
+  for (int age = 0; age < pairs_kept; age++) {
+    const int row = row_of(r, age, p.rows);
+    const Vector d = direction_of(p, n, row), y = change_of(p, r, n, row);
+    double tau, ys, dot = 0;
+    pair_of(pairs, r, n, row, tau, ys);
+    for (i64 i = threadIdx.x; i < p.size; i += blockDim.x) dot += at(d, i) * q[i];
+    const double a = tau * block_sum(dot, part) / ys;
+    if (threadIdx.x == 0) alpha[age] = a;
+    for (i64 i = threadIdx.x; i < p.size; i += blockDim.x) q[i] -= a * at(y, i);
+  }
+  for (i64 i = threadIdx.x; i < p.size; i += blockDim.x) q[i] *= r.Gamma;
+  __syncthreads();
+  for (int age = pairs_kept - 1; age >= 0; age--) {
+    const int row = row_of(r, age, p.rows);
+    const Vector d = direction_of(p, n, row), y = change_of(p, r, n, row);
+    double tau, ys, dot = 0;
+    pair_of(pairs, r, n, row, tau, ys);
+    for (i64 i = threadIdx.x; i < p.size; i += blockDim.x) dot += at(y, i) * q[i];
+    const double c = (alpha[age] - block_sum(dot, part) / ys) * tau;
+    for (i64 i = threadIdx.x; i < p.size; i += blockDim.x) q[i] += c * at(d, i);
+  }
+  for (i64 i = threadIdx.x; i < p.size; i += blockDim.x) set(p.out, (i64)n * p.size + i, q[i]);
+}
+
+// slope and change: one sum per image
+__device__ static inline void leave_sum(const LBFGS &p, const Part &b, double sum, double *part) {
+  sum = block_sum(sum, part);
+  if (threadIdx.x == 0) ((double *)p.part)[(i64)b.image * p.chunks + b.chunk] = sum;
+}
+__device__ static inline double join_sum(const LBFGS &p, int n) {
+  double sum = 0;
+  for (int c = 0; c < p.chunks; c++) sum += ((const double *)p.part)[(i64)n * p.chunks + c];
+  return sum;
+}
+
+extern "C" __global__ void lbfgs_slope(const LBFGS *table, int count, Mark mark) {
+  ENTER(mark);
+  __shared__ double part[32];
+  int block;
+  const LBFGS &p = problem_of(table, count, block);
+  const Part b = part_of(p, block, 1);
+  if (FIELD(p.arg[2], b.image, Active) == 0) return;
+  const Vector g = accepted(p, p.arg[2], b.image), d = {&p.arg[3], b.image * p.arg[3].s[0], p.arg[3].s[1]};
+  double sum = 0;
+  for (i64 i = b.from + threadIdx.x; i < b.to; i += blockDim.x) sum += at(g, i) * at(d, i);
+  leave_sum(p, b, sum, part);
+}
+extern "C" __global__ void lbfgs_slope_join(const LBFGS *table, int count, Mark mark) {
+  ENTER(mark);
+  int block;
+  const LBFGS &p = problem_of(table, count, block);
+  const int n = block * blockDim.x + threadIdx.x;
+  if (n < p.images && FIELD(p.arg[2], n, Active) != 0) ((double *)p.out.at)[n] = join_sum(p, n);
+}
+
+extern "C" __global__ void lbfgs_change(const LBFGS *table, int count, Mark mark) {
+  ENTER(mark);
+  __shared__ double part[32];
+  int block;
+  const LBFGS &p = problem_of(table, count, block);
+  const Part b = part_of(p, block, 1);
+  if (FIELD(p.arg[4], b.image, Ended) == 0) return;
+  const double move = FIELD(p.arg[4], b.image, Move);
+  const Array &x = p.arg[0], &d = p.arg[1], &from = FIELD(p.arg[3], b.image, Began) != 0 ? p.arg[0] : p.arg[2];
+  double sum = 0;
+  for (i64 i = b.from + threadIdx.x; i < b.to; i += blockDim.x) {
+    const double v = get(x, b.image * x.s[0] + i * x.s[1]) + move * get(d, b.image * d.s[0] + i * d.s[1]) - get(from, b.image * from.s[0] + i * from.s[1]);
+    sum += v * v;
+  }
+  leave_sum(p, b, sum, part);
+}
+extern "C" __global__ void lbfgs_change_join(const LBFGS *table, int count, Mark mark) {
+  ENTER(mark);
+  int block;
+  const LBFGS &p = problem_of(table, count, block);
+  const int n = block * blockDim.x + threadIdx.x;
+  if (n < p.images) ((double *)p.out.at)[n] = FIELD(p.arg[4], n, Ended) != 0 ? sqrt(join_sum(p, n)) : 0;
+}
