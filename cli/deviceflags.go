@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/cuda"
 	"github.com/percept-go/percept/kernels"
 	"github.com/percept-go/percept/tensor"
 )
@@ -14,17 +15,17 @@ import (
 // deviceFlags say what computes, and in which precision.
 type deviceFlags struct {
 	dtype   *choice
-	device  *choice
+	device  *deviceName
 	level   *choice
 	threads natural
 }
 
 func (f *deviceFlags) register(fs *pflag.FlagSet) {
 	f.dtype = newChoice("float64", "float32")
-	f.device = newChoice("cpu")
+	f.device = newDeviceName()
 	f.level = newChoice("auto", "purego", "avx2", "avx512")
 	fs.Var(f.dtype, "dtype", "precision of images and model")
-	fs.Var(f.device, "device", "what computes")
+	fs.Var(f.device, "device", "what computes: the CPU, or an NVIDIA GPU (percept list devices)")
 	fs.Var(f.level, "cpu-level", "CPU instructions; one level gives the same bits on every machine")
 	fs.Var(&f.threads, "threads", "threads at most, 0 for all; they do not change the result")
 }
@@ -37,11 +38,19 @@ func (f *deviceFlags) element() tensor.DType {
 	return tensor.Float64
 }
 
-// backend returns what computes. It errs if this CPU does not have the level.
-func (f *deviceFlags) backend() (autograd.CPU, error) {
+// backend returns what computes. It errs if this CPU does not have the level, or
+// there is no such GPU.
+func (f *deviceFlags) backend() (autograd.Backend, error) {
 	level, err := kernels.ParseLevel(f.level.value)
 	if err != nil {
-		return autograd.CPU{}, usage("--cpu-level: %w", err)
+		return nil, usage("--cpu-level: %w", err)
+	}
+	if f.device.gpu >= 0 {
+		dev, err := cuda.Open(f.device.gpu)
+		if err != nil {
+			return nil, usage("--device %s: %w", f.device.value, err)
+		}
+		return dev, nil
 	}
 	return autograd.CPU{Threads: f.threads.n, Level: level}, nil
 }

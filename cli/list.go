@@ -62,7 +62,8 @@ func deviceItems() []item {
 	for _, l := range kernels.Levels() {
 		levels = append(levels, l.String())
 	}
-	return []item{{name: "cpu", doc: fmt.Sprintf("%d threads; CPU levels %s", runtime.GOMAXPROCS(0), strings.Join(levels, ", "))}}
+	cpu := item{name: "cpu", doc: fmt.Sprintf("%d threads; CPU levels %s", runtime.GOMAXPROCS(0), strings.Join(levels, ", "))}
+	return append([]item{cpu}, gpuItems()...)
 }
 
 func (a *app) listCommand() *cobra.Command {
