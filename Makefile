@@ -1,7 +1,7 @@
 # Everything here needs only Go; bench also needs python3 and the network.
 export CGO_ENABLED = 0
 
-.PHONY: build test levels race generate lint bench contact fuzz soak cuda emulator cuda-test
+.PHONY: build test levels race generate lint bench contact fuzz soak cuda emulator cuda-test calibrate
 
 build:
 	go build -o bin/percept ./cmd/percept
@@ -64,3 +64,8 @@ contact: build
 		bin/percept metamer $$i --force -o build/contact/$$(basename $${i#example:} .png) || exit 1; done
 	go run ./bench/contact -start -o docs/metamer.png build/contact/pebbles
 	go run ./bench/contact -o docs/contact.png $$(ls -d build/contact/*/ | grep -v pebbles)
+
+# How often percept check is right, on runs of known quality.
+calibrate:
+	go run ./bench/calibrate > docs/calibration.md.new
+	mv docs/calibration.md.new docs/calibration.md

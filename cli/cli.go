@@ -135,7 +135,7 @@ that a model cannot tell from another one although the two differ.`,
 		PersistentPreRun: func(*cobra.Command, []string) { a.started = true },
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(a.figureCommand())
+	root.AddCommand(a.viewCommands()...)
 	root.AddCommand(a.metamerCommand(), a.representCommand(), a.metricCommand(), a.checkModelCommand(), a.listCommand(), a.versionCommand(), a.completionCommand())
 	root.InitDefaultHelpCmd()
 	if help, _, err := root.Find([]string{"help"}); err == nil {

@@ -240,7 +240,7 @@ func lossesOf(views []*runView) *figure.Figure {
 func (d displayFlags) set() (o figure.Display, err error) {
 	o = figure.Display{Range: d.rangeName, Complex: d.complex, Zoom: d.zoom, RGB: d.rgb}
 	if lo, hi, ok := strings.Cut(d.rangeName, ","); ok {
-		o.Fixed = new([2]float64)
+		o.Range, o.Fixed = "", new([2]float64)
 		if _, err := fmt.Sscanf(lo+" "+hi, "%g %g", &o.Fixed[0], &o.Fixed[1]); err != nil {
 			return o, usage("--range %s: two numbers are expected", d.rangeName)
 		}

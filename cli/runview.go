@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/spf13/cobra"
+
 	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/images"
 	"github.com/percept-go/percept/internal/runfolder"
@@ -15,6 +17,11 @@ import (
 	"github.com/percept-go/percept/synth"
 	"github.com/percept-go/percept/tensor"
 )
+
+// viewCommands are those that look at runs, or make many.
+func (a *app) viewCommands() []*cobra.Command {
+	return []*cobra.Command{a.figureCommand(), a.checkCommand()}
+}
 
 // A runView is a run as its files show it.
 type runView struct {

@@ -1,0 +1,228 @@
+package cli
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"math/rand/v2"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/images"
+	"github.com/percept-go/percept/internal/judge"
+	"github.com/percept-go/percept/internal/runfolder"
+	"github.com/percept-go/percept/synth"
+	"github.com/percept-go/percept/tensor"
+)
+
+var metamerHeads = []string{"group", "entries", "error at the start", "error now", "remains", "closer crops", "closer images"}
+
+// checkMetamer judges the metamer of v.
+func (v *runView) checkMetamer(f *checkFlags) (c checked, err error) {
+	c.heads = metamerHeads
+	m := judge.Metamer{Range: [2]float64{0, 1}, Coarse: v.words("dtype") == "float32"}
+	if m.Target, err = v.image(runfolder.Target); err != nil {
+		return c, err
+	}
+	if m.Start, err = v.image(runfolder.Start); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return c, err
+	}
+	var notes []string
+	m.Result, err = v.image(runfolder.Result)
+	if f.png || errors.Is(err, fs.ErrNotExist) {
+		if err != nil {
+			notes = append(notes, "there is no "+runfolder.Result+": "+runfolder.ResultPNG+" is judged")
+		}
+		m.FromPNG = true
+		m.Result, err = v.picture(runfolder.ResultPNG, m.Target)
+	}
+	if err != nil {
+		return c, err
+	}
+	if m.Model, err = v.model(m.Target.Dim[2], m.Target.Dim[3]); err != nil {
+		return c, err
+	}
+	if err := v.claim(&m); err != nil {
+		return c, err
+	}
+	if m.Crops, m.Set, err = v.crops(m.Target, f.crops); err != nil {
+		return c, err
+	}
+	if m.Unrelated, err = unrelated(m.Target, v.words("input", "path"), f.crops); err != nil {
+		return c, err
+	}
+	var groups []judge.Group
+	c.Verdict, groups, err = m.Judge()
+	c.Notes = append(notes, c.Notes...)
+	if err == nil && !c.Good {
+		c.Advice = v.advise(groups)
+	}
+	return c, err
+}
+
+// claim gives m the loss of the run and what the run says that it was.
+func (v *runView) claim(m *judge.Metamer) error {
+	recorded, ok := v.number("loss")
+	if !ok {
+		return nil
+	}
+	f := v.app.newMetamerFlags()
+	c := &cobra.Command{}
+	f.common().set = c.Flags()
+	f.register(c)
+	settings, _ := at(v.record, "settings").(map[string]any)
+	if err := apply(c.Flags(), settings); err != nil {
+		return fmt.Errorf("%s: %w", runfolder.RunJSON, err)
+	}
+	o, err := f.options()
+	if err != nil {
+		return err
+	}
+	scale, ok := v.number("loss_scale")
+	if !ok {
+		scale = 1
+	}
+	if r, ok := o.Penalty.(synth.Range); ok && (r.Low != 0 || r.High != 0) {
+		m.Range = [2]float64{r.Low, r.High}
+	}
+	model := m.Model
+	m.Recorded = &recorded
+	m.Loss = func(x, target autograd.Value) autograd.Value {
+		penalty, weight := o.Penalty.Penalty(x)
+		return o.Loss.Loss(model.Forward(x), model.Forward(target), groupsOf(model)).Scale(1 / scale).Add(penalty.Scale(weight))
+	}
+	return nil
+}
+
+// crops returns n images of the target's kind: other crops of the source at the
+// same scale. set says that the source has no room for them, so that they are
+// of example textures.
+func (v *runView) crops(target tensor.Tensor, n int) (list []tensor.Tensor, set bool, err error) {
+	h, w := target.Dim[2], target.Dim[3]
+	source, err := v.source(target)
+	if err == nil && source.Dim[2]*source.Dim[3] >= 2*h*w && source.Dim[2] >= h && source.Dim[3] >= w {
+		return cropsOf(source, target, n), false, nil
+	}
+	list, err = unrelated(target, "", n)
+	return list, true, err
+}
+
+// source reads the image that the run was made from, at the target's scale. It
+// errs if it has gone or changed.
+func (v *runView) source(target tensor.Tensor) (x tensor.Tensor, err error) {
+	path := v.words("input", "path")
+	o := images.Options{Light: v.light()}
+	if target.Dim[1] == 3 {
+		o.Color = images.RGB
+	}
+	if strings.HasPrefix(path, "example:") {
+		o.Size, o.Seed = images.Size{H: 2 * target.Dim[2], W: 2 * target.Dim[3]}, 1
+		x, _, err = images.Load(path, o)
+		return x, err
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return x, err
+	}
+	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != v.words("input", "sha256") {
+		return x, fmt.Errorf("%s has changed", path)
+	}
+	if v.setting("input-range") != "" {
+		return x, errors.New("the range of the input is its own")
+	}
+	x, _, err = images.Load(path, o)
+	if err != nil || v.setting("size") == "" {
+		return x, err
+	}
+	part := x.Dim[2] // what was resampled to the target's size
+	if crop, ok := v.number("settings", "crop", "h"); ok {
+		part = int(crop)
+	}
+	scale := float64(target.Dim[2]) / float64(part)
+	o.Size = images.Size{H: int(math.Round(float64(x.Dim[2]) * scale)), W: int(math.Round(float64(x.Dim[3]) * scale))}
+	x, _, err = images.Load(path, o)
+	return x, err
+}
+
+// cropsOf returns n parts of x of the target's shape, at places that depend on
+// nothing but n, none of them the target itself.
+func cropsOf(x, target tensor.Tensor, n int) []tensor.Tensor {
+	h, w := target.Dim[2], target.Dim[3]
+	rng := rand.New(rand.NewPCG(1, uint64(n)))
+	var list []tensor.Tensor
+	for try := 0; len(list) < n && try < 10*n; try++ {
+		y, z := rng.IntN(x.Dim[2]-h+1), rng.IntN(x.Dim[3]-w+1)
+		crop := tensor.Contiguous(x.Crop(0, 0, 1, 1).Crop(2, y, y+h, 1).Crop(3, z, z+w, 1))
+		if correlation(crop, target) < .5 {
+			list = append(list, crop)
+		}
+	}
+	return list
+}
+
+// unrelated returns n images of the target's shape: example textures, but not
+// the one called but.
+func unrelated(target tensor.Tensor, but string, n int) ([]tensor.Tensor, error) {
+	var names []string
+	for _, e := range images.Examples() {
+		if e.Texture && "example:"+e.Name != but {
+			names = append(names, e.Name)
+		}
+	}
+	var list []tensor.Tensor
+	for k := range n {
+		x, err := images.Example(names[k%len(names)], target.Dim[2], target.Dim[3], uint64(100+k/len(names)))
+		if err != nil {
+			return nil, err
+		}
+		if c := target.Dim[1]; c > 1 {
+			wide := tensor.New(tensor.Float64, target.Shape()...)
+			for ch := range c {
+				tensor.Copy(wide.Crop(1, ch, ch+1, 1), x)
+			}
+			x = wide
+		}
+		list = append(list, x)
+	}
+	return list, nil
+}
+
+// checkImage judges an image that no run of percept made.
+func (a *app) checkImage(f *checkFlags, path string) (c checked, err error) {
+	c.name, c.method, c.heads = path, "metamer", metamerHeads
+	o := f.image.options()
+	m := judge.Metamer{Range: [2]float64{0, 1}, FromPNG: !strings.HasSuffix(path, ".npy")}
+	if m.Target, _, err = images.Load(f.target, o); err != nil {
+		return c, err
+	}
+	read := func(path string) (tensor.Tensor, error) {
+		x, err := readPictures(path, o.Color == images.RGB)
+		if err != nil || x.SameShape(m.Target.Type) {
+			return cast(x, tensor.Float64), err
+		}
+		return x, usage("%s has the shape %v, the target %v", path, x.Shape(), m.Target.Shape())
+	}
+	if m.Result, err = read(path); err != nil {
+		return c, err
+	}
+	if f.start != "" {
+		if m.Start, err = read(f.start); err != nil {
+			return c, err
+		}
+	}
+	if m.Model, err = f.model.make.construct(f.model.spec, m.Target.Dim[2], m.Target.Dim[3]); err != nil {
+		return c, &exitError{ExitUsage, err}
+	}
+	m.Set = true
+	if m.Crops, err = unrelated(m.Target, "", f.crops); err != nil {
+		return c, err
+	}
+	c.Verdict, _, err = m.Judge()
+	return c, err
+}
