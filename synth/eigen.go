@@ -117,8 +117,9 @@ type Eigendistortion struct {
 type eigenRun struct {
 	eigenState
 	rows map[string]dense.Rows
-	// What a step works with.
+	// What a step works with, and what it has to say.
 	o    *EigendistortionOptions
+	told *Record
 	typ  tensor.DType // that random numbers are drawn in
 	j    *jacobian
 	g    *rng.Generator
@@ -129,7 +130,7 @@ type eigenRun struct {
 type eigenState struct {
 	Stage     string // of the method; "" at the start, eigenDone at the end
 	Step      int    // of the stage
-	Steps     int    // in all
+	Steps     int    // in all; what a stage begins with is part of its first
 	Products  int
 	Seconds   float64
 	Generator []byte
@@ -324,13 +325,16 @@ func (s *Eigendistortion) Done() bool {
 // Step makes one step of the first image that is not finished: of EigenLanczos
 // and EigenPower one iteration, of the others all. It errs, changing nothing, if
 // the backend fails.
-func (s *Eigendistortion) Step() error { return s.step(func() error { return nil }) }
-
-func (s *Eigendistortion) step(more func() error) error {
+func (s *Eigendistortion) Step() error {
 	k := slices.IndexFunc(s.runs, func(r *eigenRun) bool { return r.Stage != eigenDone })
 	if k < 0 {
 		return nil
 	}
+	return s.step(k, func() error { return nil })
+}
+
+// step makes one step of image k.
+func (s *Eigendistortion) step(k int, more func() error) error {
 	begin := time.Now()
 	if err := s.look(k); err != nil {
 		return err
@@ -346,19 +350,48 @@ func (s *Eigendistortion) step(more func() error) error {
 		return err
 	}
 	next.Generator, _ = next.g.MarshalBinary() // never errs
-	next.Steps++
 	next.Products += s.jac.products - before
 	next.Seconds += time.Since(begin).Seconds()
-	next.j, next.g, next.more = nil, nil, nil
+	if told := next.told; told != nil {
+		next.Steps++
+		told.Iteration, told.Evaluations, told.Seconds = next.Steps, next.Products, next.Seconds
+		next.rows["history"] = next.rows["history"].Clone().Append(dense.Rows{N: recordColumns, V: told.row()})
+	}
+	next.j, next.g, next.more, next.told = nil, nil, nil, nil
 	*s.runs[k] = next
 	return nil
 }
 
-// Run steps until every image is finished. When ctx ends or stop.Time is over it
-// stops within a step, whose work is lost, and returns ctx's error in the first
-// case; Run can be called again. The other limits of stop are not used: see
-// EigendistortionOptions.MaxSteps. It also errs if the backend fails.
-func (s *Eigendistortion) Run(ctx context.Context, stop Stop) error {
+// tell counts a step that found an eigenvalue and what its convergence is
+// measured by.
+func (r *eigenRun) tell(bottom bool, eigenvalue, measure float64) {
+	r.told = &Record{Loss: measure, Penalty: math.NaN(), GradientNorm: math.NaN(), PixelChange: math.NaN(), Aside: [2]float64{eigenvalue}}
+	if bottom {
+		r.told.Aside[1] = 1
+	}
+	r.Step++
+}
+
+// History returns a row for each step of image k: how many were made, the
+// products with F and the seconds spent until then, and in Loss what convergence
+// is measured by: of EigenLanczos the largest residual of the wanted pairs, over
+// the largest eigenvalue; of EigenPower the change of the eigenvalues. Aside holds
+// the largest eigenvalue at the top, the smallest at the bottom, and 1 for the
+// bottom. It panics if there is no such image.
+func (s *Eigendistortion) History(k int) []Record {
+	h := s.runs[k].rows["history"]
+	list := make([]Record, h.Len())
+	for i := range list {
+		list[i] = recordOf(h.At(i))
+	}
+	return list
+}
+
+// Run steps until every image is finished or has made stop.Iterations steps in
+// all, where that is not 0. When ctx ends or stop.Time is over it stops within a
+// step, whose work is lost, and returns ctx's error in the first case; Run can be
+// called again. It also errs if the backend fails. stop.Evaluations is not used.
+func (s *Eigendistortion) Run(ctx context.Context, stop Stop) (Result, error) {
 	begin := time.Now()
 	more := func() error {
 		if ctx.Err() == nil && stop.Time > 0 && time.Since(begin) >= stop.Time {
@@ -366,29 +399,49 @@ func (s *Eigendistortion) Run(ctx context.Context, stop Stop) error {
 		}
 		return ctx.Err()
 	}
-	for !s.Done() {
-		err := more()
-		if err == nil {
-			err = s.step(more)
-		}
-		if err == nil {
-			continue
-		}
-		reason := StopSignal
-		if errors.Is(err, errLate) {
-			reason, err = StopTime, nil
-		}
-		for _, r := range s.runs {
-			if r.Stage != eigenDone {
-				r.Stopped = reason
-			}
-		}
-		return err
+	open := func(r *eigenRun) bool {
+		return r.Stage != eigenDone && (stop.Iterations == 0 || r.Steps < stop.Iterations)
 	}
-	return nil
+	reason := StopIterations
+	var err error
+	for err == nil {
+		k := slices.IndexFunc(s.runs, open)
+		if k < 0 {
+			break
+		}
+		if err = more(); err == nil {
+			err = s.step(k, more)
+		}
+	}
+	switch {
+	case errors.Is(err, errLate):
+		reason, err = StopTime, nil
+	case err != nil:
+		reason = StopSignal
+	}
+	for _, r := range s.runs {
+		if r.Stage != eigenDone {
+			r.Stopped = reason
+		}
+	}
+	return s.result(), err
 }
 
+// errLate says that the time is over.
 var errLate = errors.New("synth: the time is over")
+
+func (s *Eigendistortion) result() (res Result) {
+	for k, r := range s.runs {
+		measure := math.NaN()
+		if h := s.History(k); len(h) > 0 {
+			measure = h[len(h)-1].Loss
+		}
+		res.StoppedBy, res.Iterations = append(res.StoppedBy, r.Stopped), append(res.Iterations, r.Steps)
+		res.Evaluations, res.Loss = append(res.Evaluations, r.Products), append(res.Loss, measure)
+		res.Seconds += r.Seconds
+	}
+	return res
+}
 
 // finish ends the search.
 func (r *eigenRun) finish() {

@@ -43,12 +43,18 @@ func frontEnd(t *testing.T, make func(models.FrontEndOptions) (*models.FrontEnd,
 	return m
 }
 
+func finish(t *testing.T, s *synth.Eigendistortion) {
+	t.Helper()
+	_, err := s.Run(context.Background(), synth.Stop{})
+	require.NoError(t, err)
+}
+
 func spectrum(t *testing.T, x tensor.Tensor, m synth.Model, o synth.EigendistortionOptions) synth.Spectrum {
 	t.Helper()
 	s, err := synth.NewEigendistortion(nil, x, m, o)
 	require.NoError(t, err)
 	defer s.Close()
-	require.NoError(t, s.Run(context.Background(), synth.Stop{}))
+	finish(t, s)
 	return s.Spectrum(0)
 }
 

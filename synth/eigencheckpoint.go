@@ -35,6 +35,7 @@ func (s *Eigendistortion) origin(k int) origin {
 	h := sha256.New()
 	o := s.options
 	o.Seed += uint64(k)
+	o.MaxSteps = 0 // may change
 	for _, v := range []any{s.model, o, s.dtype} {
 		text, err := json.Marshal(v)
 		if err != nil { // a function

@@ -2,6 +2,7 @@ package synth
 
 import (
 	"math"
+	"slices"
 
 	"github.com/percept-go/percept/internal/dense"
 	"github.com/percept-go/percept/internal/rng"
@@ -57,8 +58,9 @@ func (r *eigenRun) power() error {
 		change += (values[i] - old[i]) * (values[i] - old[i])
 	}
 	r.rows["vectors"], r.rows["products"] = q, fq
-	r.Step++
-	converged := math.Sqrt(change) <= r.o.tolerance(1e-7)
+	change = math.Sqrt(change)
+	r.tell(r.Stage == "bottom", values[0], change)
+	converged := change <= r.o.tolerance(1e-7)
 	if converged || r.Step >= r.o.maxSteps() {
 		r.Missed = r.Missed || !converged
 		r.endPower(q, fq, values)
@@ -160,6 +162,7 @@ func (r *eigenRun) exact() error {
 		}
 	}
 	r.NullExact = true
+	r.tell(false, values[0], 0)
 	// What a residual is here: the rounding of the decomposition.
 	res := make([]float64, r.j.n)
 	for i := range res {
@@ -218,6 +221,7 @@ func (r *eigenRun) randomized() error {
 	for _, size := range norms(omega) {
 		r.Estimate += size / estimateVectors
 	}
+	r.tell(false, values[0], slices.Max(res)/values[0])
 	r.keep("top", v, values[:k], res, nulls(values[:k], values[0]))
 	r.finish()
 	return nil

@@ -128,7 +128,7 @@ func TestEigendistortionsOfABatchAreIndependent(t *testing.T) {
 		s, err := synth.NewEigendistortion(nil, both, m, synth.EigendistortionOptions{Method: method, K: 2, Seed: 5, MaxSteps: 20})
 		require.NoError(t, err)
 		defer s.Close()
-		require.NoError(t, s.Run(context.Background(), synth.Stop{}))
+		finish(t, s)
 		alone := spectrum(t, texture(16, 16, 3), m, synth.EigendistortionOptions{Method: method, K: 2, Seed: 6, MaxSteps: 20})
 		requireSameSpectrum(t, alone, s.Spectrum(1))
 	}
@@ -160,7 +160,8 @@ func TestEigendistortionsResumeToTheBit(t *testing.T) {
 			// A step that is interrupted leaves nothing behind.
 			ended, end := context.WithCancel(context.Background())
 			end()
-			require.ErrorIs(t, a.Run(ended, synth.Stop{}), context.Canceled)
+			_, err = a.Run(ended, synth.Stop{})
+			require.ErrorIs(t, err, context.Canceled)
 			require.Equal(t, synth.StopSignal, a.Spectrum(0).StoppedBy)
 			var file bytes.Buffer
 			require.NoError(t, a.Save(&file))
@@ -170,7 +171,7 @@ func TestEigendistortionsResumeToTheBit(t *testing.T) {
 			require.NoError(t, b.Load(&file))
 			require.NoError(t, b.To(&optest.Device{}))
 			require.NoError(t, b.To(nil))
-			require.NoError(t, b.Run(context.Background(), synth.Stop{}))
+			finish(t, b)
 			requireSameSpectrum(t, want, b.Spectrum(0))
 			b.Close()
 		}
@@ -209,7 +210,7 @@ func TestEigendistortionsRunOnADevice(t *testing.T) {
 	s, err := synth.NewEigendistortion(&optest.Device{}, texture(8, 8, 0), blur, synth.EigendistortionOptions{})
 	require.NoError(t, err)
 	defer s.Close()
-	require.NoError(t, s.Run(context.Background(), synth.Stop{}))
+	finish(t, s)
 	want := spectrum(t, texture(8, 8, 0), blur, synth.EigendistortionOptions{})
 	near(t, values(want.Pairs), values(s.Spectrum(0).Pairs), 1e-10, "eigenvalue")
 }
@@ -280,7 +281,7 @@ func TestAmplitudes(t *testing.T) {
 	s, err := synth.NewEigendistortion(nil, tensor.New(tensor.Float64, 1, 1, 1, 2), m, synth.EigendistortionOptions{})
 	require.NoError(t, err)
 	defer s.Close()
-	require.NoError(t, s.Run(context.Background(), synth.Stop{}))
+	finish(t, s)
 	c, err := s.Amplitudes(0, .1, 5)
 	require.NoError(t, err)
 	require.True(t, c[0].Survives)

@@ -3,6 +3,7 @@ package synth
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/percept-go/percept/internal/dense"
@@ -94,17 +95,15 @@ func (r *eigenRun) lanczosTop() error {
 	best := y.Slice(0, min(r.block(), y.Len()))
 	x, fx := dense.Combine(best, v), dense.Combine(best, w)
 	res := residuals(x, fx, values)
-	converged := x.Len() >= r.o.count()
-	for i := range min(x.Len(), r.o.count()) {
-		converged = converged && dense.Norm(res.At(i)) <= r.o.tolerance(1e-8)*values[0]
-	}
+	worst := slices.Max(norms(res.Slice(0, min(x.Len(), r.o.count()))))
+	converged := x.Len() >= r.o.count() && worst <= r.o.tolerance(1e-8)*values[0]
 	r.store(v, w, y)
 	next := dense.Orthonormal(large(res, residualFloor*values[0]), r.rows["basis"], 1e-6)
 	if next.Len() == 0 && !converged {
 		next = dense.Orthonormal(noise(r.g, r.block(), r.j.n), r.rows["basis"], 1e-6)
 	}
 	r.rows["next"] = next
-	r.Step++
+	r.tell(false, values[0], worst/values[0])
 	if full := v.Len() >= r.j.n || next.Len() == 0; converged || full || r.Step >= r.o.maxSteps() {
 		r.Missed = r.Missed || !converged && !full
 		return r.endTop(x)
@@ -288,6 +287,9 @@ func (r *eigenRun) endNull(x dense.Rows) error {
 	for i := range values {
 		values[i] = dense.Dot(jx.At(i), jx.At(i))
 	}
+	if r.told == nil {
+		r.tell(true, values[0], slices.Max(norms(residuals(x, fx, values)))/r.largest())
+	}
 	r.Null = x.Len()
 	if r.j.filter != nil {
 		d, err := r.j.nullDimension(r.largest(), r.more)
@@ -303,7 +305,7 @@ func (r *eigenRun) endNull(x dense.Rows) error {
 
 func (r *eigenRun) endBottom() {
 	for name := range r.rows {
-		if end, _, _ := strings.Cut(name, "."); end != "top" && end != "bottom" {
+		if end, _, _ := strings.Cut(name, "."); end != "top" && end != "bottom" && end != "history" {
 			delete(r.rows, name)
 		}
 	}
@@ -332,9 +334,10 @@ func (r *eigenRun) bottomStep() error {
 		values[i], values[j] = values[j], values[i]
 	}
 	res := residuals(x, fx, values)
-	open := r.open(values, norms(res))
+	sizes := norms(res)
+	open := r.open(values, sizes)
 	r.rows["last"] = dense.Rows{N: len(values), V: values}
-	r.Step++
+	r.tell(true, values[0], slices.Max(sizes[:min(len(sizes), r.o.count())])/r.largest())
 	full := v.Len() >= r.j.n
 	if len(open) == 0 || full || r.Step >= r.o.maxSteps() {
 		r.Missed = r.Missed || len(open) > 0 && !full
