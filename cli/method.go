@@ -18,6 +18,8 @@ import (
 type method struct {
 	name    string   // of its command, in run.json, and of folders
 	columns []string // of history.csv: what Record.Aside holds; "" for nothing
+	measure string   // what Record.Loss is; "" means Loss
+	bare    bool     // what it makes are no images: the pictures are those of the verdict
 	flags   func(a *app) methodFlags
 }
 
@@ -80,8 +82,12 @@ type verdict struct {
 	object   runfolder.Object
 	facts    []report.Fact
 	groups   []report.Group
-	methods  string // the end of the Methods paragraph
+	pictures []namedPicture // that it wrote, for the report
+	methods  string         // the end of the Methods paragraph
 }
+
+// A namedPicture is a PNG file in a run's folder.
+type namedPicture struct{ caption, file string }
 
 // synthesisCommand completes c, the command of m.
 func (a *app) synthesisCommand(m *method, c *cobra.Command) *cobra.Command {

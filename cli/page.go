@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -37,6 +38,7 @@ func (r *result) report(w io.Writer) error {
 	for _, in := range j.inputs {
 		p.Notes = append(p.Notes, in.Notes...)
 	}
+	p.Loss.Name = j.method.measure
 	for _, rec := range r.records {
 		p.Loss.Loss = append(p.Loss.Loss, rec.Loss)
 		p.Loss.Penalty = append(p.Loss.Penalty, rec.Penalty)
@@ -67,7 +69,11 @@ func (r *result) pictures() ([]report.Picture, error) {
 			list = append(list, report.Picture{Caption: caption, PNG: png, Height: shape[2], Width: shape[3]})
 		}
 	}
-	for _, p := range []struct{ caption, file string }{{"target", runfolder.TargetPNG}, {"start", ""}, {"result", runfolder.ResultPNG}} {
+	files := []namedPicture{{"target", runfolder.TargetPNG}, {"start", ""}, {"result", runfolder.ResultPNG}}
+	if r.verdict != nil {
+		files = append(files, r.verdict.pictures...)
+	}
+	for _, p := range files {
 		if p.file == "" {
 			add(p.caption, start)
 			continue
@@ -103,7 +109,7 @@ func (j *job) startPNG() ([]byte, error) {
 func (r *result) facts() []report.Fact {
 	last := r.last()
 	list := []report.Fact{
-		{Name: "Loss", Value: fmt.Sprintf("%.4g after %d iterations, %d evaluations", last.Loss, last.Iteration, last.Evaluations)},
+		{Name: cmp.Or(r.job.method.measure, "Loss"), Value: fmt.Sprintf("%.4g after %d iterations, %d evaluations", last.Loss, last.Iteration, last.Evaluations)},
 		{Name: "Time", Value: (time.Duration(last.Seconds*1000) * time.Millisecond).String()},
 		{Name: "Stopped by", Value: r.stoppedBy},
 	}

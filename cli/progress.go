@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -13,9 +14,10 @@ import (
 
 // A status is what a progress line says.
 type status struct {
-	iteration, total int // done, and in all
-	loss, gradient   float64
+	iteration, total int           // done, and in all
+	loss, gradient   float64       // no gradient: NaN
 	left             time.Duration // 0: not known
+	measure          string        // what the loss is
 	note             string        // what the method adds
 }
 
@@ -120,7 +122,10 @@ func (p *progress) draw(s status, elapsed time.Duration) {
 // text returns "iteration 12/100  loss 0.0123  gradient 0.45  3.2 it/s  28s left".
 func (p *progress) text(s status, elapsed time.Duration) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "iteration %d/%d  loss %.4g  gradient %.3g", s.iteration, s.total, s.loss, s.gradient)
+	fmt.Fprintf(&b, "iteration %d/%d  %s %.4g", s.iteration, s.total, cmp.Or(s.measure, "loss"), s.loss)
+	if !math.IsNaN(s.gradient) {
+		fmt.Fprintf(&b, "  gradient %.3g", s.gradient)
+	}
 	if s.note != "" {
 		b.WriteString("  " + s.note)
 	}

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/percept-go/percept/internal/runfolder"
@@ -135,6 +137,9 @@ func (d *drive) begin() error {
 		if err != nil {
 			return err
 		}
+		if x.Mem == nil || j.method.bare {
+			continue
+		}
 		if err := j.folder.WriteNPY(runfolder.Start, x); err != nil {
 			return err
 		}
@@ -168,11 +173,15 @@ func (d *drive) saveJob(k int, j *job) error {
 	if err := j.folder.WriteCSV(runfolder.HistoryCSV, columns); err != nil {
 		return err
 	}
-	if err := j.folder.WriteNPY(runfolder.Result, x); err != nil {
-		return err
+	if x.Mem != nil {
+		if err := j.folder.WriteNPY(runfolder.Result, x); err != nil {
+			return err
+		}
 	}
-	if _, err := j.writePNG(runfolder.ResultPNG, x); err != nil && !errors.Is(err, errNoPicture) {
-		return err
+	if !j.method.bare {
+		if _, err := j.writePNG(runfolder.ResultPNG, x); err != nil && !errors.Is(err, errNoPicture) {
+			return err
+		}
 	}
 	if len(history) > 0 {
 		if err := j.saveFrames(d.m.Frames(k), history[len(history)-1].Iteration, x); err != nil {
@@ -322,11 +331,14 @@ func (d *drive) adapt(took time.Duration) {
 
 // status is that of the image with the largest loss.
 func (d *drive) status(total int, left time.Duration) status {
-	s := status{total: total, left: left}
+	s := status{total: total, left: left, loss: nan, gradient: nan, measure: strings.ToLower(d.jobs[0].method.measure)}
 	for k := range d.jobs {
 		h := d.m.History(k)
+		if len(h) == 0 {
+			continue
+		}
 		last := h[len(h)-1]
-		if s.iteration = max(s.iteration, last.Iteration); k == 0 || !(last.Loss <= s.loss) {
+		if s.iteration = max(s.iteration, last.Iteration); math.IsNaN(s.loss) || !(last.Loss <= s.loss) {
 			s.loss, s.gradient = last.Loss, last.GradientNorm
 			if n, ok := d.m.(noting); ok {
 				s.note = n.note(last)

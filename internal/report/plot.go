@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 // A Curve is the history of the loss, entry k before iteration k.
 type Curve struct {
+	Name    string // what it is; "" means Loss
 	Loss    []float64
 	Penalty []float64 // drawn dashed where it is positive
 }
@@ -18,7 +20,7 @@ type chart struct {
 	Left, Right, Top, Bottom float64 // the axes
 	Loss, Penalty            string  // path data
 	X, Y                     []tick
-	Text                     string // for those who cannot see it
+	Name, Text               string // Text for those who cannot see it
 }
 
 // A tick is a place on an axis with its label.
@@ -33,7 +35,7 @@ func plot(c Curve) *chart {
 	if lo > hi {
 		return nil
 	}
-	p := &chart{Width: 760, Height: 300, Left: 64, Right: 744, Top: 12, Bottom: 262}
+	p := &chart{Width: 760, Height: 300, Left: 64, Right: 744, Top: 12, Bottom: 262, Name: cmp.Or(c.Name, "Loss")}
 	last := max(len(c.Loss)-1, 1)
 	x := func(k int) float64 { return p.Left + (p.Right-p.Left)*float64(k)/float64(last) }
 	y := func(v float64) float64 {
@@ -47,7 +49,7 @@ func plot(c Curve) *chart {
 	for step, k := niceStep(last), 0; k <= last; k += step {
 		p.X = append(p.X, tick{x(k), fmt.Sprint(k)})
 	}
-	p.Text = fmt.Sprintf("Loss over %d iterations: from %.3g to %.3g.", len(c.Loss)-1, c.Loss[0], c.Loss[len(c.Loss)-1])
+	p.Text = fmt.Sprintf("%s over %d iterations: from %.3g to %.3g.", p.Name, len(c.Loss)-1, c.Loss[0], c.Loss[len(c.Loss)-1])
 	return p
 }
 
