@@ -1,7 +1,7 @@
 # Everything here needs only Go; bench also needs python3 and the network.
 export CGO_ENABLED = 0
 
-.PHONY: build test levels race generate lint bench contact fuzz soak cuda emulator cuda-test calibrate
+.PHONY: build test levels race generate lint bench bench-peers contact fuzz soak cuda emulator cuda-test calibrate
 
 build:
 	go build -o bin/percept ./cmd/percept
@@ -44,9 +44,16 @@ cuda-test: emulator
 	env=$$(go run ./cuda/build -env) && eval "$$env" && go vet -tags cuda ./cuda/... ./cli && \
 		$(EMULATOR) go test -tags cuda ./cuda/...
 
-# percept and plenoptic 2.1.1 side by side.
-bench:
-	python3 bench/compare.py
+# Every family of kernels, beside what this machine can do.
+bench: build
+	bin/percept bench
+
+# percept and its peers side by side, into bench/RESULTS.md. Makes a Python
+# environment with plenoptic and PyTorch on first use; FFTW and OpenBLAS are
+# timed where Debian's libfftw3-double3, libfftw3-single3 and libopenblas0 are.
+bench-peers:
+	python3 bench/compare.py -o bench/RESULTS.md
+	python3 bench/compare.py --scaling --append -o bench/RESULTS.md
 
 fuzz:
 	go test ./autograd -run '^$$' -fuzz FuzzGraph -fuzztime 60s -fuzzminimizetime 1x

@@ -1,17 +1,37 @@
 #!/usr/bin/env python3
-"""Compares percept with plenoptic 2.1.1, side by side on this machine.
+"""Times percept and its peers side by side on this machine and writes a table.
 
-Run: python3 bench/compare.py [evaluation] [metamer]
+Both sides take turns, round by round, so that a busy machine slows both; the
+ratio is that of each round, and its median and quartiles are printed, and beside
+them the ratio of each side's best round, which a busy machine disturbs least.
 
-Makes bench/.venv with plenoptic on first use. Both programs alternate, so that
-a busy machine slows both; medians and the spread of the ratio are printed.
-plenoptic judges both metamers with its own model and loss.
+  make bench-peers                                       all rows, into bench/RESULTS.md
+  python3 bench/compare.py --only '^(ps|pyramid)-256$'   some rows, on the screen
+  python3 bench/compare.py ps-128x4 --threads 1          a case that has no row
+  python3 bench/compare.py --scaling                     how time grows with size, batch and threads
+  python3 bench/compare.py --metamer --seeds 5           to plenoptic's loss from white noise; takes an hour
+
+Makes bench/.venv with plenoptic on first use, or uses that of the environment
+variable PERCEPT_BENCH_VENV. One-thread rows hold both sides to one thread; numpy
+and OpenBLAS are told by threadpoolctl, scipy by its workers.
 """
-import argparse, json, os, subprocess, sys, tempfile, time
+import argparse, json, os, platform, re, shlex, subprocess, sys, tempfile, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 VENV = os.environ.get("PERCEPT_BENCH_VENV", os.path.join(HERE, ".venv"))
+ENV = {**os.environ, "CGO_ENABLED": "0"}
+
+# The cases that the project is measured by, and how many times faster than the
+# first peer they should be, in float32 and float64.
+ROWS = {
+    "ps-256": (15, 12), "ps-512": (12, 12), "ps-256x8": (15, 12), "pyramid-256": (4, 4),
+    "ssim-256": (25, 25), "ms-ssim-256": (25, 25), "nlpd-256": (8, 8),
+    "rfft2-256": (1.2, 1.2), "rfft2-512": (1.2, 1.2), "fft2-256": (1.1, 1.1), "matmul-512": (.95, .95),
+    "exp-256": (1.3, 1.3), "exp-1024": (1, 1),
+}
+SCALING = [f"ps-{n}" for n in (64, 128, 256, 512, 1024, 2048)] + [f"ps-64x{n}" for n in (1, 2, 4, 8, 16, 32, 64)]
+SHORTEST = 4e-3  # seconds of a stretch of runs at least
 
 
 def ensure_venv():
@@ -19,14 +39,14 @@ def ensure_venv():
     python = os.path.join(VENV, "bin", "python")
     if not os.path.exists(python):
         subprocess.check_call([sys.executable, "-m", "venv", VENV])
-        subprocess.check_call([python, "-m", "pip", "install", "-q", "plenoptic==2.1.1"])
+        subprocess.check_call([python, "-m", "pip", "install", "-q", "plenoptic==2.1.1", "threadpoolctl"])
     if os.path.abspath(sys.prefix) != os.path.abspath(VENV):
         os.execv(python, [python] + sys.argv)
 
 
 def build(package, name):
     out = os.path.join(ROOT, "bin", name)
-    subprocess.check_call(["go", "build", "-o", out, package], cwd=ROOT, env={**os.environ, "CGO_ENABLED": "0"})
+    subprocess.check_call(["go", "build", "-o", out, package], cwd=ROOT, env=ENV)
     return out
 
 
@@ -35,105 +55,245 @@ def quartiles(v):
     return v[len(v) // 4], v[len(v) // 2], v[(3 * len(v)) // 4]
 
 
-def peer(size, batch, width, dtype):
-    """Returns a function that runs plenoptic's loss and gradient once."""
-    import torch, plenoptic as po
-    dt = getattr(torch, dtype)
-    torch.manual_seed(1)
-    target = torch.rand(batch, 1, size, size, dtype=dt)
-    model = po.models.PortillaSimoncelli((size, size), spatial_corr_width=width).to(dt)
-    model.eval()
-    rep = model(target)
-    x = torch.rand(batch, 1, size, size, dtype=dt, requires_grad=True)
-
-    def run():
-        x.grad = None
-        loss = po.loss.l2_norm(model(x), rep)
-        loss.backward()
-        return loss.item()
-    return run
+try:
+    from threadpoolctl import threadpool_limits
+except ImportError:
+    threadpool_limits = None
 
 
-def evaluation(args):
-    import torch
-    ours = build("./bench/psbench", "psbench")
-    print(f"Portilla-Simoncelli, 4 scales, 4 orientations, width {args.width}: loss and gradient, ms")
-    print(f"{'size':>6} {'batch':>5} {'dtype':>8} {'threads':>7} {'plenoptic':>10} {'percept':>9} {'ratio':>7}  quartiles of the ratio")
-    for threads in args.threads:
-        torch.set_num_threads(threads)
+class Percept:
+    """percept's side: a program that times a case when it is told."""
+
+    def __init__(self):
+        self.p = subprocess.Popen([build("./bench/peer", "bench-peer")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def time(self, case, dtype, threads, stretches):
+        self.p.stdin.write(f"{case} {dtype} {threads} {stretches}\n")
+        self.p.stdin.flush()
+        a = json.loads(self.p.stdout.readline())
+        if "error" in a:
+            raise SystemExit(f"percept, {case}: {a['error']}")
+        return min(a["ms"])
+
+
+def timed(run, stretches):
+    """The milliseconds of one run in the best of some stretches of runs."""
+    n, best = 1, float("inf")
+    while True:
+        s = time.perf_counter()
+        for _ in range(n):
+            run()
+        d = time.perf_counter() - s
+        if d >= SHORTEST or n >= 1 << 16:
+            break
+        n = max(2 * n, int(1.2 * n * SHORTEST / max(d, 1e-9)))
+    for _ in range(stretches):
+        s = time.perf_counter()
+        for _ in range(n):
+            run()
+        best = min(best, (time.perf_counter() - s) / n)
+    return 1e3 * best
+
+
+def limited(threads):
+    """Holds the libraries of this process to a number of threads."""
+    import torch, scipy.fft
+    torch.set_num_threads(threads)
+    if threadpool_limits:
+        threadpool_limits(threads)
+    return scipy.fft.set_workers(threads)
+
+
+def parse(case):
+    kind, size = case.rsplit("-", 1)
+    side, _, batch = size.partition("x")
+    return kind, int(side), int(batch or 1)
+
+
+def measure(percept, case, dtype, threads, rounds, stretches=3, every_peer=True):
+    """Times both sides in turn: {name: [ms of each round]}, percept first."""
+    from peers import PEERS
+    kind, side, batch = parse(case)
+    makers = PEERS[kind] if every_peer else dict(list(PEERS[kind].items())[:1])
+    peers = {n: f for n, f in ((n, m(side, batch, dtype)) for n, m in makers.items()) if f}
+    ms = {n: [] for n in ["percept", *peers]}
+    with limited(threads):
+        for f in peers.values():
+            f()
+        percept.time(case, dtype, threads, 1)
+        for _ in range(rounds):
+            for n, f in peers.items():
+                ms[n].append(timed(f, stretches))
+            ms["percept"].append(percept.time(case, dtype, threads, stretches))
+    return ms
+
+
+def number(v):
+    return f"{v:.3g}" if v < 100 else f"{v:.0f}"
+
+
+def machine():
+    import torch, numpy, plenoptic
+    model = platform.processor()
+    try:
+        model = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo").read()).group(1)
+    except (OSError, AttributeError):
+        pass
+    out = subprocess.check_output(["git", "describe", "--always", "--dirty"], cwd=ROOT, text=True).strip()
+    level = json.loads(subprocess.check_output([build("./cmd/percept", "percept"), "version", "--json"]))["cpu_level"]
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    return (f"{model}, {os.cpu_count()} logical cores, {platform.system()}; percept {out} ({level}), plenoptic {plenoptic.__version__}, "
+            f"PyTorch {torch.__version__}, numpy {numpy.__version__}, Python {platform.python_version()}; {time.strftime('%Y-%m-%d %H:%M')}, load {load:.1f} at the start.")
+
+
+class Table:
+    """A table that is printed as it grows and kept for a file."""
+
+    def __init__(self, title, head):
+        self.lines = ["", f"## {title}", "", "| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+        print("\n".join(self.lines), flush=True)
+
+    def add(self, *cells):
+        line = "| " + " | ".join(str(c) for c in cells) + " |"
+        self.lines.append(line)
+        print(line, flush=True)
+
+
+def table(percept, args, cases):
+    t = Table("Milliseconds of one run, side by side", ["case", "type", "threads", "peer", "percept", "times faster", "quartiles", "by the best rounds", "goal", "others"])
+    rows = []
+    for case in cases:
         for dtype in args.dtype:
-            for size in args.size:
-                run = peer(size, args.batch, args.width, dtype)
-                run()
-                theirs, mine, ratio = [], [], []
-                for _ in range(args.rounds):
-                    t = []
-                    for _ in range(3):
-                        s = time.perf_counter(); run(); t.append(1e3 * (time.perf_counter() - s))
-                    a = min(t)
-                    out = subprocess.check_output([ours, "-size", str(size), "-batch", str(args.batch), "-width", str(args.width),
-                                                   "-dtype", dtype, "-threads", str(threads), "-runs", "10"])
-                    b = min(json.loads(out)["ms"])
-                    theirs.append(a); mine.append(b); ratio.append(a / b)
-                lo, mid, hi = quartiles(ratio)
-                print(f"{size:6d} {args.batch:5d} {dtype:>8} {threads:7d} {quartiles(theirs)[1]:10.1f} {quartiles(mine)[1]:9.2f} {mid:7.1f}  {lo:.1f} to {hi:.1f}")
+            for threads in args.threads:
+                ms = measure(percept, case, dtype, threads, args.rounds)
+                peer = next(n for n in ms if n != "percept")
+                low, mid, high = quartiles([a / b for a, b in zip(ms[peer], ms["percept"])])
+                goal = ROWS.get(case, (None, None))[dtype == "float64"]
+                others = ", ".join(f"{n} {number(quartiles(v)[1])}" for n, v in ms.items() if n not in (peer, "percept"))
+                verdict = "" if goal is None else f"{goal}" + ("" if mid >= goal else " ✗")
+                t.add(case, dtype, threads, f"{peer} {number(quartiles(ms[peer])[1])}", number(quartiles(ms["percept"])[1]),
+                      f"**{mid:.2f}**" if mid < 3 else f"**{mid:.1f}**", f"{low:.2f} – {high:.2f}",
+                      f"{min(ms[peer]) / min(ms['percept']):.2f}", verdict, others)
+                rows.append(dict(case=case, dtype=dtype, threads=threads, peer=peer, ms=ms, ratio=[low, mid, high], goal=goal))
+    return t.lines, rows
+
+
+def scaling(percept, args):
+    t = Table("How time grows: Portilla–Simoncelli, loss and gradient", ["case", "type", "threads", "plenoptic", "percept", "times faster", "percept, µs per thousand pixels"])
+    for case in SCALING:
+        _, side, batch = parse(case)
+        for dtype in args.dtype:
+            for threads in args.threads:
+                if side * side * batch <= args.peer_limit * 1024:
+                    ms = measure(percept, case, dtype, threads, max(1, args.rounds // 2), 2)
+                    theirs, ours = (quartiles(ms[n])[1] for n in ("plenoptic", "percept"))
+                    cells = number(theirs), number(ours), f"{theirs / ours:.1f}"
+                else:
+                    ours = percept.time(case, dtype, threads, 2)
+                    cells = "", number(ours), ""
+                t.add(case, dtype, threads, *cells, number(1e6 * ours / (side * side * batch)))
+    return t.lines
 
 
 def metamer(args):
+    """From white noise, the recommended L-BFGS: both to plenoptic's median loss."""
     import numpy as np, torch, plenoptic as po
     percept = build("./cmd/percept", "percept")
-    threads = args.threads[0]
-    torch.set_num_threads(threads)
-    with tempfile.TemporaryDirectory() as tmp:
-        target, start, out = (os.path.join(tmp, n) for n in ("target.npy", "start.npy", "run"))
-        size = args.size[0]
-        source = [args.image, "--crop", f"0,0,{size},{size}"] if args.image else ["example:pebbles", "--size", f"{size}x{size}"]
-        pixels = os.path.join(tmp, "pixels.npz")
-        subprocess.check_call([percept, "represent", *source, "--model", "identity", "-o", pixels], stdout=subprocess.DEVNULL)
-        rep = np.load(pixels)["representation"].reshape(size, size)
-        np.save(target, rep)
-        rng = np.random.default_rng(0).random(rep.shape)
-        np.save(start, (rng - rng.min()) / (rng.max() - rng.min()))
-        img = torch.as_tensor(rep, dtype=torch.float64)[None, None]
-        model = po.models.PortillaSimoncelli(rep.shape, spatial_corr_width=args.width).to(torch.float64)
+    threads, lines = args.threads[0], []
+    t = Table(f"A metamer of {args.image} at {args.size}×{args.size}, float64, {threads} thread{'s' * (threads > 1)}, judged by plenoptic's loss",
+              ["seed", "plenoptic: iterations", "s", "loss", "percept: iterations", "s", "loss"])
+    theirs, ours, ratios = [], [], []
+    with limited(threads), tempfile.TemporaryDirectory() as tmp:
+        if args.image == "reptile_skin":
+            img = po.data.reptile_skin().to(torch.float64)
+            img = img[..., :args.size, :args.size]
+        else:
+            pixels = os.path.join(tmp, "pixels.npz")
+            subprocess.check_call([percept, "represent", args.image, "--size", f"{args.size}x{args.size}", "--model", "identity", "-o", pixels], stdout=subprocess.DEVNULL)
+            img = torch.as_tensor(np.load(pixels)["representation"].reshape(1, 1, args.size, args.size))
+        target = os.path.join(tmp, "target.npy")
+        np.save(target, img.numpy()[0, 0])
+        model = po.models.PortillaSimoncelli(img.shape[-2:], spatial_corr_width=9).to(torch.float64)
         model.eval()
         loss = po.loss.portilla_simoncelli_loss_factory(model, img)
-        n = args.iterations
-        s = time.perf_counter()
-        met = po.Metamer(img, model, loss_function=loss)
-        met.setup(torch.as_tensor(np.load(start))[None, None], optimizer=torch.optim.LBFGS,
-                  optimizer_kwargs=dict(lr=1, max_iter=10, max_eval=10, history_size=100, line_search_fn="strong_wolfe"))
-        met.synthesize(max_iter=n, stop_criterion=1e-300)
-        theirs = time.perf_counter() - s
-        s = time.perf_counter()
-        subprocess.run([percept, "metamer", target, "--init", start, "--iterations", str(n), "--tolerance", "0", "--threads", str(threads),
-                        "--model", f"portilla-simoncelli:correlation-width={args.width}", "-o", out, "--progress", "none"], stdout=subprocess.DEVNULL)
-        mine = time.perf_counter() - s
-        ours = torch.as_tensor(np.load(os.path.join(out, "result.npy")))
-        with torch.no_grad():
-            zt = model(img)
-            judge = lambda x: float(loss(model(x), zt))
-            a, b = judge(met.metamer.detach()), judge(ours)
-        print(f"metamer, {n} outer L-BFGS iterations, {args.size[0]}x{args.size[0]} float64, {threads} threads")
-        print(f"  plenoptic {theirs:8.1f} s   plenoptic's loss of its result  {a:.5f}")
-        print(f"  percept   {mine:8.1f} s   plenoptic's loss of our result  {b:.5f}   {theirs / mine:.1f} times faster")
+        rep = model(img)
+        for seed in range(args.seeds):
+            noise = np.random.default_rng(seed).random((args.size, args.size))
+            start = os.path.join(tmp, f"start{seed}.npy")
+            np.save(start, (noise - noise.min()) / (noise.max() - noise.min()))
+            s = time.perf_counter()
+            met = po.Metamer(img, model, loss_function=loss)
+            met.setup(torch.as_tensor(np.load(start))[None, None], optimizer=torch.optim.LBFGS,
+                      optimizer_kwargs=dict(lr=1, max_iter=10, max_eval=10, history_size=100, line_search_fn="strong_wolfe"))
+            met.synthesize(max_iter=args.iterations, stop_criterion=1e-300)
+            theirs.append((time.perf_counter() - s, float(loss(model(met.metamer.detach()), rep))))
+        goal = quartiles([l for _, l in theirs])[1]
+        for seed in range(args.seeds):
+            out = os.path.join(tmp, f"run{seed}")
+            s = time.perf_counter()
+            subprocess.run([percept, "metamer", target, "--init", os.path.join(tmp, f"start{seed}.npy"), "--iterations", str(args.our_iterations or args.iterations),
+                            "--tolerance", "0", "--threads", str(threads), "--model", "portilla-simoncelli:correlation-width=9", "--save-every", "1",
+                            "-o", out, "--progress", "none"], stdout=subprocess.DEVNULL)
+            whole = time.perf_counter() - s
+            # The first stored image whose loss, by plenoptic, is as small; its time is that of the history.
+            frames = np.load(os.path.join(out, "frames.npy"), mmap_mode="r")
+            history = np.genfromtxt(os.path.join(out, "history.csv"), delimiter=",", names=True)
+            reached = None
+            with torch.no_grad():
+                for i in range(len(frames)):
+                    l = float(loss(model(torch.as_tensor(np.array(frames[i])).reshape(img.shape)), rep))
+                    if l <= goal:
+                        reached = i
+                        break
+            i = reached if reached is not None else len(history) - 1
+            seconds = float(history["seconds"][min(i, len(history) - 1)]) + whole - float(history["seconds"][-1])
+            ours.append((seconds, l, i))
+            ratios.append(theirs[seed][0] / seconds if reached is not None else 0)
+            t.add(seed, args.iterations, f"{theirs[seed][0]:.1f}", f"{theirs[seed][1]:.5f}", i, f"{seconds:.1f}", f"{l:.5f}")
+    low, mid, high = quartiles(ratios)
+    lines = t.lines + ["", f"Time to the median of plenoptic's losses, {goal:.5f}: **{mid:.1f}** times faster, quartiles {low:.1f} – {high:.1f} (0 where it was not reached; goal 15)."]
+    print("\n".join(lines[-2:]))
+    return lines
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("what", nargs="*", default=["evaluation", "metamer"])
-    p.add_argument("--size", type=int, nargs="+", default=[256])
-    p.add_argument("--batch", type=int, default=1)
-    p.add_argument("--width", type=int, default=9)
-    p.add_argument("--dtype", nargs="+", default=["float64", "float32"])
+    p.add_argument("cases", nargs="*", help="cases such as ps-128x4; all rows where none is given")
+    p.add_argument("--only", default="", help="rows that match this regular expression")
+    p.add_argument("--dtype", nargs="+", default=["float32", "float64"])
     p.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    p.add_argument("--rounds", type=int, default=7)
-    p.add_argument("--iterations", type=int, default=20)
-    p.add_argument("--image", help="the target; an example texture if not given")
+    p.add_argument("--rounds", type=int, default=7, help="turns of each side")
+    p.add_argument("--scaling", action="store_true", help="the scaling table instead")
+    p.add_argument("--peer-limit", type=int, default=1024, help="in the scaling table, time plenoptic up to so many thousand pixels")
+    p.add_argument("--metamer", action="store_true", help="the metamer row instead")
+    p.add_argument("--seeds", type=int, default=5)
+    p.add_argument("--size", type=int, default=256, help="of the metamer")
+    p.add_argument("--image", default="reptile_skin", help="of the metamer: a file, an example:NAME, or plenoptic's reptile_skin, which it downloads")
+    p.add_argument("--iterations", type=int, default=100, help="of the metamer")
+    p.add_argument("--our-iterations", type=int, default=0, help="the same for percept, if it may have more; time counts to the loss")
+    p.add_argument("-o", "--output", help="write the tables to this file too")
+    p.add_argument("--json", help="write all times to this file")
+    p.add_argument("--append", action="store_true", help="keep what the output has")
     args = p.parse_args()
     ensure_venv()
-    for w in args.what:
-        {"evaluation": evaluation, "metamer": metamer}[w](args)
+    sys.path.insert(0, HERE)
+    head = machine()
+    if not threadpool_limits:
+        head += " threadpoolctl is not there: numpy and OpenBLAS use as many threads as they like."
+    print(head)
+    if args.metamer:
+        lines = metamer(args)
+    elif args.scaling:
+        lines = scaling(Percept(), args)
+    else:
+        cases = args.cases or [c for c in ROWS if re.search(args.only, c)]
+        lines, rows = table(Percept(), args, cases)
+        if args.json:
+            json.dump(dict(machine=head, rows=rows), open(args.json, "w"), indent=1)
+    if args.output:
+        text = "" if args.append else "# percept and its peers\n\nMade by `make bench-peers`; see `bench/compare.py --help`. Medians of rounds in which the sides take turns.\n"
+        with open(args.output, "a" if args.append else "w") as f:
+            f.write(text + "\n" + head + " Command: `" + shlex.join(["python3", "bench/compare.py", *sys.argv[1:]]) + "`\n" + "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
