@@ -62,6 +62,9 @@ type Evaluation struct {
 	// Aside are other numbers (N,), float64, that are reported with the loss; the
 	// zero Value stands for 0.
 	Aside [Asides]autograd.Value
+	// For Tangent: the function that is held (N,), float64, its gradient, and the
+	// value (N,) that it must keep.
+	Held, HeldGrad, Level autograd.Value
 }
 
 // Asides is how many numbers are reported beside loss and penalty.

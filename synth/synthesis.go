@@ -77,6 +77,17 @@ type objective struct {
 	loss    autograd.Value // (N,) float64, weighted penalty and all
 	penalty autograd.Value // (N,) float64, without weight
 	aside   [optim.Asides]autograd.Value
+	// What optim.Tangent holds, its gradient and its level; the gradient of the
+	// loss where it is known.
+	held, heldGrad, level, grad autograd.Value
+}
+
+// evaluation is o at x as an optimizer takes it.
+func (o objective) evaluation(x autograd.Value) optim.Evaluation {
+	if !o.grad.Valid() {
+		o.grad = autograd.Grad(o.loss, x)[0]
+	}
+	return optim.Evaluation{Loss: o.loss, Penalty: o.penalty, Grad: o.grad, Aside: o.aside, Held: o.held, HeldGrad: o.heldGrad, Level: o.level}
 }
 
 // track is what the host knows of one image.
@@ -144,8 +155,7 @@ func (s *Synthesis) build(images []int) (err error) {
 		state = s.optimizer.Start(tape, pick(s.start, images), s.control)
 		x := state.At()
 		for stage := range s.stages.last() + 1 {
-			o := s.objective(x, images, stage)
-			e := optim.Evaluation{Loss: o.loss, Penalty: o.penalty, Grad: autograd.Grad(o.loss, x)[0], Aside: o.aside}
+			e := s.objective(x, images, stage).evaluation(x)
 			losses = append(losses, program{tick: state.Finish(e)})
 		}
 	}); err != nil {
