@@ -18,7 +18,8 @@ import (
 //
 // Each tick evaluates every image at its own trial, or at its own Newton step. An
 // image stops when the projected gradient of the loss is at most
-// LimitTolerance of the gradient, over the elements that are free to move.
+// LimitTolerance of the gradient, over the elements that are free to move (see
+// TangentFloor).
 type Tangent struct {
 	Bounds  *[2]float64 // of all elements; nil means none
 	History int         // pairs; 0 means 20
@@ -27,8 +28,13 @@ type Tangent struct {
 	Level float64
 }
 
-// Iterations returns 500. It does not panic.
-func (Tangent) Iterations() int { return 500 }
+// Iterations returns 1000. It does not panic.
+func (Tangent) Iterations() int { return 1000 }
+
+// TangentFloor is the part of the gradient's norm at the first image below which
+// a gradient counts as that much: a loss may reach a minimum of its own on the
+// level set, where its gradient vanishes.
+const TangentFloor = 1e-3
 
 // Constants of the search.
 const (
@@ -68,6 +74,7 @@ type tangentScalars struct {
 	loss        autograd.Value // at x, as the rest
 	penalty     autograd.Value
 	gradient    autograd.Value // L2 norm of the projected gradient
+	origin      autograd.Value // L2 norm of the gradient of the first x
 	length      autograd.Value // L2 norm of the first trial where there are no pairs
 	iterations  autograd.Value
 	evaluations autograd.Value
@@ -114,7 +121,7 @@ func (o Tangent) Start(t *autograd.Tape, x0 tensor.Tensor, c Control) State {
 		{&s.merit, "merit", 0}, {&s.linear, "linear", 0}, {&s.multiplier, "multiplier", 0},
 		{&s.count, "count", 0}, {&s.next, "next", 0}, {&s.loss, "loss", 0}, {&s.penalty, "penalty", 0},
 		{&s.gradient, "gradient", 0}, {&s.iterations, "iterations", 0}, {&s.evaluations, "evaluations", 0},
-		{&s.asides[0], "aside0", 0}, {&s.asides[1], "aside1", 0}, {&s.length, "length", tangentFirst * s.span() * math.Sqrt(float64(size))},
+		{&s.asides[0], "aside0", 0}, {&s.asides[1], "aside1", 0}, {&s.origin, "origin", 0}, {&s.length, "length", tangentFirst * s.span() * math.Sqrt(float64(size))},
 	} {
 		*v.to = s.scalar("tangent."+v.name, v.start)
 	}
@@ -214,7 +221,7 @@ func (s *tangent) Finish(e Evaluation) Tick {
 	fine := finite(e.Loss).Mul(finite(e.Held)).Mul(finite(norm(g))).Mul(finite(norm(c)))
 	guard := fine.Mul(s.running(s.iterations, s.evaluations))
 	v := s.decide(m)
-	k := s.conditions(g, c)
+	k := s.conditions(g, c, v)
 	up := s.search(m, v)
 	up = append(up, s.vectors(g, c, away, v, k)...)
 	up = append(up, s.accepted(e, aside, away, v, k)...)
@@ -325,12 +332,13 @@ type tangentConditions struct {
 	free       autograd.Value // 1 for the elements that may move
 	p, c       autograd.Value // the projected gradient, and the gradient held, of these
 	residual   autograd.Value // ‖p‖ over ‖g‖, of these
+	origin     autograd.Value // ‖g‖ of the first x
 	size       autograd.Value // ‖p‖
 }
 
 // conditions finds the multiplier and the free elements, which depend on each
 // other: what is at a bound is free if the projected gradient pulls it inwards.
-func (s *tangent) conditions(g, c autograd.Value) (k tangentConditions) {
+func (s *tangent) conditions(g, c autograd.Value, v tangentVerdict) (k tangentConditions) {
 	one := s.tape.Full(g.Type(), 1)
 	k.free = one
 	if b := s.o.Bounds; b == nil {
@@ -343,7 +351,8 @@ func (s *tangent) conditions(g, c autograd.Value) (k tangentConditions) {
 	gf := g.Mul(k.free)
 	k.p = gf.Sub(k.c.Mul(per(k.multiplier, g)))
 	k.size = norm(k.p)
-	k.residual = quotient(k.size, norm(gf))
+	k.origin = autograd.Where(v.began, norm(g), s.origin)
+	k.residual = quotient(k.size, norm(gf).Max(k.origin.Scale(TangentFloor)))
 	return k
 }
 
@@ -402,6 +411,7 @@ func (s *tangent) accepted(e Evaluation, aside [Asides]autograd.Value, away auto
 	when := func(x, y autograd.Value) autograd.Update { return x.Becomes(autograd.Where(v.accept, y, x)) }
 	length := autograd.Where(v.accept.Mul(not(v.began)), norm(s.at.Sub(flat(s.x))).Scale(2), s.length)
 	up := []autograd.Update{
+		when(s.origin, k.origin),
 		s.length.Becomes(autograd.Where(v.forget, length.Scale(.1), length)),
 		when(s.loss, e.Loss), when(s.penalty, e.Penalty), when(s.gradient, k.size), when(s.multiplier, k.multiplier),
 		when(s.merit, e.Loss.Sub(k.multiplier.Mul(away))),

@@ -168,6 +168,7 @@ type MAD struct {
 	lambda               []float64     // of each result
 	level                []float64     // of each result: what the metric held keeps
 	startLoss            []float64     // of each problem: the metric driven
+	startNorm            []float64     // and the norm of its gradient
 	device               autograd.Backend
 	judge                *madJudge // nil until it is needed
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/optim"
 	"github.com/percept-go/percept/tensor"
 )
 
@@ -31,7 +32,8 @@ type MADOutcome struct {
 	AtStart   float64 // and what that was at the start
 	// KKT is the norm of the driven metric's gradient, projected on the tangent
 	// space of the level set, over that of the gradient: of the pixels that are
-	// free to move. 0 means that no small step improves the image.
+	// free to move (see optim.TangentFloor). 0 means that no small step improves
+	// the image.
 	KKT       float64
 	Free      int     // pixels that are not held at a bound
 	Moved     float64 // root mean square change of pixels from the start
@@ -124,7 +126,7 @@ func (s *MAD) check(start, noise tensor.Tensor) error {
 		return err
 	}
 	s.level, s.lambda = make([]float64, s.results()), make([]float64, s.results())
-	s.startLoss = make([]float64, start.Dim[0])
+	s.startLoss, s.startNorm = make([]float64, start.Dim[0]), make([]float64, start.Dim[0])
 	for k := range s.options.Starts {
 		rows := s.firsts()
 		for i := range rows {
@@ -139,8 +141,9 @@ func (s *MAD) check(start, noise tensor.Tensor) error {
 			return err
 		}
 		for i, row := range rows {
-			driven, held, _, _ := f.roles(s.goal(row), i)
-			if s.startLoss[row] = driven; k == 0 {
+			driven, held, d, _ := f.roles(s.goal(row), i)
+			s.startLoss[row], s.startNorm[row] = driven, normOf(d)
+			if k == 0 {
 				s.level[i] = held
 			}
 		}
@@ -191,6 +194,14 @@ func (s *MAD) checkStart(f madJudgement) error {
 		}
 		return nil
 	})
+}
+
+func normOf(v []float64) float64 {
+	sum := 0.
+	for _, x := range v {
+		sum += x * x
+	}
+	return math.Sqrt(sum)
 }
 
 func zeroSlice(v []float64) bool {
@@ -318,7 +329,7 @@ func (s *MAD) outcome(f madJudgement, x tensor.Tensor, i int) MADOutcome {
 			o.Clipped++
 		}
 	}
-	o.KKT, o.Free = tangentResidual(image, d, c, g.sign(), low, high)
+	o.KKT, o.Free = tangentResidual(image, d, c, g.sign(), low, high, optim.TangentFloor*s.startNorm[k])
 	limit := MatchedDrift
 	if s.images.DType == tensor.Float32 {
 		limit = MatchedDrift32
@@ -329,8 +340,9 @@ func (s *MAD) outcome(f madJudgement, x tensor.Tensor, i int) MADOutcome {
 
 // tangentResidual returns how far image x is from the optimality conditions of
 // sign·f with the gradient d, where a function with the gradient c is held and
-// pixels keep to [low, high], and how many pixels are free.
-func tangentResidual(x, d, c []float64, sign, low, high float64) (residual float64, free int) {
+// pixels keep to [low, high], and how many pixels are free. Gradients of a norm
+// below floor count as that.
+func tangentResidual(x, d, c []float64, sign, low, high, floor float64) (residual float64, free int) {
 	multiplier := 0.
 	held := make([]bool, len(x))
 	for range 100 {
@@ -360,8 +372,8 @@ func tangentResidual(x, d, c []float64, sign, low, high float64) (residual float
 			p2, d2 = p2+p*p, d2+d[i]*d[i]
 		}
 	}
-	if d2 == 0 {
+	if p2 == 0 {
 		return 0, free
 	}
-	return math.Sqrt(p2 / d2), free
+	return math.Sqrt(p2) / math.Max(math.Sqrt(d2), floor), free
 }
