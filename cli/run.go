@@ -35,7 +35,10 @@ var exitCodes = []struct {
 // ends, and writes their folders. The error is the first that ended a run, that
 // of the job returned with it; the folder says so too.
 func (a *app) runJobs(ctx context.Context, jobs []*job, results []*result) (failing *job, err error) {
-	d := &drive{app: a, jobs: jobs, results: results}
+	ctx, halt := context.WithCancel(ctx)
+	defer halt()
+	d := &drive{app: a, jobs: jobs, results: results, halt: halt}
+	d.forget()
 	ended := d.all(ctx)
 	if d.m == nil && len(jobs) > 1 { // perhaps for the sake of one image
 		for k := range jobs {
@@ -59,6 +62,7 @@ func (a *app) runJobs(ctx context.Context, jobs []*job, results []*result) (fail
 		if w := r.write(); e == nil {
 			e = w
 		}
+		d.forget()
 		if e != nil && err == nil {
 			failing, err = jobs[k], e
 		}
@@ -78,7 +82,9 @@ type drive struct {
 	m       running
 	bar     *progress
 	saved   time.Time
-	stretch int // iterations
+	shown   time.Time
+	stretch int    // iterations
+	halt    func() // ends the run as a signal does
 }
 
 // all makes the synthesis and runs it; what it found is in the results, also if
@@ -158,9 +164,8 @@ func (d *drive) save() error {
 	return nil
 }
 
-// saveJob writes the checkpoint last, since it is the largest and a disk may be
-// full.
-func (d *drive) saveJob(k int, j *job) error {
+// saveViews writes what a person looks at while a run goes on.
+func (d *drive) saveViews(k int, j *job) error {
 	x, err := d.m.result(k)
 	if err != nil {
 		return err
@@ -183,7 +188,20 @@ func (d *drive) saveJob(k int, j *job) error {
 			return err
 		}
 	}
-	if len(history) > 0 {
+	return nil
+}
+
+// saveJob writes the checkpoint last, since it is the largest and a disk may be
+// full.
+func (d *drive) saveJob(k int, j *job) error {
+	if err := d.saveViews(k, j); err != nil {
+		return err
+	}
+	if history := d.m.History(k); len(history) > 0 {
+		x, err := d.m.result(k)
+		if err != nil {
+			return err
+		}
 		if err := j.saveFrames(d.m.Frames(k), history[len(history)-1].Iteration, x); err != nil {
 			return err
 		}
@@ -287,6 +305,7 @@ func (d *drive) run(ctx context.Context) error {
 		}
 		d.checkpoint()
 		d.adapt(time.Since(clock))
+		begin = begin.Add(d.control(ctx))
 	}
 }
 

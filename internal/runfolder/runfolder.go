@@ -34,11 +34,12 @@ const (
 	Report     = "report.html"
 	Checkpoint = "checkpoint.safetensors"
 	IndexCSV   = "index.csv" // of a folder of run folders
+	Control    = "control"   // what a run is asked to do
 )
 
 // files are those that a run writes. A new run in an old folder removes them,
 // run.json first: without it the folder is no finished run.
-var files = []string{RunJSON, IndexCSV, Checkpoint, HistoryCSV, Target, Start, Result, Sources, Keep, TargetPNG, ResultPNG, Frames, FramesCSV, Report}
+var files = []string{RunJSON, IndexCSV, Checkpoint, HistoryCSV, Target, Start, Result, Sources, Keep, TargetPNG, ResultPNG, Frames, FramesCSV, Report, Control}
 
 // ErrExists is wrapped by the error of Create for a folder that exists.
 var ErrExists = errors.New("exists already")
