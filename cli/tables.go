@@ -146,6 +146,9 @@ func pointer(v float64) *float64 { return &v }
 var (
 	beta1 = decay("beta1", "0.9", "decay of the running mean of gradients")
 	beta2 = decay("beta2", "0.999", "decay of the running mean of squared gradients")
+	eps   = spec.Key{Name: "eps", Type: spec.Float, Default: "1e-8", Min: 1e-300, Max: infinity, Doc: "what is added to the root that divides"}
+	// weightDecay is that of optimizers other than AdamW.
+	weightDecay = spec.Key{Name: "weight-decay", Type: spec.Float, Default: "0", Min: 0, Max: infinity, Doc: "share of the image that is added to the gradient"}
 )
 
 var optimizers = optimizerTable{Kind: "optimizer", Entries: []spec.Entry[func(s spec.Spec) optim.Optimizer]{
@@ -169,37 +172,44 @@ var optimizers = optimizerTable{Kind: "optimizer", Entries: []spec.Entry[func(s 
 	},
 	{
 		Name: "adam", Doc: "Adam (Kingma and Ba 2015), with AMSGrad",
-		Keys: []spec.Key{rate("0.01", "step size"), {Name: "amsgrad", Type: spec.Bool, Default: "true", Doc: "divide by the largest second moment so far"}, beta1, beta2},
+		Keys: []spec.Key{rate("0.01", "step size"), {Name: "amsgrad", Type: spec.Bool, Default: "true", Doc: "divide by the largest second moment so far"}, beta1, beta2, eps, weightDecay},
 		Make: func(s spec.Spec) optim.Optimizer {
-			return optim.Adam{Rate: s.Float("lr"), Beta1: pointer(s.Float("beta1")), Beta2: pointer(s.Float("beta2")), NoAMSGrad: !s.Bool("amsgrad")}
+			return optim.Adam{Rate: s.Float("lr"), Beta1: pointer(s.Float("beta1")), Beta2: pointer(s.Float("beta2")), Epsilon: s.Float("eps"),
+				NoAMSGrad: !s.Bool("amsgrad"), WeightDecay: s.Float("weight-decay")}
 		},
 	},
 	{
 		Name: "sgd", Doc: "gradient descent",
-		Keys: []spec.Key{rate("0.01", "step size"), decay("momentum", "0", "share of the step before that is added")},
+		Keys: []spec.Key{rate("0.01", "step size"), decay("momentum", "0", "share of the step before that is added"),
+			{Name: "nesterov", Type: spec.Bool, Default: "false", Doc: "look ahead along the momentum"}, weightDecay},
 		Make: func(s spec.Spec) optim.Optimizer {
-			return optim.SGD{Rate: s.Float("lr"), Momentum: s.Float("momentum")}
+			return optim.SGD{Rate: s.Float("lr"), Momentum: s.Float("momentum"), Nesterov: s.Bool("nesterov"), WeightDecay: s.Float("weight-decay")}
 		},
 	},
 	{
 		Name: "adamw", Doc: "Adam with weight decay apart from the gradient (Loshchilov and Hutter 2019)",
-		Keys: []spec.Key{rate("0.01", "step size"), beta1, beta2, decay("weight-decay", "0.01", "share of the image that is taken away per unit of rate")},
+		Keys: []spec.Key{rate("0.01", "step size"), beta1, beta2, eps, decay("weight-decay", "0.01", "share of the image that is taken away per unit of rate"),
+			{Name: "amsgrad", Type: spec.Bool, Default: "false", Doc: "divide by the largest second moment so far"}},
 		Make: func(s spec.Spec) optim.Optimizer {
-			return optim.AdamW{Rate: s.Float("lr"), Beta1: pointer(s.Float("beta1")), Beta2: pointer(s.Float("beta2")), Decay: pointer(s.Float("weight-decay"))}
+			return optim.AdamW{Rate: s.Float("lr"), Beta1: pointer(s.Float("beta1")), Beta2: pointer(s.Float("beta2")), Epsilon: s.Float("eps"),
+				Decay: pointer(s.Float("weight-decay")), AMSGrad: s.Bool("amsgrad")}
 		},
 	},
 	{
 		Name: "rmsprop", Doc: "gradient over its running root mean square (Tieleman and Hinton 2012)",
-		Keys: []spec.Key{rate("0.01", "step size"), decay("alpha", "0.99", "decay of the running mean")},
+		Keys: []spec.Key{rate("0.01", "step size"), decay("alpha", "0.99", "decay of the running mean"), eps, decay("momentum", "0", "share of the step before that is added"),
+			{Name: "centered", Type: spec.Bool, Default: "false", Doc: "divide by the standard deviation"}, weightDecay},
 		Make: func(s spec.Spec) optim.Optimizer {
-			return optim.RMSProp{Rate: s.Float("lr"), Alpha: pointer(s.Float("alpha"))}
+			return optim.RMSProp{Rate: s.Float("lr"), Alpha: pointer(s.Float("alpha")), Epsilon: s.Float("eps"), Momentum: s.Float("momentum"),
+				Centered: s.Bool("centered"), WeightDecay: s.Float("weight-decay")}
 		},
 	},
 	{
 		Name: "nadam", Doc: "Adam with Nesterov momentum (Dozat 2016)",
-		Keys: []spec.Key{rate("0.01", "step size"), beta1, beta2, decay("momentum-decay", "0.004", "how fast the momentum grows")},
+		Keys: []spec.Key{rate("0.01", "step size"), beta1, beta2, eps, decay("momentum-decay", "0.004", "how fast the momentum grows"), weightDecay},
 		Make: func(s spec.Spec) optim.Optimizer {
-			return optim.NAdam{Rate: s.Float("lr"), Beta1: pointer(s.Float("beta1")), Beta2: pointer(s.Float("beta2")), MomentumDecay: pointer(s.Float("momentum-decay"))}
+			return optim.NAdam{Rate: s.Float("lr"), Beta1: pointer(s.Float("beta1")), Beta2: pointer(s.Float("beta2")), Epsilon: s.Float("eps"),
+				MomentumDecay: pointer(s.Float("momentum-decay")), WeightDecay: s.Float("weight-decay")}
 		},
 	},
 }}

@@ -73,6 +73,14 @@ func rest(beta float64, t autograd.Value) autograd.Value {
 
 func scalarOf(t *autograd.Tape, v float64) autograd.Value { return t.Scalar(tensor.Float64, v) }
 
+// withDecay returns the gradient of the loss plus decay·|x|²/2.
+func withDecay(g, x autograd.Value, decay float64) autograd.Value {
+	if decay == 0 {
+		return g
+	}
+	return g.Add(x.Scale(decay))
+}
+
 // Adam is the optimizer of Kingma and Ba (2015, ICLR), with the maximum of
 // Reddi, Kale and Kumar (2018, On the convergence of Adam and beyond, ICLR).
 type Adam struct {
@@ -80,6 +88,7 @@ type Adam struct {
 	Beta1, Beta2 *float64 // nil means 0.9 and 0.999
 	Epsilon      float64  // 0 means 1e-8
 	NoAMSGrad    bool     // divide by the second moment itself, not its maximum so far
+	WeightDecay  float64  // times the images is added to the gradient
 	decay        float64  // of AdamW
 }
 
@@ -99,6 +108,7 @@ func (o Adam) rule(b *base) rule {
 		top = b.moment("adam.top")
 	}
 	return func(x, g, rate, step autograd.Value) (autograd.Value, []autograd.Update) {
+		g = withDecay(g, x, o.WeightDecay)
 		m1, v1 := decayed(m, g, beta1), decayed(v, g.Square(), beta2)
 		up := []autograd.Update{m.Becomes(m1), v.Becomes(v1)}
 		second := v1
@@ -114,12 +124,13 @@ func (o Adam) rule(b *base) rule {
 	}
 }
 
-// AdamW is Adam without AMSGrad and with weight decay apart from the gradient
-// (Loshchilov and Hutter 2019, Decoupled weight decay regularization, ICLR).
+// AdamW is Adam with weight decay apart from the gradient (Loshchilov and Hutter
+// 2019, Decoupled weight decay regularization, ICLR).
 type AdamW struct {
 	Rate         float64  // 0 means 0.01
 	Beta1, Beta2 *float64 // nil means 0.9 and 0.999
 	Epsilon      float64  // 0 means 1e-8
+	AMSGrad      bool     // divide by the maximum of the second moment so far
 	Decay        *float64 // nil means 0.01
 }
 
@@ -129,7 +140,7 @@ func (AdamW) Iterations() int { return 3000 }
 // Start implements Optimizer. It panics with *autograd.Error if Vars of the same
 // names exist.
 func (o AdamW) Start(t *autograd.Tape, x0 tensor.Tensor, c Control) State {
-	a := Adam{Rate: o.Rate, Beta1: o.Beta1, Beta2: o.Beta2, Epsilon: o.Epsilon, NoAMSGrad: true, decay: or(o.Decay, .01)}
+	a := Adam{Rate: o.Rate, Beta1: o.Beta1, Beta2: o.Beta2, Epsilon: o.Epsilon, NoAMSGrad: !o.AMSGrad, decay: or(o.Decay, .01)}
 	return a.Start(t, x0, c)
 }
 
@@ -140,6 +151,7 @@ type NAdam struct {
 	Beta1, Beta2  *float64 // nil means 0.9 and 0.999
 	Epsilon       float64  // 0 means 1e-8
 	MomentumDecay *float64 // nil means 0.004
+	WeightDecay   float64  // times the images is added to the gradient
 }
 
 // Iterations returns 3000. It does not panic.
@@ -158,6 +170,7 @@ func (o NAdam) rule(b *base) rule {
 		return scalarOf(b.tape, .96).Pow(step.Scale(decay)).Scale(-.5).AddScalar(1).Scale(beta1)
 	}
 	return func(x, g, rate, step autograd.Value) (autograd.Value, []autograd.Update) {
+		g = withDecay(g, x, o.WeightDecay)
 		m1, v1 := decayed(m, g, beta1), decayed(v, g.Square(), beta2)
 		now, next := mu(step), mu(step.AddScalar(1))
 		p := product.Mul(now)
@@ -172,9 +185,12 @@ func (o NAdam) rule(b *base) rule {
 // RMSProp divides the gradient by a running root mean square of itself (Tieleman
 // and Hinton 2012, Coursera lecture 6.5).
 type RMSProp struct {
-	Rate    float64  // 0 means 0.01
-	Alpha   *float64 // of the running mean; nil means 0.99
-	Epsilon float64  // 0 means 1e-8
+	Rate        float64  // 0 means 0.01
+	Alpha       *float64 // of the running mean; nil means 0.99
+	Epsilon     float64  // 0 means 1e-8
+	Momentum    float64
+	Centered    bool    // divide by the standard deviation (Graves 2013, arXiv 1308.0850)
+	WeightDecay float64 // times the images is added to the gradient
 }
 
 // Iterations returns 3000. It does not panic.
@@ -183,20 +199,41 @@ func (RMSProp) Iterations() int { return 3000 }
 // Start implements Optimizer. It panics with *autograd.Error if Vars of the same
 // names exist.
 func (o RMSProp) Start(t *autograd.Tape, x0 tensor.Tensor, c Control) State {
-	return startFirstOrder(t, x0, positive(o.Rate, .01), c, func(b *base) rule {
-		v := b.moment("rmsprop.v")
-		return func(x, g, rate, _ autograd.Value) (autograd.Value, []autograd.Update) {
-			v1 := decayed(v, g.Square(), or(o.Alpha, .99))
-			root := v1.Sqrt().AddScalar(positive(o.Epsilon, 1e-8))
-			return x.Sub(g.Div(root).Mul(per(rate, x))), []autograd.Update{v.Becomes(v1)}
+	return startFirstOrder(t, x0, positive(o.Rate, .01), c, o.rule)
+}
+
+func (o RMSProp) rule(b *base) rule {
+	v, mean, momentum := b.moment("rmsprop.v"), autograd.Value{}, autograd.Value{}
+	if o.Centered {
+		mean = b.moment("rmsprop.mean")
+	}
+	if o.Momentum != 0 {
+		momentum = b.moment("rmsprop.m")
+	}
+	alpha := or(o.Alpha, .99)
+	return func(x, g, rate, _ autograd.Value) (autograd.Value, []autograd.Update) {
+		g = withDecay(g, x, o.WeightDecay)
+		v1 := decayed(v, g.Square(), alpha)
+		up, second := []autograd.Update{v.Becomes(v1)}, v1
+		if mean.Valid() {
+			mean1 := decayed(mean, g, alpha)
+			up, second = append(up, mean.Becomes(mean1)), v1.Sub(mean1.Square())
 		}
-	})
+		d := g.Div(second.Sqrt().AddScalar(positive(o.Epsilon, 1e-8)))
+		if momentum.Valid() {
+			d = momentum.Scale(o.Momentum).Add(d)
+			up = append(up, momentum.Becomes(d))
+		}
+		return x.Sub(d.Mul(per(rate, x))), up
+	}
 }
 
 // SGD is gradient descent, with momentum if it is not 0.
 type SGD struct {
-	Rate     float64 // 0 means 0.01
-	Momentum float64
+	Rate        float64 // 0 means 0.01
+	Momentum    float64
+	Nesterov    bool    // look ahead along the momentum (Sutskever et al. 2013, ICML)
+	WeightDecay float64 // times the images is added to the gradient
 }
 
 // Iterations returns 3000. It does not panic.
@@ -211,12 +248,18 @@ func (o SGD) Start(t *autograd.Tape, x0 tensor.Tensor, c Control) State {
 			m = b.moment("sgd.m")
 		}
 		return func(x, g, rate, _ autograd.Value) (autograd.Value, []autograd.Update) {
+			d := withDecay(g, x, o.WeightDecay)
 			var up []autograd.Update
 			if m.Valid() {
-				g = m.Scale(o.Momentum).Add(g)
-				up = append(up, m.Becomes(g))
+				m1 := m.Scale(o.Momentum).Add(d)
+				up = append(up, m.Becomes(m1))
+				if o.Nesterov {
+					d = d.Add(m1.Scale(o.Momentum))
+				} else {
+					d = m1
+				}
 			}
-			return x.Sub(g.Mul(per(rate, x))), up
+			return x.Sub(d.Mul(per(rate, x))), up
 		}
 	})
 }
