@@ -187,7 +187,7 @@ func shortcomings(o *synth.Outcome) string {
 	if more := len(worst) - namedGroups; more > 0 {
 		list = append(list, fmt.Sprintf("%d more groups are above that", more))
 	}
-	if !(o.PenaltyShare <= synth.MatchedPenalty) {
+	if !o.Within {
 		list = append(list, fmt.Sprintf("%s of the objective is penalty (%s allowed)", percentText(o.PenaltyShare), percentText(synth.MatchedPenalty)))
 	}
 	if list == nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/autograd/optest"
+	"github.com/percept-go/percept/images"
 	"github.com/percept-go/percept/models"
 	"github.com/percept-go/percept/optim"
 	"github.com/percept-go/percept/synth"
@@ -320,4 +321,27 @@ func TestScalesAreChecked(t *testing.T) {
 	}
 	s := newMetamer(t, texture(8, 8, 0), unlabelled{}, synth.MetamerOptions{CoarseToFine: synth.Together})
 	require.NoError(t, s.Step())
+}
+
+// TestCoarseToFineMatches runs all of it on textures.
+func TestCoarseToFineMatches(t *testing.T) {
+	m, err := models.NewPortillaSimoncelli(32, 32, models.PortillaSimoncelliOptions{Scales: 2, Orientations: 2, CorrelationWidth: 5})
+	require.NoError(t, err)
+	target := tensor.New(tensor.Float64, 2, 1, 32, 32)
+	for k, name := range []string{"pebbles", "weave"} {
+		x, err := images.Example(name, 32, 32, 0)
+		require.NoError(t, err)
+		tensor.Copy(target.Crop(0, k, k+1, 1), x)
+	}
+	for _, order := range []synth.CoarseToFine{synth.Together, synth.Separate} {
+		s := newMetamer(t, target, m, synth.MetamerOptions{Loss: synth.PortillaSimoncelli{}, CoarseToFine: order, ChangeWindow: 5, ChangeTolerance: new(.1)})
+		run(t, s, synth.Stop{Iterations: 100})
+		o, err := s.Outcome()
+		require.NoError(t, err)
+		for k, one := range o {
+			require.True(t, one.Matched, "%s, image %d: %+v", order, k, one)
+			stages := s.Stages(k)
+			require.Positive(t, stages[len(stages)-1].Start)
+		}
+	}
 }

@@ -21,6 +21,10 @@ const (
 	leastStart = .01
 	// A weighted penalty below this part of the loss at the start is none.
 	negligiblePenalty = 1e-6
+	// invisibleClip is the root mean square by which pixels may lie outside the
+	// bounds, of their distance, whatever is left of the loss: half a level of eight
+	// bits, so that a picture of them shows no difference.
+	invisibleClip = .5 / 255
 	// leastMove is the root mean square change of pixels that counts as having
 	// moved, of the target's standard deviation.
 	leastMove = .01
@@ -45,6 +49,7 @@ type Outcome struct {
 	Loss         float64      // without scale and penalty
 	Penalty      float64      // without weight
 	PenaltyShare float64      // of the objective
+	Within       bool         // the penalty is small enough, or nobody sees what it is about
 	Moved        float64      // root mean square change of pixels from the start
 	FromTarget   float64      // root mean square distance of pixels to the target; NaN if that is no one image
 	Clipped      int          // pixels outside the penalty's range, or [0, 1]
@@ -294,14 +299,17 @@ func (s *Metamer) outcome(j *judge, now judgement, x tensor.Tensor, k int) Outco
 	start, _ := s.start.Reshape(s.batch...)
 	o.Moved = rmsDistance(image, tensor.Floats(start.Crop(0, k, k+1, 1)))
 	low, high := 0., 1.
-	if r, ok := s.options.Penalty.(Range); ok {
+	r, ranged := s.options.Penalty.(Range)
+	if ranged {
 		low, high = r.withDefaults().Low, r.withDefaults().High
 	}
-	for _, v := range image {
-		if v < low || v > high {
+	clipped := make([]float64, len(image))
+	for i, v := range image {
+		if clipped[i] = math.Min(math.Max(v, low), high); v < low || v > high {
 			o.Clipped++
 		}
 	}
+	invisible := ranged && rmsDistance(image, clipped) <= invisibleClip*(high-low)
 	weighted := now.penalty[problem] * j.weight
 	if objective := now.loss[problem]/s.scale[problem] + weighted; objective > 0 {
 		o.PenaltyShare = weighted / objective
@@ -313,8 +321,8 @@ func (s *Metamer) outcome(j *judge, now judgement, x tensor.Tensor, k int) Outco
 		o.Groups = append(o.Groups, e)
 		o.Matched = o.Matched && e.Ratio <= MatchedGroup
 	}
-	within := o.PenaltyShare <= MatchedPenalty || weighted <= negligiblePenalty*s.atStart.loss[problem]/s.scale[problem]
-	o.Matched = o.Matched && within && o.Moved >= leastMove*deviation(target)
+	o.Within = o.PenaltyShare <= MatchedPenalty || invisible || weighted <= negligiblePenalty*s.atStart.loss[problem]/s.scale[problem]
+	o.Matched = o.Matched && o.Within && o.Moved >= leastMove*deviation(target)
 	return o
 }
 
