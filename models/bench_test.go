@@ -56,21 +56,25 @@ func BenchmarkMetricGradient(b *testing.B) {
 		metric ChannelMetric
 	}{{"ssim", SSIM{}}, {"weighted", SSIM{Weighted: true}}, {"ms-ssim", MSSSIM{}}, {"nlpd", NLPD{}}} {
 		for _, d := range []tensor.DType{tensor.Float32, tensor.Float64} {
-			b.Run(fmt.Sprintf("%s/%v", m.name, d), func(b *testing.B) {
-				tape := autograd.New(autograd.CPU{Threads: 1})
-				defer tape.Close()
-				image := tensor.New(d, 1, 1, 256, 256)
-				tensor.Copy(image, texture(256, 256, 0))
-				x := tape.Var("x", image)
-				v := m.metric.Channels(tape.Const(gratings(256, 256, 0)).Cast(d), x)
-				prog, err := tape.Compile([]autograd.Value{v, autograd.Grad(v.Sum(), x)[0]}, autograd.Value{})
-				require.NoError(b, err)
-				defer prog.Close()
-				require.NoError(b, prog.Run())
-				for b.Loop() {
-					_ = prog.Run()
-				}
-			})
+			for _, threads := range []int{1, 2} {
+				b.Run(fmt.Sprintf("%s/%v/threads=%d", m.name, d, threads), func(b *testing.B) { timeMetric(b, m.metric, d, threads) })
+			}
 		}
+	}
+}
+
+func timeMetric(b *testing.B, m ChannelMetric, d tensor.DType, threads int) {
+	tape := autograd.New(autograd.CPU{Threads: threads})
+	defer tape.Close()
+	image := tensor.New(d, 1, 1, 256, 256)
+	tensor.Copy(image, texture(256, 256, 0))
+	x := tape.Var("x", image)
+	v := m.Channels(tape.Const(gratings(256, 256, 0)).Cast(d), x)
+	prog, err := tape.Compile([]autograd.Value{v, autograd.Grad(v.Sum(), x)[0]}, autograd.Value{})
+	require.NoError(b, err)
+	defer prog.Close()
+	require.NoError(b, prog.Run())
+	for b.Loop() {
+		_ = prog.Run()
 	}
 }

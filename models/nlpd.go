@@ -46,14 +46,24 @@ func NormalizedLaplacianPyramid(x autograd.Value) []autograd.Value {
 	return levels
 }
 
-// nlpdPool returns what level k is divided by.
+// nlpdPool returns what level k is divided by. Rows and columns of the window
+// without weights are left out.
 func nlpdPool(y autograd.Value, k int) autograd.Value {
-	window := make([]float64, 25)
+	const middle = 2 // of the window
+	lo, hi := [2]int{middle, middle}, [2]int{middle, middle}
 	for _, n := range nlpdLevels[k].weights {
-		window[5*n.row+n.column] = n.weight
+		for i, at := range [2]int{n.row, n.column} {
+			lo[i], hi[i] = min(lo[i], at), max(hi[i], at)
+		}
 	}
+	h, w := hi[0]-lo[0]+1, hi[1]-lo[1]+1
+	window := make([]float64, h*w)
+	for _, n := range nlpdLevels[k].weights {
+		window[(n.row-lo[0])*w+n.column-lo[1]] = n.weight
+	}
+	o := autograd.CorrelateOptions{Pad: [2][2]int{{middle - lo[0], hi[0] - middle}, {middle - lo[1], hi[1] - middle}}}
 	amplitude, c := splitChannels("normalized-laplacian-pyramid", y.Abs())
-	pool := autograd.Correlate(amplitude, numbers(y, window, 1, 1, 5, 5), autograd.CorrelateOptions{Same: true})
+	pool := autograd.Correlate(amplitude, numbers(y, window, 1, 1, h, w), o)
 	return joinChannels(pool, c).AddScalar(nlpdLevels[k].sigma)
 }
 
