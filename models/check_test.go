@@ -1,12 +1,15 @@
 package models
 
 import (
+	"math"
+	"math/cmplx"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/synth"
+	"github.com/percept-go/percept/tensor"
 )
 
 // Every model is sound, of images that are neither square nor even where it takes
@@ -43,6 +46,45 @@ func TestModelsAreSound(t *testing.T) {
 	require.NoError(t, errC)
 	require.NoError(t, v.Err())
 	require.Equal(t, synth.Warning, v.Severity(), "statistics of flat images do not exist: %+v", v)
+}
+
+// Five images at once give what each gives alone, and in single precision the
+// same but for its rounding.
+func TestModelsOfBatches(t *testing.T) {
+	const h, w = 48, 40
+	batch := tensor.New(tensor.Float64, 5, 3, h, w)
+	for k := range 5 {
+		for c := range 3 {
+			tensor.Copy(batch.Crop(0, k, k+1, 1).Crop(1, c, c+1, 1), texture(h, w, 3*k+c))
+		}
+	}
+	ps, err := NewPortillaSimoncelli(h, w, PortillaSimoncelliOptions{Scales: 2, CorrelationWidth: 5})
+	require.NoError(t, err)
+	pyramid, err := NewSteerablePyramid(h, w, SteerablePyramidOptions{Complex: true})
+	require.NoError(t, err)
+	laplacian, err := NewLaplacianPyramid(h, w, LaplacianPyramidOptions{})
+	require.NoError(t, err)
+	onOff, err := NewOnOff(FrontEndOptions{})
+	require.NoError(t, err)
+	lgg, err := NewLuminanceContrastGainControl(FrontEndOptions{})
+	require.NoError(t, err)
+	for name, m := range map[string]synth.Model{"ps": ps, "pyramid": pyramid, "laplacian": laplacian, "on-off": onOff, "lgg": lgg} {
+		tape := autograd.New(nil)
+		x := tape.Const(batch)
+		all, single := evaluate(t, m.Forward(x)), evaluate(t, m.Forward(x.Cast(tensor.Float32)))
+		one := evaluate(t, m.Forward(x.Crop(0, 3, 4)))
+		size := 0.0
+		for _, z := range one {
+			size = math.Max(size, cmplx.Abs(z))
+		}
+		for i, z := range one {
+			requireNear(t, z, all[3*len(one)+i], 1e-12, size, name)
+		}
+		for i, z := range all {
+			requireNear(t, z, single[i], 2e-5, size, name+" in single precision")
+		}
+		tape.Close()
+	}
 }
 
 func TestMetricsAreSound(t *testing.T) {

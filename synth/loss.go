@@ -67,8 +67,9 @@ func (RelativeSSE) Loss(rep, target autograd.Value, _ []Group) autograd.Value {
 	return squares(rep.Sub(target)).SumWide(1).Div(squares(target).SumWide(1))
 }
 
-// LogSumExp is T·ln Σ exp(‖difference‖/T) over channels, a smooth maximum of the
-// channels' L2 norms, for representations (N, C, …).
+// LogSumExp is T·ln of the mean over channels of exp(‖difference‖/T), a smooth
+// maximum of the channels' L2 norms, less T·ln C: 0 where nothing differs. It is
+// for representations (N, C, …).
 type LogSumExp struct {
 	Temperature float64 // T; 0 means 1
 }
@@ -85,7 +86,7 @@ func (l LogSumExp) Loss(rep, target autograd.Value, _ []Group) autograd.Value {
 		fail("logsumexp", fmt.Errorf("a representation (N, C, …) is expected, not %v", d.Type()), d.Type())
 	}
 	norms := rootOf(d.Reshape(d.Type().Dim[0], d.Type().Dim[1], -1).SumWide(2))
-	return norms.Scale(1 / t).LogSumExp(1).Scale(t)
+	return norms.Scale(1 / t).LogSumExp(1).AddScalar(-math.Log(float64(d.Type().Dim[1]))).Scale(t)
 }
 
 // Weights gives groups of a representation a weight: one number, or one for

@@ -84,7 +84,7 @@ func TestLosses(t *testing.T) {
 				}
 				sum += math.Exp(math.Sqrt(ch) / .5)
 			}
-			return .5 * math.Log(sum)
+			return .5 * math.Log(sum/c)
 		}},
 		"portilla-simoncelli": {synth.PortillaSimoncelli{}, func(k int) float64 { return weighted(k, func(j int) float64 { return ps[j] }) }},
 		"portilla-simoncelli with weights": {synth.PortillaSimoncelli{Weights: synth.Weights{"var_highpass_residual": {2}, "magnitudes": {3, 7, 8, 4}}}, func(k int) float64 {
@@ -121,7 +121,8 @@ func TestLosses(t *testing.T) {
 				x.StoreReal(at, v)
 				require.InDelta(t, (up-down)/(2*h), grad[at], 1e-7)
 			}
-			_, grad = lossOf(t, one.l, y, y, psGroups)
+			loss, grad = lossOf(t, one.l, y, y, psGroups)
+			require.InDeltaSlice(t, make([]float64, n), loss, 1e-15, "at the target")
 			for _, g := range grad {
 				require.Zero(t, g, "at the target")
 			}
