@@ -1,11 +1,9 @@
 package images
 
 import (
-	"errors"
 	"fmt"
 	"image"
 	"image/color"
-	"image/gif"
 	"image/jpeg"
 	"image/png"
 	"io"
@@ -33,26 +31,29 @@ type SaveOptions struct {
 type encoder struct {
 	deep  bool // 16 bits are possible
 	color bool // colours are possible
+	most  int  // rows and columns, 0 for any number
 	write func(w io.Writer, m image.Image) error
 }
 
 // encoders is keyed by the extension.
 var encoders = map[string]encoder{
-	".png":  {true, true, png.Encode},
-	".tif":  {true, true, writeTIFF},
-	".tiff": {true, true, writeTIFF},
-	".pgm":  {true, false, writePGM},
-	".ppm":  {true, true, writePPM},
-	".bmp":  {false, true, bmp.Encode},
-	".jpg":  {false, true, writeJPEG},
-	".jpeg": {false, true, writeJPEG},
-	".gif":  {false, false, writeGIF},
+	".png":  {true, true, 0, png.Encode},
+	".tif":  {true, true, 0, writeTIFF},
+	".tiff": {true, true, 0, writeTIFF},
+	".pgm":  {true, false, 0, writePGM},
+	".ppm":  {true, true, 0, writePPM},
+	".bmp":  {false, true, 0, bmp.Encode},
+	".jpg":  {false, true, 0, writeJPEG},
+	".jpeg": {false, true, 0, writeJPEG},
+	".gif":  {false, true, 0, writeGIF},
+	".webp": {false, true, maxWebP, writeWebP},
 }
 
 // Save writes t, of shape H×W, C×H×W or 1×C×H×W with 1 or 3 channels, as a
 // picture file whose format path's extension names: PNG, TIFF, PGM and PPM
-// with 8 or 16 bits, BMP, JPEG (quality 95) and GIF (gray only) with 8. Values
-// are clipped to [0, 1] and rounded. It returns how many of them were clipped.
+// with 8 or 16 bits, BMP, JPEG (quality 95), WebP (lossless) and GIF (256
+// colours) with 8. Values are clipped to [0, 1] and rounded. It returns how many
+// of them were clipped.
 // The file appears under its name once it is complete.
 //
 // It errs if the shape, the extension, or the bits for it are none of these,
@@ -65,6 +66,9 @@ func Save(path string, t tensor.Tensor, o SaveOptions) (clipped int, err error) 
 	t, err = asPicture(t)
 	if err == nil && t.Dim[0] == 3 && !e.color {
 		err = fmt.Errorf("a %s file holds no colours as they are; use .png", strings.ToLower(filepath.Ext(path)))
+	}
+	if h, w := t.Dim[1], t.Dim[2]; err == nil && e.most > 0 && max(h, w) > e.most {
+		err = fmt.Errorf("%d×%d pixels; a file of this format has at most %d rows and columns; use .png", h, w, e.most)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", path, err)
@@ -179,17 +183,4 @@ func writeTIFF(w io.Writer, m image.Image) error {
 
 func writeJPEG(w io.Writer, m image.Image) error {
 	return jpeg.Encode(w, m, &jpeg.Options{Quality: 95})
-}
-
-// writeGIF gives every grey level its place in the palette, so that nothing is lost.
-func writeGIF(w io.Writer, m image.Image) error {
-	gray, ok := m.(*image.Gray)
-	if !ok {
-		return errors.New("gif: the picture is not gray")
-	}
-	palette := make(color.Palette, 256)
-	for i := range palette {
-		palette[i] = color.Gray{Y: uint8(i)}
-	}
-	return gif.Encode(w, &image.Paletted{Pix: gray.Pix, Stride: gray.Stride, Rect: gray.Rect, Palette: palette}, nil)
 }

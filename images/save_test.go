@@ -32,7 +32,7 @@ func TestRoundTrip(t *testing.T) {
 		colors bool
 	}{
 		{".png", []int{0, 8, 16}, true}, {".PNG", []int{8}, true}, {".tif", []int{8, 16}, true}, {".tiff", []int{8}, true},
-		{".pgm", []int{8, 16}, false}, {".ppm", []int{8, 16}, true}, {".bmp", []int{8}, true}, {".gif", []int{8}, false},
+		{".pgm", []int{8, 16}, false}, {".ppm", []int{8, 16}, true}, {".bmp", []int{8}, true}, {".gif", []int{8}, true}, {".webp", []int{8}, true},
 	} {
 		for _, bits := range c.bits {
 			for channels := 1; channels <= 3; channels += 2 {
@@ -135,11 +135,12 @@ func TestSaveRefuses(t *testing.T) {
 		o    SaveOptions
 		says string
 	}{
-		{"a.webp", ok, SaveOptions{}, `no picture can be written as ".webp"; the extensions are .bmp .gif`},
+		{"a.avif", ok, SaveOptions{}, `no picture can be written as ".avif"; the extensions are .bmp .gif`},
+		{"a.webp", tensor.New(tensor.Float64, 1, 1<<14+1), SaveOptions{}, "at most 16384"},
 		{"a", ok, SaveOptions{}, `written as ""`},
 		{"a.png", ok, SaveOptions{Bits: 12}, "12 bits; 8 or 16 expected"},
 		{"a.jpg", ok, SaveOptions{Bits: 16}, "a .jpg file holds 8 bits"},
-		{"a.gif", rgb, SaveOptions{}, "a .gif file holds no colours"},
+		{"a.webp", ok, SaveOptions{Bits: 16}, "a .webp file holds 8 bits"},
 		{"a.pgm", rgb, SaveOptions{}, "a .pgm file holds no colours"},
 		{"a.png", tensor.New(tensor.Complex64, 2, 2), SaveOptions{}, "not real"},
 		{"a.png", tensor.New(tensor.Float64, 2, 2, 2), SaveOptions{}, "1 or 3 channels expected"},
