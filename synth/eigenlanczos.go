@@ -21,6 +21,11 @@ const (
 	// the eigenvalue, as its residual bounds it, and of the residual itself.
 	bottomError    = 1e-8
 	bottomResidual = 1e-5
+	// Crowded eigenvalues need not change by more than crowdError in crowdSteps
+	// steps, with a residual of crowdResidual, both relative to the eigenvalue.
+	crowdSteps    = 50
+	crowdError    = 1e-9
+	crowdResidual = 1e-4
 	// residualFloor is the residual, in largest eigenvalues, that rounding leaves.
 	residualFloor = 1e-15
 	// Inner solves: of the first vectors, and of corrections.
@@ -245,21 +250,70 @@ func (r *eigenRun) prepareFilter() (err error) {
 // responseIn names the rows that keep the response in a basis of filterBases.
 func responseIn(number int) string { return fmt.Sprint("response.", number) }
 
-// outsideRange projects z on what is orthogonal to all rows of J, where these are
-// few.
+// outsideRange projects z on what J does not see, where J has few rows: JJᵀ has
+// the eigenvalues of F that are not zero.
 func (r *eigenRun) outsideRange(z dense.Rows) error {
-	rows, err := r.rowsOfJ()
+	gram, err := r.gramOfJ()
 	if err != nil {
 		return err
 	}
-	span := dense.Orthonormal(rows, dense.Rows{}, 1e-12)
-	done, err := r.allNull(dense.Orthonormal(z, span, 1e-6))
-	if err == nil && !done {
-		r.finish() // cannot be: the space is exact
-		r.Missed = true
+	values, u := dense.Eigen(gram)
+	seen, rank := 0, 0
+	for _, v := range values {
+		if v > residualFloor*values[0] {
+			seen++
+		}
+		if v > numericallyNull*r.largest() {
+			rank++
+		}
 	}
-	r.Null, r.NullExact = max(r.Null, r.j.n-span.Len()), false
+	u = u.Slice(0, seen)
+	for range 3 { // against rounding
+		jz, _, err := r.j.apply(z)
+		if err != nil {
+			return err
+		}
+		c := dense.Dots(jz, u)
+		for i := range c.V {
+			c.V[i] /= values[i%seen]
+		}
+		back, err := r.j.transpose(dense.Combine(c, u))
+		if err != nil {
+			return err
+		}
+		z = z.Clone()
+		dense.AddScaled(z.V, -1, back.V)
+	}
+	done, err := r.allNull(dense.Orthonormal(z, dense.Rows{}, 1e-6))
+	if err == nil && !done { // cannot be: there are more directions than rows
+		r.finish()
+		r.Stopped, r.Missed = StopIterations, true
+	}
+	r.Null, r.NullExact = r.j.n-rank, true
 	return err
+}
+
+// gramOfJ returns JJᵀ.
+func (r *eigenRun) gramOfJ() (gram dense.Rows, err error) {
+	for from := 0; from < r.j.m; from += r.j.width {
+		if err := r.more(); err != nil {
+			return gram, err
+		}
+		e := dense.New(min(r.j.width, r.j.m-from), r.j.m)
+		for i := range e.Len() {
+			e.At(i)[from+i] = 1
+		}
+		rows, err := r.j.transpose(e)
+		if err != nil {
+			return gram, err
+		}
+		jrows, _, err := r.j.apply(rows)
+		if err != nil {
+			return gram, err
+		}
+		gram = gram.Append(jrows)
+	}
+	return gram, nil
 }
 
 // allNull ends the search if F is zero within rounding for all combinations of
@@ -336,7 +390,6 @@ func (r *eigenRun) bottomStep() error {
 	res := residuals(x, fx, values)
 	sizes := norms(res)
 	open := r.open(values, sizes)
-	r.rows["last"] = dense.Rows{N: len(values), V: values}
 	r.tell(true, values[0], slices.Max(sizes[:min(len(sizes), r.o.count())])/r.largest())
 	full := v.Len() >= r.j.n
 	if len(open) == 0 || full || r.Step >= r.o.maxSteps() {
@@ -376,32 +429,50 @@ func (r *eigenRun) correct(x, res dense.Rows, values []float64, open []int) erro
 
 // open returns which of the wanted bottom pairs have not converged: null ones
 // have; for others the error of the eigenvalue is bounded by the residual, and
-// by its square over the distance to the rest of the spectrum.
+// by squares of residuals over the distance to the rest of the spectrum. Where a
+// crowd of eigenvalues leaves no such distance, it must do that they no longer
+// change.
 func (r *eigenRun) open(values, residual []float64) []int {
 	k, largest := r.o.count(), r.largest()
-	last := r.rows["last"].V
 	null := nulls(values, largest)
-	sum := 0.
-	for i := range min(k, len(values)) {
-		if !null[i] {
-			sum += residual[i] * residual[i]
-		}
-	}
+	still := r.still(values)
 	var open []int
 	for i := range min(k, len(values)) {
 		bound := residual[i]
-		if len(values) > k {
-			if gap := values[k] - values[i] - residual[k]; gap > 0 {
+		sum := 0.
+		for j := range values {
+			if gap := values[j] - values[i] - residual[j]; j >= k && gap > 0 {
 				bound = math.Min(bound, sum/gap)
 			}
+			if !null[j] {
+				sum += residual[j] * residual[j]
+			}
 		}
-		still := len(last) == len(values) && math.Abs(values[i]-last[i]) <= bottomError*values[i]
 		good := bound <= bottomError*values[i] && residual[i] <= bottomResidual*values[i]
-		if !null[i] && !good && !(still && residual[i] <= residualFloor*largest) {
+		crowd := still && residual[i] <= math.Max(crowdResidual*values[i], residualFloor*largest)
+		if !null[i] && !good && !crowd {
 			open = append(open, i)
 		}
 	}
 	return open
+}
+
+// still remembers the wanted values of this step and reports whether they are
+// what they were crowdSteps steps ago.
+func (r *eigenRun) still(values []float64) bool {
+	wanted := values[:min(len(values), r.o.count())]
+	trail := r.rows["trail"]
+	r.rows["trail"] = trail.Clone().Append(dense.Rows{N: len(wanted), V: wanted})
+	if trail.Len() < crowdSteps {
+		return false
+	}
+	r.rows["trail"] = r.rows["trail"].Slice(1, trail.Len()+1)
+	for i, v := range trail.At(0) {
+		if math.Abs(v-wanted[i]) > crowdError*wanted[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // keepBottom keeps the smallest of the pairs.
