@@ -1,5 +1,6 @@
 // Command contact puts finished runs side by side: targets above, metamers
 // below. With -start the start stands between them, and runs stand in rows.
+// With -show other files of the runs stand above each other.
 package main
 
 import (
@@ -7,6 +8,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/percept-go/percept/images"
 	"github.com/percept-go/percept/tensor"
@@ -16,12 +18,13 @@ const gap = 8 // pixels between images
 
 func main() {
 	start := flag.Bool("start", false, "show the start too, a run per row")
+	show := flag.String("show", "target.npy,result.npy", "files, .npy or .png, with commas between them")
 	out := flag.String("o", "contact.png", "file to write")
 	flag.Parse()
 	if flag.NArg() == 0 {
-		log.Fatal("usage: contact [-start] -o FILE.png RUN…")
+		log.Fatal("usage: contact [-start] [-show FILE,…] -o FILE.png RUN…")
 	}
-	names := []string{"target.npy", "result.npy"}
+	names := strings.Split(*show, ",")
 	if *start {
 		names = []string{"target.npy", "start.npy", "result.npy"}
 	}
@@ -41,8 +44,17 @@ func main() {
 	}
 }
 
-// read returns the first image (H, W) of an .npy file (N, C, H, W).
+// read returns the first image (H, W) of an .npy file (N, C, H, W), or that of a
+// .png file.
 func read(path string) tensor.Tensor {
+	if filepath.Ext(path) == ".png" {
+		x, _, err := images.Load(path, images.Options{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		r, _ := x.Reshape(x.Dim[2], x.Dim[3])
+		return r
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		log.Fatal(err)
