@@ -28,10 +28,13 @@ type result struct {
 	verdict *verdict // nil: it was not judged
 }
 
+// notEnded is the reason of a run that is at work.
+const notEnded = "the run has not ended, or was killed"
+
 // newResult returns the result of a run that has not ended, or that is killed
 // before it does.
 func newResult(j *job) *result {
-	return &result{job: j, began: time.Now(), outcome: interrupted, reason: "the run has not ended, or was killed"}
+	return &result{job: j, began: time.Now(), outcome: interrupted, reason: notEnded}
 }
 
 // absorb takes what m knows of image k.

@@ -39,7 +39,7 @@ func (t *Table) Rows() int {
 // no number, such as a stage's name, counts as NaN. It errs if there is no such
 // file or its rows differ in length.
 func (f Folder) ReadTable(name string) (*Table, error) {
-	file, err := os.Open(f.Path(name))
+	file, err := f.open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -77,4 +77,12 @@ func readTable(r io.Reader) (*Table, error) {
 		}
 	}
 	return t, s.Err()
+}
+
+// open opens the file called name; it errs, and does not wait, if that is a pipe.
+func (f Folder) open(name string) (*os.File, error) {
+	if st, err := os.Stat(f.Path(name)); err == nil && !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file", f.Path(name))
+	}
+	return os.Open(f.Path(name))
 }

@@ -152,7 +152,7 @@ func (f Folder) WriteNPY(name string, t tensor.Tensor) error {
 // ReadNPY returns the tensor in the file called name. It errs if there is
 // none or it is damaged.
 func (f Folder) ReadNPY(name string) (tensor.Tensor, error) {
-	file, err := os.Open(f.Path(name))
+	file, err := f.open(name)
 	if err != nil {
 		return tensor.Tensor{}, err
 	}
