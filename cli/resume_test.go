@@ -37,8 +37,11 @@ func TestResume(t *testing.T) {
 		code, _, errs = percept("metamer", "--resume", b, "--iterations", "+5", "--progress", "none", "--threads", "1")
 		require.Contains(t, []int{ExitOK, ExitNotMatched}, code, errs)
 		assert.Equal(t, 12, readRecord(t, b).Iterations)
+		left := filepath.Join(b, "."+runfolder.Checkpoint+".0123abcd.tmp") // of a process that was killed
+		require.NoError(t, os.WriteFile(left, nil, 0o600))
 		code, _, errs = percept("metamer", "--resume", b, "--iterations", "20", "--progress", "none")
 		require.Contains(t, []int{ExitOK, ExitNotMatched}, code, errs)
+		assert.NoFileExists(t, left)
 		sameRun(t, a, b)
 		assert.Equal(t, tensor.Floats(readNPY(t, a, runfolder.Frames)), tensor.Floats(readNPY(t, b, runfolder.Frames)))
 	}
@@ -62,7 +65,9 @@ func TestWhatCannotBeResumed(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join(b, runfolder.Checkpoint))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(a, runfolder.Checkpoint), data, 0o600))
+	before := readRecord(t, a)
 	again("does not belong to this synthesis", ExitFailed, a, "--iterations", "4")
+	assert.Equal(t, before, readRecord(t, a), "the record of the run stays")
 	require.NoError(t, os.WriteFile(filepath.Join(b, runfolder.Checkpoint), data[:len(data)/2], 0o600))
 	again(runfolder.Checkpoint, ExitFailed, b, "--iterations", "4")
 	require.NoError(t, os.WriteFile(filepath.Join(b, runfolder.RunJSON), []byte(`{"method": "geodesic", "settings": {}}`), 0o600))

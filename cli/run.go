@@ -59,8 +59,10 @@ func (a *app) runJobs(ctx context.Context, jobs []*job, results []*result) (fail
 		if e != nil {
 			r.outcome, r.reason = failed, e.Error()
 		}
-		if w := r.write(); e == nil {
-			e = w
+		if d.begun || r.job.resumes == 0 { // else what is there is better
+			if w := r.write(); e == nil {
+				e = w
+			}
 		}
 		d.forget()
 		if e != nil && err == nil {
@@ -81,6 +83,7 @@ type drive struct {
 	results []*result
 	m       running
 	bar     *progress
+	begun   bool // the synthesis is where the jobs were, or at their start
 	saved   time.Time
 	shown   time.Time
 	stretch int    // iterations
@@ -101,6 +104,7 @@ func (d *drive) all(ctx context.Context) error {
 	if err := d.begin(); err != nil {
 		return err
 	}
+	d.begun = true
 	for _, r := range d.results {
 		r.setup = time.Since(r.began)
 	}
@@ -121,6 +125,9 @@ func (d *drive) begin() error {
 	for _, j := range d.jobs {
 		if j.resumes == 0 {
 			continue
+		}
+		if err := j.folder.Sweep(); err != nil {
+			return err
 		}
 		file, err := os.Open(j.folder.Path(runfolder.Checkpoint))
 		if errors.Is(err, fs.ErrNotExist) { // a run that was killed before its first checkpoint begins again

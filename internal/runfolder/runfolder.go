@@ -86,6 +86,28 @@ func clear(dir string) error {
 	return nil
 }
 
+// Sweep removes what a process that was killed while it wrote a file left behind.
+// It errs if it cannot.
+func (f Folder) Sweep() error {
+	for _, name := range files {
+		left, err := filepath.Glob(filepath.Join(escape(f.Dir), "."+name+".*.tmp"))
+		for _, path := range left {
+			if e := os.Remove(path); err == nil && !errors.Is(e, fs.ErrNotExist) {
+				err = e
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// escape returns a path as Glob reads it.
+func escape(path string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
+}
+
 // checkWritable finds out before a long run, not after it.
 func checkWritable(dir string) error {
 	f, err := os.CreateTemp(dir, ".percept-*.tmp")
