@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
+	"image/png"
 	"io"
 	"io/fs"
 	"os"
@@ -52,37 +54,31 @@ func (r *result) report(w io.Writer) error {
 // pictures returns what stands at the top of the page, as far as it exists.
 func (r *result) pictures() ([]report.Picture, error) {
 	j := r.job
-	if c := j.target.Dim[1]; j.target.Dim[0] != 1 || c != 1 && c != 3 {
-		return nil, nil
+	var files []namedPicture
+	if c := j.target.Dim[1]; j.target.Dim[0] == 1 && (c == 1 || c == 3) {
+		files = []namedPicture{{"target", runfolder.TargetPNG}, {"start", ""}, {"result", runfolder.ResultPNG}}
 	}
-	start, err := j.startPNG()
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	var list []report.Picture
-	add := func(caption string, png []byte) {
-		if png != nil {
-			shape := j.target.Shape()
-			if j.shape != nil && caption != "target" {
-				shape = j.shape
-			}
-			list = append(list, report.Picture{Caption: caption, PNG: png, Height: shape[2], Width: shape[3]})
-		}
-	}
-	files := []namedPicture{{"target", runfolder.TargetPNG}, {"start", ""}, {"result", runfolder.ResultPNG}}
 	if r.verdict != nil {
 		files = append(files, r.verdict.pictures...)
 	}
+	var list []report.Picture
 	for _, p := range files {
+		read := func() ([]byte, error) { return os.ReadFile(j.folder.Path(p.file)) }
 		if p.file == "" {
-			add(p.caption, start)
+			read = j.startPNG
+		}
+		data, err := read()
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		png, err := os.ReadFile(j.folder.Path(p.file))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err != nil {
 			return nil, err
 		}
-		add(p.caption, png)
+		size, err := png.DecodeConfig(bytes.NewReader(data))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, report.Picture{Caption: p.caption, PNG: data, Height: size.Height, Width: size.Width})
 	}
 	return list, nil
 }

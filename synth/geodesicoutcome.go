@@ -145,3 +145,32 @@ func clipped(p Penalty, x tensor.Tensor) (n int) {
 	}
 	return n
 }
+
+// Best returns the start of pair k whose path is best at the moment, as Outcome
+// chooses it, without a new evaluation where the losses are known. It panics if
+// there is no pair k.
+func (s *Geodesic) Best(k int) int {
+	n := s.options.Starts
+	m := make([]PathMeasure, n)
+	for j := range m {
+		h := s.History(k*n + j)
+		last := h[len(h)-1]
+		m[j] = PathMeasure{Energy: last.Loss, ImageEnergy: last.Aside[1]} // the loss has the penalty in it
+	}
+	return s.best(m, 0)
+}
+
+// Starts returns how many starts each pair has.
+func (s *Geodesic) Starts() int { return s.options.Starts }
+
+// Frames returns the stored states of the path of problem n, (Steps+1, C, H, W)
+// each, the first being its start. It panics if there is no problem n.
+func (s *Geodesic) Frames(n int) []Frame {
+	var frames []Frame
+	for _, f := range s.tracks[n].frames {
+		path := row(s.line, n)
+		tensor.Copy(path.Crop(0, 1, s.options.Steps, 1), f.Image)
+		frames = append(frames, Frame{f.Iteration, path})
+	}
+	return frames
+}
