@@ -24,14 +24,14 @@ struct LBFGS {
   int images, size, rows, chunks;
   Array arg[8], out;
   u64 part;
-  double limit[5]; // of wolfe: iterations, evaluations, gradient, change, no line search
+  double limit[6]; // of wolfe: iterations, evaluations, gradient, change, no line search, keep the history
 };
 
 // ---- rows of numbers, as package optim lays them out
 
 struct Point { double T, F, Slope, Slot; };
-struct Facts { double Penalty, Norm1, Max, Square; };
-struct Record { double Loss, Penalty, Gradient; };
+struct Facts { double Penalty, Aside1, Aside2, Norm1, Max, Square; };
+struct Record { double Loss, Penalty, Gradient, Aside1, Aside2; };
 struct Search {
   double Phase, T, Slot, Written, At, Origin, Before, Active, Move, Taken, Known, F, F0, Tries, Low, Slow;
   Point Bracket[2];
@@ -42,7 +42,9 @@ struct Search {
   Record End;
   double LastGradient;
 };
-struct Evaluated { double F, Penalty, Go, Slope0, Rate, Next, Slope, Norm1, Max, Square, Width; };
+struct Evaluated { double F, Penalty, Aside1, Aside2, Go, Slope0, Rate, Next, Stage, Slope, Norm1, Max, Square, Width; };
+#define GIVEN 9    // numbers of Evaluated up to and with Stage
+#define MEASURED 5 // and those of lbfgs_measure
 struct Ring { double Slot, Count, Gamma, Pair, Tau, Curvature; };
 
 __device__ static inline void load_row(double *to, int n, const Array &a, int image) {
@@ -86,16 +88,15 @@ enum { START, BRACKET, ZOOM, PLAIN, IDLE };
 
 struct Wolfe {
   Search s; Evaluated e;
-  double max_iterations, max_evaluations, tolerance_grad, tolerance_change; bool no_line_search;
+  double max_iterations, max_evaluations, tolerance_grad, tolerance_change; bool no_line_search, keep_history;
 
   __device__ Facts &fact(double slot) { return s.Slots[slot_number(slot)]; }
-  __device__ Record record(double slot) { Facts &f = fact(slot); return {s.F, f.Penalty, sqrt(f.Square)}; }
+  __device__ Record record(double slot) { Facts &f = fact(slot); return {s.F, f.Penalty, sqrt(f.Square), f.Aside1, f.Aside2}; }
   __device__ void counted() { s.InnerEvs++; s.Evs++; s.Last = s.Slot; }
   __device__ double free_slot() {
     for (int i = 0; i < SLOTS; i++) if (i != s.At && i != s.Origin && i != s.Bracket[0].Slot && i != s.Bracket[1].Slot) return i;
     return SLOTS - 1;
   }
-  __device__ void end() { s.Ended = 1; s.End = s.Begin; s.LastGradient = record(s.Last).Gradient; s.Done++; s.DoneEvs = s.Evs; }
   __device__ void direct(double rate) {
     s.Active = 1; s.Total++; s.Inner++;
     s.Before = s.Origin; s.Origin = s.At; s.F0 = s.F;
@@ -112,12 +113,19 @@ struct Wolfe {
     if (fact(s.At).Max <= tolerance_grad) { s.Phase = IDLE; s.T = 0; s.Slot = free_slot(); return; }
     direct(rate);
   }
+  __device__ void end() {
+    s.Ended = 1; s.End = s.Begin; s.LastGradient = record(s.Last).Gradient; s.Done++; s.DoneEvs = s.Evs;
+    if (s.Done != e.Stage) { begin(e.Next); return; }
+    s.Phase = START; s.T = 0; s.Known = 0;
+    s.Slot = free_slot();
+    if (!keep_history) s.Total = 0;
+  }
   __device__ void attempt(double t) { s.T = t; s.Slot = free_slot(); }
   __device__ void accept(Point p) {
     s.Move = p.T; s.Taken = p.T; s.F = p.F; s.At = p.Slot;
     s.Bracket[0].Slot = p.Slot; s.Bracket[1].Slot = p.Slot;
     if (s.Inner == max_iterations || s.InnerEvs >= max_evaluations || fact(p.Slot).Max <= tolerance_grad ||
-        fabs(p.T) * e.Width <= tolerance_change || fabs(p.F - s.F0) < tolerance_change) { end(); begin(e.Next); return; }
+        fabs(p.T) * e.Width <= tolerance_change || fabs(p.F - s.F0) < tolerance_change) { end(); return; }
     direct(e.Rate);
   }
   __device__ void sort() { s.Low = s.Bracket[0].F <= s.Bracket[1].F ? 0 : 1; }
@@ -165,10 +173,10 @@ struct Wolfe {
     s.Active = s.Move = s.Began = s.Ended = 0;
     if (e.Go == 0) return;
     s.Written = s.Slot;
-    fact(s.Slot) = {e.Penalty, e.Norm1, e.Max, e.Square};
+    fact(s.Slot) = {e.Penalty, e.Aside1, e.Aside2, e.Norm1, e.Max, e.Square};
     const Point trial = {s.T, e.F, e.Slope, s.Slot};
     if (s.Phase == START) { s.F = e.F; s.At = s.Slot; s.Known = 1; begin(e.Rate); }
-    else if (s.Phase == IDLE || e.Slope0 > -tolerance_change) { end(); begin(e.Next); }
+    else if (s.Phase == IDLE || e.Slope0 > -tolerance_change) end();
     else if (s.Phase == PLAIN) { if (s.Inner < max_iterations) counted(); accept(trial); }
     else if (s.Phase == BRACKET) { counted(); bracket(trial); }
     else { counted(); zoom(trial); }
@@ -184,9 +192,9 @@ extern "C" __global__ void wolfe(const LBFGS *table, int count, Mark mark) {
   if (n >= p.images) return;
   Wolfe w;
   load_row((double *)&w.s, sizeof(Search) / 8, p.arg[0], n);
-  load_row((double *)&w.e, 6, p.arg[1], n);
-  load_row((double *)&w.e + 6, 5, p.arg[2], n);
-  w.max_iterations = p.limit[0]; w.max_evaluations = p.limit[1]; w.tolerance_grad = p.limit[2]; w.tolerance_change = p.limit[3]; w.no_line_search = p.limit[4] != 0;
+  load_row((double *)&w.e, GIVEN, p.arg[1], n);
+  load_row((double *)&w.e + GIVEN, MEASURED, p.arg[2], n);
+  w.max_iterations = p.limit[0]; w.max_evaluations = p.limit[1]; w.tolerance_grad = p.limit[2]; w.tolerance_change = p.limit[3]; w.no_line_search = p.limit[4] != 0; w.keep_history = p.limit[5] != 0;
   w.tick();
   double *out = (double *)p.out.at + (i64)n * (sizeof(Search) / 8);
   for (int i = 0; i < (int)(sizeof(Search) / 8); i++) out[i] = ((double *)&w.s)[i];

@@ -3,6 +3,8 @@
 package cuda
 
 import (
+	"fmt"
+
 	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/tensor"
 )
@@ -20,7 +22,7 @@ type (
 		arg                        [8]array
 		out                        array
 		part                       uint64
-		limit                      [5]float64
+		limit                      [6]float64
 	}
 )
 
@@ -82,9 +84,18 @@ func arrayOf(t tensor.Tensor) array {
 	return a
 }
 
+// wolfeColumns are those of a search, of what is given and of what is measured, as
+// lbfgs.cu knows them.
+var wolfeColumns = [3]int{73, 9, 5}
+
 func bindWolfe(b *binder, s *autograd.Step) error {
+	for i, n := range wolfeColumns {
+		if s.In[i].Dim[1] != n {
+			return fmt.Errorf("cuda: argument %d of wolfe has %d columns, but %d in lbfgs.cu, which is out of date", i, s.In[i].Dim[1], n)
+		}
+	}
 	p := b.lbfgs(s)
-	p.limit = s.Attr.(interface{ Limits() [5]float64 }).Limits()
+	p.limit = s.Attr.(interface{ Limits() [6]float64 }).Limits()
 	ask(b, b.phase, "wolfe", blocksOf(int(p.images), 32), 32, 0, p)
 	return nil
 }

@@ -329,11 +329,14 @@ func cubicMinimum(a, b point, lo, hi float64) float64 {
 }
 
 // Limits returns w's numbers for a kernel: most iterations and evaluations, the
-// tolerances of gradient and change, and 1 if there is no line search.
-func (w wolfe) Limits() [5]float64 {
-	plain := 0.
-	if w.NoLineSearch {
-		plain = 1
+// tolerances of gradient and change, then 1 if there is no line search and 1 if
+// the history outlasts a stage.
+func (w wolfe) Limits() [6]float64 {
+	l := [6]float64{w.MaxIterations, w.MaxEvaluations, w.ToleranceGrad, w.ToleranceChange}
+	for i, on := range []bool{w.NoLineSearch, w.KeepHistory} {
+		if on {
+			l[4+i] = 1
+		}
 	}
-	return [5]float64{w.MaxIterations, w.MaxEvaluations, w.ToleranceGrad, w.ToleranceChange, plain}
+	return l
 }

@@ -1,0 +1,161 @@
+//go:build cuda && cgo
+
+package cuda_test
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/models"
+	"github.com/percept-go/percept/optim"
+	"github.com/percept-go/percept/synth"
+	"github.com/percept-go/percept/tensor"
+)
+
+func never() *float64 { return new(float64) }
+
+// statistics returns a small texture model for images of 32×32 pixels.
+func statistics(t testing.TB) synth.Model {
+	m, err := models.NewPortillaSimoncelli(32, 32, models.PortillaSimoncelliOptions{Scales: 2, Orientations: 2, CorrelationWidth: 5})
+	require.NoError(t, err)
+	return m
+}
+
+// metamer runs a metamer of texture for some iterations.
+func metamer(t *testing.T, dev autograd.Backend, target tensor.Tensor, m synth.Model, iterations int, o synth.MetamerOptions) *synth.Metamer {
+	t.Helper()
+	o.Tolerance = never()
+	s, err := synth.NewMetamer(dev, target, m, o)
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	_, err = s.Run(context.Background(), synth.Stop{Iterations: iterations})
+	require.NoError(t, err)
+	return s
+}
+
+// requireLosses compares the first losses of two runs.
+func requireLosses(t *testing.T, want, got []float64, n int, tol float64) {
+	t.Helper()
+	require.Len(t, got, len(want))
+	for i := range n {
+		require.InDelta(t, want[i], got[i], tol*math.Abs(want[i]), "iteration %d", i)
+	}
+}
+
+// Metamers by every kind of optimizer take the steps that they take on the CPU.
+func TestMetamersAgreeWithCPU(t *testing.T) {
+	dev := open(t)
+	for _, c := range []struct {
+		name string
+		opt  optim.Optimizer
+		n    int
+	}{
+		{"adam", optim.Adam{}, 6}, {"nadam", optim.NAdam{}, 3}, {"rmsprop", optim.RMSProp{}, 3}, {"sgd", optim.SGD{Rate: 1e-3, Momentum: .9}, 3},
+		{"lbfgs", optim.LBFGS{}, 3}, {"lbfgs two-loop", optim.LBFGS{TwoLoop: true, Float64History: true}, 3}, {"lbfgs, short history", optim.LBFGS{History: 4}, 4},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := synth.MetamerOptions{Optimizer: c.opt, Seed: 3}
+			cpu := metamer(t, nil, texture(32, 32, 0), statistics(t), c.n, o)
+			gpu := metamer(t, dev, texture(32, 32, 0), statistics(t), c.n, o)
+			requireLosses(t, cpu.Losses(0), gpu.Losses(0), c.n, 1e-4)
+			require.Less(t, gpu.Losses(0)[c.n-1], gpu.Losses(0)[0])
+		})
+	}
+}
+
+func TestMetamerInSinglePrecision(t *testing.T) {
+	dev := open(t)
+	s := metamer(t, dev, converted(texture(32, 32, 0), tensor.Float32), statistics(t), 4, synth.MetamerOptions{})
+	l := s.Losses(0)
+	require.Less(t, l[len(l)-1], .05*l[0])
+}
+
+// An image in a batch takes the steps that it takes alone, on the device too.
+func TestBatch(t *testing.T) {
+	dev := open(t)
+	batch := tensor.New(tensor.Float64, 3, 1, 32, 32)
+	for k := range 3 {
+		tensor.Copy(batch.Crop(0, k, k+1, 1), texture(32, 32, k))
+	}
+	many := metamer(t, dev, batch, statistics(t), 3, synth.MetamerOptions{Seed: 5})
+	one := metamer(t, dev, converted(batch.Crop(0, 1, 2, 1), tensor.Float64), statistics(t), 3, synth.MetamerOptions{Seed: 6})
+	requireLosses(t, one.Losses(0), many.Losses(1), 3, 1e-9)
+}
+
+// A synthesis moves to the device and back, its optimizer's state with it.
+func TestMove(t *testing.T) {
+	dev := open(t)
+	stay := metamer(t, nil, texture(32, 32, 0), statistics(t), 4, synth.MetamerOptions{})
+	s, err := synth.NewMetamer(nil, texture(32, 32, 0), statistics(t), synth.MetamerOptions{Tolerance: never()})
+	require.NoError(t, err)
+	defer s.Close()
+	for n, to := range []autograd.Backend{dev, dev, autograd.CPU{}, dev} {
+		require.NoError(t, s.To(to))
+		_, err = s.Run(context.Background(), synth.Stop{Iterations: n + 1})
+		require.NoError(t, err)
+	}
+	requireLosses(t, stay.Losses(0), s.Losses(0), 4, 1e-4)
+}
+
+// A checkpoint made on the device continues there and on the CPU.
+func TestCheckpoint(t *testing.T) {
+	dev := open(t)
+	a := metamer(t, dev, texture(32, 32, 0), statistics(t), 2, synth.MetamerOptions{})
+	var file bytes.Buffer
+	require.NoError(t, a.Save(&file))
+	_, err := a.Run(context.Background(), synth.Stop{Iterations: 4})
+	require.NoError(t, err)
+	for _, b := range []autograd.Backend{dev, nil} {
+		s, err := synth.NewMetamer(b, texture(32, 32, 0), statistics(t), synth.MetamerOptions{Tolerance: never()})
+		require.NoError(t, err)
+		defer s.Close()
+		require.NoError(t, s.Load(bytes.NewReader(file.Bytes())))
+		_, err = s.Run(context.Background(), synth.Stop{Iterations: 4})
+		require.NoError(t, err)
+		requireLosses(t, a.Losses(0), s.Losses(0), 4, 1e-4)
+	}
+}
+
+func TestEigendistortion(t *testing.T) {
+	dev := open(t)
+	m, err := models.NewLuminanceGainControl(models.FrontEndOptions{})
+	require.NoError(t, err)
+	var values [2][]float64
+	for i, b := range []autograd.Backend{nil, dev} {
+		e, err := synth.NewEigendistortion(b, texture(32, 32, 0), m, synth.EigendistortionOptions{})
+		require.NoError(t, err)
+		require.NoError(t, e.Run(context.Background(), synth.Stop{}))
+		for _, p := range e.Spectrum(0).Pairs {
+			values[i] = append(values[i], p.Value)
+		}
+	}
+	require.Len(t, values[1], len(values[0]))
+	for k, v := range values[0] {
+		require.InDelta(t, v, values[1][k], 1e-6*values[0][0], "eigenvalue %d", k)
+	}
+}
+
+func TestGeodesic(t *testing.T) {
+	dev := open(t)
+	m, err := models.NewGaussian(models.GaussianOptions{Kernel: [2]int{5, 5}})
+	require.NoError(t, err)
+	for _, method := range []synth.GeodesicMethod{synth.Conditional, synth.Energy} {
+		t.Run(string(method), func(t *testing.T) {
+			var losses [2][]float64
+			for i, b := range []autograd.Backend{nil, dev} {
+				g, err := synth.NewGeodesic(b, texture(16, 16, 0), texture(16, 16, 3), m, synth.GeodesicOptions{Method: method, Steps: 4, Starts: 1, Init: synth.Bridge})
+				require.NoError(t, err)
+				defer g.Close()
+				_, err = g.Run(context.Background(), synth.Stop{Iterations: 3})
+				require.NoError(t, err)
+				losses[i] = g.Losses(0)
+			}
+			requireLosses(t, losses[0], losses[1], len(losses[0]), 1e-3) // Newton's steps are solved iteratively
+		})
+	}
+}
