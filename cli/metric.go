@@ -122,6 +122,11 @@ func (c *comparison) prepare(a *app, references, list []picture) (err error) {
 		c.crop = [2]int{(shape[2] - h) / 2, (shape[3] - w) / 2}
 		a.note("of %d×%d pixels the central %d×%d are compared, multiples of %d as %s needs", shape[2], shape[3], h, w, n, &c.f.metric)
 	}
+	if remark := c.f.metric.make.remark; remark != nil {
+		if text := remark(c.f.metric.spec, h, w); text != "" {
+			a.note("%s: %s", &c.f.metric, text)
+		}
+	}
 	m, err := c.f.metric.make.construct(c.f.metric.spec, h, w)
 	if err != nil {
 		return usage("%s: %w", references[0].label(), err)

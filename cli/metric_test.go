@@ -121,3 +121,17 @@ func TestFrontEndsWithoutPretraining(t *testing.T) {
 	assert.Equal(t, ExitUsage, code)
 	assert.Contains(t, stderr, "at least 16×16 pixels, not 12×24")
 }
+
+func TestSmallWindowsAreSaid(t *testing.T) {
+	ref, image := ramps(t, 1, 20, 10)
+	for spec, want := range map[string]string{
+		"ssim": "images of 20×10 pixels are seen through a window of 10×10 pixels, not 11×11", "dms-ssim:power-factors=1+1": "at scale 2 of 2, images of 10×5 pixels", "mse": "",
+	} {
+		code, _, stderr := percept("metric", spec, ref, image)
+		assert.Equal(t, ExitOK, code)
+		if want == "" {
+			assert.Empty(t, stderr)
+		}
+		assert.Contains(t, stderr, want)
+	}
+}

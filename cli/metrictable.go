@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+
 	"github.com/percept-go/percept/internal/spec"
 	"github.com/percept-go/percept/models"
 	"github.com/percept-go/percept/synth"
@@ -17,6 +19,9 @@ type metricKind struct {
 	construct func(s spec.Spec, h, w int) (metric, error)
 	// multiple is what both sizes of an image must be multiples of; nil: of 1.
 	multiple func(s spec.Spec) (int, error)
+	// remark says what a person may not expect of images of h×w pixels, or "";
+	// nil: nothing.
+	remark func(s spec.Spec, h, w int) string
 }
 
 type metricTable = *spec.Table[metricKind]
@@ -25,6 +30,28 @@ type metricTable = *spec.Table[metricKind]
 func always(make func(s spec.Spec) metric) metricKind {
 	return metricKind{construct: func(s spec.Spec, _, _ int) (metric, error) { return make(s), nil }}
 }
+
+// windowed makes one with the window of SSIM at as many scales as scales says.
+func windowed(scales func(s spec.Spec) int, make func(s spec.Spec) metric) metricKind {
+	k := always(make)
+	k.remark = func(s spec.Spec, h, w int) string {
+		n := scales(s)
+		for range n - 1 {
+			h, w = (h+1)/2, (w+1)/2
+		}
+		switch side := min(h, w); {
+		case side >= models.SSIMWindow:
+			return ""
+		case n == 1:
+			return fmt.Sprintf("images of %d×%d pixels are seen through a window of %d×%d pixels, not %d×%d", h, w, side, side, models.SSIMWindow, models.SSIMWindow)
+		default:
+			return fmt.Sprintf("at scale %d of %d, images of %d×%d pixels are seen through a window of %d×%d pixels, not %d×%d", n, n, h, w, side, side, models.SSIMWindow, models.SSIMWindow)
+		}
+	}
+	return k
+}
+
+func oneScale(spec.Spec) int { return 1 }
 
 var ssimKeys = []spec.Key{
 	{Name: "weighted", Type: spec.Bool, Default: "false", Doc: "places weigh as much as they hold information (Wang and Simoncelli 2008)"},
@@ -43,6 +70,8 @@ var msssimKeys = []spec.Key{
 	{Name: "power-factors", Type: spec.Floats, Default: "0.0448+0.2856+0.3001+0.2363+0.1333", Min: 0, Max: infinity, Doc: "power of each scale, the finest first"},
 }
 
+func msssimScales(s spec.Spec) int { return len(s.Floats("power-factors")) }
+
 func msssimOf(s spec.Spec) models.MSSSIM {
 	return models.MSSSIM{PowerFactors: s.Floats("power-factors")}
 }
@@ -56,19 +85,19 @@ func builtinMetrics(table modelTable) metricTable {
 		},
 		{
 			Name: "ssim", Doc: "structural similarity, 1 for equal images (Wang et al. 2004)", Keys: ssimKeys,
-			Make: always(func(s spec.Spec) metric { return ssimOf(s) }),
+			Make: windowed(oneScale, func(s spec.Spec) metric { return ssimOf(s) }),
 		},
 		{
 			Name: "ms-ssim", Doc: "structural similarity over several scales, 1 for equal images (Wang et al. 2003)", Keys: msssimKeys,
-			Make: always(func(s spec.Spec) metric { return msssimOf(s) }),
+			Make: windowed(msssimScales, func(s spec.Spec) metric { return msssimOf(s) }),
 		},
 		{
 			Name: "dssim", Doc: "one minus ssim", Keys: ssimKeys,
-			Make: always(func(s spec.Spec) metric { return models.Dissimilarity{Of: ssimOf(s)} }),
+			Make: windowed(oneScale, func(s spec.Spec) metric { return models.Dissimilarity{Of: ssimOf(s)} }),
 		},
 		{
 			Name: "dms-ssim", Doc: "one minus ms-ssim", Keys: msssimKeys,
-			Make: always(func(s spec.Spec) metric { return models.Dissimilarity{Of: msssimOf(s)} }),
+			Make: windowed(msssimScales, func(s spec.Spec) metric { return models.Dissimilarity{Of: msssimOf(s)} }),
 		},
 		{
 			Name: "nlpd", Doc: "normalised Laplacian pyramid distance (Laparra et al. 2016)",

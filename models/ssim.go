@@ -8,11 +8,13 @@ import (
 	"github.com/percept-go/percept/tensor"
 )
 
+// SSIMWindow is the side in pixels of the window of structural similarity.
+const SSIMWindow = 11
+
 // The constants of structural similarity for pixels in [0, 1] (Wang, Bovik,
 // Sheikh and Simoncelli, Image quality assessment: from error visibility to
 // structural similarity, 2004): the window, and what keeps quotients finite.
 const (
-	ssimWindow    = 11
 	ssimStd       = 1.5
 	ssimLuminance = .01 * .01
 	ssimContrast  = .03 * .03
@@ -68,7 +70,7 @@ func SSIMMap(reference, image autograd.Value) autograd.Value {
 // ssimSide returns the side of the window for images like x.
 func ssimSide(x autograd.Value) int {
 	h, w := lastTwo("ssim", x)
-	return min(ssimWindow, h, w)
+	return min(SSIMWindow, h, w)
 }
 
 // ssimSum is the sum of the published window of 11×11 taps in single precision,
@@ -79,7 +81,7 @@ const ssimSum = 1.0000000348018148
 // ssimTaps returns the window of the given side along one axis.
 func ssimTaps(side int) []float64 {
 	g := gaussian(side, ssimStd)
-	if side == ssimWindow {
+	if side == SSIMWindow {
 		g = scaled(g, math.Sqrt(ssimSum))
 	}
 	return g
