@@ -126,10 +126,12 @@ func (a *app) root() *cobra.Command {
 		Use:   "percept",
 		Short: "Images that tell what a visual model sees",
 		Long: `percept makes images that tell what a visual model sees. A metamer is an image
-that a model cannot tell from another one although the two differ; an
+that a model cannot tell from another one although the two differ; MAD images
+are equally bad for one metric, and best and worst for another; an
 eigendistortion is the change of an image that it notices most, or least.`,
 		Example: `  percept metamer                 a metamer of an example texture
   percept metamer photo.png       a metamer of a photograph
+  percept mad photo.png --size 128x128
   percept eigendistortion photo.png --size 64x64 --model on-off
   percept list models             which models there are`,
 		SilenceErrors:    true,
@@ -139,7 +141,7 @@ eigendistortion is the change of an image that it notices most, or least.`,
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(a.viewCommands()...)
 	root.AddCommand(a.geodesicCommand())
-	root.AddCommand(a.metamerCommand(), a.eigendistortionCommand(), a.representCommand(), a.metricCommand(), a.checkModelCommand(), a.listCommand(), a.versionCommand(), a.completionCommand())
+	root.AddCommand(a.metamerCommand(), a.madCommand(), a.eigendistortionCommand(), a.representCommand(), a.metricCommand(), a.checkModelCommand(), a.listCommand(), a.versionCommand(), a.completionCommand())
 	root.InitDefaultHelpCmd()
 	if help, _, err := root.Find([]string{"help"}); err == nil {
 		help.Example = "  percept help metamer"

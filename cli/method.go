@@ -64,6 +64,11 @@ type running interface {
 	judge(n int, j *job) (*verdict, error)
 }
 
+// overviewing are flags that write a report of several results.
+type overviewing interface {
+	overview(parent runfolder.Folder, results []*result) error
+}
+
 // columned is a synthesis of which some have more columns in history.csv than
 // the others of their method.
 type columned interface {
@@ -121,6 +126,11 @@ func (a *app) synthesize(c *cobra.Command, m *method, f methodFlags, paths []str
 		}
 		at += n
 		if err := writeIndex(parent, jobs, results); err != nil {
+			return err
+		}
+	}
+	if o, ok := f.(overviewing); ok && len(jobs) > 1 {
+		if err := o.overview(parent, results); err != nil {
 			return err
 		}
 	}

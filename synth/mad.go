@@ -51,9 +51,15 @@ const (
 	Weighted
 )
 
+// MADStarts is from how many noises a Constrained search is made by default.
+const MADStarts = 2
+
 // MADOptions has a useful zero value.
 type MADOptions struct {
-	Goals    []Goal // nil means AllGoals()
+	Goals []Goal // of every image; nil means AllGoals()
+	// Each is the only goal of each image instead. The same image may be there for
+	// several.
+	Each     []Goal
 	Tradeoff Tradeoff
 	Lambda   float64 // for Weighted
 	// Penalty keeps pixels within bounds; nil means Range{}. A Constrained search
@@ -70,12 +76,14 @@ type MADOptions struct {
 	// Init is what to start from instead, of the images' type.
 	Init tensor.Tensor
 	// Starts is from how many noises each image is made; the best result counts.
-	// 0 means 2 where Constrained and noise is the start, otherwise 1.
+	// 0 means MADStarts where Constrained and noise is the start, otherwise 1.
 	Starts int
-	Seed   uint64
+	// Seed is that of the first image, Seed+1 that of the second, unless Seeds has
+	// those of all.
+	Seed  uint64
+	Seeds []uint64
 	// Reference draws the noise as the reference does, the draws of its validators
-	// included, for all images at once. It cannot be Constrained: that means
-	// Automatic.
+	// included. It cannot be Constrained: that means Automatic.
 	Reference  bool
 	StoreEvery int // keep the image before every such iteration; 0 means never
 	// Tolerance ends the synthesis of an image. Constrained: when the projected
@@ -90,6 +98,9 @@ func (o MADOptions) withDefaults() (MADOptions, error) {
 	if o.Goals == nil {
 		o.Goals = AllGoals()
 	}
+	if o.Each != nil {
+		o.Goals = []Goal{{}} // as many for each
+	}
 	if o.Penalty == nil {
 		o.Penalty = Range{}
 	}
@@ -101,7 +112,7 @@ func (o MADOptions) withDefaults() (MADOptions, error) {
 	}
 	if o.Starts == 0 {
 		if o.Starts = 1; o.Tradeoff == Constrained && o.Init.Mem == nil {
-			o.Starts = 2
+			o.Starts = MADStarts
 		}
 	}
 	var err error
@@ -197,14 +208,17 @@ func NewMAD(dev autograd.Backend, images tensor.Tensor, optimized, reference Met
 	s.Synthesis, err = newSynthesis(dev, problem{start: start, optimizer: o.Optimizer,
 		control: optim.Control{Scheduler: o.Scheduler, Window: o.Window}, tolerance: *o.Tolerance, reference: o.Reference,
 		every: o.StoreEvery, record: s.record,
-		name: identity{method: "mad", options: []any{optimized, reference, o.Penalty, o.Goals, o.Tradeoff, o.Starts},
-			inputs: []tensor.Tensor{pick(s.images, s.imagesOf(upTo(start.Dim[0])))}, atStart: s.startLoss}})
+		name: identity{method: "mad", options: []any{optimized, reference, o.Penalty, o.Tradeoff, o.Starts},
+			inputs: []tensor.Tensor{pick(s.images, s.imagesOf(upTo(start.Dim[0]))), s.goalNumbers(start.Dim[0])}, atStart: s.startLoss}})
 	return s, err
 }
 
 func checkMADInput(images tensor.Tensor, optimized, reference Metric, o MADOptions) error {
 	if images.Rank != 4 || images.DType.IsComplex() || images.Len() == 0 {
 		return fmt.Errorf("synth: the images are a %v; real images (N, C, H, W) are expected", images.Type)
+	}
+	if n := images.Dim[0]; o.Each != nil && len(o.Each) != n || o.Seeds != nil && len(o.Seeds) != n {
+		return fmt.Errorf("synth: %d goals and %d seeds for %d images; one of each, or none, is expected", len(o.Each), len(o.Seeds), n)
 	}
 	if o.Init.Mem != nil && o.Init.Type != images.Type {
 		return fmt.Errorf("synth: the start is a %v; the images' type, %v, is expected", o.Init.Type, images.Type)
@@ -248,7 +262,23 @@ func (s *MAD) imagesOf(problems []int) []int {
 
 // goal returns the goal of a problem.
 func (s *MAD) goal(problem int) Goal {
+	if s.options.Each != nil {
+		return s.options.Each[problem/s.options.Starts]
+	}
 	return s.options.Goals[problem/s.options.Starts%len(s.options.Goals)]
+}
+
+// goalNumbers tells goals apart: a row for each problem.
+func (s *MAD) goalNumbers(problems int) tensor.Tensor {
+	x := tensor.New(tensor.Float64, problems, 2)
+	for k := range problems {
+		g := s.goal(k)
+		x.StoreReal(2*k, g.sign())
+		if g.Swapped {
+			x.StoreReal(2*k+1, 1)
+		}
+	}
+	return x
 }
 
 // metrics records both metrics of x, which must be (N,) float64.

@@ -228,7 +228,11 @@ func TestMADBatchIsAlone(t *testing.T) {
 	}
 	both := run(x, o)
 	o.Seed++
-	require.Equal(t, both[2*256:], run(tensor.Contiguous(x.Crop(0, 1, 2, 1)), o))
+	second := tensor.Contiguous(x.Crop(0, 1, 2, 1))
+	require.Equal(t, both[2*256:], run(second, o))
+	same := tensor.New(tensor.Float64, 2, 1, 16, 16)
+	tensor.Copy(same, second.Expand(2, 1, 16, 16))
+	require.Equal(t, both[2*256:], run(same, synth.MADOptions{Each: o.Goals, Seeds: []uint64{8, 8}}), "of two goals")
 }
 
 func TestMADResumes(t *testing.T) {
@@ -314,6 +318,7 @@ func TestMADRefuses(t *testing.T) {
 		"no rate for a scheduler": {mse, mse, synth.MADOptions{Scheduler: optim.StepDecay{Size: 3}}},
 		"a positive number":       {mse, mse, synth.MADOptions{Tradeoff: synth.Weighted}},
 		"the reference has one":   {mse, mse, synth.MADOptions{Reference: true, Starts: 2}},
+		"one of each, or none":    {mse, mse, synth.MADOptions{Each: synth.AllGoals()}},
 		"the images' type":        {mse, mse, synth.MADOptions{Init: madPhotograph(1, 16, 17)}},
 		"guard the argument of its": {mse, metric(func(d autograd.Value) autograd.Value {
 			return d.Clamp(-1e-9, 1e-9).Scale(0).Sqrt().MeanWide(1).Add(d.Square().MeanWide(1))

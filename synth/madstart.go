@@ -23,24 +23,18 @@ func (s *MAD) starts() (start, noise tensor.Tensor, err error) {
 	for k := range begins {
 		begins[k] = tensor.New(s.images.DType, shape...)
 	}
-	if o.Reference {
-		g := rng.New(o.Seed)
-		for range validatorDraws {
-			draw(g, noise)
+	for i := range n {
+		g, one := rng.New(s.seed(i)), noise.Crop(0, i, i+1, 1)
+		if o.Reference {
+			for range validatorDraws {
+				draw(g, one)
+			}
 		}
 		if o.Tradeoff == Automatic {
-			draw(g, noise)
+			draw(g, one)
 		}
-		s.disturb(g, begins[0], s.images, o.NoiseMSE)
-	} else {
-		for i := range n {
-			g := rng.New(o.Seed + uint64(i))
-			if o.Tradeoff == Automatic {
-				draw(g, noise.Crop(0, i, i+1, 1))
-			}
-			for _, b := range begins {
-				s.disturb(g, b.Crop(0, i, i+1, 1), s.images.Crop(0, i, i+1, 1), s.meanSquare(i))
-			}
+		for _, b := range begins {
+			s.disturb(g, b.Crop(0, i, i+1, 1), s.images.Crop(0, i, i+1, 1), s.meanSquare(i))
 		}
 	}
 	if o.Init.Mem != nil {
@@ -54,6 +48,14 @@ func (s *MAD) starts() (start, noise tensor.Tensor, err error) {
 	}
 	s.bound(start)
 	return start, noise, s.checkStarts(start)
+}
+
+// seed returns that of image i.
+func (s *MAD) seed(i int) uint64 {
+	if s.options.Seeds != nil {
+		return s.options.Seeds[i]
+	}
+	return s.options.Seed + uint64(i)
 }
 
 // meanSquare returns the mean square that the noise of image i must have, or 0
