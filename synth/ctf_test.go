@@ -345,3 +345,23 @@ func TestCoarseToFineMatches(t *testing.T) {
 		}
 	}
 }
+
+// TestCoarseToFineStartIsTheReferences has numbers of plenoptic 2.1.1, seed 3: its
+// validators draw twice, once in single precision.
+func TestCoarseToFineStartIsTheReferences(t *testing.T) {
+	m, err := models.NewPortillaSimoncelli(64, 64, models.PortillaSimoncelliOptions{Scales: 2, Orientations: 3, CorrelationWidth: 4})
+	require.NoError(t, err)
+	at := []int{0, 1, 585, 4095}
+	for d, want := range map[tensor.DType][]float64{
+		tensor.Float64: {0.3585159329991612, 0.9182371457808413, 0.20189913908181017, 0.1538639391367668},
+		tensor.Float32: {0.0304216630756855, 0.640049934387207, 0.908698320388794, 0.8560629487037659},
+	} {
+		target := tensor.New(d, 1, 1, 64, 64)
+		tensor.Copy(target, texture(64, 64, 1))
+		s := newMetamer(t, target, m, synth.MetamerOptions{Loss: synth.L2{}, Reference: true, Seed: 3, CoarseToFine: synth.Together})
+		x := imageOf(t, s)
+		for i, k := range at {
+			require.Equal(t, want[i], x[k], "%v, pixel %d", d, k)
+		}
+	}
+}

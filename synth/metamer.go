@@ -265,9 +265,13 @@ func constantSlice(v []float64) bool {
 func (o MetamerOptions) start(typ tensor.Type) (tensor.Tensor, error) {
 	switch {
 	case o.Init.Mem == nil && o.Reference:
-		return referenceStart(typ, o.Seed, 1), nil
+		single := 0
+		if o.CoarseToFine != AllAtOnce {
+			single = 1
+		}
+		return referenceStart(typ, o.Seed, 1, single), nil
 	case o.Init.Mem == nil && o.Joint:
-		return referenceStart(typ, o.Seed, 0), nil
+		return referenceStart(typ, o.Seed, 0, 0), nil
 	case o.Init.Mem == nil:
 		return NoiseStart(typ, o.Seed), nil
 	case o.Init.Type != typ:

@@ -20,13 +20,18 @@ func NoiseStart(typ tensor.Type, seed uint64) tensor.Tensor {
 }
 
 // referenceStart returns the reference's white noise: the batch is one array,
-// drawn after as many blocks of the same size as its validators draw.
-func referenceStart(typ tensor.Type, seed uint64, validators int) tensor.Tensor {
+// drawn after as many blocks of the same size as its validators draw, and others
+// that they draw in single precision.
+func referenceStart(typ tensor.Type, seed uint64, validators, single int) tensor.Tensor {
 	x := tensor.New(typ.DType, typ.Shape()...)
 	g := rng.New(seed)
-	for range validators + 1 {
+	for range validators {
 		draw(g, x)
 	}
+	for range single {
+		draw(g, tensor.New(tensor.Float32, typ.Shape()...))
+	}
+	draw(g, x)
 	rescale(x)
 	return x
 }
