@@ -20,7 +20,7 @@ import (
 
 // viewCommands are those that look at runs, or make many.
 func (a *app) viewCommands() []*cobra.Command {
-	return []*cobra.Command{a.figureCommand(), a.checkCommand(), a.serveCommand()}
+	return []*cobra.Command{a.figureCommand(), a.checkCommand(), a.serveCommand(), a.tuneCommand(), a.batchCommand()}
 }
 
 // A runView is a run as its files show it.
