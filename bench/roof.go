@@ -18,6 +18,7 @@ type Roof struct {
 }
 
 const (
+	roofRounds = 20 // the best of which counts
 	memorySize = 64 << 20
 	cacheSize  = 128 << 10
 )
@@ -31,7 +32,7 @@ func MeasureRoof(threads int, level kernels.Level) (Roof, error) {
 		if err != nil {
 			return r, err
 		}
-		took, err := t.Time(7)
+		took, err := t.Time(roofRounds)
 		t.Close()
 		if err != nil {
 			return r, err
@@ -44,14 +45,14 @@ func MeasureRoof(threads int, level kernels.Level) (Roof, error) {
 // copyRate returns the GB/s of copies of size bytes in each thread, the best of
 // several.
 func copyRate(size, threads int) float64 {
-	repeat := max(1, 8*memorySize/size/16)
+	repeat := max(1, memorySize/size/4)
 	best := 0.
 	from, to := make([][]byte, threads), make([][]byte, threads)
 	for i := range threads {
 		from[i], to[i] = make([]byte, size), make([]byte, size)
 		copy(to[i], from[i]) // its pages exist
 	}
-	for range 7 {
+	for range roofRounds {
 		var wait sync.WaitGroup
 		begin := time.Now()
 		for i := range threads {
