@@ -53,7 +53,7 @@ func TestWrongUsage(t *testing.T) {
 		{"represent example:pebbles", "-o FILE.npz"},
 		{"represent example:pebbles --colour gray", "unknown flag: --colour"},
 		{"represent example:pebbles --color grey", "one of gray, rgb expected"},
-		{"represent example:pebbles --device gpu", "one of cpu expected"},
+		{"represent example:pebbles --device gpu", "cpu, or cuda:N for GPU number N, expected"},
 		{"represent example:pebbles -o x.npz --model gabor", `there is no model "gabor"; the names are portilla-simoncelli, `},
 		{"represent example:pebbles -o x.npz --model portilla-simoncelli:scale=3", `has no key "scale"; its keys are scales, orientations, correlation-width, normalize`},
 		{"represent example:pebbles -o x.npz --model portilla-simoncelli:scales=four", "scales=four: a whole number from 1 to 30 expected"},
