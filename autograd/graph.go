@@ -326,7 +326,7 @@ func (g *graph) plan() {
 }
 
 // lifetimes returns, for each value, the stage of its last reader and how many
-// steps read it.
+// steps read it at that stage.
 func (g *graph) lifetimes() (until []int32, readers []int) {
 	until, readers = make([]int32, len(g.live)), make([]int, len(g.live))
 	for i := range g.live {
@@ -334,8 +334,13 @@ func (g *graph) lifetimes() (until []int32, readers []int) {
 		if g.runs(id) {
 			until[id] = max(until[id], g.level[id])
 			for _, a := range g.node(id).args {
-				until[g.root[a]] = max(until[g.root[a]], g.level[id])
-				readers[g.root[a]]++
+				r := g.root[a]
+				if g.level[id] > until[r] {
+					until[r], readers[r] = g.level[id], 0
+				}
+				if g.level[id] == until[r] {
+					readers[r]++
+				}
 			}
 		}
 	}
@@ -346,7 +351,7 @@ func (g *graph) lifetimes() (until []int32, readers []int) {
 }
 
 // replaces reports whether the step id may write over its argument, which it
-// alone reads, and returns the argument's block.
+// alone reads at its stage and nobody later, and returns the argument's block.
 func (g *graph) replaces(id int32, until []int32, readers []int, of map[int32]int) (int, bool) {
 	n := g.node(id)
 	if !n.op.InPlace {

@@ -11,11 +11,17 @@ type asmTable[T Float] struct {
 	fromFloat64 func(dst *float32, a *float64, n int) // likewise
 
 	// Texture statistics, see Texture. n is a multiple of the lanes of a vector.
-	gram          func(acc, a, b *T, ld, n int)
-	moments       func(acc, a *T, ld, n int)
-	mix           func(dst, c, x *T, ld, n, more int)
-	double        func(q, dr, di, z *T, n int, mean T)
-	doubleAdjoint func(dz, z, q, dr, di *T, n int, p *[4]T)
+	gram           func(acc, a, b *T, ld, n int)
+	moments        func(acc, a *T, ld, n int)
+	mix            func(dst, c, x *T, ld, n, more int)
+	modulus        func(m, re, z *T, n int, mean T)
+	modulusAdjoint func(dz, z, m, re *T, n int, f T)
+	double         func(q, dr, di, z *T, n int, mean T)
+	doubleAdjoint  func(dz, z, q, dr, di *T, n int, p *[4]T)
+
+	// Autocorrelations, see Autocorrelation.
+	lags        func(acc, a, b *T, ld, rows, n, stride int)
+	lagsAdjoint func(dst, m, c *T, ld, rows, n, stride, first, more int)
 
 	// The matrix product: tiles of tileRows × tileColumns of dst, or half of them
 	// each way, and g rows becoming columns, g = 32 bytes.

@@ -84,19 +84,6 @@ func cmulrGo[T Float](dst, a, b, _ []T, _, _ T) {
 	}
 }
 
-func cradialGo[T Float](dst, a, b, c []T, s, _ T) {
-	a, b, c = a[:len(dst)], b[:len(dst)/2], c[:len(dst)/2]
-	for i, x := range b {
-		re, im := a[2*i], a[2*i+1]
-		r := modulus(re, im)
-		if r == 0 {
-			x, r = 0, 1
-		}
-		f := x / r
-		dst[2*i], dst[2*i+1] = T(re*f)+(T(s*re)+c[i]), im*f
-	}
-}
-
 func crealGo[T Float](dst, a, _, _ []T, _, _ T) {
 	a = a[:2*len(dst)]
 	for i := range dst {

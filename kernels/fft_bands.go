@@ -1,5 +1,7 @@
 package kernels
 
+import "unsafe"
+
 // An FFTBands cuts bands out of a spectrum, and puts them together: band k is
 // the inverse transform of the spectrum (h, w) times mask k, and the adjoint of
 // that adds the masked transforms of all bands. Masks, scaled as the transforms
@@ -15,12 +17,12 @@ type FFTBands[T Float] struct {
 	masks          [][][]T // of each band and tile of columns, for loading; nil where it vanishes
 	adds           [][][]T // for adding
 	work           [][]T   // of each thread
+	wide           []T     // a spectrum with rows as far apart as those of work
 	tiles          [][]T
 	plain          *fftPlainBands[T]
 	dst, src       []T // the Run in progress
 	band           int
-	cutUnits       func(worker, lo, hi int)
-	joinImages     func(worker, lo, hi int)
+	cutBands       func(worker, lo, hi int)
 	joinRows, join func(worker, lo, hi int)
 }
 
@@ -34,9 +36,9 @@ const fftPadding = 32
 func NewFFTBands[T Float](masks []T, bands, h, w int, level Level, threads int) *FFTBands[T] {
 	body := fftBodyOf[T](level.Resolve())
 	p := &FFTBands[T]{body: body, h: h, w: w, bands: bands, ld: 2*w + fftPadding}
-	p.columns = newFFTLine(body, h)
+	p.columns = newFFTBandsLine(body, h)
 	if !p.fused() {
-		p.setPlain(masks, level, max(threads, 1))
+		p.setPlain(masks, level)
 		return p
 	}
 	stages := p.columns.stages
@@ -48,6 +50,35 @@ func NewFFTBands[T Float](masks []T, bands, h, w int, level Level, threads int) 
 	p.setMasks(masks)
 	p.setMemory(max(threads, 1))
 	return p
+}
+
+// newFFTBandsLine returns a line of length n whose first and last stage have the
+// same radix where that is possible, so that they read masks in the same order.
+func newFFTBandsLine[T Float](body *fftBody[T], n int) *fftLine[T] {
+	l := newFFTLine(body, n)
+	count := len(l.stages)
+	if count < 3 || l.stages[0].radix == l.stages[count-1].radix {
+		return l
+	}
+	var radices []int
+	for _, s := range l.stages {
+		radices = append(radices, s.radix)
+	}
+	for i := count - 2; i > 0; i-- {
+		if r := radices[i]; r == radices[count-1] && body.loadMasked[r] != nil {
+			radices[0], radices[i] = radices[i], radices[0]
+			l.stages = nil
+			l.setStages(radices)
+			return l
+		}
+		if r := radices[i]; r == radices[0] && body.addMasked[r] != nil {
+			radices[count-1], radices[i] = radices[i], radices[count-1]
+			l.stages = nil
+			l.setStages(radices)
+			return l
+		}
+	}
+	return l
 }
 
 // fused reports whether the body has kernels for these sizes.
@@ -65,22 +96,14 @@ func (p *FFTBands[T]) setMemory(threads int) {
 		p.work = append(p.work, fftAligned[T](p.h*p.ld))
 		p.tiles = append(p.tiles, fftAligned[T](longest*2*p.body.lanes))
 	}
-	p.cutUnits = func(worker, lo, hi int) {
-		for u := lo; u < hi; u++ {
-			p.cut(worker, u/p.bands, u%p.bands)
+	p.wide = fftAligned[T](p.h * p.ld)
+	p.cutBands = func(worker, lo, hi int) {
+		for k := lo; k < hi; k++ {
+			p.cut(worker, k)
 		}
 	}
-	p.joinImages = func(worker, lo, hi int) {
-		for i := lo; i < hi; i++ {
-			clear(p.spectrum(p.dst, i))
-			for k := range p.bands {
-				p.transformRows(worker, p.work[worker], p.image(p.src, i, k), 0, p.rows.passes[0].tiles())
-				p.addColumns(worker, p.spectrum(p.dst, i), p.work[worker], k, 0, p.w/p.body.lanes)
-			}
-		}
-	}
-	p.joinRows = func(worker, lo, hi int) { p.transformRows(worker, p.work[0], p.src, lo, hi) }
-	p.join = func(worker, lo, hi int) { p.addColumns(worker, p.dst, p.work[0], p.band, lo, hi) }
+	p.joinRows = func(worker, lo, hi int) { p.transformRows(worker, p.src, lo, hi) }
+	p.join = func(worker, lo, hi int) { p.addColumns(worker, p.band, lo, hi) }
 }
 
 // setMasks brings the masks into the order of the kernels.
@@ -89,7 +112,12 @@ func (p *FFTBands[T]) setMasks(masks []T) {
 		m := masks[k*p.h*p.w:][:p.h*p.w]
 		var load, add [][]T
 		for x := 0; x < p.w; x += p.body.lanes {
-			load, add = append(load, p.tileMask(m, x, p.first.radix)), append(add, p.tileMask(m, x, p.last.radix))
+			load = append(load, p.tileMask(m, x, p.first.radix))
+			if p.first.radix == p.last.radix {
+				add = load
+			} else {
+				add = append(add, p.tileMask(m, x, p.last.radix))
+			}
 		}
 		p.masks, p.adds = append(p.masks, load), append(p.adds, add)
 	}
@@ -133,13 +161,19 @@ func (p *FFTBands[T]) Cut(dst, src []T, images int, pool *Pool) {
 		p.plain.cut(p, images)
 		return
 	}
-	pool.For(images*p.bands, 1, p.cutUnits)
+	for i := range images {
+		p.dst, p.src = dst[i*p.bands*2*p.h*p.w:], p.spectrum(src, i)
+		for y := range p.h {
+			copy(p.wide[y*p.ld:], p.src[y*2*p.w:][:2*p.w])
+		}
+		pool.For(p.bands, 1, p.cutBands)
+	}
 	p.dst, p.src = nil, nil
 }
 
-// cut makes band k of image i.
-func (p *FFTBands[T]) cut(worker, i, k int) {
-	src, work, tile := p.spectrum(p.src, i), p.work[worker], p.tiles[worker]
+// cut makes band k.
+func (p *FFTBands[T]) cut(worker, k int) {
+	work, tile := p.work[worker], p.tiles[worker]
 	l, width := p.columns, 2*p.body.lanes
 	for t, mask := range p.masks[k] {
 		at := t * width
@@ -149,12 +183,34 @@ func (p *FFTBands[T]) cut(worker, i, k int) {
 			}
 			continue
 		}
-		p.body.loadMasked[p.first.radix](tile, src[at:], 2*p.w, p.first.tw, p.first.q, mask)
+		p.prefetch(p.wide, p.masks[k], t+1)
+		p.prefetch(work, p.masks[k], t)
+		p.body.loadMasked[p.first.radix](tile, p.wide[at:], p.ld, p.first.tw, p.first.q, mask)
 		l.finish(tile, work[at:], fftAtStart, p.ld, fftColumns, true, 1, l.n, 1)
 	}
-	dst, pass := p.image(p.dst, i, k), &p.inverse.passes[0]
+	dst, pass := p.image(p.dst, 0, k), &p.inverse.passes[0]
 	for t := range pass.tiles() {
+		p.prefetchRows(dst, t+1)
 		pass.do(pass, tile, dst, work, t)
+	}
+}
+
+// fftFar is from how many bytes on an array is prefetched by columns.
+const fftFar = 512 << 10
+
+// prefetch has tile t of the columns of a brought near, if it is far and needed.
+func (p *FFTBands[T]) prefetch(a []T, masks [][]T, t int) {
+	if p.body.prefetch != nil && t < len(masks) && masks[t] != nil && p.h*p.w*2*int(unsafe.Sizeof(T(0))) >= fftFar {
+		p.body.prefetch(a[t*2*p.body.lanes:], p.ld, p.h)
+	}
+}
+
+// prefetchRows has the rows of tile t of a band brought near: they come from, or
+// go, far away.
+func (p *FFTBands[T]) prefetchRows(a []T, t int) {
+	n := 2 * p.w * p.body.lanes
+	if end := (t + 1) * n; end <= len(a) {
+		p.body.near(a[t*n : end])
 	}
 }
 
@@ -166,34 +222,33 @@ func (p *FFTBands[T]) Join(dst, src []T, images int, pool *Pool) {
 		p.plain.join(p, images)
 		return
 	}
-	if threads := pool.Threads(); threads == 1 || images%threads == 0 || images >= 4*threads {
-		p.dst, p.src = dst, src
-		pool.For(images, 1, p.joinImages)
-		p.dst, p.src = nil, nil
-		return
-	}
 	for i := range images {
-		p.dst = p.spectrum(dst, i)
-		clear(p.dst)
+		clear(p.wide)
 		for k := range p.bands {
 			p.src, p.band = p.image(src, i, k), k
 			pool.For(p.rows.passes[0].tiles(), 1, p.joinRows)
 			pool.For(p.w/p.body.lanes, 1, p.join)
+		}
+		p.dst = p.spectrum(dst, i)
+		for y := range p.h {
+			copy(p.dst[y*2*p.w:][:2*p.w], p.wide[y*p.ld:])
 		}
 	}
 	p.dst, p.src = nil, nil
 }
 
 // transformRows transforms tiles of rows of a band into the workspace.
-func (p *FFTBands[T]) transformRows(worker int, work, src []T, lo, hi int) {
+func (p *FFTBands[T]) transformRows(worker int, src []T, lo, hi int) {
 	pass := &p.rows.passes[0]
 	for t := lo; t < hi; t++ {
-		pass.do(pass, p.tiles[worker], work, src, t)
+		p.prefetchRows(src, t+1)
+		pass.do(pass, p.tiles[worker], p.work[0], src, t)
 	}
 }
 
 // addColumns transforms tiles of columns of the workspace and adds them, masked.
-func (p *FFTBands[T]) addColumns(worker int, dst, work []T, k, lo, hi int) {
+func (p *FFTBands[T]) addColumns(worker, k, lo, hi int) {
+	work := p.work[0]
 	l, tile, width := p.columns, p.tiles[worker], 2*p.body.lanes
 	last := len(l.stages) - 1
 	for t := lo; t < hi; t++ {
@@ -201,8 +256,10 @@ func (p *FFTBands[T]) addColumns(worker int, dst, work []T, k, lo, hi int) {
 		if mask == nil {
 			continue
 		}
+		p.prefetch(work, p.adds[k], t+1)
+		p.prefetch(p.wide, p.adds[k], t+1)
 		done := l.load(tile, work[t*width:], fftAtStart, p.ld, fftColumns, false, true)
 		l.transform(tile, done, last)
-		p.body.addMasked[p.last.radix](dst[t*width:], 2*p.w, tile, l.heads, l.n/p.last.radix, mask)
+		p.body.addMasked[p.last.radix](p.wide[t*width:], p.ld, tile, l.heads, l.n/p.last.radix, mask)
 	}
 }

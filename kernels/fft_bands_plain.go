@@ -7,7 +7,7 @@ type fftPlainBands[T Float] struct {
 	work          []T
 }
 
-func (p *FFTBands[T]) setPlain(masks []T, level Level, threads int) {
+func (p *FFTBands[T]) setPlain(masks []T, level Level) {
 	s := FFTSpec{Kind: FFTInverse, Shape: []int{p.h, p.w}, Axes: []int{0, 1}, DstStride: []int{p.w, 1}, SrcStride: []int{p.w, 1}}
 	q := &fftPlainBands[T]{masks: masks[:p.bands*p.h*p.w], work: fftAligned[T](2 * p.h * p.w)}
 	q.cutter = NewFFT[T](s, level, 1)

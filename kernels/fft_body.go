@@ -48,6 +48,8 @@ type fftBody[T Float] struct {
 	// loadMasked and addMasked by radix, see FFTBands; nil if the body has none.
 	loadMasked [fftMaxRadix + 1]fftLoadMasked[T]
 	addMasked  [fftMaxRadix + 1]fftAddMasked[T]
+	// prefetch has the columns side by side from src on brought near; or nil.
+	prefetch func(src []T, stride, rows int)
 	// stage does an inner stage on blocks blocks.
 	stage [fftMaxRadix + 1]func(tile, tw []T, q, blocks int)
 	// cross does the last stage of a line that has the tile for itself, see
@@ -67,6 +69,13 @@ func fftBodyOf[T Float](level Level) *fftBody[T] {
 		return any(fftBodies32[level]()).(*fftBody[T])
 	}
 	return any(fftBodies64[level]()).(*fftBody[T])
+}
+
+// near has a brought near.
+func (b *fftBody[T]) near(a []T) {
+	if row := 2 * b.lanes; b.prefetch != nil && len(a) >= row {
+		b.prefetch(a, row, len(a)/row)
+	}
 }
 
 // fftSwap returns the index of the kernels that exchange the parts, or do not.

@@ -33,16 +33,21 @@ func newFFTLine[T Float](body *fftBody[T], n int) *fftLine[T] {
 		l.chirp = newFFTChirp(body, n)
 		return l
 	}
-	q := n
+	l.setStages(radices)
+	return l
+}
+
+// setStages sets the stages of the given radices.
+func (l *fftLine[T]) setStages(radices []int) {
+	q := l.n
 	for _, r := range radices {
 		q /= r
-		l.stages = append(l.stages, newFFTStage[T](r, q, n/(r*q)))
+		l.stages = append(l.stages, newFFTStage[T](r, q, l.n/(r*q)))
 	}
 	l.pos = l.digitReversed(radices)
 	if len(radices) > 0 {
-		l.heads = l.pos[:n/radices[len(radices)-1]]
+		l.heads = l.pos[:l.n/radices[len(radices)-1]]
 	}
-	return l
 }
 
 func newFFTStage[T Float](radix, q, blocks int) fftStage[T] {
@@ -178,13 +183,23 @@ func (l *fftLine[T]) descend(tile []T, from, to, blocks int) {
 	}
 }
 
-// fftAligned returns n zeros that start on a cache line.
+// fftLarge is from how many bytes on memory is aligned to large pages.
+const fftLarge = 512 << 10
+
+// fftAligned returns n zeros that start on a cache line, and many of them on a
+// large page.
 func fftAligned[T Float](n int) []T {
-	const line = 64
-	x := make([]T, n+line)
-	skip := 0
-	for uintptr(unsafe.Pointer(&x[skip]))%line != 0 {
-		skip++
+	line, size := 64, int(unsafe.Sizeof(T(0)))
+	if n*size >= fftLarge && hugePage > 0 {
+		line = hugePage
+		n := roundUp(n*size, hugePage) / size
+		x := make([]T, n+line/size)
+		p := unsafe.Pointer(unsafe.SliceData(x))
+		adviseHuge(p, len(x)*size)
+		skip := int(-uintptr(p)&uintptr(line-1)) / size
+		return x[skip : skip+n : skip+n]
 	}
+	x := make([]T, n+line/size)
+	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(x)))&uintptr(line-1)) / size
 	return x[skip : skip+n : skip+n]
 }

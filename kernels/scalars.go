@@ -63,7 +63,6 @@ var scalars = []Scalar{
 	arith("cmulc", 2, complexToComplex, "ā·b", cmulcGo[float32], cmulcGo[float64]),
 	arith("cdiv", 2, complexToComplex, "a·b̄/|b|², without scaling: |b|² must neither overflow nor vanish", cdivGo[float32], cdivGo[float64]),
 	arith("cmulr", 2, [4]bool{true, true, false}, "a·b, b real", cmulrGo[float32], cmulrGo[float64]),
-	arith("cradial", 3, [4]bool{true, true, false, false}, "b·a/|a| + s·Re a + c, the quotient 0 where a = 0; b and c real", cradialGo[float32], cradialGo[float64]),
 	arith("creal", 1, complexToReal, "Re a", crealGo[float32], crealGo[float64]),
 	arith("cimag", 1, complexToReal, "Im a", cimagGo[float32], cimagGo[float64]),
 	arith("cabs", 1, complexToReal, "√((Re a)² + (Im a)²), without scaling: the squares must not overflow", cabsGo[float32], cabsGo[float64]),

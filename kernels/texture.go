@@ -12,6 +12,8 @@ const TextureRows = 4
 type Texture[T Float] struct {
 	// Lanes is how many partial sums an accumulator has; Total adds them.
 	Lanes int
+	// Near has the elements of a brought near, for soon.
+	Near func(a []T)
 	// Gram adds the products of the rows i of a with the rows j of b to the
 	// accumulator 4i + j.
 	Gram func(acc, a, b []T, ld, n int)
@@ -21,6 +23,12 @@ type Texture[T Float] struct {
 	// Mix sets row i of dst to the sum of the rows j of x times c[4i+j], or adds
 	// that sum to it.
 	Mix func(dst, c, x []T, ld, n int, more bool)
+	// Modulus sets m to |z| - mean and re to Re z, of the complex numbers z. It pads
+	// nothing.
+	Modulus func(m, re, z []T, mean T)
+	// ModulusAdjoint sets dz to the adjoint of Modulus at z, applied to the
+	// cotangents m and re + f Re z.
+	ModulusAdjoint func(dz, z, m, re []T, f T)
 	// Double sets q to |z| - mean, and dr and di to the parts of z²/|z|, 0 for 0,
 	// of the complex numbers z. It pads nothing.
 	Double func(q, dr, di, z []T, mean T)
@@ -46,9 +54,9 @@ func (t *Texture[T]) Total(acc []T, i int) float64 {
 func TextureOf[T Float](l Level) *Texture[T] {
 	asm := asmOf[T](l.Resolve())
 	if asm.gram == nil {
-		return &Texture[T]{1, gramGo[T], momentsGo[T], mixGo[T], doubleGo[T], doubleAdjointGo[T]}
+		return &Texture[T]{1, func([]T) {}, gramGo[T], momentsGo[T], mixGo[T], modulusGo[T], modulusAdjointGo[T], doubleGo[T], doubleAdjointGo[T]}
 	}
-	t := &Texture[T]{Lanes: asm.tileColumns / 2}
+	t := &Texture[T]{Lanes: asm.tileColumns / 2, Near: fftBodyOf[T](l.Resolve()).near}
 	pad := func(n int) int { return (n + t.Lanes - 1) / t.Lanes * t.Lanes }
 	reach := func(rows []T, ld, n int) *T { return &rows[:(TextureRows-1)*ld+n][0] }
 	t.Gram = func(acc, a, b []T, ld, n int) {
@@ -66,6 +74,24 @@ func TextureOf[T Float](l Level) *Texture[T] {
 			add = 1
 		}
 		asm.mix(reach(dst, ld, n), &c[:16][0], reach(x, ld, n), ld, n, add)
+	}
+	t.Modulus = func(m, re, z []T, mean T) {
+		n := len(z) / 2
+		m, re = m[:n], re[:n]
+		whole := n / t.Lanes * t.Lanes
+		if whole > 0 {
+			asm.modulus(&m[0], &re[0], &z[0], whole, mean)
+		}
+		modulusGo(m[whole:], re[whole:], z[2*whole:], mean)
+	}
+	t.ModulusAdjoint = func(dz, z, m, re []T, f T) {
+		n := len(z) / 2
+		dz, m, re = dz[:2*n], m[:n], re[:n]
+		whole := n / t.Lanes * t.Lanes
+		if whole > 0 {
+			asm.modulusAdjoint(&dz[0], &z[0], &m[0], &re[0], whole, f)
+		}
+		modulusAdjointGo(dz[2*whole:], z[2*whole:], m[whole:], re[whole:], f)
 	}
 	t.Double = func(q, dr, di, z []T, mean T) {
 		n := len(z) / 2
@@ -138,6 +164,19 @@ func unit[T Float](re, im T) (ur, ui, r T) {
 	}
 	inv := 1 / r
 	return T(re * inv), T(im * inv), r
+}
+
+func modulusGo[T Float](m, re, z []T, mean T) {
+	for i := range m {
+		m[i], re[i] = modulus(z[2*i], z[2*i+1])-mean, z[2*i]
+	}
+}
+
+func modulusAdjointGo[T Float](dz, z, m, re []T, f T) {
+	for i := range m {
+		ur, ui, _ := unit(z[2*i], z[2*i+1])
+		dz[2*i], dz[2*i+1] = T(ur*m[i])+(T(f*z[2*i])+re[i]), T(ui*m[i])
+	}
 }
 
 func doubleGo[T Float](q, dr, di, z []T, mean T) {

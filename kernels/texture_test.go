@@ -75,9 +75,52 @@ func testTexture[T Float](t *testing.T, l Level, n int, bound float64) {
 		out[i].check(t)
 		close("double", out[i].values, exact[i])
 	}
+	body.Modulus(out[0].values, out[1].values, z.values, .5)
+	twin.Modulus(exact[0], exact[1], z.values, .5)
+	for i := range 2 {
+		out[i].check(t)
+		close("modulus", out[i].values, exact[i])
+	}
 	dz, dzWant, p := newGuarded[T](2*n, 3), make([]T, 2*n), &[4]T{.5, 2, -1, 3}
 	body.DoubleAdjoint(dz.values, z.values, a[:n], b[:n], a[ld:ld+n], p)
 	twin.DoubleAdjoint(dzWant, z.values, a[:n], b[:n], a[ld:ld+n], p)
 	dz.check(t)
 	close("doubleAdjoint", dz.values, dzWant)
+	body.ModulusAdjoint(dz.values, z.values, a[:n], b[:n], 3)
+	twin.ModulusAdjoint(dzWant, z.values, a[:n], b[:n], 3)
+	dz.check(t)
+	close("modulusAdjoint", dz.values, dzWant)
+}
+
+// BenchmarkTexture measures the kernels on one strip of four rows.
+func BenchmarkTexture(b *testing.B) {
+	b.Run("f32", benchTexture[float32])
+	b.Run("f64", benchTexture[float64])
+}
+
+func benchTexture[T Float](b *testing.B) {
+	n := TextureStrip[T]()
+	t := TextureOf[T](Auto)
+	x, y, acc := NewTextureRows[T](TextureRows, n), NewTextureRows[T](TextureRows, n), NewTextureRows[T](16, t.Lanes)
+	z, dz := NewTextureRows[T](2, n), NewTextureRows[T](2, n)
+	fillNormal(rand.New(rand.NewPCG(1, 2)), z)
+	for _, c := range []struct {
+		name string
+		f    func()
+	}{
+		{"gram", func() { t.Gram(acc, x, y, n, n) }},
+		{"moments", func() { t.Moments(acc, x, n, n) }},
+		{"mix", func() { t.Mix(x, acc, y, n, n, true) }},
+		{"modulus", func() { t.Modulus(x[:n], y[:n], z, 0) }},
+		{"modulusAdjoint", func() { t.ModulusAdjoint(dz, z, x[:n], y[:n], 0) }},
+		{"double", func() { t.Double(x[:n], y[:n], y[n:2*n], z, 0) }},
+		{"doubleAdjoint", func() { t.DoubleAdjoint(dz, z, x[:n], y[:n], y[n:2*n], &[4]T{}) }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				c.f()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/pixel")
+		})
+	}
 }

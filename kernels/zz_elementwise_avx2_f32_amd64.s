@@ -2013,89 +2013,6 @@ done:
 	VZEROUPPER
 	RET
 
-// func cradialAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
-// Requires: AVX, AVX2
-TEXT ·cradialAVX2F32(SB), NOSPLIT, $0-48
-	MOVQ         dst+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         c+24(FP), BX
-	MOVQ         n+32(FP), SI
-	VBROADCASTSS s+40(FP), Y4
-	XORQ         DI, DI
-
-one:
-	SUBQ    $0x00000008, SI
-	JL      last
-	VMOVUPS (CX)(DI*2), Y0
-	VMOVUPS 32(CX)(DI*2), Y1
-	VMOVUPS (DX)(DI*1), Y2
-	VMOVUPS (BX)(DI*1), Y3
-
-body:
-	VSHUFPS   $0x88, Y1, Y0, Y5
-	VSHUFPS   $0xdd, Y1, Y0, Y0
-	VPERMPD   $0xd8, Y2, Y1
-	VPERMPD   $0xd8, Y3, Y2
-	VMULPS    Y5, Y5, Y3
-	VMULPS    Y0, Y0, Y6
-	VADDPS    Y6, Y3, Y3
-	VSQRTPS   Y3, Y3
-	VXORPS    Y6, Y6, Y6
-	VCMPPS    $0x04, Y6, Y3, Y6
-	VDIVPS    Y3, Y1, Y1
-	VANDPS    Y1, Y6, Y1
-	VMULPS    Y1, Y5, Y3
-	VMULPS    Y5, Y4, Y5
-	VADDPS    Y2, Y5, Y2
-	VADDPS    Y2, Y3, Y2
-	VMULPS    Y1, Y0, Y0
-	VUNPCKLPS Y0, Y2, Y1
-	VUNPCKHPS Y0, Y2, Y0
-	TESTQ     SI, SI
-	JL        lastStore
-	VMOVUPS   Y1, (AX)(DI*2)
-	VMOVUPS   Y0, 32(AX)(DI*2)
-	ADDQ      $0x00000020, DI
-	JMP       one
-
-last:
-	CMPQ       SI, $-8
-	JE         done
-	LEAQ       8(SI), R8
-	ADDQ       R8, R8
-	LEAQ       window32<>+0(SB), R9
-	NEGQ       R8
-	VMOVUPS    128(R9)(R8*4), Y0
-	VMOVUPS    160(R9)(R8*4), Y1
-	VMASKMOVPS (CX)(DI*2), Y0, Y0
-	VMASKMOVPS 32(CX)(DI*2), Y1, Y1
-	LEAQ       8(SI), R8
-	LEAQ       window32<>+0(SB), R9
-	NEGQ       R8
-	VMOVUPS    128(R9)(R8*4), Y2
-	VMASKMOVPS (DX)(DI*1), Y2, Y2
-	LEAQ       8(SI), R8
-	LEAQ       window32<>+0(SB), R9
-	NEGQ       R8
-	VMOVUPS    128(R9)(R8*4), Y3
-	VMASKMOVPS (BX)(DI*1), Y3, Y3
-	JMP        body
-
-lastStore:
-	LEAQ       8(SI), CX
-	ADDQ       CX, CX
-	LEAQ       window32<>+0(SB), DX
-	NEGQ       CX
-	VMOVUPS    128(DX)(CX*4), Y2
-	VMOVUPS    160(DX)(CX*4), Y3
-	VMASKMOVPS Y1, Y2, (AX)(DI*2)
-	VMASKMOVPS Y0, Y3, 32(AX)(DI*2)
-
-done:
-	VZEROUPPER
-	RET
-
 // func cmulAVX2F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 // Requires: AVX
 TEXT ·cmulAVX2F32(SB), NOSPLIT, $0-48
@@ -6860,6 +6777,88 @@ done1:
 	VZEROUPPER
 	RET
 
+// func modulusAVX2F32(m *float32, re *float32, z *float32, n int, mean float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·modulusAVX2F32(SB), NOSPLIT, $0-36
+	MOVQ         m+0(FP), AX
+	MOVQ         re+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSS mean+32(FP), Y0
+
+turn:
+	VMOVUPS     (DX), Y1
+	VMOVUPS     32(DX), Y2
+	VSHUFPS     $0x88, Y2, Y1, Y3
+	VSHUFPS     $0xdd, Y2, Y1, Y1
+	VMULPS      Y1, Y1, Y2
+	VFMADD231PS Y3, Y3, Y2
+	VSQRTPS     Y2, Y2
+	VXORPS      Y4, Y4, Y4
+	VCMPPS      $0x04, Y4, Y2, Y4
+	VMOVUPS     splat256x3f800000<>+0(SB), Y5
+	VDIVPS      Y2, Y5, Y5
+	VANDPS      Y5, Y4, Y4
+	VMULPS      Y4, Y3, Y5
+	VMULPS      Y4, Y1, Y1
+	VSUBPS      Y0, Y2, Y1
+	VPERMPD     $0xd8, Y1, Y1
+	VMOVUPS     Y1, (AX)
+	VPERMPD     $0xd8, Y3, Y1
+	VMOVUPS     Y1, (CX)
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, CX
+	SUBQ        $0x00000008, BX
+	JG          turn
+	VZEROUPPER
+	RET
+
+// func modulusAdjointAVX2F32(dz *float32, z *float32, m *float32, re *float32, n int, f float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·modulusAdjointAVX2F32(SB), NOSPLIT, $0-44
+	MOVQ         dz+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         m+16(FP), DX
+	MOVQ         re+24(FP), BX
+	MOVQ         n+32(FP), SI
+	VBROADCASTSS f+40(FP), Y0
+
+turn:
+	VMOVUPS     (CX), Y1
+	VMOVUPS     32(CX), Y2
+	VSHUFPS     $0x88, Y2, Y1, Y3
+	VSHUFPS     $0xdd, Y2, Y1, Y1
+	VMULPS      Y1, Y1, Y2
+	VFMADD231PS Y3, Y3, Y2
+	VSQRTPS     Y2, Y2
+	VXORPS      Y4, Y4, Y4
+	VCMPPS      $0x04, Y4, Y2, Y4
+	VMOVUPS     splat256x3f800000<>+0(SB), Y5
+	VDIVPS      Y2, Y5, Y2
+	VANDPS      Y2, Y4, Y2
+	VMULPS      Y2, Y3, Y4
+	VMULPS      Y2, Y1, Y1
+	VMOVUPS     (DX), Y2
+	VPERMPD     $0xd8, Y2, Y2
+	VMOVUPS     (BX), Y5
+	VPERMPD     $0xd8, Y5, Y5
+	VFMADD231PS Y0, Y3, Y5
+	VFMADD231PS Y2, Y4, Y5
+	VMULPS      Y2, Y1, Y1
+	VUNPCKLPS   Y1, Y5, Y2
+	VUNPCKHPS   Y1, Y5, Y1
+	VMOVUPS     Y2, (AX)
+	VMOVUPS     Y1, 32(AX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000020, BX
+	SUBQ        $0x00000008, SI
+	JG          turn
+	VZEROUPPER
+	RET
+
 // func doubleAVX2F32(q *float32, dr *float32, di *float32, z *float32, n int, mean float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·doubleAVX2F32(SB), NOSPLIT, $0-44
@@ -6974,6 +6973,179 @@ turn:
 	ADDQ        $0x00000020, SI
 	SUBQ        $0x00000008, DI
 	JG          turn
+	VZEROUPPER
+	RET
+
+// func lagsAVX2F32(acc *float32, a *float32, b *float32, ld int, rows int, n int, stride int)
+// Requires: AVX, FMA3
+TEXT ·lagsAVX2F32(SB), NOSPLIT, $0-56
+	MOVQ   acc+0(FP), AX
+	MOVQ   a+8(FP), CX
+	MOVQ   b+16(FP), DX
+	MOVQ   ld+24(FP), BX
+	IMUL3Q $0x00000004, BX, BX
+	MOVQ   rows+32(FP), SI
+	MOVQ   n+40(FP), DI
+	MOVQ   stride+48(FP), R8
+	IMUL3Q $0x00000004, R8, R8
+	LEAQ   (BX)(BX*2), R11
+
+column:
+	MOVQ   CX, R9
+	MOVQ   DX, R10
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	MOVQ   SI, R12
+
+row:
+	VMOVUPS     (R9), Y10
+	VMOVUPS     (R10), Y11
+	VFMADD231PS Y11, Y10, Y0
+	VPERMILPS   $0xb1, Y11, Y11
+	VFMADD231PS Y11, Y10, Y1
+	VMOVUPS     (R10)(BX*1), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VPERMILPS   $0xb1, Y11, Y11
+	VFMADD231PS Y11, Y10, Y3
+	VMOVUPS     (R10)(BX*2), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VPERMILPS   $0xb1, Y11, Y11
+	VFMADD231PS Y11, Y10, Y5
+	VMOVUPS     (R10)(R11*1), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VPERMILPS   $0xb1, Y11, Y11
+	VFMADD231PS Y11, Y10, Y7
+	VMOVUPS     (R10)(BX*4), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VPERMILPS   $0xb1, Y11, Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	DECQ        R12
+	JNZ         row
+	MOVQ        AX, R9
+	VMOVUPS     Y0, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Y2, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Y4, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Y6, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Y8, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Y1, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Y3, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Y5, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Y7, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Y9, (R9)
+	ADDQ        R8, R9
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000008, DI
+	JG          column
+	VZEROUPPER
+	RET
+
+// func lagsAdjointAVX2F32(dst *float32, m *float32, c *float32, ld int, rows int, n int, stride int, first int, more int)
+// Requires: AVX, FMA3
+TEXT ·lagsAdjointAVX2F32(SB), NOSPLIT, $8-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   m+8(FP), CX
+	MOVQ   c+16(FP), DX
+	MOVQ   ld+24(FP), BX
+	IMUL3Q $0x00000004, BX, BX
+	MOVQ   rows+32(FP), SI
+	MOVQ   n+40(FP), DI
+	MOVQ   first+56(FP), R8
+	MOVQ   more+64(FP), R9
+	IMULQ  BX, R8
+	MOVQ   stride+48(FP), R10
+	IMUL3Q $0x00000004, R10, R10
+
+column:
+	MOVQ DX, R11
+	MOVQ CX, R11
+	MOVQ AX, R14
+	MOVQ SI, R15
+
+row:
+	MOVQ        DX, BP
+	VMOVUPS     (R11), Y0
+	VMULPS      (BP), Y0, Y0
+	VXORPS      Y1, Y1, Y1
+	MOVQ        R11, R12
+	ADDQ        R8, R12
+	MOVQ        R11, R13
+	SUBQ        R8, R13
+	VMOVUPS     (R12), Y2
+	VMOVUPS     (R13), Y3
+	ADDQ        R10, BP
+	VADDPS      Y3, Y2, Y4
+	VFMADD231PS (BP), Y4, Y0
+	VSUBPS      Y3, Y2, Y2
+	ADDQ        BX, R12
+	SUBQ        BX, R13
+	VMOVUPS     (R12), Y3
+	VMOVUPS     (R13), Y4
+	ADDQ        R10, BP
+	VADDPS      Y4, Y3, Y5
+	VFMADD231PS (BP), Y5, Y0
+	VSUBPS      Y4, Y3, Y3
+	ADDQ        BX, R12
+	SUBQ        BX, R13
+	VMOVUPS     (R12), Y4
+	VMOVUPS     (R13), Y5
+	ADDQ        R10, BP
+	VADDPS      Y5, Y4, Y6
+	VFMADD231PS (BP), Y6, Y0
+	VSUBPS      Y5, Y4, Y4
+	ADDQ        BX, R12
+	SUBQ        BX, R13
+	VMOVUPS     (R12), Y5
+	VMOVUPS     (R13), Y6
+	ADDQ        R10, BP
+	VADDPS      Y6, Y5, Y7
+	VFMADD231PS (BP), Y7, Y0
+	VSUBPS      Y6, Y5, Y5
+	ADDQ        R10, BP
+	VFMADD231PS (BP), Y2, Y1
+	ADDQ        R10, BP
+	VFMADD231PS (BP), Y3, Y1
+	ADDQ        R10, BP
+	VFMADD231PS (BP), Y4, Y1
+	ADDQ        R10, BP
+	VFMADD231PS (BP), Y5, Y1
+	VPERMILPS   $0xb1, Y1, Y1
+	VADDPS      Y1, Y0, Y0
+	TESTQ       R9, R9
+	JZ          store
+	VADDPS      (R14), Y0, Y0
+
+store:
+	VMOVUPS Y0, (R14)
+	ADDQ    BX, R11
+	ADDQ    BX, R14
+	DECQ    R15
+	JNZ     row
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, DX
+	SUBQ    $0x00000008, DI
+	JG      column
 	VZEROUPPER
 	RET
 

@@ -92,9 +92,6 @@ func csquareAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s f
 func cunitAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 
 //go:noescape
-func cradialAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
-
-//go:noescape
 func cmulAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 
 //go:noescape
@@ -206,10 +203,22 @@ func momentsAVX2F64(acc *float64, a *float64, ld int, n int)
 func mixAVX2F64(dst *float64, c *float64, x *float64, ld int, n int, more int)
 
 //go:noescape
+func modulusAVX2F64(m *float64, re *float64, z *float64, n int, mean float64)
+
+//go:noescape
+func modulusAdjointAVX2F64(dz *float64, z *float64, m *float64, re *float64, n int, f float64)
+
+//go:noescape
 func doubleAVX2F64(q *float64, dr *float64, di *float64, z *float64, n int, mean float64)
 
 //go:noescape
 func doubleAdjointAVX2F64(dz *float64, z *float64, q *float64, dr *float64, di *float64, n int, p *[4]float64)
+
+//go:noescape
+func lagsAVX2F64(acc *float64, a *float64, b *float64, ld int, rows int, n int, stride int)
+
+//go:noescape
+func lagsAdjointAVX2F64(dst *float64, m *float64, c *float64, ld int, rows int, n int, stride int, first int, more int)
 
 //go:noescape
 func tile00AVX2F64(a *float64, b *float64, c *float64, k int, ldc int, more int)

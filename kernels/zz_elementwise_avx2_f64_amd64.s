@@ -1993,89 +1993,6 @@ done:
 	VZEROUPPER
 	RET
 
-// func cradialAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
-// Requires: AVX, AVX2
-TEXT ·cradialAVX2F64(SB), NOSPLIT, $0-56
-	MOVQ         dst+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         c+24(FP), BX
-	MOVQ         n+32(FP), SI
-	VBROADCASTSD s+40(FP), Y4
-	XORQ         DI, DI
-
-one:
-	SUBQ    $0x00000004, SI
-	JL      last
-	VMOVUPS (CX)(DI*2), Y0
-	VMOVUPS 32(CX)(DI*2), Y1
-	VMOVUPS (DX)(DI*1), Y2
-	VMOVUPS (BX)(DI*1), Y3
-
-body:
-	VUNPCKLPD Y1, Y0, Y5
-	VUNPCKHPD Y1, Y0, Y0
-	VPERMPD   $0xd8, Y2, Y1
-	VPERMPD   $0xd8, Y3, Y2
-	VMULPD    Y5, Y5, Y3
-	VMULPD    Y0, Y0, Y6
-	VADDPD    Y6, Y3, Y3
-	VSQRTPD   Y3, Y3
-	VXORPS    Y6, Y6, Y6
-	VCMPPD    $0x04, Y6, Y3, Y6
-	VDIVPD    Y3, Y1, Y1
-	VANDPD    Y1, Y6, Y1
-	VMULPD    Y1, Y5, Y3
-	VMULPD    Y5, Y4, Y5
-	VADDPD    Y2, Y5, Y2
-	VADDPD    Y2, Y3, Y2
-	VMULPD    Y1, Y0, Y0
-	VUNPCKLPD Y0, Y2, Y1
-	VUNPCKHPD Y0, Y2, Y0
-	TESTQ     SI, SI
-	JL        lastStore
-	VMOVUPS   Y1, (AX)(DI*2)
-	VMOVUPS   Y0, 32(AX)(DI*2)
-	ADDQ      $0x00000020, DI
-	JMP       one
-
-last:
-	CMPQ       SI, $-4
-	JE         done
-	LEAQ       4(SI), R8
-	ADDQ       R8, R8
-	LEAQ       window64<>+0(SB), R9
-	NEGQ       R8
-	VMOVUPS    256(R9)(R8*8), Y0
-	VMOVUPS    288(R9)(R8*8), Y1
-	VMASKMOVPD (CX)(DI*2), Y0, Y0
-	VMASKMOVPD 32(CX)(DI*2), Y1, Y1
-	LEAQ       4(SI), R8
-	LEAQ       window64<>+0(SB), R9
-	NEGQ       R8
-	VMOVUPS    256(R9)(R8*8), Y2
-	VMASKMOVPD (DX)(DI*1), Y2, Y2
-	LEAQ       4(SI), R8
-	LEAQ       window64<>+0(SB), R9
-	NEGQ       R8
-	VMOVUPS    256(R9)(R8*8), Y3
-	VMASKMOVPD (BX)(DI*1), Y3, Y3
-	JMP        body
-
-lastStore:
-	LEAQ       4(SI), CX
-	ADDQ       CX, CX
-	LEAQ       window64<>+0(SB), DX
-	NEGQ       CX
-	VMOVUPS    256(DX)(CX*8), Y2
-	VMOVUPS    288(DX)(CX*8), Y3
-	VMASKMOVPD Y1, Y2, (AX)(DI*2)
-	VMASKMOVPD Y0, Y3, 32(AX)(DI*2)
-
-done:
-	VZEROUPPER
-	RET
-
 // func cmulAVX2F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 // Requires: AVX
 TEXT ·cmulAVX2F64(SB), NOSPLIT, $0-56
@@ -6605,6 +6522,88 @@ done1:
 	VZEROUPPER
 	RET
 
+// func modulusAVX2F64(m *float64, re *float64, z *float64, n int, mean float64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·modulusAVX2F64(SB), NOSPLIT, $0-40
+	MOVQ         m+0(FP), AX
+	MOVQ         re+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSD mean+32(FP), Y0
+
+turn:
+	VMOVUPD     (DX), Y1
+	VMOVUPD     32(DX), Y2
+	VUNPCKLPD   Y2, Y1, Y3
+	VUNPCKHPD   Y2, Y1, Y1
+	VMULPD      Y1, Y1, Y2
+	VFMADD231PD Y3, Y3, Y2
+	VSQRTPD     Y2, Y2
+	VXORPS      Y4, Y4, Y4
+	VCMPPD      $0x04, Y4, Y2, Y4
+	VMOVUPD     splat256x3ff0000000000000<>+0(SB), Y5
+	VDIVPD      Y2, Y5, Y5
+	VANDPD      Y5, Y4, Y4
+	VMULPD      Y4, Y3, Y5
+	VMULPD      Y4, Y1, Y1
+	VSUBPD      Y0, Y2, Y1
+	VPERMPD     $0xd8, Y1, Y1
+	VMOVUPS     Y1, (AX)
+	VPERMPD     $0xd8, Y3, Y1
+	VMOVUPS     Y1, (CX)
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, CX
+	SUBQ        $0x00000004, BX
+	JG          turn
+	VZEROUPPER
+	RET
+
+// func modulusAdjointAVX2F64(dz *float64, z *float64, m *float64, re *float64, n int, f float64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·modulusAdjointAVX2F64(SB), NOSPLIT, $0-48
+	MOVQ         dz+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         m+16(FP), DX
+	MOVQ         re+24(FP), BX
+	MOVQ         n+32(FP), SI
+	VBROADCASTSD f+40(FP), Y0
+
+turn:
+	VMOVUPD     (CX), Y1
+	VMOVUPD     32(CX), Y2
+	VUNPCKLPD   Y2, Y1, Y3
+	VUNPCKHPD   Y2, Y1, Y1
+	VMULPD      Y1, Y1, Y2
+	VFMADD231PD Y3, Y3, Y2
+	VSQRTPD     Y2, Y2
+	VXORPS      Y4, Y4, Y4
+	VCMPPD      $0x04, Y4, Y2, Y4
+	VMOVUPD     splat256x3ff0000000000000<>+0(SB), Y5
+	VDIVPD      Y2, Y5, Y2
+	VANDPD      Y2, Y4, Y2
+	VMULPD      Y2, Y3, Y4
+	VMULPD      Y2, Y1, Y1
+	VMOVUPD     (DX), Y2
+	VPERMPD     $0xd8, Y2, Y2
+	VMOVUPD     (BX), Y5
+	VPERMPD     $0xd8, Y5, Y5
+	VFMADD231PD Y0, Y3, Y5
+	VFMADD231PD Y2, Y4, Y5
+	VMULPD      Y2, Y1, Y1
+	VUNPCKLPD   Y1, Y5, Y2
+	VUNPCKHPD   Y1, Y5, Y1
+	VMOVUPS     Y2, (AX)
+	VMOVUPS     Y1, 32(AX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000020, BX
+	SUBQ        $0x00000004, SI
+	JG          turn
+	VZEROUPPER
+	RET
+
 // func doubleAVX2F64(q *float64, dr *float64, di *float64, z *float64, n int, mean float64)
 // Requires: AVX, AVX2, FMA3
 TEXT ·doubleAVX2F64(SB), NOSPLIT, $0-48
@@ -6719,6 +6718,179 @@ turn:
 	ADDQ        $0x00000020, SI
 	SUBQ        $0x00000004, DI
 	JG          turn
+	VZEROUPPER
+	RET
+
+// func lagsAVX2F64(acc *float64, a *float64, b *float64, ld int, rows int, n int, stride int)
+// Requires: AVX, FMA3
+TEXT ·lagsAVX2F64(SB), NOSPLIT, $0-56
+	MOVQ   acc+0(FP), AX
+	MOVQ   a+8(FP), CX
+	MOVQ   b+16(FP), DX
+	MOVQ   ld+24(FP), BX
+	IMUL3Q $0x00000008, BX, BX
+	MOVQ   rows+32(FP), SI
+	MOVQ   n+40(FP), DI
+	MOVQ   stride+48(FP), R8
+	IMUL3Q $0x00000008, R8, R8
+	LEAQ   (BX)(BX*2), R11
+
+column:
+	MOVQ   CX, R9
+	MOVQ   DX, R10
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	MOVQ   SI, R12
+
+row:
+	VMOVUPD     (R9), Y10
+	VMOVUPD     (R10), Y11
+	VFMADD231PD Y11, Y10, Y0
+	VPERMILPD   $0x55, Y11, Y11
+	VFMADD231PD Y11, Y10, Y1
+	VMOVUPD     (R10)(BX*1), Y11
+	VFMADD231PD Y11, Y10, Y2
+	VPERMILPD   $0x55, Y11, Y11
+	VFMADD231PD Y11, Y10, Y3
+	VMOVUPD     (R10)(BX*2), Y11
+	VFMADD231PD Y11, Y10, Y4
+	VPERMILPD   $0x55, Y11, Y11
+	VFMADD231PD Y11, Y10, Y5
+	VMOVUPD     (R10)(R11*1), Y11
+	VFMADD231PD Y11, Y10, Y6
+	VPERMILPD   $0x55, Y11, Y11
+	VFMADD231PD Y11, Y10, Y7
+	VMOVUPD     (R10)(BX*4), Y11
+	VFMADD231PD Y11, Y10, Y8
+	VPERMILPD   $0x55, Y11, Y11
+	VFMADD231PD Y11, Y10, Y9
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	DECQ        R12
+	JNZ         row
+	MOVQ        AX, R9
+	VMOVUPS     Y0, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Y2, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Y4, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Y6, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Y8, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Y1, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Y3, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Y5, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Y7, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Y9, (R9)
+	ADDQ        R8, R9
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000004, DI
+	JG          column
+	VZEROUPPER
+	RET
+
+// func lagsAdjointAVX2F64(dst *float64, m *float64, c *float64, ld int, rows int, n int, stride int, first int, more int)
+// Requires: AVX, FMA3
+TEXT ·lagsAdjointAVX2F64(SB), NOSPLIT, $8-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   m+8(FP), CX
+	MOVQ   c+16(FP), DX
+	MOVQ   ld+24(FP), BX
+	IMUL3Q $0x00000008, BX, BX
+	MOVQ   rows+32(FP), SI
+	MOVQ   n+40(FP), DI
+	MOVQ   first+56(FP), R8
+	MOVQ   more+64(FP), R9
+	IMULQ  BX, R8
+	MOVQ   stride+48(FP), R10
+	IMUL3Q $0x00000008, R10, R10
+
+column:
+	MOVQ DX, R11
+	MOVQ CX, R11
+	MOVQ AX, R14
+	MOVQ SI, R15
+
+row:
+	MOVQ        DX, BP
+	VMOVUPD     (R11), Y0
+	VMULPD      (BP), Y0, Y0
+	VXORPS      Y1, Y1, Y1
+	MOVQ        R11, R12
+	ADDQ        R8, R12
+	MOVQ        R11, R13
+	SUBQ        R8, R13
+	VMOVUPD     (R12), Y2
+	VMOVUPD     (R13), Y3
+	ADDQ        R10, BP
+	VADDPD      Y3, Y2, Y4
+	VFMADD231PD (BP), Y4, Y0
+	VSUBPD      Y3, Y2, Y2
+	ADDQ        BX, R12
+	SUBQ        BX, R13
+	VMOVUPD     (R12), Y3
+	VMOVUPD     (R13), Y4
+	ADDQ        R10, BP
+	VADDPD      Y4, Y3, Y5
+	VFMADD231PD (BP), Y5, Y0
+	VSUBPD      Y4, Y3, Y3
+	ADDQ        BX, R12
+	SUBQ        BX, R13
+	VMOVUPD     (R12), Y4
+	VMOVUPD     (R13), Y5
+	ADDQ        R10, BP
+	VADDPD      Y5, Y4, Y6
+	VFMADD231PD (BP), Y6, Y0
+	VSUBPD      Y5, Y4, Y4
+	ADDQ        BX, R12
+	SUBQ        BX, R13
+	VMOVUPD     (R12), Y5
+	VMOVUPD     (R13), Y6
+	ADDQ        R10, BP
+	VADDPD      Y6, Y5, Y7
+	VFMADD231PD (BP), Y7, Y0
+	VSUBPD      Y6, Y5, Y5
+	ADDQ        R10, BP
+	VFMADD231PD (BP), Y2, Y1
+	ADDQ        R10, BP
+	VFMADD231PD (BP), Y3, Y1
+	ADDQ        R10, BP
+	VFMADD231PD (BP), Y4, Y1
+	ADDQ        R10, BP
+	VFMADD231PD (BP), Y5, Y1
+	VPERMILPD   $0x55, Y1, Y1
+	VADDPD      Y1, Y0, Y0
+	TESTQ       R9, R9
+	JZ          store
+	VADDPD      (R14), Y0, Y0
+
+store:
+	VMOVUPS Y0, (R14)
+	ADDQ    BX, R11
+	ADDQ    BX, R14
+	DECQ    R15
+	JNZ     row
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, DX
+	SUBQ    $0x00000004, DI
+	JG      column
 	VZEROUPPER
 	RET
 

@@ -92,9 +92,6 @@ func csquareAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s
 func cunitAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 
 //go:noescape
-func cradialAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
-
-//go:noescape
 func cmulAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 
 //go:noescape
@@ -206,10 +203,22 @@ func momentsAVX512F32(acc *float32, a *float32, ld int, n int)
 func mixAVX512F32(dst *float32, c *float32, x *float32, ld int, n int, more int)
 
 //go:noescape
+func modulusAVX512F32(m *float32, re *float32, z *float32, n int, mean float32)
+
+//go:noescape
+func modulusAdjointAVX512F32(dz *float32, z *float32, m *float32, re *float32, n int, f float32)
+
+//go:noescape
 func doubleAVX512F32(q *float32, dr *float32, di *float32, z *float32, n int, mean float32)
 
 //go:noescape
 func doubleAdjointAVX512F32(dz *float32, z *float32, q *float32, dr *float32, di *float32, n int, p *[4]float32)
+
+//go:noescape
+func lagsAVX512F32(acc *float32, a *float32, b *float32, ld int, rows int, n int, stride int)
+
+//go:noescape
+func lagsAdjointAVX512F32(dst *float32, m *float32, c *float32, ld int, rows int, n int, stride int, first int, more int)
 
 //go:noescape
 func tile00AVX512F32(a *float32, b *float32, c *float32, k int, ldc int, more int)

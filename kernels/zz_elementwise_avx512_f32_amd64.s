@@ -1991,108 +1991,6 @@ done:
 	VZEROUPPER
 	RET
 
-// func cradialAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·cradialAVX512F32(SB), NOSPLIT, $0-48
-	MOVQ         dst+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         c+24(FP), BX
-	MOVQ         n+32(FP), SI
-	VBROADCASTSS s+40(FP), Z4
-	XORQ         DI, DI
-
-one:
-	SUBQ    $0x00000010, SI
-	JL      last
-	VMOVUPS (CX)(DI*2), Z0
-	VMOVUPS 64(CX)(DI*2), Z1
-	VMOVUPS (DX)(DI*1), Z2
-	VMOVUPS (BX)(DI*1), Z3
-
-body:
-	VSHUFPS   $0x88, Z1, Z0, Z5
-	VSHUFPS   $0xdd, Z1, Z0, Z0
-	VMOVUPS   toSplit<>+0(SB), Z1
-	VPERMPD   Z2, Z1, Z1
-	VMOVUPS   toSplit<>+0(SB), Z2
-	VPERMPD   Z3, Z2, Z2
-	VMULPS    Z5, Z5, Z3
-	VMULPS    Z0, Z0, Z6
-	VADDPS    Z6, Z3, Z3
-	VSQRTPS   Z3, Z3
-	VPXORD    Z6, Z6, Z6
-	VCMPPS    $0x04, Z6, Z3, K1
-	VDIVPS    Z3, Z1, Z1
-	VPXORD    Z3, Z3, Z3
-	VBLENDMPS Z1, Z3, K1, Z1
-	VMULPS    Z1, Z5, Z3
-	VMULPS    Z5, Z4, Z5
-	VADDPS    Z2, Z5, Z2
-	VADDPS    Z2, Z3, Z2
-	VMULPS    Z1, Z0, Z0
-	VUNPCKLPS Z0, Z2, Z1
-	VUNPCKHPS Z0, Z2, Z0
-	TESTQ     SI, SI
-	JL        lastStore
-	VMOVUPS   Z1, (AX)(DI*2)
-	VMOVUPS   Z0, 64(AX)(DI*2)
-	ADDQ      $0x00000040, DI
-	JMP       one
-
-last:
-	CMPQ      SI, $-16
-	JE        done
-	LEAQ      16(SI), R8
-	ADDQ      R8, R8
-	MOVQ      $-1, R9
-	BZHIQ     R8, R9, R9
-	KMOVQ     R9, K1
-	SHRQ      $0x10, R9
-	KMOVQ     R9, K2
-	SHRQ      $0x10, R9
-	VMOVUPS.Z (CX)(DI*2), K1, Z0
-	VMOVUPS.Z 64(CX)(DI*2), K2, Z1
-	LEAQ      16(SI), R8
-	MOVQ      $-1, R9
-	BZHIQ     R8, R9, R9
-	KMOVQ     R9, K1
-	SHRQ      $0x10, R9
-	VMOVUPS.Z (DX)(DI*1), K1, Z2
-	LEAQ      16(SI), R8
-	MOVQ      $-1, R9
-	BZHIQ     R8, R9, R9
-	KMOVQ     R9, K1
-	SHRQ      $0x10, R9
-	VMOVUPS.Z (BX)(DI*1), K1, Z3
-	JMP       body
-
-lastStore:
-	LEAQ    16(SI), CX
-	ADDQ    CX, CX
-	MOVQ    $-1, DX
-	BZHIQ   CX, DX, DX
-	KMOVQ   DX, K1
-	SHRQ    $0x10, DX
-	KMOVQ   DX, K2
-	SHRQ    $0x10, DX
-	VMOVUPS Z1, K1, (AX)(DI*2)
-	VMOVUPS Z0, K2, 64(AX)(DI*2)
-
-done:
-	VZEROUPPER
-	RET
-
-DATA toSplit<>+0(SB)/8, $0x0000000000000000
-DATA toSplit<>+8(SB)/8, $0x0000000000000004
-DATA toSplit<>+16(SB)/8, $0x0000000000000001
-DATA toSplit<>+24(SB)/8, $0x0000000000000005
-DATA toSplit<>+32(SB)/8, $0x0000000000000002
-DATA toSplit<>+40(SB)/8, $0x0000000000000006
-DATA toSplit<>+48(SB)/8, $0x0000000000000003
-DATA toSplit<>+56(SB)/8, $0x0000000000000007
-GLOBL toSplit<>(SB), RODATA|NOPTR, $64
-
 // func cmulAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·cmulAVX512F32(SB), NOSPLIT, $0-48
@@ -2519,6 +2417,16 @@ lastStore:
 done:
 	VZEROUPPER
 	RET
+
+DATA toSplit<>+0(SB)/8, $0x0000000000000000
+DATA toSplit<>+8(SB)/8, $0x0000000000000004
+DATA toSplit<>+16(SB)/8, $0x0000000000000001
+DATA toSplit<>+24(SB)/8, $0x0000000000000005
+DATA toSplit<>+32(SB)/8, $0x0000000000000002
+DATA toSplit<>+40(SB)/8, $0x0000000000000006
+DATA toSplit<>+48(SB)/8, $0x0000000000000003
+DATA toSplit<>+56(SB)/8, $0x0000000000000007
+GLOBL toSplit<>(SB), RODATA|NOPTR, $64
 
 // func crealAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
@@ -5900,6 +5808,100 @@ done0:
 	VZEROUPPER
 	RET
 
+// func modulusAVX512F32(m *float32, re *float32, z *float32, n int, mean float32)
+// Requires: AVX, AVX512F
+TEXT ·modulusAVX512F32(SB), NOSPLIT, $0-36
+	MOVQ         m+0(FP), AX
+	MOVQ         re+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSS mean+32(FP), Z0
+
+turn:
+	VMOVUPS      (DX), Z1
+	VMOVUPS      64(DX), Z2
+	VSHUFPS      $0x88, Z2, Z1, Z3
+	VSHUFPS      $0xdd, Z2, Z1, Z1
+	VMULPS       Z1, Z1, Z2
+	VFMADD231PS  Z3, Z3, Z2
+	VPXORD       Z4, Z4, Z4
+	VCMPPS       $0x04, Z4, Z2, K1
+	VRSQRT14PS.Z Z2, K1, Z4
+	VMULPS.BCST  scalarx3f000000<>+0(SB), Z2, Z5
+	VMULPS       Z4, Z5, Z5
+	VBROADCASTSS scalarx3f000000<>+0(SB), Z6
+	VFNMADD231PS Z4, Z5, Z6
+	VMOVAPS      Z4, Z5
+	VFMADD231PS  Z6, Z4, Z5
+	VMULPS       Z5, Z2, Z2
+	VMULPS       Z5, Z3, Z4
+	VMULPS       Z5, Z1, Z1
+	VSUBPS       Z0, Z2, Z1
+	VMOVUPS      fromSplit<>+0(SB), Z2
+	VPERMPD      Z1, Z2, Z1
+	VMOVUPS      Z1, (AX)
+	VMOVUPS      fromSplit<>+0(SB), Z1
+	VPERMPD      Z3, Z1, Z1
+	VMOVUPS      Z1, (CX)
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	SUBQ         $0x00000010, BX
+	JG           turn
+	VZEROUPPER
+	RET
+
+// func modulusAdjointAVX512F32(dz *float32, z *float32, m *float32, re *float32, n int, f float32)
+// Requires: AVX, AVX512F
+TEXT ·modulusAdjointAVX512F32(SB), NOSPLIT, $0-44
+	MOVQ         dz+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         m+16(FP), DX
+	MOVQ         re+24(FP), BX
+	MOVQ         n+32(FP), SI
+	VBROADCASTSS f+40(FP), Z0
+
+turn:
+	VMOVUPS      (CX), Z1
+	VMOVUPS      64(CX), Z2
+	VSHUFPS      $0x88, Z2, Z1, Z3
+	VSHUFPS      $0xdd, Z2, Z1, Z1
+	VMULPS       Z1, Z1, Z2
+	VFMADD231PS  Z3, Z3, Z2
+	VPXORD       Z4, Z4, Z4
+	VCMPPS       $0x04, Z4, Z2, K1
+	VRSQRT14PS.Z Z2, K1, Z4
+	VMULPS.BCST  scalarx3f000000<>+0(SB), Z2, Z5
+	VMULPS       Z4, Z5, Z5
+	VBROADCASTSS scalarx3f000000<>+0(SB), Z6
+	VFNMADD231PS Z4, Z5, Z6
+	VMOVAPS      Z4, Z5
+	VFMADD231PS  Z6, Z4, Z5
+	VMULPS       Z5, Z2, Z2
+	VMULPS       Z5, Z3, Z2
+	VMULPS       Z5, Z1, Z1
+	VMOVUPS      (DX), Z4
+	VMOVUPS      toSplit<>+0(SB), Z5
+	VPERMPD      Z4, Z5, Z4
+	VMOVUPS      (BX), Z5
+	VMOVUPS      toSplit<>+0(SB), Z6
+	VPERMPD      Z5, Z6, Z5
+	VFMADD231PS  Z0, Z3, Z5
+	VFMADD231PS  Z4, Z2, Z5
+	VMULPS       Z4, Z1, Z1
+	VUNPCKLPS    Z1, Z5, Z2
+	VUNPCKHPS    Z1, Z5, Z1
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	SUBQ         $0x00000010, SI
+	JG           turn
+	VZEROUPPER
+	RET
+
 // func doubleAVX512F32(q *float32, dr *float32, di *float32, z *float32, n int, mean float32)
 // Requires: AVX, AVX512F
 TEXT ·doubleAVX512F32(SB), NOSPLIT, $0-44
@@ -5917,26 +5919,29 @@ turn:
 	VSHUFPS      $0xdd, Z2, Z1, Z1
 	VMULPS       Z1, Z1, Z2
 	VFMADD231PS  Z3, Z3, Z2
-	VSQRTPS      Z2, Z2
 	VPXORD       Z4, Z4, Z4
 	VCMPPS       $0x04, Z4, Z2, K1
-	VBROADCASTSS scalarx3f800000<>+0(SB), Z4
-	VDIVPS       Z2, Z4, Z4
-	VPXORD       Z5, Z5, Z5
-	VBLENDMPS    Z4, Z5, K1, Z4
-	VMULPS       Z4, Z3, Z5
-	VMULPS       Z4, Z1, Z4
+	VRSQRT14PS.Z Z2, K1, Z4
+	VMULPS.BCST  scalarx3f000000<>+0(SB), Z2, Z5
+	VMULPS       Z4, Z5, Z5
+	VBROADCASTSS scalarx3f000000<>+0(SB), Z6
+	VFNMADD231PS Z4, Z5, Z6
+	VMOVAPS      Z4, Z5
+	VFMADD231PS  Z6, Z4, Z5
+	VMULPS       Z5, Z2, Z2
+	VMULPS       Z5, Z3, Z4
+	VMULPS       Z5, Z1, Z5
 	VSUBPS       Z0, Z2, Z2
 	VMOVUPS      fromSplit<>+0(SB), Z6
 	VPERMPD      Z2, Z6, Z2
 	VMOVUPS      Z2, (AX)
-	VMULPS       Z4, Z1, Z2
-	VFMSUB231PS  Z5, Z3, Z2
+	VMULPS       Z5, Z1, Z2
+	VFMSUB231PS  Z4, Z3, Z2
 	VMOVUPS      fromSplit<>+0(SB), Z6
 	VPERMPD      Z2, Z6, Z2
 	VMOVUPS      Z2, (CX)
-	VMULPS       Z5, Z1, Z1
-	VFMADD231PS  Z4, Z3, Z1
+	VMULPS       Z4, Z1, Z1
+	VFMADD231PS  Z5, Z3, Z1
 	VMOVUPS      fromSplit<>+0(SB), Z2
 	VPERMPD      Z1, Z2, Z1
 	VMOVUPS      Z1, (DX)
@@ -5971,35 +5976,38 @@ turn:
 	VSHUFPS      $0xdd, Z5, Z4, Z4
 	VMULPS       Z4, Z4, Z5
 	VFMADD231PS  Z6, Z6, Z5
-	VSQRTPS      Z5, Z5
 	VPXORD       Z7, Z7, Z7
 	VCMPPS       $0x04, Z7, Z5, K1
-	VBROADCASTSS scalarx3f800000<>+0(SB), Z7
-	VDIVPS       Z5, Z7, Z7
-	VPXORD       Z8, Z8, Z8
-	VBLENDMPS    Z7, Z8, K1, Z7
-	VMULPS       Z7, Z6, Z8
-	VMULPS       Z7, Z4, Z7
+	VRSQRT14PS.Z Z5, K1, Z7
+	VMULPS.BCST  scalarx3f000000<>+0(SB), Z5, Z8
+	VMULPS       Z7, Z8, Z8
+	VBROADCASTSS scalarx3f000000<>+0(SB), Z9
+	VFNMADD231PS Z7, Z8, Z9
+	VMOVAPS      Z7, Z8
+	VFMADD231PS  Z9, Z7, Z8
+	VMULPS       Z8, Z5, Z5
+	VMULPS       Z8, Z6, Z7
+	VMULPS       Z8, Z4, Z8
 	VSUBPS       Z0, Z5, Z5
 	VMOVUPS      (DX), Z9
 	VMOVUPS      toSplit<>+0(SB), Z10
 	VPERMPD      Z9, Z10, Z9
 	VFMADD231PS  Z1, Z5, Z9
-	VMULPS       Z7, Z4, Z5
-	VFMSUB231PS  Z8, Z6, Z5
+	VMULPS       Z8, Z4, Z5
+	VFMSUB231PS  Z7, Z6, Z5
 	VMOVUPS      (BX), Z10
 	VMOVUPS      toSplit<>+0(SB), Z11
 	VPERMPD      Z10, Z11, Z10
 	VFMADD231PS  Z2, Z5, Z10
-	VMULPS       Z8, Z4, Z4
-	VFMADD231PS  Z7, Z6, Z4
+	VMULPS       Z7, Z4, Z4
+	VFMADD231PS  Z8, Z6, Z4
 	VMOVUPS      (SI), Z5
 	VMOVUPS      toSplit<>+0(SB), Z6
 	VPERMPD      Z5, Z6, Z5
 	VFMADD231PS  Z3, Z4, Z5
-	VMULPS       Z7, Z7, Z4
-	VFMSUB231PS  Z8, Z8, Z4
-	VMULPS       Z7, Z8, Z6
+	VMULPS       Z8, Z8, Z4
+	VFMSUB231PS  Z7, Z7, Z4
+	VMULPS       Z8, Z7, Z6
 	VADDPS       Z6, Z6, Z6
 	VMULPS       Z6, Z5, Z11
 	VFMADD231PS  Z4, Z10, Z11
@@ -6007,10 +6015,10 @@ turn:
 	VMULPS       Z6, Z10, Z6
 	VFMSUB231PS  Z4, Z5, Z6
 	VADDPS       Z6, Z6, Z4
-	VMULPS       Z4, Z7, Z5
-	VFMSUB231PS  Z9, Z8, Z5
-	VMULPS       Z9, Z7, Z6
-	VFMADD231PS  Z4, Z8, Z6
+	VMULPS       Z4, Z8, Z5
+	VFMSUB231PS  Z9, Z7, Z5
+	VMULPS       Z9, Z8, Z6
+	VFMADD231PS  Z4, Z7, Z6
 	VUNPCKLPS    Z6, Z5, Z4
 	VUNPCKHPS    Z6, Z5, Z5
 	VMOVUPS      Z4, (AX)
@@ -6022,6 +6030,188 @@ turn:
 	ADDQ         $0x00000040, SI
 	SUBQ         $0x00000010, DI
 	JG           turn
+	VZEROUPPER
+	RET
+
+// func lagsAVX512F32(acc *float32, a *float32, b *float32, ld int, rows int, n int, stride int)
+// Requires: AVX, AVX512F
+TEXT ·lagsAVX512F32(SB), NOSPLIT, $0-56
+	MOVQ   acc+0(FP), AX
+	MOVQ   a+8(FP), CX
+	MOVQ   b+16(FP), DX
+	MOVQ   ld+24(FP), BX
+	IMUL3Q $0x00000004, BX, BX
+	MOVQ   rows+32(FP), SI
+	MOVQ   n+40(FP), DI
+	MOVQ   stride+48(FP), R8
+	IMUL3Q $0x00000004, R8, R8
+	LEAQ   (BX)(BX*2), R11
+
+column:
+	MOVQ   CX, R9
+	MOVQ   DX, R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   SI, R12
+
+row:
+	VMOVUPS     (R9), Z10
+	VMOVUPS     (R10), Z11
+	VFMADD231PS Z11, Z10, Z0
+	VPERMILPS   $0xb1, Z11, Z11
+	VFMADD231PS Z11, Z10, Z1
+	VMOVUPS     (R10)(BX*1), Z11
+	VFMADD231PS Z11, Z10, Z2
+	VPERMILPS   $0xb1, Z11, Z11
+	VFMADD231PS Z11, Z10, Z3
+	VMOVUPS     (R10)(BX*2), Z11
+	VFMADD231PS Z11, Z10, Z4
+	VPERMILPS   $0xb1, Z11, Z11
+	VFMADD231PS Z11, Z10, Z5
+	VMOVUPS     (R10)(R11*1), Z11
+	VFMADD231PS Z11, Z10, Z6
+	VPERMILPS   $0xb1, Z11, Z11
+	VFMADD231PS Z11, Z10, Z7
+	VMOVUPS     (R10)(BX*4), Z11
+	VFMADD231PS Z11, Z10, Z8
+	VPERMILPS   $0xb1, Z11, Z11
+	VFMADD231PS Z11, Z10, Z9
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	DECQ        R12
+	JNZ         row
+	MOVQ        AX, R9
+	VMOVUPS     Z0, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Z2, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Z4, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Z6, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Z8, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Z1, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Z3, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Z5, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Z7, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Z9, (R9)
+	ADDQ        R8, R9
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	SUBQ        $0x00000010, DI
+	JG          column
+	VZEROUPPER
+	RET
+
+// func lagsAdjointAVX512F32(dst *float32, m *float32, c *float32, ld int, rows int, n int, stride int, first int, more int)
+// Requires: AVX, AVX512F
+TEXT ·lagsAdjointAVX512F32(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   m+8(FP), CX
+	MOVQ   c+16(FP), DX
+	MOVQ   ld+24(FP), BX
+	IMUL3Q $0x00000004, BX, BX
+	MOVQ   rows+32(FP), SI
+	MOVQ   n+40(FP), DI
+	MOVQ   first+56(FP), R8
+	MOVQ   more+64(FP), R9
+	IMULQ  BX, R8
+	MOVQ   stride+48(FP), R10
+	IMUL3Q $0x00000004, R10, R10
+
+column:
+	MOVQ    DX, R11
+	VMOVUPS (R11), Z0
+	ADDQ    R10, R11
+	VMOVUPS (R11), Z1
+	ADDQ    R10, R11
+	VMOVUPS (R11), Z2
+	ADDQ    R10, R11
+	VMOVUPS (R11), Z3
+	ADDQ    R10, R11
+	VMOVUPS (R11), Z4
+	ADDQ    R10, R11
+	VMOVUPS (R11), Z5
+	ADDQ    R10, R11
+	VMOVUPS (R11), Z6
+	ADDQ    R10, R11
+	VMOVUPS (R11), Z7
+	ADDQ    R10, R11
+	VMOVUPS (R11), Z8
+	ADDQ    R10, R11
+	MOVQ    CX, R11
+	MOVQ    AX, R14
+	MOVQ    SI, R15
+
+row:
+	VMOVUPS     (R11), Z9
+	VMULPS      Z0, Z9, Z9
+	VPXORD      Z10, Z10, Z10
+	MOVQ        R11, R12
+	ADDQ        R8, R12
+	MOVQ        R11, R13
+	SUBQ        R8, R13
+	VMOVUPS     (R12), Z11
+	VMOVUPS     (R13), Z12
+	VADDPS      Z12, Z11, Z13
+	VFMADD231PS Z1, Z13, Z9
+	VSUBPS      Z12, Z11, Z11
+	ADDQ        BX, R12
+	SUBQ        BX, R13
+	VMOVUPS     (R12), Z12
+	VMOVUPS     (R13), Z13
+	VADDPS      Z13, Z12, Z14
+	VFMADD231PS Z2, Z14, Z9
+	VSUBPS      Z13, Z12, Z12
+	ADDQ        BX, R12
+	SUBQ        BX, R13
+	VMOVUPS     (R12), Z13
+	VMOVUPS     (R13), Z14
+	VADDPS      Z14, Z13, Z15
+	VFMADD231PS Z3, Z15, Z9
+	VSUBPS      Z14, Z13, Z13
+	ADDQ        BX, R12
+	SUBQ        BX, R13
+	VMOVUPS     (R12), Z14
+	VMOVUPS     (R13), Z15
+	VADDPS      Z15, Z14, Z16
+	VFMADD231PS Z4, Z16, Z9
+	VSUBPS      Z15, Z14, Z14
+	VFMADD231PS Z5, Z11, Z10
+	VFMADD231PS Z6, Z12, Z10
+	VFMADD231PS Z7, Z13, Z10
+	VFMADD231PS Z8, Z14, Z10
+	VPERMILPS   $0xb1, Z10, Z10
+	VADDPS      Z10, Z9, Z9
+	TESTQ       R9, R9
+	JZ          store
+	VADDPS      (R14), Z9, Z9
+
+store:
+	VMOVUPS Z9, (R14)
+	ADDQ    BX, R11
+	ADDQ    BX, R14
+	DECQ    R15
+	JNZ     row
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	SUBQ    $0x00000010, DI
+	JG      column
 	VZEROUPPER
 	RET
 

@@ -92,9 +92,6 @@ func csquareAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s
 func cunitAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 
 //go:noescape
-func cradialAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
-
-//go:noescape
 func cmulAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 
 //go:noescape
@@ -206,10 +203,22 @@ func momentsAVX512F64(acc *float64, a *float64, ld int, n int)
 func mixAVX512F64(dst *float64, c *float64, x *float64, ld int, n int, more int)
 
 //go:noescape
+func modulusAVX512F64(m *float64, re *float64, z *float64, n int, mean float64)
+
+//go:noescape
+func modulusAdjointAVX512F64(dz *float64, z *float64, m *float64, re *float64, n int, f float64)
+
+//go:noescape
 func doubleAVX512F64(q *float64, dr *float64, di *float64, z *float64, n int, mean float64)
 
 //go:noescape
 func doubleAdjointAVX512F64(dz *float64, z *float64, q *float64, dr *float64, di *float64, n int, p *[4]float64)
+
+//go:noescape
+func lagsAVX512F64(acc *float64, a *float64, b *float64, ld int, rows int, n int, stride int)
+
+//go:noescape
+func lagsAdjointAVX512F64(dst *float64, m *float64, c *float64, ld int, rows int, n int, stride int, first int, more int)
 
 //go:noescape
 func tile00AVX512F64(a *float64, b *float64, c *float64, k int, ldc int, more int)

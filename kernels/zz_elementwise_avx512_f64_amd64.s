@@ -1991,108 +1991,6 @@ done:
 	VZEROUPPER
 	RET
 
-// func cradialAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·cradialAVX512F64(SB), NOSPLIT, $0-56
-	MOVQ         dst+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         c+24(FP), BX
-	MOVQ         n+32(FP), SI
-	VBROADCASTSD s+40(FP), Z4
-	XORQ         DI, DI
-
-one:
-	SUBQ    $0x00000008, SI
-	JL      last
-	VMOVUPS (CX)(DI*2), Z0
-	VMOVUPS 64(CX)(DI*2), Z1
-	VMOVUPS (DX)(DI*1), Z2
-	VMOVUPS (BX)(DI*1), Z3
-
-body:
-	VUNPCKLPD Z1, Z0, Z5
-	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPD   toSplit<>+0(SB), Z1
-	VPERMPD   Z2, Z1, Z1
-	VMOVUPD   toSplit<>+0(SB), Z2
-	VPERMPD   Z3, Z2, Z2
-	VMULPD    Z5, Z5, Z3
-	VMULPD    Z0, Z0, Z6
-	VADDPD    Z6, Z3, Z3
-	VSQRTPD   Z3, Z3
-	VPXORD    Z6, Z6, Z6
-	VCMPPD    $0x04, Z6, Z3, K1
-	VDIVPD    Z3, Z1, Z1
-	VPXORD    Z3, Z3, Z3
-	VBLENDMPD Z1, Z3, K1, Z1
-	VMULPD    Z1, Z5, Z3
-	VMULPD    Z5, Z4, Z5
-	VADDPD    Z2, Z5, Z2
-	VADDPD    Z2, Z3, Z2
-	VMULPD    Z1, Z0, Z0
-	VUNPCKLPD Z0, Z2, Z1
-	VUNPCKHPD Z0, Z2, Z0
-	TESTQ     SI, SI
-	JL        lastStore
-	VMOVUPS   Z1, (AX)(DI*2)
-	VMOVUPS   Z0, 64(AX)(DI*2)
-	ADDQ      $0x00000040, DI
-	JMP       one
-
-last:
-	CMPQ      SI, $-8
-	JE        done
-	LEAQ      8(SI), R8
-	ADDQ      R8, R8
-	MOVQ      $-1, R9
-	BZHIQ     R8, R9, R9
-	KMOVQ     R9, K1
-	SHRQ      $0x08, R9
-	KMOVQ     R9, K2
-	SHRQ      $0x08, R9
-	VMOVUPD.Z (CX)(DI*2), K1, Z0
-	VMOVUPD.Z 64(CX)(DI*2), K2, Z1
-	LEAQ      8(SI), R8
-	MOVQ      $-1, R9
-	BZHIQ     R8, R9, R9
-	KMOVQ     R9, K1
-	SHRQ      $0x08, R9
-	VMOVUPD.Z (DX)(DI*1), K1, Z2
-	LEAQ      8(SI), R8
-	MOVQ      $-1, R9
-	BZHIQ     R8, R9, R9
-	KMOVQ     R9, K1
-	SHRQ      $0x08, R9
-	VMOVUPD.Z (BX)(DI*1), K1, Z3
-	JMP       body
-
-lastStore:
-	LEAQ    8(SI), CX
-	ADDQ    CX, CX
-	MOVQ    $-1, DX
-	BZHIQ   CX, DX, DX
-	KMOVQ   DX, K1
-	SHRQ    $0x08, DX
-	KMOVQ   DX, K2
-	SHRQ    $0x08, DX
-	VMOVUPD Z1, K1, (AX)(DI*2)
-	VMOVUPD Z0, K2, 64(AX)(DI*2)
-
-done:
-	VZEROUPPER
-	RET
-
-DATA toSplit<>+0(SB)/8, $0x0000000000000000
-DATA toSplit<>+8(SB)/8, $0x0000000000000004
-DATA toSplit<>+16(SB)/8, $0x0000000000000001
-DATA toSplit<>+24(SB)/8, $0x0000000000000005
-DATA toSplit<>+32(SB)/8, $0x0000000000000002
-DATA toSplit<>+40(SB)/8, $0x0000000000000006
-DATA toSplit<>+48(SB)/8, $0x0000000000000003
-DATA toSplit<>+56(SB)/8, $0x0000000000000007
-GLOBL toSplit<>(SB), RODATA|NOPTR, $64
-
 // func cmulAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·cmulAVX512F64(SB), NOSPLIT, $0-56
@@ -2519,6 +2417,16 @@ lastStore:
 done:
 	VZEROUPPER
 	RET
+
+DATA toSplit<>+0(SB)/8, $0x0000000000000000
+DATA toSplit<>+8(SB)/8, $0x0000000000000004
+DATA toSplit<>+16(SB)/8, $0x0000000000000001
+DATA toSplit<>+24(SB)/8, $0x0000000000000005
+DATA toSplit<>+32(SB)/8, $0x0000000000000002
+DATA toSplit<>+40(SB)/8, $0x0000000000000006
+DATA toSplit<>+48(SB)/8, $0x0000000000000003
+DATA toSplit<>+56(SB)/8, $0x0000000000000007
+GLOBL toSplit<>(SB), RODATA|NOPTR, $64
 
 // func crealAVX512F64(dst *float64, a *float64, b *float64, c *float64, n int, s float64, t float64)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
@@ -5969,6 +5877,110 @@ done0:
 	VZEROUPPER
 	RET
 
+// func modulusAVX512F64(m *float64, re *float64, z *float64, n int, mean float64)
+// Requires: AVX, AVX512F
+TEXT ·modulusAVX512F64(SB), NOSPLIT, $0-40
+	MOVQ         m+0(FP), AX
+	MOVQ         re+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSD mean+32(FP), Z0
+
+turn:
+	VMOVUPD      (DX), Z1
+	VMOVUPD      64(DX), Z2
+	VUNPCKLPD    Z2, Z1, Z3
+	VUNPCKHPD    Z2, Z1, Z1
+	VMULPD       Z1, Z1, Z2
+	VFMADD231PD  Z3, Z3, Z2
+	VPXORD       Z4, Z4, Z4
+	VCMPPD       $0x04, Z4, Z2, K1
+	VRSQRT14PD.Z Z2, K1, Z4
+	VMULPD.BCST  scalarx3fe0000000000000<>+0(SB), Z2, Z5
+	VMULPD       Z4, Z5, Z6
+	VBROADCASTSD scalarx3fe0000000000000<>+0(SB), Z7
+	VFNMADD231PD Z4, Z6, Z7
+	VMOVAPS      Z4, Z6
+	VFMADD231PD  Z7, Z4, Z6
+	VMULPD       Z6, Z5, Z4
+	VBROADCASTSD scalarx3fe0000000000000<>+0(SB), Z5
+	VFNMADD231PD Z6, Z4, Z5
+	VMOVAPS      Z6, Z4
+	VFMADD231PD  Z5, Z6, Z4
+	VMULPD       Z4, Z2, Z2
+	VMULPD       Z4, Z3, Z5
+	VMULPD       Z4, Z1, Z1
+	VSUBPD       Z0, Z2, Z1
+	VMOVUPD      fromSplit<>+0(SB), Z2
+	VPERMPD      Z1, Z2, Z1
+	VMOVUPS      Z1, (AX)
+	VMOVUPD      fromSplit<>+0(SB), Z1
+	VPERMPD      Z3, Z1, Z1
+	VMOVUPS      Z1, (CX)
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	SUBQ         $0x00000008, BX
+	JG           turn
+	VZEROUPPER
+	RET
+
+// func modulusAdjointAVX512F64(dz *float64, z *float64, m *float64, re *float64, n int, f float64)
+// Requires: AVX, AVX512F
+TEXT ·modulusAdjointAVX512F64(SB), NOSPLIT, $0-48
+	MOVQ         dz+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         m+16(FP), DX
+	MOVQ         re+24(FP), BX
+	MOVQ         n+32(FP), SI
+	VBROADCASTSD f+40(FP), Z0
+
+turn:
+	VMOVUPD      (CX), Z1
+	VMOVUPD      64(CX), Z2
+	VUNPCKLPD    Z2, Z1, Z3
+	VUNPCKHPD    Z2, Z1, Z1
+	VMULPD       Z1, Z1, Z2
+	VFMADD231PD  Z3, Z3, Z2
+	VPXORD       Z4, Z4, Z4
+	VCMPPD       $0x04, Z4, Z2, K1
+	VRSQRT14PD.Z Z2, K1, Z4
+	VMULPD.BCST  scalarx3fe0000000000000<>+0(SB), Z2, Z5
+	VMULPD       Z4, Z5, Z6
+	VBROADCASTSD scalarx3fe0000000000000<>+0(SB), Z7
+	VFNMADD231PD Z4, Z6, Z7
+	VMOVAPS      Z4, Z6
+	VFMADD231PD  Z7, Z4, Z6
+	VMULPD       Z6, Z5, Z4
+	VBROADCASTSD scalarx3fe0000000000000<>+0(SB), Z5
+	VFNMADD231PD Z6, Z4, Z5
+	VMOVAPS      Z6, Z4
+	VFMADD231PD  Z5, Z6, Z4
+	VMULPD       Z4, Z2, Z2
+	VMULPD       Z4, Z3, Z2
+	VMULPD       Z4, Z1, Z1
+	VMOVUPD      (DX), Z4
+	VMOVUPD      toSplit<>+0(SB), Z5
+	VPERMPD      Z4, Z5, Z4
+	VMOVUPD      (BX), Z5
+	VMOVUPD      toSplit<>+0(SB), Z6
+	VPERMPD      Z5, Z6, Z5
+	VFMADD231PD  Z0, Z3, Z5
+	VFMADD231PD  Z4, Z2, Z5
+	VMULPD       Z4, Z1, Z1
+	VUNPCKLPD    Z1, Z5, Z2
+	VUNPCKHPD    Z1, Z5, Z1
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	SUBQ         $0x00000008, SI
+	JG           turn
+	VZEROUPPER
+	RET
+
 // func doubleAVX512F64(q *float64, dr *float64, di *float64, z *float64, n int, mean float64)
 // Requires: AVX, AVX512F
 TEXT ·doubleAVX512F64(SB), NOSPLIT, $0-48
@@ -5986,13 +5998,21 @@ turn:
 	VUNPCKHPD    Z2, Z1, Z1
 	VMULPD       Z1, Z1, Z2
 	VFMADD231PD  Z3, Z3, Z2
-	VSQRTPD      Z2, Z2
 	VPXORD       Z4, Z4, Z4
 	VCMPPD       $0x04, Z4, Z2, K1
-	VBROADCASTSD scalarx3ff0000000000000<>+0(SB), Z4
-	VDIVPD       Z2, Z4, Z4
-	VPXORD       Z5, Z5, Z5
-	VBLENDMPD    Z4, Z5, K1, Z4
+	VRSQRT14PD.Z Z2, K1, Z4
+	VMULPD.BCST  scalarx3fe0000000000000<>+0(SB), Z2, Z5
+	VMULPD       Z4, Z5, Z6
+	VBROADCASTSD scalarx3fe0000000000000<>+0(SB), Z7
+	VFNMADD231PD Z4, Z6, Z7
+	VMOVAPS      Z4, Z6
+	VFMADD231PD  Z7, Z4, Z6
+	VMULPD       Z6, Z5, Z4
+	VBROADCASTSD scalarx3fe0000000000000<>+0(SB), Z5
+	VFNMADD231PD Z6, Z4, Z5
+	VMOVAPS      Z6, Z4
+	VFMADD231PD  Z5, Z6, Z4
+	VMULPD       Z4, Z2, Z2
 	VMULPD       Z4, Z3, Z5
 	VMULPD       Z4, Z1, Z4
 	VSUBPD       Z0, Z2, Z2
@@ -6040,13 +6060,21 @@ turn:
 	VUNPCKHPD    Z5, Z4, Z4
 	VMULPD       Z4, Z4, Z5
 	VFMADD231PD  Z6, Z6, Z5
-	VSQRTPD      Z5, Z5
 	VPXORD       Z7, Z7, Z7
 	VCMPPD       $0x04, Z7, Z5, K1
-	VBROADCASTSD scalarx3ff0000000000000<>+0(SB), Z7
-	VDIVPD       Z5, Z7, Z7
-	VPXORD       Z8, Z8, Z8
-	VBLENDMPD    Z7, Z8, K1, Z7
+	VRSQRT14PD.Z Z5, K1, Z7
+	VMULPD.BCST  scalarx3fe0000000000000<>+0(SB), Z5, Z8
+	VMULPD       Z7, Z8, Z9
+	VBROADCASTSD scalarx3fe0000000000000<>+0(SB), Z10
+	VFNMADD231PD Z7, Z9, Z10
+	VMOVAPS      Z7, Z9
+	VFMADD231PD  Z10, Z7, Z9
+	VMULPD       Z9, Z8, Z7
+	VBROADCASTSD scalarx3fe0000000000000<>+0(SB), Z8
+	VFNMADD231PD Z9, Z7, Z8
+	VMOVAPS      Z9, Z7
+	VFMADD231PD  Z8, Z9, Z7
+	VMULPD       Z7, Z5, Z5
 	VMULPD       Z7, Z6, Z8
 	VMULPD       Z7, Z4, Z7
 	VSUBPD       Z0, Z5, Z5
@@ -6091,6 +6119,188 @@ turn:
 	ADDQ         $0x00000040, SI
 	SUBQ         $0x00000008, DI
 	JG           turn
+	VZEROUPPER
+	RET
+
+// func lagsAVX512F64(acc *float64, a *float64, b *float64, ld int, rows int, n int, stride int)
+// Requires: AVX, AVX512F
+TEXT ·lagsAVX512F64(SB), NOSPLIT, $0-56
+	MOVQ   acc+0(FP), AX
+	MOVQ   a+8(FP), CX
+	MOVQ   b+16(FP), DX
+	MOVQ   ld+24(FP), BX
+	IMUL3Q $0x00000008, BX, BX
+	MOVQ   rows+32(FP), SI
+	MOVQ   n+40(FP), DI
+	MOVQ   stride+48(FP), R8
+	IMUL3Q $0x00000008, R8, R8
+	LEAQ   (BX)(BX*2), R11
+
+column:
+	MOVQ   CX, R9
+	MOVQ   DX, R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   SI, R12
+
+row:
+	VMOVUPD     (R9), Z10
+	VMOVUPD     (R10), Z11
+	VFMADD231PD Z11, Z10, Z0
+	VPERMILPD   $0x55, Z11, Z11
+	VFMADD231PD Z11, Z10, Z1
+	VMOVUPD     (R10)(BX*1), Z11
+	VFMADD231PD Z11, Z10, Z2
+	VPERMILPD   $0x55, Z11, Z11
+	VFMADD231PD Z11, Z10, Z3
+	VMOVUPD     (R10)(BX*2), Z11
+	VFMADD231PD Z11, Z10, Z4
+	VPERMILPD   $0x55, Z11, Z11
+	VFMADD231PD Z11, Z10, Z5
+	VMOVUPD     (R10)(R11*1), Z11
+	VFMADD231PD Z11, Z10, Z6
+	VPERMILPD   $0x55, Z11, Z11
+	VFMADD231PD Z11, Z10, Z7
+	VMOVUPD     (R10)(BX*4), Z11
+	VFMADD231PD Z11, Z10, Z8
+	VPERMILPD   $0x55, Z11, Z11
+	VFMADD231PD Z11, Z10, Z9
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	DECQ        R12
+	JNZ         row
+	MOVQ        AX, R9
+	VMOVUPS     Z0, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Z2, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Z4, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Z6, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Z8, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Z1, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Z3, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Z5, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Z7, (R9)
+	ADDQ        R8, R9
+	VMOVUPS     Z9, (R9)
+	ADDQ        R8, R9
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	SUBQ        $0x00000008, DI
+	JG          column
+	VZEROUPPER
+	RET
+
+// func lagsAdjointAVX512F64(dst *float64, m *float64, c *float64, ld int, rows int, n int, stride int, first int, more int)
+// Requires: AVX, AVX512F
+TEXT ·lagsAdjointAVX512F64(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   m+8(FP), CX
+	MOVQ   c+16(FP), DX
+	MOVQ   ld+24(FP), BX
+	IMUL3Q $0x00000008, BX, BX
+	MOVQ   rows+32(FP), SI
+	MOVQ   n+40(FP), DI
+	MOVQ   first+56(FP), R8
+	MOVQ   more+64(FP), R9
+	IMULQ  BX, R8
+	MOVQ   stride+48(FP), R10
+	IMUL3Q $0x00000008, R10, R10
+
+column:
+	MOVQ    DX, R11
+	VMOVUPS (R11), Z0
+	ADDQ    R10, R11
+	VMOVUPS (R11), Z1
+	ADDQ    R10, R11
+	VMOVUPS (R11), Z2
+	ADDQ    R10, R11
+	VMOVUPS (R11), Z3
+	ADDQ    R10, R11
+	VMOVUPS (R11), Z4
+	ADDQ    R10, R11
+	VMOVUPS (R11), Z5
+	ADDQ    R10, R11
+	VMOVUPS (R11), Z6
+	ADDQ    R10, R11
+	VMOVUPS (R11), Z7
+	ADDQ    R10, R11
+	VMOVUPS (R11), Z8
+	ADDQ    R10, R11
+	MOVQ    CX, R11
+	MOVQ    AX, R14
+	MOVQ    SI, R15
+
+row:
+	VMOVUPD     (R11), Z9
+	VMULPD      Z0, Z9, Z9
+	VPXORD      Z10, Z10, Z10
+	MOVQ        R11, R12
+	ADDQ        R8, R12
+	MOVQ        R11, R13
+	SUBQ        R8, R13
+	VMOVUPD     (R12), Z11
+	VMOVUPD     (R13), Z12
+	VADDPD      Z12, Z11, Z13
+	VFMADD231PD Z1, Z13, Z9
+	VSUBPD      Z12, Z11, Z11
+	ADDQ        BX, R12
+	SUBQ        BX, R13
+	VMOVUPD     (R12), Z12
+	VMOVUPD     (R13), Z13
+	VADDPD      Z13, Z12, Z14
+	VFMADD231PD Z2, Z14, Z9
+	VSUBPD      Z13, Z12, Z12
+	ADDQ        BX, R12
+	SUBQ        BX, R13
+	VMOVUPD     (R12), Z13
+	VMOVUPD     (R13), Z14
+	VADDPD      Z14, Z13, Z15
+	VFMADD231PD Z3, Z15, Z9
+	VSUBPD      Z14, Z13, Z13
+	ADDQ        BX, R12
+	SUBQ        BX, R13
+	VMOVUPD     (R12), Z14
+	VMOVUPD     (R13), Z15
+	VADDPD      Z15, Z14, Z16
+	VFMADD231PD Z4, Z16, Z9
+	VSUBPD      Z15, Z14, Z14
+	VFMADD231PD Z5, Z11, Z10
+	VFMADD231PD Z6, Z12, Z10
+	VFMADD231PD Z7, Z13, Z10
+	VFMADD231PD Z8, Z14, Z10
+	VPERMILPD   $0x55, Z10, Z10
+	VADDPD      Z10, Z9, Z9
+	TESTQ       R9, R9
+	JZ          store
+	VADDPD      (R14), Z9, Z9
+
+store:
+	VMOVUPS Z9, (R14)
+	ADDQ    BX, R11
+	ADDQ    BX, R14
+	DECQ    R15
+	JNZ     row
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	SUBQ    $0x00000008, DI
+	JG      column
 	VZEROUPPER
 	RET
 

@@ -71,6 +71,9 @@ func fftLoadMasked4AVX2F32(tile []float32, src []float32, stride int, tw []float
 func fftAddMasked4AVX2F32(dst []float32, stride int, tile []float32, heads []int, q int, mask []float32)
 
 //go:noescape
+func fftPrefetchAVX2F32(src []float32, stride int, rows int)
+
+//go:noescape
 func fftStage2AVX2F32(tile []float32, tw []float32, q int, blocks int)
 
 //go:noescape

@@ -1794,6 +1794,22 @@ row:
 	VZEROUPPER
 	RET
 
+// func fftPrefetchAVX2F32(src []float32, stride int, rows int)
+// Requires: AVX, MMX+
+TEXT ·fftPrefetchAVX2F32(SB), NOSPLIT, $0-40
+	MOVQ src_base+0(FP), AX
+	MOVQ stride+24(FP), CX
+	SHLQ $0x02, CX
+	MOVQ rows+32(FP), DX
+
+row:
+	PREFETCHT1 (AX)
+	ADDQ       CX, AX
+	DECQ       DX
+	JNZ        row
+	VZEROUPPER
+	RET
+
 // func fftStage2AVX2F32(tile []float32, tw []float32, q int, blocks int)
 // Requires: AVX, FMA3
 TEXT ·fftStage2AVX2F32(SB), NOSPLIT, $0-64

@@ -77,6 +77,9 @@ func fftLoadMasked4AVX2F64(tile []float64, src []float64, stride int, tw []float
 func fftAddMasked4AVX2F64(dst []float64, stride int, tile []float64, heads []int, q int, mask []float64)
 
 //go:noescape
+func fftPrefetchAVX2F64(src []float64, stride int, rows int)
+
+//go:noescape
 func fftStage2AVX2F64(tile []float64, tw []float64, q int, blocks int)
 
 //go:noescape

@@ -101,6 +101,9 @@ func fftLoadMasked8AVX512F32(tile []float32, src []float32, stride int, tw []flo
 func fftAddMasked8AVX512F32(dst []float32, stride int, tile []float32, heads []int, q int, mask []float32)
 
 //go:noescape
+func fftPrefetchAVX512F32(src []float32, stride int, rows int)
+
+//go:noescape
 func fftStage2AVX512F32(tile []float32, tw []float32, q int, blocks int)
 
 //go:noescape

@@ -5160,6 +5160,23 @@ row:
 	VZEROUPPER
 	RET
 
+// func fftPrefetchAVX512F32(src []float32, stride int, rows int)
+// Requires: AVX, MMX+
+TEXT ·fftPrefetchAVX512F32(SB), NOSPLIT, $0-40
+	MOVQ src_base+0(FP), AX
+	MOVQ stride+24(FP), CX
+	SHLQ $0x02, CX
+	MOVQ rows+32(FP), DX
+
+row:
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	ADDQ       CX, AX
+	DECQ       DX
+	JNZ        row
+	VZEROUPPER
+	RET
+
 // func fftStage2AVX512F32(tile []float32, tw []float32, q int, blocks int)
 // Requires: AVX, AVX512F
 TEXT ·fftStage2AVX512F32(SB), NOSPLIT, $0-64

@@ -107,6 +107,9 @@ func fftLoadMasked8AVX512F64(tile []float64, src []float64, stride int, tw []flo
 func fftAddMasked8AVX512F64(dst []float64, stride int, tile []float64, heads []int, q int, mask []float64)
 
 //go:noescape
+func fftPrefetchAVX512F64(src []float64, stride int, rows int)
+
+//go:noescape
 func fftStage2AVX512F64(tile []float64, tw []float64, q int, blocks int)
 
 //go:noescape

@@ -222,11 +222,15 @@ func (p *PortillaSimoncelli) pixels(x autograd.Value, st psStats) autograd.Value
 func (p *PortillaSimoncelli) reconstruction(half, v autograd.Value, l psLevel, st psStats) {
 	z := cropSpectrum(half, l.h, l.w, true).Mul(l.recon.on(half))
 	r := z.IRFFT(autograd.Backward, l.w, 2, 3)
-	auto, center := p.autocorrelation(z.Abs2(), l.h, l.w)
-	center = center.Reshape(lead(v)...)
-	r2 := r.Square()
-	skew := r2.Mul(r).Mean(2, 3).Div(center.PowScalar(1.5))
-	kurtosis := r2.Square().Mean(2, 3).Div(center.Square())
+	width := p.o.CorrelationWidth
+	y := r.Tape().Apply(opMarginal, width, r)
+	auto := y.Crop(2, 0, width*width)
+	middle := width/2*width + width/2
+	center, third, fourth := y.Crop(2, middle, middle+1), y.Crop(2, width*width, width*width+1), y.Crop(2, width*width+1, width*width+2)
+	auto = auto.Div(center)
+	center, third, fourth = center.Reshape(lead(v)...), third.Reshape(lead(v)...), fourth.Reshape(lead(v)...)
+	skew := third.Div(center.PowScalar(1.5))
+	kurtosis := fourth.Div(center.Square())
 	// Where next to nothing is left at a scale, its moments are those of noise.
 	eps := 1e-15
 	if v.Type().DType == tensor.Float32 {
@@ -240,18 +244,17 @@ func (p *PortillaSimoncelli) reconstruction(half, v autograd.Value, l psLevel, s
 	st[psReconStd] = append(st[psReconStd], center.Sqrt())
 }
 
-// autocorrelation returns the central window (…, W, W) of the circular
-// autocorrelation with the given power spectrum (…, h, w/2+1), divided by its
-// centre, and the centre (…, 1, 1). An odd width loses a column, as in the
-// reference.
-func (p *PortillaSimoncelli) autocorrelation(power autograd.Value, h, w int) (auto, center autograd.Value) {
-	rank := int(power.Type().Rank)
+// windowOf returns the central window (…, width, width) of the circular
+// autocorrelations of maps (…, h, w) without their mean, divided by h·w. An odd w
+// loses a column, as in the reference.
+func windowOf(maps autograd.Value, width int) autograd.Value {
+	t := maps.Type()
+	rank := int(t.Rank)
 	ay, ax := rank-2, rank-1
-	even := w / 2 * 2
-	a := power.Complex().IRFFT(autograd.Backward, even, ay, ax).Scale(1 / float64(h*w))
-	window := wrapWindow(a, p.o.CorrelationWidth)
-	center = a.Crop(ay, 0, 1).Crop(ax, 0, 1)
-	return window.Div(center), center
+	power := maps.Sub(maps.MeanKeep(ay, ax)).RFFT(autograd.Backward, ay, ax).Abs2()
+	even := t.Dim[ax] / 2 * 2
+	a := power.Complex().IRFFT(autograd.Backward, even, ay, ax).Scale(1 / float64(t.Dim[ay]*t.Dim[ax]))
+	return wrapWindow(a, width)
 }
 
 // bands records the statistics of the bands of one scale, and those that join
@@ -260,10 +263,11 @@ func (p *PortillaSimoncelli) bands(turned autograd.Value, l psLevel, s int, st p
 	k := p.o.Orientations
 	grid := cropSpectrum(turned, l.h, l.w, false)
 	all := grid.Tape().Apply(opCutBands, l.bands, grid)
-	y := all.Tape().Apply(opMoments, k, all)
-	at := newMomentLayout(k, all.Type())
-	m := at.part(y, 0, k, l.h, l.w).Sub(at.part(y, at.mean, k, 1, 1))
-	auto, _ := p.autocorrelation(m.RFFT(autograd.Backward, 3, 4).Abs2(), l.h, l.w)
+	width := p.o.CorrelationWidth
+	y := all.Tape().Apply(opMoments, momentAttr{k, width}, all)
+	at := newMomentLayout(momentAttr{k, width}, all.Type())
+	auto := at.part(y, at.auto, k, width, width)
+	auto = auto.Div(auto.Crop(3, width/2, width/2+1).Crop(4, width/2, width/2+1))
 	gram := at.part(y, at.gram, k, k)
 	v := at.part(y, at.gram, k*k).CropStep(2, 0, k*k, k+1)
 	st[psMagAuto] = append(st[psMagAuto], auto)

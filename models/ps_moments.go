@@ -9,32 +9,35 @@ import (
 
 // A momentLayout says where opMoments leaves what, for one image and channel.
 type momentLayout struct {
-	k, pixels int
-	parents   bool
+	momentAttr
+	h, w, pixels int
+	parents      bool
 
-	mean, gram                 int // of magnitudes
+	auto, mean, gram           int // of magnitudes
 	parentMean, cross, square  int // of magnitudes of parents, and with those of bands
 	real, realSquare, doubleds int // of real parts and of parents with their phase doubled
 	size                       int
 }
 
-// momentPad divides the size, so that the magnitudes of every image are aligned.
-const momentPad = 16
+// momentAttr is the attribute of opMoments: the number of bands, and the side of
+// the window of autocorrelations.
+type momentAttr struct{ k, width int }
 
-func newMomentLayout(k int, t tensor.Type) momentLayout {
-	l := momentLayout{k: k, pixels: t.Dim[3] * t.Dim[4], parents: t.Dim[2] > k}
+func newMomentLayout(attr any, t tensor.Type) momentLayout {
+	l := momentLayout{momentAttr: attr.(momentAttr), h: t.Dim[3], w: t.Dim[4]}
+	l.pixels, l.parents = l.h*l.w, t.Dim[2] > l.k
+	k := l.k
 	take := func(n int) int {
 		at := l.size
 		l.size += n
 		return at
 	}
-	take(k * l.pixels)
+	l.auto = take(k * l.width * l.width)
 	l.mean, l.gram = take(k), take(k*k)
 	if l.parents {
 		l.parentMean, l.cross, l.square = take(k), take(k*k), take(k)
 		l.real, l.realSquare, l.doubleds = take(2*k*k), take(k), take(2*k)
 	}
-	take((momentPad - l.size%momentPad) % momentPad)
 	return l
 }
 
@@ -47,17 +50,17 @@ func (l *momentLayout) part(y autograd.Value, at int, shape ...int) autograd.Val
 	return y.Crop(2, at, at+n).Reshape(append(lead(y), shape...)...)
 }
 
-// opMoments is what the statistics of the bands of a level are made of: the
-// magnitudes of the K bands, the means and covariances of these, and, if there
-// are 2K bands, with the K parents that follow: their magnitudes' means,
-// variances and covariances with those of the bands, the mean products of the
-// bands' real parts with the parts of the parents of doubled phase, and the mean
-// squares of both. The attribute is K. See momentLayout for the order.
+// opMoments is what the statistics of the bands of a level are made of: of the
+// magnitudes of K bands, the central autocorrelations (without the mean), means
+// and covariances, and, if there are 2K bands, with the K parents that follow:
+// their magnitudes' means, variances and covariances with those of the bands,
+// the mean products of the bands' real parts with the parts of the parents of
+// doubled phase, and the mean squares of both. See momentLayout for the order.
 var opMoments = &autograd.Op{
-	Name: "band-moments", Doc: "magnitudes of bands x (N, C, K or 2K, h, w) and joint moments, (N, C, …)",
+	Name: "band-moments", Doc: "joint moments (N, C, …) of bands x (N, C, K or 2K, h, w)",
 	Type: momentsType,
 	Lower: func(attr any, in []autograd.Value) autograd.Value {
-		return momentsOf(newMomentLayoutOf(attr, in[0].Type()), in[0])
+		return momentsOf(newMomentLayout(attr, in[0].Type()), in[0])
 	},
 	VJP: func(n autograd.Node, g autograd.Value) []autograd.Value {
 		return []autograd.Value{g.Tape().Apply(opMomentsAdjoint, n.Attr, n.In[0], n.Out, g)}
@@ -67,19 +70,17 @@ var opMoments = &autograd.Op{
 }
 
 func momentsType(attr any, in []tensor.Type) (tensor.Type, error) {
-	k, t := attr.(int), in[0]
+	k, t := attr.(momentAttr).k, in[0]
 	if t.Rank != 5 || !t.DType.IsComplex() || t.Dim[2] != k && t.Dim[2] != 2*k {
 		return t, fmt.Errorf("complex bands (N, C, %d or %d, h, w) expected", k, 2*k)
 	}
-	return tensor.MakeType(t.DType.Real(), t.Dim[0], t.Dim[1], newMomentLayoutOf(attr, t).size), nil
+	return tensor.MakeType(t.DType.Real(), t.Dim[0], t.Dim[1], newMomentLayout(attr, t).size), nil
 }
 
-func newMomentLayoutOf(attr any, t tensor.Type) momentLayout { return newMomentLayout(attr.(int), t) }
-
 var momentSamples = []autograd.Sample{
-	{Attr: 2, In: []tensor.Type{tensor.MakeType(tensor.Complex128, 2, 1, 4, 2, 5)}, Lo: .2, Hi: 1},
-	{Attr: 3, In: []tensor.Type{tensor.MakeType(tensor.Complex128, 1, 2, 3, 3, 2)}, Lo: .2, Hi: 1},
-	{Attr: 5, In: []tensor.Type{tensor.MakeType(tensor.Complex128, 1, 1, 10, 7, 5)}, Lo: .2, Hi: 1},
+	{Attr: momentAttr{2, 2}, In: []tensor.Type{tensor.MakeType(tensor.Complex128, 2, 1, 4, 2, 6)}, Lo: .2, Hi: 1},
+	{Attr: momentAttr{3, 1}, In: []tensor.Type{tensor.MakeType(tensor.Complex128, 1, 2, 3, 3, 2)}, Lo: .2, Hi: 1},
+	{Attr: momentAttr{5, 3}, In: []tensor.Type{tensor.MakeType(tensor.Complex128, 1, 1, 10, 7, 5)}, Lo: .2, Hi: 1},
 }
 
 // momentsOf is the composition that defines opMoments.
@@ -94,7 +95,7 @@ func momentsOf(l momentLayout, x autograd.Value) autograd.Value {
 	m := own.Abs()
 	mean := m.Mean(3, 4)
 	centred := m.Sub(m.KeepAxes(mean, 3, 4))
-	parts := []autograd.Value{flat(m), flat(mean), flat(apply(opGram, centred).Scale(n))}
+	parts := []autograd.Value{flat(windowOf(centred, l.width)), flat(mean), flat(apply(opGram, centred).Scale(n))}
 	if l.parents {
 		parent := x.Crop(2, l.k, 2*l.k)
 		q := parent.Abs()
@@ -105,18 +106,11 @@ func momentsOf(l momentLayout, x autograd.Value) autograd.Value {
 		parts = append(parts, flat(qmean), flat(product(centred, q)), flat(energy(q)),
 			flat(product(re, dr)), flat(product(re, di)), flat(energy(re)), flat(energy(dr)), flat(energy(di)))
 	}
-	total := 0
-	for _, p := range parts {
-		total += p.Type().Dim[2]
-	}
-	if rest := l.size - total; rest > 0 {
-		parts = append(parts, x.Tape().Zeros(tensor.MakeType(x.Type().DType.Real(), append(nc, rest)...)))
-	}
 	return autograd.Concat(2, parts...)
 }
 
 // opMomentsAdjoint is the adjoint of opMoments at x, applied to g. It takes
-// magnitudes and means from y, which opMoments has computed.
+// the means from y, which opMoments has computed.
 var opMomentsAdjoint = &autograd.Op{
 	Name: "band-moments-adjoint", Doc: "adjoint of band-moments at x, with the result y, applied to g", Linear: 4,
 	Type: func(attr any, in []tensor.Type) (tensor.Type, error) {
@@ -127,7 +121,7 @@ var opMomentsAdjoint = &autograd.Op{
 		return in[0], err
 	},
 	Lower: func(attr any, in []autograd.Value) autograd.Value {
-		l := newMomentLayoutOf(attr, in[0].Type())
+		l := newMomentLayout(attr, in[0].Type())
 		return l.adjoint(in[0], in[1], in[2])
 	},
 	CPU:     bindMomentsAdjoint,
@@ -140,7 +134,7 @@ func adjointSamples() []autograd.Sample {
 	var samples []autograd.Sample
 	for _, s := range momentSamples {
 		x := s.In[0]
-		y := tensor.MakeType(tensor.Float64, x.Dim[0], x.Dim[1], newMomentLayout(s.Attr.(int), x).size)
+		y := tensor.MakeType(tensor.Float64, x.Dim[0], x.Dim[1], newMomentLayout(s.Attr, x).size)
 		s.In = []tensor.Type{x, y, y}
 		samples = append(samples, s)
 	}
@@ -149,25 +143,26 @@ func adjointSamples() []autograd.Sample {
 
 // adjoint is the composition that defines opMomentsAdjoint.
 func (l *momentLayout) adjoint(x, y, g autograd.Value) autograd.Value {
-	d, k, n := x.Type().Dim, l.k, 1/float64(l.pixels)
-	size := []int{k, d[3], d[4]}
+	k, n := l.k, 1/float64(l.pixels)
 	keep := func(v autograd.Value, at int) autograd.Value { return l.part(v, at, k, 1, 1) }
 	mul := func(m, v autograd.Value, expr string) autograd.Value { return autograd.Einsum(expr, m, v) }
 	const rows, columns = "ncij,ncjhw->ncihw", "ncji,ncjhw->ncihw"
 	own := x.Crop(2, 0, k)
-	m := l.part(y, 0, size...)
+	m := own.Abs()
+	window := l.part(g, l.auto, k, l.width, l.width)
+	auto := autograd.VJP(windowOf(m, l.width), window, m)[0]
 	m = m.Sub(keep(y, l.mean))
 	gram := l.part(g, l.gram, k, k)
 	dm := mul(gram.Add(gram.Permute(0, 1, 3, 2)), m, rows)
 	if !l.parents {
-		return own.Unit().Mul(l.part(g, 0, size...).Add(dm.Add(keep(g, l.mean)).Scale(n)))
+		return own.Unit().Mul(auto.Add(dm.Add(keep(g, l.mean)).Scale(n)))
 	}
 	parent := x.Crop(2, k, 2*k)
 	q := parent.Abs().Sub(keep(y, l.parentMean))
 	doubled := apply(opDoublePhase, parent)
 	re, dr, di := own.Real(), doubled.Real(), doubled.Imag()
 	cross := l.part(g, l.cross, k, k)
-	dm = dm.Add(mul(cross, q, rows)).Add(keep(g, l.mean)).Scale(n).Add(l.part(g, 0, size...))
+	dm = dm.Add(mul(cross, q, rows)).Add(keep(g, l.mean)).Scale(n).Add(auto)
 	dq := mul(cross, m, columns).Add(q.Mul(keep(g, l.square).Scale(2))).Add(keep(g, l.parentMean)).Scale(n)
 	gr, gi := l.part(g, l.real, k, k), l.part(g, l.real+k*k, k, k)
 	dre := mul(gr, dr, rows).Add(mul(gi, di, rows)).Add(re.Mul(keep(g, l.realSquare).Scale(2))).Scale(n)

@@ -14,26 +14,45 @@ const (
 	mixes
 )
 
-// matrix returns where the matrix that makes group i of group j is.
-func (p *bandMoments[T]) matrix(image, kind, i, j int) []T {
-	return p.coefficients[image*p.perImage+((kind*p.groups+i)*p.groups+j)*gramSize:]
+// matrix returns where the matrix that makes group i of group j of the image in
+// progress is.
+func (p *bandMoments[T]) matrix(kind, i, j int) []T {
+	return p.coefficients[((kind*p.groups+i)*p.groups+j)*gramSize:]
 }
 
-// backward returns what runs opMomentsAdjoint.
+// backward returns what runs opMomentsAdjoint, image by image.
 func (p *bandMoments[T]) backward(pool *kernels.Pool) func() {
-	p.perImage = mixes * p.groups * p.groups * gramSize
-	p.coefficients = make([]T, p.images*p.perImage)
-	work := func(worker, lo, hi int) {
-		for u := lo; u < hi; u++ {
-			p.spread(&p.workers[worker], u/p.chunks, u%p.chunks)
+	p.coefficients = make([]T, mixes*p.groups*p.groups*gramSize)
+	image := 0
+	correlate := func(worker, lo, hi int) {
+		for k := lo; k < hi; k++ {
+			p.correlateAdjoint(&p.workers[worker], image, k)
+		}
+	}
+	spread := func(worker, lo, hi int) {
+		for c := lo; c < hi; c++ {
+			p.spread(&p.workers[worker], image, c)
 		}
 	}
 	return func() {
-		for i := range p.images {
-			p.prepare(i)
+		for image = range p.images {
+			p.prepare(image)
+			pool.For(p.k, 1, correlate)
+			pool.For(p.chunks, 1, spread)
 		}
-		pool.For(p.images*p.chunks, 1, work)
 	}
+}
+
+// correlateAdjoint sets the cotangents of the magnitudes of band k that their
+// autocorrelation gives.
+func (p *bandMoments[T]) correlateAdjoint(w *momentWorker[T], image, k int) {
+	m := p.magnitude(k, 0, p.pixels)
+	re := p.row(w.re, 0, p.strip)
+	for at := 0; at < p.pixels; at += p.strip {
+		n := min(p.strip, p.pixels-at)
+		p.tex.Modulus(m[at:], re, p.band(p.x, image, k, at, n), 0)
+	}
+	w.auto.Adjoint(m, m, p.image(p.g, image)[p.auto+k*len(w.window):][:len(w.window)], nil)
 }
 
 // prepare sets the matrices of an image.
@@ -41,7 +60,7 @@ func (p *bandMoments[T]) prepare(image int) {
 	g, k, n := p.image(p.g, image), p.k, 1/T(p.pixels)
 	set := func(kind, i, j int, v T) {
 		const r = kernels.TextureRows
-		p.matrix(image, kind, i/r, j/r)[i%r*r+j%r] = v * n
+		p.matrix(kind, i/r, j/r)[i%r*r+j%r] = v * n
 	}
 	for i := range k {
 		for j := range k {
@@ -66,11 +85,11 @@ func (p *bandMoments[T]) spread(w *momentWorker[T], image, chunk int) {
 	end := min((chunk+1)*momentChunk, p.pixels)
 	for at := chunk * momentChunk; at < end; at += p.strip {
 		n := min(p.strip, end-at)
+		p.near(image, at+n, min(p.strip, end-at-n))
 		for k := range p.k {
-			p.shift(p.row(w.m, k, n), y[k*p.pixels+at:][:n], nil, nil, -y[p.mean+k], 0)
-			p.shift(p.row(w.dm, k, n), g[k*p.pixels+at:][:n], nil, nil, g[p.mean+k]/T(p.pixels), 0)
+			p.tex.Modulus(p.row(w.m, k, n), p.row(w.re, k, n), p.band(p.x, image, k, at, n), y[p.mean+k])
+			p.shift(p.row(w.dm, k, n), p.magnitude(k, at, n), nil, nil, g[p.mean+k]/T(p.pixels), 0)
 			if p.parents {
-				p.re(p.row(w.re, k, n), p.band(p.x, image, k, at, n), nil, nil, 0, 0)
 				p.tex.Double(p.row(w.q, k, n), p.row(w.dr, k, n), p.row(w.di, k, n), p.band(p.x, image, p.k+k, at, n), y[p.parentMean+k])
 			}
 		}
@@ -84,7 +103,7 @@ func (p *bandMoments[T]) mix(w *momentWorker[T], image, n int) {
 	mix := func(dst, x textureRows[T], kind int, more bool) {
 		for i := range p.groups {
 			for j := range p.groups {
-				p.tex.Mix(p.group(dst, i), p.matrix(image, kind, i, j), p.group(x, j), p.strip, n, more || j > 0)
+				p.tex.Mix(p.group(dst, i), p.matrix(kind, i, j), p.group(x, j), p.strip, n, more || j > 0)
 			}
 		}
 	}
@@ -108,16 +127,16 @@ func (p *bandMoments[T]) finish(w *momentWorker[T], image, at, n int) {
 		z, dz := p.band(p.x, image, k, at, n), p.band(p.dx, image, k, at, n)
 		dre := p.row(w.dre, k, n) // zeros without parents
 		if !p.parents {
-			p.radial(dz, z, p.row(w.dm, k, n), dre, 0, 0)
+			p.tex.ModulusAdjoint(dz, z, p.row(w.dm, k, n), dre, 0)
 			continue
 		}
-		p.radial(dz, z, p.row(w.dm, k, n), dre, 2*f*g[p.realSquare+k], 0)
+		p.tex.ModulusAdjoint(dz, z, p.row(w.dm, k, n), dre, 2*f*g[p.realSquare+k])
 		dq := p.row(w.dq, k, n)
 		if c := g[p.parentMean+k]; c != 0 {
 			p.shift(dq, dq, nil, nil, f*c, 0)
 		}
-		h := [4]T{y[p.parentMean+k], 2 * f * g[p.square+k], 2 * f * g[p.doubleds+k], 2 * f * g[p.doubleds+p.k+k]}
+		w.factors = [4]T{y[p.parentMean+k], 2 * f * g[p.square+k], 2 * f * g[p.doubleds+k], 2 * f * g[p.doubleds+p.k+k]}
 		p.tex.DoubleAdjoint(p.band(p.dx, image, p.k+k, at, n), p.band(p.x, image, p.k+k, at, n), dq,
-			p.row(w.ddr, k, n), p.row(w.ddi, k, n), &h)
+			p.row(w.ddr, k, n), p.row(w.ddi, k, n), &w.factors)
 	}
 }

@@ -21,10 +21,10 @@ type bandMoments[T kernels.Float] struct {
 	images, groups int // groups of four bands
 	strip, chunks  int
 	tex            *kernels.Texture[T]
-	abs, shift, re kernels.Elementwise[T]
-	radial         kernels.Elementwise[T]
+	shift          kernels.Elementwise[T]
 	sum            kernels.Reduction[T]
 	workers        []momentWorker[T]
+	magnitudes     []T       // of the image in progress, then their cotangents
 	totals         []float64 // of each chunk: the accumulators
 	coefficients   []T       // of each image: the matrices of the adjoint
 	perImage       int       // of those
@@ -36,7 +36,9 @@ type momentWorker[T kernels.Float] struct {
 	dm, dq, dre, ddr, ddi textureRows[T] // their cotangents
 	acc                   []T
 	centre                []T // near the means of the magnitudes
-	work                  []T
+	factors               [4]T
+	auto                  *kernels.Autocorrelation[T]
+	window                []float64
 }
 
 func bindMoments(b *autograd.Bind) func() {
@@ -55,7 +57,7 @@ func bindMomentsAdjoint(b *autograd.Bind) func() {
 
 func newBandMoments[T kernels.Float](b *autograd.Bind, adjoint bool) *bandMoments[T] {
 	x := b.Contiguous(0)
-	p := &bandMoments[T]{momentLayout: newMomentLayoutOf(b.Attr, x.Type), x: tensor.Span[T](x),
+	p := &bandMoments[T]{momentLayout: newMomentLayout(b.Attr, x.Type), x: tensor.Span[T](x),
 		images: x.Dim[0] * x.Dim[1], tex: kernels.TextureOf[T](b.Level), strip: kernels.TextureStrip[T]()}
 	if adjoint {
 		p.y, p.g, p.dx = tensor.Span[T](b.Contiguous(1)), tensor.Span[T](b.Contiguous(2)), tensor.Span[T](b.Out)
@@ -64,12 +66,13 @@ func newBandMoments[T kernels.Float](b *autograd.Bind, adjoint bool) *bandMoment
 	}
 	p.groups = (p.k + kernels.TextureRows - 1) / kernels.TextureRows
 	p.chunks = (p.pixels + momentChunk - 1) / momentChunk
-	p.abs, p.shift = kernels.Lookup[T]("cabs", b.Level), kernels.Lookup[T]("shift", b.Level)
-	p.re, p.radial = kernels.Lookup[T]("creal", b.Level), kernels.Lookup[T]("cradial", b.Level)
+	p.shift = kernels.Lookup[T]("shift", b.Level)
 	p.sum = kernels.LookupReduction[T]("sum", b.Level)
+	p.magnitudes = kernels.NewTextureRows[T](p.k, p.pixels)
 	p.workers = make([]momentWorker[T], b.Pool.Threads())
 	for i := range p.workers {
 		p.workers[i] = p.newWorker(adjoint)
+		p.workers[i].auto = kernels.NewAutocorrelation[T](p.h, p.w, p.width, b.Level, 1)
 	}
 	return p
 }
@@ -78,7 +81,7 @@ func (p *bandMoments[T]) newWorker(adjoint bool) momentWorker[T] {
 	rows := func() textureRows[T] {
 		return kernels.NewTextureRows[T](p.groups*kernels.TextureRows, p.strip)
 	}
-	w := momentWorker[T]{m: rows(), re: rows(), q: rows(), dr: rows(), di: rows(), centre: make([]T, 2*p.k), work: rows()}
+	w := momentWorker[T]{m: rows(), re: rows(), q: rows(), dr: rows(), di: rows(), centre: make([]T, 2*p.k), window: make([]float64, p.width*p.width)}
 	if adjoint {
 		w.dm, w.dq, w.dre, w.ddr, w.ddi = rows(), rows(), rows(), rows(), rows()
 	} else {
@@ -143,19 +146,39 @@ func (p *bandMoments[T]) band(x []T, image, k, at, n int) []T {
 // image returns the result, or a cotangent, of an image.
 func (p *bandMoments[T]) image(y []T, i int) []T { return y[i*p.size:][:p.size] }
 
-// forward returns what runs opMoments.
+// forward returns what runs opMoments, image by image.
 func (p *bandMoments[T]) forward(pool *kernels.Pool) func() {
-	p.totals = make([]float64, p.images*p.chunks*p.accumulators())
-	work := func(worker, lo, hi int) {
-		for u := lo; u < hi; u++ {
-			p.measure(&p.workers[worker], u/p.chunks, u%p.chunks)
+	p.totals = make([]float64, p.chunks*p.accumulators())
+	image := 0
+	measure := func(worker, lo, hi int) {
+		for c := lo; c < hi; c++ {
+			p.measure(&p.workers[worker], image, c)
+		}
+	}
+	correlate := func(worker, lo, hi int) {
+		for k := lo; k < hi; k++ {
+			p.correlate(&p.workers[worker], image, k)
 		}
 	}
 	return func() {
-		pool.For(p.images*p.chunks, 1, work)
-		for i := range p.images {
-			p.join(i)
+		for image = range p.images {
+			pool.For(p.chunks, 1, measure)
+			pool.For(p.k, 1, correlate)
+			p.join(image)
 		}
+	}
+}
+
+// magnitude returns n magnitudes of band k of the image in progress, less a
+// constant.
+func (p *bandMoments[T]) magnitude(k, at, n int) []T { return p.magnitudes[k*p.pixels+at:][:n] }
+
+// correlate computes the autocorrelation of the magnitudes of band k.
+func (p *bandMoments[T]) correlate(w *momentWorker[T], image, k int) {
+	w.auto.Window(w.window, p.magnitude(k, 0, p.pixels), nil)
+	y := p.image(p.y, image)[p.auto+k*len(w.window):]
+	for i, v := range w.window {
+		y[i] = T(v)
 	}
 }
 
@@ -163,25 +186,35 @@ func (p *bandMoments[T]) forward(pool *kernels.Pool) func() {
 func (p *bandMoments[T]) measure(w *momentWorker[T], image, chunk int) {
 	p.findCentre(w, image)
 	clear(w.acc)
-	y := p.image(p.y, image)
 	end := min((chunk+1)*momentChunk, p.pixels)
 	for at := chunk * momentChunk; at < end; at += p.strip {
 		n := min(p.strip, end-at)
+		p.near(image, at+n, min(p.strip, end-at-n))
 		for k := range p.k {
-			z, m := p.band(p.x, image, k, at, n), y[k*p.pixels+at:][:n]
-			p.abs(m, z, nil, nil, 0, 0)
-			p.shift(p.row(w.m, k, n), m, nil, nil, -w.centre[k], 0)
+			m := p.row(w.m, k, n)
+			p.tex.Modulus(m, p.row(w.re, k, n), p.band(p.x, image, k, at, n), w.centre[k])
+			copy(p.magnitude(k, at, n), m)
 			if p.parents {
-				p.re(p.row(w.re, k, n), z, nil, nil, 0, 0)
 				p.tex.Double(p.row(w.q, k, n), p.row(w.dr, k, n), p.row(w.di, k, n), p.band(p.x, image, p.k+k, at, n), w.centre[p.k+k])
 			}
 			p.pad(w, k, n)
 		}
 		p.accumulate(w, n)
 	}
-	totals := p.totals[(image*p.chunks+chunk)*p.accumulators():][:p.accumulators()]
+	totals := p.totals[chunk*p.accumulators():][:p.accumulators()]
 	for i := range totals {
 		totals[i] = p.tex.Total(w.acc, i)
+	}
+}
+
+// near has n pixels of all bands brought near, which are in as many places.
+func (p *bandMoments[T]) near(image, at, n int) {
+	bands := p.k
+	if p.parents {
+		bands *= 2
+	}
+	for k := range bands {
+		p.tex.Near(p.band(p.x, image, k, at, n))
 	}
 }
 
@@ -190,11 +223,11 @@ func (p *bandMoments[T]) measure(w *momentWorker[T], image, chunk int) {
 func (p *bandMoments[T]) findCentre(w *momentWorker[T], image int) {
 	n := min(p.strip, p.pixels)
 	for k := range p.k {
-		m := p.row(w.work, 0, n)
-		p.abs(m, p.band(p.x, image, k, 0, n), nil, nil, 0, 0)
+		m, re := p.row(w.m, 0, n), p.row(w.re, 0, n)
+		p.tex.Modulus(m, re, p.band(p.x, image, k, 0, n), 0)
 		w.centre[k] = T(p.sum(m, nil) / float64(n))
 		if p.parents {
-			p.abs(m, p.band(p.x, image, p.k+k, 0, n), nil, nil, 0, 0)
+			p.tex.Modulus(m, re, p.band(p.x, image, p.k+k, 0, n), 0)
 			w.centre[p.k+k] = T(p.sum(m, nil) / float64(n))
 		}
 	}
@@ -236,9 +269,9 @@ func (p *bandMoments[T]) accumulate(w *momentWorker[T], n int) {
 // join adds the chunks of an image in order and writes its moments.
 func (p *bandMoments[T]) join(image int) {
 	n := p.accumulators()
-	t := p.totals[image*p.chunks*n:][:n]
+	t := p.totals[:n]
 	for c := 1; c < p.chunks; c++ {
-		for i, v := range p.totals[(image*p.chunks+c)*n:][:n] {
+		for i, v := range p.totals[c*n:][:n] {
 			t[i] += v
 		}
 	}
@@ -267,15 +300,6 @@ func (p *bandMoments[T]) join(image int) {
 			y[p.real+(p.k+i)*p.k+j] = T(product(accImag, i, j))
 		}
 	}
-	clear(y[p.used():])
-}
-
-// used is where the padding of a result starts.
-func (p *bandMoments[T]) used() int {
-	if p.parents {
-		return p.doubleds + 2*p.k
-	}
-	return p.gram + p.k*p.k
 }
 
 func (p *bandMoments[T]) moment(kind, k int) int {

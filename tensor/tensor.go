@@ -144,6 +144,7 @@ type Host struct {
 func NewHost(bytes int) *Host {
 	raw := make([]byte, bytes+64)
 	p := unsafe.Pointer(unsafe.SliceData(raw))
+	adviseHuge(p, len(raw))
 	off := int(-uintptr(p) & 63)
 	return &Host{base: unsafe.Add(p, off), bytes: bytes, keep: raw}
 }

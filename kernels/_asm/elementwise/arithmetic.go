@@ -48,11 +48,6 @@ var arithmetic = []kernel{
 		zero := k.cmp(eq, r, k.c(0))
 		return k.sel(zero, k.c(0), k.div(x.a, r)), k.sel(zero, k.c(0), k.div(x.ai, r))
 	}},
-	{"cradial", "c=crr", 1, 1, func(k *isa, x in) (V, V) {
-		r := k.modulus(x)
-		inv := k.onlyV(k.cmp(ne, r, k.zero()), k.div(x.b, r))
-		return k.add(k.mul(x.a, inv), k.add(k.mul(x.s, x.a), x.c)), k.mul(x.ai, inv)
-	}},
 	{"cmul", "c=cc", 0, 2, func(k *isa, x in) (V, V) {
 		return k.sub(k.mul(x.a, x.b), k.mul(x.ai, x.bi)), k.add(k.mul(x.a, x.bi), k.mul(x.ai, x.b))
 	}},

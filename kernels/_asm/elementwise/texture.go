@@ -18,9 +18,13 @@ func (k *isa) emitTexture() []string {
 	k.emitGram()
 	k.emitMoments()
 	k.emitMix()
+	k.emitModulus()
+	k.emitModulusAdjoint()
 	k.emitDouble()
 	k.emitDoubleAdjoint()
-	return []string{"gram", "moments", "mix", "double", "doubleAdjoint"}
+	k.emitLags()
+	k.emitLagsAdjoint()
+	return []string{"gram", "moments", "mix", "modulus", "modulusAdjoint", "double", "doubleAdjoint", "lags", "lagsAdjoint"}
 }
 
 // rowsOf returns the addresses of the four rows at a pointer, from a moving base.
@@ -173,12 +177,65 @@ func (k *isa) emitMix() {
 }
 
 // unit returns the modulus of the complex numbers at z and their quotients by
-// it, 0 for 0.
+// it, 0 for 0. AVX-512 approximates the inverse root to 14 bits, which Newton's
+// steps double; that is faster than root and quotient.
 func (k *isa) unit(z reg.Register) (re, im, r, ur, ui V) {
 	re, im = k.split(k.load(Mem{Base: z}), k.load(Mem{Base: z, Disp: k.width}))
-	r = k.sqrt(k.fma(re, re, k.mul(im, im)))
-	inv := k.onlyV(k.cmp(ne, r, k.zero()), k.div(k.load(k.c(1)), r))
+	square := k.fma(re, re, k.mul(im, im))
+	if !k.wide() {
+		r = k.sqrt(square)
+		inv := k.onlyV(k.cmp(ne, r, k.zero()), k.div(k.load(k.c(1)), r))
+		return re, im, r, k.mul(re, inv), k.mul(im, inv)
+	}
+	inv := k.vec()
+	m := k.cmp(ne, square, k.zero())
+	k.by(pad3(k.VRSQRT14PS_Z), pad3(k.VRSQRT14PD_Z))(square, m.r, inv)
+	half := k.mul(square, k.c(.5))
+	steps := 1
+	if k.double() {
+		steps = 2
+	}
+	for range steps {
+		inv = k.fma(inv, k.fnma(k.mul(half, inv), inv, k.c(.5)), inv)
+	}
+	r = k.mul(square, inv)
 	return re, im, r, k.mul(re, inv), k.mul(im, inv)
+}
+
+// emitModulus writes func(m, re, z *T, n int, mean T): the modulus of complex
+// numbers without the mean, and their real parts.
+func (k *isa) emitModulus() {
+	k.declare("modulus", fmt.Sprintf("func(m, re, z *%s, n int, mean %[1]s)", k.goType()))
+	m, re, z, n := k.pointer("m"), k.pointer("re"), k.pointer("z"), k.pointer("n")
+	mean := k.broadcast("mean")
+	k.eachVector("turn", n, []reg.Register{m, re}, func() {
+		a, _, r, _, _ := k.unit(z)
+		k.VMOVUPS(k.fromSplitOrder(k.sub(r, mean)), Mem{Base: m})
+		k.VMOVUPS(k.fromSplitOrder(a), Mem{Base: re})
+		k.ADDQ(U32(uint32(2*k.width)), z)
+	})
+	k.VZEROUPPER()
+	k.RET()
+}
+
+// emitModulusAdjoint writes func(dz, z, m, re *T, n int, f T): the adjoint of modulus
+// at z applied to the cotangents m and re + f Re z.
+func (k *isa) emitModulusAdjoint() {
+	k.declare("modulusAdjoint", fmt.Sprintf("func(dz, z, m, re *%s, n int, f %[1]s)", k.goType()))
+	dz, z, m, re, n := k.pointer("dz"), k.pointer("z"), k.pointer("m"), k.pointer("re"), k.pointer("n")
+	f := k.broadcast("f")
+	k.eachVector("turn", n, []reg.Register{m, re}, func() {
+		a, _, _, ur, ui := k.unit(z)
+		get := func(r reg.Register) V { return k.toSplitOrder(k.load(Mem{Base: r})) }
+		dm := get(m)
+		for j, v := range k.join(k.fma(ur, dm, k.fma(a, f, get(re))), k.mul(ui, dm)) {
+			k.VMOVUPS(v, Mem{Base: dz, Disp: j * k.width})
+		}
+		k.ADDQ(U32(uint32(2*k.width)), z)
+		k.ADDQ(U32(uint32(2*k.width)), dz)
+	})
+	k.VZEROUPPER()
+	k.RET()
 }
 
 // emitDouble writes func(q, dr, di, z *T, n int, mean T): of complex numbers z, the

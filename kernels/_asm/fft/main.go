@@ -86,6 +86,7 @@ func emitAll(k *isa) {
 		k.loadMasked(radix)
 		k.addMasked(radix)
 	}
+	k.prefetch()
 	for _, radix := range k.radices() {
 		k.stage(radix)
 	}

@@ -80,3 +80,16 @@ func (k *isa) addMasked(radix int) {
 	})
 	k.end()
 }
+
+// prefetch is an fftPrefetch of package kernels.
+func (k *isa) prefetch() {
+	k.function("prefetch", "Prefetch", "func(src []T, stride, rows int)")
+	src, stride, rows := k.slice("src"), k.argBytes("stride"), k.arg("rows")
+	k.loop("row", rows, func() {
+		for line := 0; line < k.rowBytes(); line += 64 {
+			k.PREFETCHT1(Mem{Base: src, Disp: line})
+		}
+		k.ADDQ(stride, src)
+	})
+	k.end()
+}
