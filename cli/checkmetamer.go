@@ -40,21 +40,30 @@ func (v *runView) checkMetamer(f *checkFlags) (c checked, err error) {
 			notes = append(notes, "there is no "+runfolder.Result+": "+runfolder.ResultPNG+" is judged")
 		}
 		m.FromPNG = true
-		m.Result, err = v.picture(runfolder.ResultPNG, m.Target)
+		like := m.Target
+		if m.Start.Mem != nil {
+			like = m.Start
+		}
+		m.Result, err = v.picture(runfolder.ResultPNG, like)
 	}
 	if err != nil {
 		return c, err
 	}
-	if m.Model, err = v.model(m.Target.Dim[2], m.Target.Dim[3]); err != nil {
+	if m.Model, err = v.model(m.Result.Dim[2], m.Result.Dim[3]); err != nil {
+		return c, err
+	}
+	if m.Matched, err = v.matched(m.Target, m.Result); err != nil {
 		return c, err
 	}
 	if err := v.claim(&m); err != nil {
 		return c, err
 	}
-	if m.Crops, m.Set, err = v.crops(m.Target, f.crops); err != nil {
-		return c, err
+	if m.Matched == nil {
+		if m.Crops, m.Set, err = v.crops(m.Target, f.crops); err != nil {
+			return c, err
+		}
 	}
-	if m.Unrelated, err = unrelated(m.Target, v.words("input", "path"), f.crops); err != nil {
+	if m.Unrelated, err = unrelated(m.Result, v.words("input", "path"), f.crops); err != nil {
 		return c, err
 	}
 	var groups []judge.Group
@@ -91,11 +100,25 @@ func (v *runView) claim(m *judge.Metamer) error {
 	if r, ok := o.Penalty.(synth.Range); ok && (r.Low != 0 || r.High != 0) {
 		m.Range = [2]float64{r.Low, r.High}
 	}
-	model := m.Model
+	model, matched := m.Model, m.Matched
 	m.Recorded = &recorded
 	m.Loss = func(x, target autograd.Value) autograd.Value {
 		penalty, weight := o.Penalty.Penalty(x)
-		return o.Loss.Loss(model.Forward(x), model.Forward(target), groupsOf(model)).Scale(1 / scale).Add(penalty.Scale(weight))
+		want := autograd.Value{}
+		if matched == nil {
+			want = model.Forward(target)
+		}
+		for i, s := range matched {
+			if one := s.Model.Forward(x.Tape().Const(s.Image)); i == 0 {
+				want = one
+			} else {
+				want = want.Add(one)
+			}
+		}
+		if matched != nil {
+			want = want.Scale(1 / float64(len(matched)))
+		}
+		return o.Loss.Loss(model.Forward(x), want, groupsOf(model)).Scale(1 / scale).Add(penalty.Scale(weight))
 	}
 	return nil
 }

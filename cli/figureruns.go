@@ -43,15 +43,15 @@ func (v *runView) metamerStatus() (*figure.Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	reps, groups, err := v.representations(m.Image, m.Target)
+	one, want, groups, err := v.resultAndTarget(m.Image, m.Target)
 	if err != nil {
 		return nil, err
 	}
-	image, err := figure.Parts(reps[0], groups, 0)
+	image, err := figure.Parts(one, groups, 0)
 	if err != nil {
 		return nil, err
 	}
-	target, err := figure.Parts(reps[1], groups, 0)
+	target, err := figure.Parts(want, groups, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -113,11 +113,11 @@ func (v *runView) representation() (*figure.Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := []tensor.Tensor{image.Crop(0, 0, 1, 1), target.Crop(0, 0, 1, 1)}
-	reps, groups, err := v.representations(tensor.Contiguous(shown[0]), tensor.Contiguous(shown[1]))
+	one, want, groups, err := v.resultAndTarget(image, target)
 	if err != nil {
 		return nil, err
 	}
+	reps := []tensor.Tensor{one, want}
 	model, _, _ := strings.Cut(v.setting("model"), ":")
 	var list []*figure.Figure
 	for i, name := range []string{"result", "target"} {

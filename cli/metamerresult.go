@@ -66,6 +66,20 @@ func (m *metamerRun) note(r synth.Record) string {
 	return fmt.Sprintf("stage %s: %.4g", name, loss)
 }
 
+// unfinished says, as the end of a reason, which stages an image has not reached.
+func (m *metamerRun) unfinished(n int) string {
+	var names []string
+	for _, s := range m.Stages(n) {
+		if s.Start < 0 {
+			names = append(names, s.Name)
+		}
+	}
+	if names == nil {
+		return ""
+	}
+	return "; not reached: " + strings.Join(names, ", ")
+}
+
 // columns are those of history.csv that only some metamers have.
 func (m *metamerRun) columns(records []synth.Record) []runfolder.Column {
 	stage, loss := runfolder.Column{Name: "stage"}, runfolder.Column{Name: "stage_loss"}
@@ -98,7 +112,7 @@ func (m *metamerRun) judge(n int, j *job) (*verdict, error) {
 	if v.good {
 		v.sentence = matchedSentence(o)
 	} else {
-		v.reason = shortcomings(o)
+		v.reason = shortcomings(o) + m.unfinished(n)
 	}
 	if j.sources == nil {
 		v.facts = []report.Fact{{Name: "Distance to the target", Value: fmt.Sprintf("pixels differ by %.3g RMS and correlate by %.3g: the result is another image", o.FromTarget, like)}}

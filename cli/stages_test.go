@@ -51,6 +51,9 @@ func TestCoarseToFine(t *testing.T) {
 	three := filepath.Join(dir, "three")
 	code, _, _ = runMetamer("example:pebbles", "--size", "32x32", "--coarse-to-fine", "together", "--optimizer", "lbfgs:max-iter=1", "-o", three, "--evaluations", "5")
 	require.Contains(t, []int{ExitOK, ExitNotMatched}, code)
+	var short struct{ Reason string }
+	require.NoError(t, runfolder.ReadJSON(filepath.Join(three, runfolder.RunJSON), &short))
+	assert.Contains(t, short.Reason, "; not reached: residual_lowpass, 0, all")
 	assert.Equal(t, json.Number("400"), readRecord(t, three).Settings["iterations"], "100 for each of four stages")
 
 	code, _, errs = runMetamer("example:pebbles", "--size", "32x32", "--coarse-to-fine", "together", "--model", "gaussian", "-o", filepath.Join(dir, "x"))
@@ -116,6 +119,12 @@ func TestMixturesMasksAndSizes(t *testing.T) {
 	require.Len(t, r.Inputs, 3)
 	assert.Nil(t, r.Distance_to_target.Rms)
 	assert.Less(t, r.Representation.Remains, .5)
+
+	code, out, errs := percept("check", whole, "--crops", "3")
+	require.Contains(t, []int{ExitOK, ExitNotMatched}, code, errs)
+	assert.Contains(t, out, "auto_correlation_magnitude")
+	code, _, errs = percept("figure", whole, "-o", filepath.Join(dir, "status.png"))
+	require.Equal(t, ExitOK, code, errs)
 
 	code, _, errs = runMetamer(append(args, "--iterations", "3", "-o", parts)...)
 	require.Contains(t, []int{ExitOK, ExitNotMatched}, code, errs)

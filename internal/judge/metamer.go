@@ -42,6 +42,9 @@ type Metamer struct {
 	Model                 synth.Model
 	Target, Start, Result tensor.Tensor // (1, C, H, W); without memory: unknown
 	FromPNG               bool          // Result was clipped and rounded
+	// Matched are what was matched in place of Target, by the mean of their
+	// representations: nothing of the pixels is compared with it then.
+	Matched []synth.Source
 	// Crops are images of the target's kind and size, such as other crops of its
 	// source; Unrelated are others. Crops that are of a texture set, since the
 	// source is too small, are said so by Set.
@@ -118,15 +121,18 @@ func (g *Group) good(whole bool) bool {
 
 // Judge judges m. It errs if the model does not take the images.
 func (m *Metamer) Judge() (v Verdict, groups []Group, err error) {
-	if !m.Result.SameShape(m.Target.Type) || m.Start.Mem != nil && !m.Start.SameShape(m.Target.Type) {
+	if m.Matched == nil && !m.Result.SameShape(m.Target.Type) || m.Start.Mem != nil && !m.Start.SameShape(m.Result.Type) {
 		return v, nil, fmt.Errorf("target %v, start %v and result %v differ in shape", m.Target.Shape(), m.Start.Shape(), m.Result.Shape())
 	}
 	v.Good = true
 	images := []tensor.Tensor{m.Target, m.Result}
+	if m.Matched != nil {
+		images[0] = m.Result // of the model's size, until it is replaced
+	}
 	if m.Start.Mem != nil {
 		images = append(images, m.Start)
 	} else { // what the start would have been
-		images = append(images, synth.NoiseStart(m.Target.Type, 0))
+		images = append(images, synth.NoiseStart(m.Result.Type, 0))
 		v.note("there is no start: white noise stands for it")
 	}
 	others := append(slices.Clone(m.Crops), m.Unrelated...)
@@ -137,6 +143,11 @@ func (m *Metamer) Judge() (v Verdict, groups []Group, err error) {
 	flat := make([][]float64, len(reps))
 	for i, r := range reps {
 		flat[i] = r[0]
+	}
+	if m.Matched != nil {
+		if flat[0], err = m.mean(len(flat[0])); err != nil {
+			return v, nil, err
+		}
 	}
 	var named []synth.Group
 	if g, ok := m.Model.(synth.Grouped); ok {
@@ -152,6 +163,24 @@ func (m *Metamer) Judge() (v Verdict, groups []Group, err error) {
 	}
 	m.sentence(&v, groups)
 	return v, groups, nil
+}
+
+// mean returns the mean representation of what was matched, of the given size.
+func (m *Metamer) mean(size int) ([]float64, error) {
+	sum := make([]float64, size)
+	for _, s := range m.Matched {
+		reps, err := evaluate(func(x autograd.Value) []autograd.Value { return []autograd.Value{s.Model.Forward(x)} }, s.Image)
+		if err != nil {
+			return nil, err
+		}
+		if len(reps[0][0]) != size {
+			return nil, fmt.Errorf("a source has a representation of %d numbers, the result one of %d", len(reps[0][0]), size)
+		}
+		for i, v := range reps[0][0] {
+			sum[i] += v / float64(len(m.Matched))
+		}
+	}
+	return sum, nil
 }
 
 // measure compares the images in one group; flat holds target, result, start,
@@ -230,8 +259,11 @@ func rank(closer, n int) string {
 func (m *Metamer) pixels(v *Verdict, size int) {
 	target, result := tensor.Floats(m.Target), tensor.Floats(m.Result)
 	spread := deviation(target)
-	fromTarget := rms(result, target)
-	v.fact("rms_from_target", fromTarget)
+	fromTarget := math.Inf(1)
+	if m.Matched == nil {
+		fromTarget = rms(result, target)
+		v.fact("rms_from_target", fromTarget)
+	}
 	switch {
 	case fromTarget == 0 || m.FromPNG && fromTarget < .5/255:
 		v.fail("the result is the target: a copy proves nothing")
@@ -247,7 +279,7 @@ func (m *Metamer) pixels(v *Verdict, size int) {
 		if moved < leastMove*spread {
 			v.fail("the image has hardly moved from its start: %.2g RMS", moved)
 		}
-		if rms(start, target) < copyWithin*spread {
+		if m.Matched == nil && rms(start, target) < copyWithin*spread {
 			v.fail("the start is the target")
 		}
 	}
