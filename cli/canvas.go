@@ -187,7 +187,7 @@ func (f *metamerFlags) readCanvas(j *job) error {
 		if x.Rank != 4 || x.DType != j.target.DType {
 			return fmt.Errorf("%s has an image of the type %v; %v expected", runfolder.Sources, x.Type, j.target.DType)
 		}
-		m, err := f.model.make.construct(f.model.spec, x.Dim[2], x.Dim[3])
+		m, err := modelOf(&f.model, x)
 		if err != nil {
 			return err
 		}

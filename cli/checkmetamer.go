@@ -239,7 +239,7 @@ func (a *app) checkImage(f *checkFlags, path string) (c checked, err error) {
 			return c, err
 		}
 	}
-	if m.Model, err = f.model.make.construct(f.model.spec, m.Target.Dim[2], m.Target.Dim[3]); err != nil {
+	if m.Model, err = modelOf(&f.model, m.Target); err != nil {
 		return c, &exitError{ExitUsage, err}
 	}
 	m.Set = true

@@ -167,7 +167,7 @@ func (f *eigenFlags) revive(a *app, j *job) (err error) {
 	if err := a.checkMemory(f.need(), j.folder.Dir, t.Shape()); err != nil {
 		return err
 	}
-	j.model, err = f.model.make.construct(f.model.spec, t.Dim[2], t.Dim[3])
+	j.model, err = modelOf(&f.model, t)
 	return err
 }
 

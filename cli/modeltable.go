@@ -32,10 +32,6 @@ func (k modelKind) hint(s spec.Spec, h, w int) string {
 
 type modelTable = *spec.Table[modelKind]
 
-// normalize is the key that every model has.
-var normalize = spec.Key{Name: "normalize", Type: spec.Word, Default: "none", Words: []string{"none"},
-	Doc: "what the representation is divided by"}
-
 func builtinModels() modelTable {
 	t := &spec.Table[modelKind]{Kind: "model", Entries: []spec.Entry[modelKind]{
 		{
@@ -87,6 +83,7 @@ func builtinModels() modelTable {
 	})
 	for i := range t.Entries {
 		t.Entries[i].Keys = append(t.Entries[i].Keys, normalize)
+		t.Entries[i].Make.construct = normalizing(t.Entries[i].Make.construct)
 	}
 	return t
 }
@@ -170,7 +167,7 @@ func (a *app) addModel(name string, construct func(h, w int) (synth.Model, error
 		Name: name,
 		Doc:  "a model of this program",
 		Keys: []spec.Key{normalize},
-		Make: modelKind{construct: func(_ spec.Spec, h, w int) (synth.Model, error) { return construct(h, w) }},
+		Make: modelKind{construct: normalizing(func(_ spec.Spec, h, w int) (synth.Model, error) { return construct(h, w) })},
 	}
 	a.models.Entries = slices.DeleteFunc(a.models.Entries, func(e spec.Entry[modelKind]) bool { return e.Name == name })
 	a.models.Entries = slices.Insert(a.models.Entries, 0, e)

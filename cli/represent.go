@@ -131,6 +131,9 @@ func (a *app) construct(f *specFlag[modelKind], list []picture) (synth.Model, er
 	if err != nil {
 		return nil, usage("%s: %w%s", list[0].label(), err, f.make.hint(f.spec, h, w))
 	}
+	if len(list) == 1 {
+		return held(model, list[0].x)
+	}
 	return model, nil
 }
 

@@ -146,7 +146,15 @@ func (v *runView) model(h, w int) (synth.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return kind.construct(s, h, w)
+	m, err := kind.construct(s, h, w)
+	if _, open := m.(unheld); err != nil || !open {
+		return m, err
+	}
+	target, err := v.folder.ReadNPY(runfolder.Target)
+	if err != nil || target.Rank != 4 || target.Dim[0] != 1 {
+		return m, err
+	}
+	return held(m, target)
 }
 
 // groupsOf returns the groups of a model, nil if it has none.

@@ -61,7 +61,7 @@ type Size struct{ H, W int }
 
 // An Info says what a file was and what was done to it.
 type Info struct {
-	Format        string   // "png", "jpeg", "gif", "tiff", "webp", "bmp", "netpbm", "npy" or "example"
+	Format        string   // "png", "jpeg", "gif", "tiff", "webp", "bmp", "netpbm", "npy", "van-hateren" or "example"
 	Stored        string   // type of the stored numbers: "uint8", "uint16", "float32", …
 	Height, Width int      // of the upright picture, before cropping and resampling
 	SHA256        string   // of the file, in hex; empty for an example
@@ -80,7 +80,8 @@ const exampleSize = 256
 // Load reads the picture at path as a float64 tensor of shape 1×C×H×W, or
 // N×C×H×W from a .npy file of that shape; "example:NAME" is the example
 // texture of that name (see Examples). The format is told from the content:
-// PNG, JPEG, GIF, TIFF, WebP, BMP, PBM, PGM, PPM or NPY. Integers of 8
+// PNG, JPEG, GIF, TIFF, WebP, BMP, PBM, PGM, PPM or NPY; but .iml and .imc are
+// photographs of van Hateren, divided by their largest number. Integers of 8
 // and 16 bits are divided by 255 and 65535, those of PGM and PPM by the
 // maximum that the file states. A picture is turned as its EXIF data says;
 // transparent pixels show white; of several frames the first is read. Then
@@ -116,9 +117,12 @@ func load(path string, o Options) (t tensor.Tensor, info Info, err error) {
 	}
 	sum := sha256.Sum256(data)
 	info.SHA256 = hex.EncodeToString(sum[:])
-	if strings.HasPrefix(string(data[:min(len(data), 6)]), npyMagic) {
+	switch {
+	case strings.HasPrefix(string(data[:min(len(data), 6)]), npyMagic):
 		t, err = loadNPY(data, o, &info)
-	} else {
+	case isVanHateren(path):
+		t, err = loadVanHateren(data, o, &info)
+	default:
 		t, err = loadRaster(data, o, &info)
 	}
 	if err != nil {
