@@ -188,14 +188,14 @@ func (t *Tape) pin(x []Value) []Value {
 }
 
 // isolate pins each x, so that a derivative with respect to one of several does
-// not go by way of another that was computed from it.
+// not go by way of another that was computed from it, or is it.
 func (t *Tape) isolate(x []Value) []Value {
 	if len(x) < 2 {
 		return t.pin(x)
 	}
 	pins := make([]Value, len(x))
 	for i := range x {
-		pins[i] = t.Apply(opPin, nil, x[i])
+		pins[i] = t.Apply(opPin, i, x[i]) // equal Values differ in their attribute
 	}
 	return pins
 }
