@@ -160,13 +160,14 @@ var optimizers = optimizerTable{Kind: "optimizer", Entries: []spec.Entry[func(s 
 			{Name: "max-eval", Type: spec.Int, Default: "10", Min: 1, Max: 1e6, Doc: "evaluations after which an iteration takes no new direction"},
 			{Name: "history", Type: spec.Int, Default: "100", Min: 1, Max: 1e5, Unit: "pairs", Doc: "past steps that make the direction"},
 			{Name: "history-dtype", Type: spec.Word, Default: "float32", Words: []string{"float32", "image"}, Doc: "precision of the history; image: that of the image"},
+			{Name: "precondition", Type: spec.Word, Default: "none", Words: []string{"none", "spectral"}, Doc: "initial Hessian; spectral: a filter measured on the way, with which textures need half as many evaluations"},
 			{Name: "line-search", Type: spec.Word, Default: "strong-wolfe", Words: []string{"strong-wolfe", "none"}, Doc: "how far to go along a direction; none: the first trial"},
 			{Name: "tolerance-grad", Type: spec.Float, Default: "1e-7", Min: 0, Max: infinity, Doc: "largest component of the gradient at which nothing more is done"},
 			{Name: "tolerance-change", Type: spec.Float, Default: "1e-9", Min: 0, Max: infinity, Doc: "least change of the loss, of a pixel and of the slope"},
 		},
 		Make: func(s spec.Spec) optim.Optimizer {
 			return optim.LBFGS{Rate: s.Float("lr"), MaxIterations: s.Int("max-iter"), MaxEvaluations: s.Int("max-eval"), History: s.Int("history"),
-				Float64History: s.Text("history-dtype") == "image", NoLineSearch: s.Text("line-search") == "none",
+				Float64History: s.Text("history-dtype") == "image", Spectral: s.Text("precondition") == "spectral", NoLineSearch: s.Text("line-search") == "none",
 				ToleranceGrad: pointer(s.Float("tolerance-grad")), ToleranceChange: pointer(s.Float("tolerance-change"))}
 		},
 	},

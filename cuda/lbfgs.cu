@@ -7,8 +7,8 @@
 // kernel adds the parts of an image in turn.
 //
 // Bytes per tick and image, S the bytes of a row of P elements: measure 2S;
-// secant 3S; products (2·count+2)S, all four inner products in one read;
-// direction (2·count+1)S.
+// secant 3S; products (count+2)S; descend (count+2)S; overlaps (count+1)S;
+// direction (count+2)S.
 #include "common.cuh"
 
 #define LBFGS_CHUNK 4096
@@ -67,12 +67,12 @@ __device__ static inline Vector accepted(const LBFGS &p, const Array &search, in
   return {&slots, image * slots.s[0] + slot_number(slot) * slots.s[1], slots.s[2]};
 }
 // y of a row of the history, or the new one.
-__device__ static inline Vector change_of(const LBFGS &p, const Ring &r, int image, int row) {
-  const Array &y = p.arg[4], &fresh = p.arg[5];
+__device__ static inline Vector change_of(const LBFGS &p, int history, const Ring &r, int image, int row) {
+  const Array &y = p.arg[history], &fresh = p.arg[history + 1];
   if (row == r.Pair) return {&fresh, image * fresh.s[0], fresh.s[1]};
   return {&y, image * y.s[0] + row * y.s[1], y.s[2]};
 }
-__device__ static inline Vector direction_of(const LBFGS &p, int image, int row) { return {&p.arg[3], image * p.arg[3].s[0] + row * p.arg[3].s[1], p.arg[3].s[2]}; }
+__device__ static inline Vector direction_of(const Array &d, int image, int row) { return {&d, image * d.s[0] + row * d.s[1], d.s[2]}; }
 __device__ static inline void pair_of(const Array &pairs, const Ring &r, int image, int row, double &tau, double &ys) {
   if (row == r.Pair) { tau = r.Tau; ys = r.Curvature; return; }
   const i64 off = image * pairs.s[0] + row * pairs.s[1];
@@ -295,27 +295,33 @@ __device__ static inline int age_of(const Ring &r, int row, int rows) {
   return age < count_of(r, rows) ? age : -1;
 }
 
+// Inner products of an image's vectors with those of the history: blocks for each
+// row and chunk leave K numbers, which a second kernel adds.
+template <int K> __device__ static inline void leave_row(const LBFGS &p, const Part &b, double *sum, double *part) {
+  for (int k = 0; k < K; k++) {
+    const double s = block_sum(sum[k], part);
+    if (threadIdx.x == 0) ((double *)p.part)[(((i64)b.image * p.rows + b.row) * p.chunks + b.chunk) * K + k] = s;
+  }
+}
+template <int K> __device__ static inline void join_row(const LBFGS &p, int i, double *sum) {
+  for (int c = 0; c < p.chunks; c++)
+    for (int k = 0; k < K; k++) sum[k] += ((const double *)p.part)[((i64)i * p.chunks + c) * K + k];
+}
+
 extern "C" __global__ void lbfgs_products(const LBFGS *table, int count, Mark mark) {
   ENTER(mark);
   __shared__ double part[32];
   int block;
   const LBFGS &p = problem_of(table, count, block);
-  const Array &search = p.arg[2];
+  const Array &search = p.arg[2], &fresh = p.arg[4];
   const Part b = part_of(p, block, p.rows);
   if (FIELD(search, b.image, Active) == 0) return;
-  const Ring r = ring_of(p.arg[6], b.image);
+  const Ring r = ring_of(p.arg[5], b.image);
   if (age_of(r, b.row, p.rows) < 0) return;
-  const Vector g = accepted(p, search, b.image), y = {&p.arg[5], b.image * p.arg[5].s[0], p.arg[5].s[1]};
-  const Vector d = direction_of(p, b.image, b.row), yi = change_of(p, r, b.image, b.row);
-  double sum[4] = {0, 0, 0, 0};
-  for (i64 i = b.from + threadIdx.x; i < b.to; i += blockDim.x) {
-    const double u = at(d, i), v = at(yi, i), x = at(y, i), z = at(g, i);
-    sum[0] += u * x; sum[1] += v * x; sum[2] += u * z; sum[3] += v * z;
-  }
-  for (int k = 0; k < 4; k++) {
-    const double s = block_sum(sum[k], part);
-    if (threadIdx.x == 0) ((double *)p.part)[(((i64)b.image * p.rows + b.row) * p.chunks + b.chunk) * 4 + k] = s;
-  }
+  const Vector g = accepted(p, search, b.image), y = {&fresh, b.image * fresh.s[0], fresh.s[1]}, d = direction_of(p.arg[3], b.image, b.row);
+  double sum[2] = {0, 0};
+  for (i64 i = b.from + threadIdx.x; i < b.to; i += blockDim.x) { const double u = at(d, i); sum[0] += u * at(y, i); sum[1] += u * at(g, i); }
+  leave_row<2>(p, b, sum, part);
 }
 extern "C" __global__ void lbfgs_products_join(const LBFGS *table, int count, Mark mark) {
   ENTER(mark);
@@ -323,70 +329,125 @@ extern "C" __global__ void lbfgs_products_join(const LBFGS *table, int count, Ma
   const LBFGS &p = problem_of(table, count, block);
   const int i = block * blockDim.x + threadIdx.x, n = i / p.rows, row = i % p.rows;
   if (n >= p.images || FIELD(p.arg[2], n, Active) == 0) return;
-  const Ring r = ring_of(p.arg[6], n);
-  double sum[4] = {0, 0, 0, 0};
+  const Ring r = ring_of(p.arg[5], n);
+  double sum[2] = {0, 0};
   if (age_of(r, row, p.rows) >= 0) {
-    for (int c = 0; c < p.chunks; c++)
-      for (int k = 0; k < 4; k++) sum[k] += ((const double *)p.part)[((i64)i * p.chunks + c) * 4 + k];
-    if (row != r.Pair) { // products with the newest y, from those with g before and now
-      const Array &old = p.arg[7];
-      const i64 off = n * old.s[0] + row * old.s[1];
-      sum[0] = sum[2] - get(old, off); sum[1] = sum[3] - get(old, off + old.s[2]);
+    join_row<2>(p, i, sum);
+    if (row != r.Pair) { // the product with the newest y, from those with g before and now
+      const Array &old = p.arg[6];
+      sum[0] = sum[1] - get(old, n * old.s[0] + row * old.s[1]);
     }
   }
-  for (int k = 0; k < 4; k++) ((double *)p.out.at)[(i64)i * 4 + k] = sum[k];
+  for (int k = 0; k < 2; k++) ((double *)p.out.at)[(i64)i * 2 + k] = sum[k];
 }
 
-// A block per image, a thread per pair; the recursions advance one pair per
-// barrier, and what is known is taken out of all that follow.
-extern "C" __global__ void lbfgs_coefficients(const LBFGS *table, int count, Mark mark) {
+// The recursions on coefficients: a block per image, a thread per pair; they
+// advance one pair per barrier, and what is known is taken out of all that follow.
+struct Recursion {
+  const Array &products, &gram, &pairs; const Ring r; const int n, rows, kept;
+  __device__ int row(int age) const { return row_of(r, age, rows); }
+  __device__ double product(int age, int k) const { return get(products, n * products.s[0] + row(age) * products.s[1] + k * products.s[2]); }
+  // dᵢᵀyⱼ for pairs of age i ≥ j
+  __device__ double inner(int i, int j) const {
+    if (row(j) == r.Pair) return product(i, 0);
+    return get(gram, n * gram.s[0] + row(j) * gram.s[1] + row(i) * gram.s[2]);
+  }
+  __device__ void pair(int age, double &tau, double &ys) const { pair_of(pairs, r, n, row(age), tau, ys); }
+  // Every thread writes the numbers of its rows: those of the ages, 0 for the rest.
+  __device__ void store(const LBFGS &p, const double *of) const {
+    for (int i = threadIdx.x; i < rows; i += blockDim.x) {
+      const int age = age_of(r, i, rows);
+      ((double *)p.out.at)[(i64)n * rows + i] = age < 0 ? 0 : of[age];
+    }
+  }
+};
+
+extern "C" __global__ void lbfgs_alphas(const LBFGS *table, int count, Mark mark) {
   ENTER(mark);
-  DYN_SHARED(double, alpha); // and part: rows numbers each
+  DYN_SHARED(double, alpha);
   int block;
   const LBFGS &p = problem_of(table, count, block);
-  const int n = block, rows = p.rows;
-  const Array &products = p.arg[0], &gram = p.arg[1], &pairs = p.arg[2];
-  if (FIELD(p.arg[4], n, Active) == 0) return;
-  const Ring r = ring_of(p.arg[3], n);
-  const int pairs_kept = count_of(r, rows);
-  double *part = alpha + rows, *left = part + rows; // left: what the sums of each pair come to so far
-  // dᵢᵀyⱼ (k = 0) or yᵢᵀyⱼ (k = 1) for pairs of age i ≥ j
-  auto inner = [&](int k, int i, int j) {
-    const int row = row_of(r, j, rows), other = row_of(r, i, rows);
-    if (row == r.Pair) return get(products, n * products.s[0] + other * products.s[1] + k * products.s[2]);
-    return get(gram, n * gram.s[0] + row * gram.s[1] + other * gram.s[2] + k * gram.s[3]);
-  };
-  auto product = [&](int i, int k) { return get(products, n * products.s[0] + row_of(r, i, rows) * products.s[1] + k * products.s[2]); };
-  for (int i = threadIdx.x; i < pairs_kept; i += blockDim.x) left[i] = -product(i, 2);
-  for (int j = 0; j < pairs_kept; j++) {
+  if (FIELD(p.arg[4], block, Active) == 0) return;
+  const Ring r = ring_of(p.arg[3], block);
+  const Recursion c = {p.arg[0], p.arg[1], p.arg[2], r, block, p.rows, count_of(r, p.rows)};
+  double *left = alpha + p.rows; // what the sums of each pair come to so far
+  for (int i = threadIdx.x; i < c.kept; i += blockDim.x) left[i] = -c.product(i, 1);
+  for (int j = 0; j < c.kept; j++) {
     if (j % (int)blockDim.x == (int)threadIdx.x) {
       double tau, ys;
-      pair_of(pairs, r, n, row_of(r, j, rows), tau, ys);
+      c.pair(j, tau, ys);
       alpha[j] = tau * left[j] / ys;
     }
     __syncthreads();
-    for (int i = threadIdx.x; i < pairs_kept; i += blockDim.x) if (i > j) left[i] -= alpha[j] * inner(0, i, j);
+    for (int i = threadIdx.x; i < c.kept; i += blockDim.x) if (i > j) left[i] -= alpha[j] * c.inner(i, j);
   }
-  for (int i = threadIdx.x; i < pairs_kept; i += blockDim.x) {
-    double q = -product(i, 3);
-    for (int j = 0; j < pairs_kept; j++) q -= alpha[j] * inner(1, i > j ? i : j, i > j ? j : i);
-    left[i] = q * r.Gamma;
+  c.store(p, alpha);
+}
+
+extern "C" __global__ void lbfgs_descend(const LBFGS *table, int count, Mark mark) {
+  ENTER(mark);
+  int block;
+  const LBFGS &p = problem_of(table, count, block);
+  const int per = (p.size + blockDim.x - 1) / blockDim.x, n = block / per;
+  const i64 k = (i64)(block % per) * blockDim.x + threadIdx.x;
+  if (k >= p.size || FIELD(p.arg[2], n, Active) == 0) return;
+  const Ring r = ring_of(p.arg[5], n);
+  const Array &alphas = p.arg[6];
+  double sum = -at(accepted(p, p.arg[2], n), k);
+  const int kept = count_of(r, p.rows);
+  for (int age = 0; age < kept; age++) {
+    const int row = row_of(r, age, p.rows);
+    sum -= get(alphas, n * alphas.s[0] + row * alphas.s[1]) * at(change_of(p, 3, r, n, row), k);
   }
-  for (int j = pairs_kept - 1; j >= 0; j--) {
+  set(p.out, (i64)n * p.size + k, p.limit[0] != 0 ? r.Gamma * sum : sum);
+}
+
+extern "C" __global__ void lbfgs_overlaps(const LBFGS *table, int count, Mark mark) {
+  ENTER(mark);
+  __shared__ double part[32];
+  int block;
+  const LBFGS &p = problem_of(table, count, block);
+  const Part b = part_of(p, block, p.rows);
+  if (FIELD(p.arg[1], b.image, Active) == 0) return;
+  const Ring r = ring_of(p.arg[4], b.image);
+  if (age_of(r, b.row, p.rows) < 0) return;
+  const Vector q = {&p.arg[0], b.image * p.arg[0].s[0], p.arg[0].s[1]}, y = change_of(p, 2, r, b.image, b.row);
+  double sum[1] = {0};
+  for (i64 i = b.from + threadIdx.x; i < b.to; i += blockDim.x) sum[0] += at(y, i) * at(q, i);
+  leave_row<1>(p, b, sum, part);
+}
+extern "C" __global__ void lbfgs_overlaps_join(const LBFGS *table, int count, Mark mark) {
+  ENTER(mark);
+  int block;
+  const LBFGS &p = problem_of(table, count, block);
+  const int i = block * blockDim.x + threadIdx.x, n = i / p.rows;
+  if (n >= p.images || FIELD(p.arg[1], n, Active) == 0) return;
+  double sum[1] = {0};
+  if (age_of(ring_of(p.arg[4], n), i % p.rows, p.rows) >= 0) join_row<1>(p, i, sum);
+  ((double *)p.out.at)[i] = sum[0];
+}
+
+extern "C" __global__ void lbfgs_shares(const LBFGS *table, int count, Mark mark) {
+  ENTER(mark);
+  DYN_SHARED(double, share);
+  int block;
+  const LBFGS &p = problem_of(table, count, block);
+  const Array &alphas = p.arg[0], &overlaps = p.arg[1];
+  if (FIELD(p.arg[6], block, Active) == 0) return;
+  const Ring r = ring_of(p.arg[5], block);
+  const Recursion c = {p.arg[2], p.arg[3], p.arg[4], r, block, p.rows, count_of(r, p.rows)};
+  double *left = share + p.rows;
+  for (int i = threadIdx.x; i < c.kept; i += blockDim.x) left[i] = get(overlaps, c.n * overlaps.s[0] + c.row(i) * overlaps.s[1]);
+  for (int j = c.kept - 1; j >= 0; j--) {
     if (j % (int)blockDim.x == (int)threadIdx.x) {
       double tau, ys;
-      pair_of(pairs, r, n, row_of(r, j, rows), tau, ys);
-      part[j] = (alpha[j] - left[j] / ys) * tau;
+      c.pair(j, tau, ys);
+      share[j] = (get(alphas, c.n * alphas.s[0] + c.row(j) * alphas.s[1]) - left[j] / ys) * tau;
     }
     __syncthreads();
-    for (int i = threadIdx.x; i < j; i += blockDim.x) left[i] += part[j] * inner(0, j, i);
+    for (int i = threadIdx.x; i < j; i += blockDim.x) left[i] += share[j] * c.inner(j, i);
   }
-  double *out = (double *)p.out.at + (i64)n * rows * 2;
-  for (int row = threadIdx.x; row < rows; row += blockDim.x) {
-    const int age = age_of(r, row, rows);
-    out[2 * row] = age < 0 ? 0 : part[age];
-    out[2 * row + 1] = age < 0 ? 0 : -r.Gamma * alpha[age];
-  }
+  c.store(p, share);
 }
 
 extern "C" __global__ void lbfgs_direction(const LBFGS *table, int count, Mark mark) {
@@ -395,15 +456,14 @@ extern "C" __global__ void lbfgs_direction(const LBFGS *table, int count, Mark m
   const LBFGS &p = problem_of(table, count, block);
   const int per = (p.size + blockDim.x - 1) / blockDim.x, n = block / per;
   const i64 k = (i64)(block % per) * blockDim.x + threadIdx.x;
-  if (k >= p.size || FIELD(p.arg[2], n, Active) == 0) return;
-  const Ring r = ring_of(p.arg[6], n);
-  const Array &c = p.arg[7];
-  double sum = -r.Gamma * at(accepted(p, p.arg[2], n), k);
-  const int pairs_kept = count_of(r, p.rows);
-  for (int age = 0; age < pairs_kept; age++) {
+  if (k >= p.size || FIELD(p.arg[1], n, Active) == 0) return;
+  const Ring r = ring_of(p.arg[3], n);
+  const Array &q = p.arg[0], &shares = p.arg[4];
+  double sum = get(q, n * q.s[0] + k * q.s[1]);
+  const int kept = count_of(r, p.rows);
+  for (int age = 0; age < kept; age++) {
     const int row = row_of(r, age, p.rows);
-    const i64 off = n * c.s[0] + row * c.s[1];
-    sum += get(c, off) * at(direction_of(p, n, row), k) + get(c, off + c.s[2]) * at(change_of(p, r, n, row), k);
+    sum += get(shares, n * shares.s[0] + row * shares.s[1]) * at(direction_of(p.arg[2], n, row), k);
   }
   set(p.out, (i64)n * p.size + k, sum);
 }
@@ -425,7 +485,7 @@ extern "C" __global__ void lbfgs_two_loop(const LBFGS *table, int count, Mark ma
   for (i64 i = threadIdx.x; i < p.size; i += blockDim.x) q[i] = -at(g, i);
   for (int age = 0; age < pairs_kept; age++) {
     const int row = row_of(r, age, p.rows);
-    const Vector d = direction_of(p, n, row), y = change_of(p, r, n, row);
+    const Vector d = direction_of(p.arg[3], n, row), y = change_of(p, 4, r, n, row);
     double tau, ys, dot = 0;
     pair_of(pairs, r, n, row, tau, ys);
     for (i64 i = threadIdx.x; i < p.size; i += blockDim.x) dot += at(d, i) * q[i];
@@ -437,7 +497,7 @@ extern "C" __global__ void lbfgs_two_loop(const LBFGS *table, int count, Mark ma
   __syncthreads();
   for (int age = pairs_kept - 1; age >= 0; age--) {
     const int row = row_of(r, age, p.rows);
-    const Vector d = direction_of(p, n, row), y = change_of(p, r, n, row);
+    const Vector d = direction_of(p.arg[3], n, row), y = change_of(p, 4, r, n, row);
     double tau, ys, dot = 0;
     pair_of(pairs, r, n, row, tau, ys);
     for (i64 i = threadIdx.x; i < p.size; i += blockDim.x) dot += at(y, i) * q[i];

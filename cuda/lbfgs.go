@@ -46,18 +46,22 @@ type lbfgsOp struct {
 func perImage(p *lbfgs) int     { return int(p.images) }
 func perChunk(p *lbfgs) int     { return int(p.images * p.chunks) }
 func perRowChunk(p *lbfgs) int  { return int(p.images * p.rows * p.chunks) }
+func perElement(p *lbfgs) int   { return int(p.images) * blocksOf(int(p.size), lbfgsThreads) }
+func rowThreads(p *lbfgs) int   { return blocksOf(int(p.images*p.rows), lbfgsThreads) }
 func imageThreads(p *lbfgs) int { return blocksOf(int(p.images), lbfgsThreads) }
 
 // lbfgsOps lists the ops of package optim but for wolfe. -1: the op has no elements
 // or no history.
 var lbfgsOps = map[string]lbfgsOp{
-	"lbfgs-measure": {size: 0, rows: -1, blocks: perChunk, part: func(p *lbfgs) int { return 5 * perChunk(p) }, join: true, joined: imageThreads},
-	"lbfgs-secant":  {size: 0, rows: -1, blocks: perChunk},
-	"lbfgs-ring":    {size: -1, rows: -1, blocks: imageThreads},
-	"lbfgs-products": {size: 0, rows: 3, rowsAxis: 1, blocks: perRowChunk, part: func(p *lbfgs) int { return 4 * perRowChunk(p) }, join: true,
-		joined: func(p *lbfgs) int { return blocksOf(int(p.images*p.rows), lbfgsThreads) }},
-	"lbfgs-coefficients": {size: -1, rows: 0, rowsAxis: 1, blocks: perImage, threads: 128, shared: func(p *lbfgs) int { return 3 * 8 * int(p.rows) }},
-	"lbfgs-direction":    {size: 0, rows: 3, rowsAxis: 1, blocks: func(p *lbfgs) int { return int(p.images) * blocksOf(int(p.size), lbfgsThreads) }},
+	"lbfgs-measure":   {size: 0, rows: -1, blocks: perChunk, part: func(p *lbfgs) int { return 5 * perChunk(p) }, join: true, joined: imageThreads},
+	"lbfgs-secant":    {size: 0, rows: -1, blocks: perChunk},
+	"lbfgs-ring":      {size: -1, rows: -1, blocks: imageThreads},
+	"lbfgs-products":  {size: 0, rows: 3, rowsAxis: 1, blocks: perRowChunk, part: func(p *lbfgs) int { return 2 * perRowChunk(p) }, join: true, joined: rowThreads},
+	"lbfgs-alphas":    {size: -1, rows: 0, rowsAxis: 1, blocks: perImage, threads: 128, shared: func(p *lbfgs) int { return 2 * 8 * int(p.rows) }},
+	"lbfgs-descend":   {size: 0, rows: 3, rowsAxis: 1, blocks: perElement},
+	"lbfgs-overlaps":  {size: 0, rows: 2, rowsAxis: 1, blocks: perRowChunk, part: perRowChunk, join: true, joined: rowThreads},
+	"lbfgs-shares":    {size: -1, rows: 2, rowsAxis: 1, blocks: perImage, threads: 128, shared: func(p *lbfgs) int { return 2 * 8 * int(p.rows) }},
+	"lbfgs-direction": {size: 0, rows: 2, rowsAxis: 1, blocks: perElement},
 	"lbfgs-two-loop": {size: 0, rows: 3, rowsAxis: 1, blocks: perImage, threads: 1024, part: func(p *lbfgs) int { return int(p.images * p.size) },
 		shared: func(p *lbfgs) int { return 8 * int(p.rows) }},
 	"lbfgs-slope":  {size: 0, rows: -1, blocks: perChunk, part: perChunk, join: true, joined: imageThreads},
@@ -106,6 +110,9 @@ func bindLBFGS(b *binder, s *autograd.Step) (err error) {
 	if o.size >= 0 {
 		p.size = int32(s.In[o.size].Dim[1])
 		p.chunks = int32(blocksOf(int(p.size), lbfgsChunk))
+	}
+	if scaled, ok := s.Attr.(bool); ok && scaled {
+		p.limit[0] = 1
 	}
 	if n, ok := s.Attr.(int); ok {
 		p.rows = int32(n)

@@ -129,7 +129,8 @@ func TestEigendistortion(t *testing.T) {
 	for i, b := range []autograd.Backend{nil, dev} {
 		e, err := synth.NewEigendistortion(b, texture(32, 32, 0), m, synth.EigendistortionOptions{})
 		require.NoError(t, err)
-		require.NoError(t, e.Run(context.Background(), synth.Stop{}))
+		_, err = e.Run(context.Background(), synth.Stop{})
+		require.NoError(t, err)
 		for _, p := range e.Spectrum(0).Pairs {
 			values[i] = append(values[i], p.Value)
 		}

@@ -69,11 +69,9 @@ func (k *body[T, H]) withSearch(b *autograd.Bind) *body[T, H] {
 	return k
 }
 
-// withHistory binds the arguments (d, y, the new y, ring) that follow.
-func (k *body[T, H]) withHistory(b *autograd.Bind) *body[T, H] {
-	k.withSearch(b)
-	k.d, k.y = tensor.Span[H](b.Contiguous(3)), tensor.Span[H](b.Contiguous(4))
-	k.fresh, k.rings, k.rows = tensor.Span[H](b.Contiguous(5)), b.In[6], b.In[3].Dim[1]
+// withPairs binds the new y and the ring, which follow the history in argument i.
+func (k *body[T, H]) withPairs(b *autograd.Bind, i int) *body[T, H] {
+	k.fresh, k.rings, k.rows = tensor.Span[H](b.Contiguous(i+1)), b.In[i+2], b.In[i].Dim[1]
 	return k
 }
 
@@ -231,8 +229,9 @@ func bindProducts(b *autograd.Bind) func() {
 }
 
 func productsBody[T, H kernels.Float](b *autograd.Bind) func() {
-	k := newBody[T, H](b, 2*b.In[3].Dim[1]+2).withHistory(b)
-	old, out := tensor.Span[float64](b.Contiguous(7)), tensor.Slice[float64](b.Out)
+	k := newBody[T, H](b, b.In[3].Dim[1]+1).withSearch(b).withPairs(b, 3)
+	k.d = tensor.Span[H](b.Contiguous(3))
+	old, out := tensor.Span[float64](b.Contiguous(6)), tensor.Slice[float64](b.Out)
 	dot := kernels.LookupReduction[H]("dot", b.Level)
 	k.block = func(tmp *scratch[T], n, lo, hi int, part []float64) {
 		r := &k.r[n]
@@ -242,16 +241,13 @@ func productsBody[T, H kernels.Float](b *autograd.Bind) func() {
 		} else {
 			narrow(g, g32, k.level)
 		}
-		fresh := k.fresh[n*k.size+lo : n*k.size+hi]
 		for age := range r.count(k.rows) {
 			row := r.row(age, k.rows)
 			at := (n*k.rows + row) * k.size
-			d, y := k.d[at+lo:at+hi], k.y[at+lo:at+hi]
-			if float64(row) == r.Pair {
-				y = fresh
-				part[2*k.rows], part[2*k.rows+1] = dot(d, y), dot(y, y)
+			d := k.d[at+lo : at+hi]
+			if part[age] = dot(d, g); float64(row) == r.Pair {
+				part[k.rows] = dot(d, k.fresh[n*k.size+lo:n*k.size+hi])
 			}
-			part[2*age], part[2*age+1] = dot(d, g), dot(y, g)
 		}
 	}
 	return func() {
@@ -260,56 +256,148 @@ func productsBody[T, H kernels.Float](b *autograd.Bind) func() {
 			if !k.on(n) {
 				continue
 			}
-			table := out[n*4*k.rows:][:4*k.rows]
+			table := out[n*2*k.rows:][:2*k.rows]
 			clear(table)
 			for age := range k.r[n].count(k.rows) {
 				row := k.r[n].row(age, k.rows)
-				p, was := table[4*row:][:4], old[2*(n*k.rows+row):][:2]
-				p[2], p[3] = k.sum(n, 2*age), k.sum(n, 2*age+1)
-				if p[0], p[1] = p[2]-was[0], p[3]-was[1]; float64(row) == k.r[n].Pair {
-					p[0], p[1] = k.sum(n, 2*k.rows), k.sum(n, 2*k.rows+1)
+				p := table[2*row:][:2]
+				p[1] = k.sum(n, age)
+				if p[0] = p[1] - old[n*k.rows+row]; float64(row) == k.r[n].Pair {
+					p[0] = k.sum(n, k.rows)
 				}
 			}
 		}
 	}
 }
 
-func bindDirection(b *autograd.Bind) func() {
-	return byTypes(b, b.Out.DType, directionBody[float64, float64], directionBody[float64, float32], directionBody[float32, float32])
+// A combination adds multiples of the rows of a history to a vector.
+type combination[H kernels.Float] struct {
+	parts []H       // of the rows
+	fresh []float64 // of the new y
+	used  []int     // rows that can have a part
 }
 
-func directionBody[T, H kernels.Float](b *autograd.Bind) func() {
-	k := newBody[T, H](b, 0).withHistory(b)
-	out, c := tensor.Slice[H](b.Out), tensor.Span[float64](b.Contiguous(7))
-	parts := make([]H, 2*k.images*k.rows) // of d and y, and at last
-	fresh := make([]float64, k.images)    // of the new y
-	fma, fill, add := kernels.Lookup[H]("fma", b.Level), kernels.Lookup[H]("fill", b.Level), kernels.Lookup[H]("add", b.Level)
+// set takes the coefficients c of image n, times sign; split says that the part of
+// the newest pair belongs to the new y, which is not among the rows.
+func (p *combination[H]) set(r *ring, n, rows int, sign float64, c []float64, split bool) {
+	of := p.parts[n*rows:][:rows]
+	clear(of)
+	p.fresh[n], p.used[n] = 0, 0
+	for age := range r.count(rows) {
+		i := r.row(age, rows)
+		p.used[n] = max(p.used[n], i+1)
+		if of[i] = H(sign * c[n*rows+i]); split && float64(i) == r.Pair {
+			p.fresh[n], of[i] = sign*c[n*rows+i], 0
+		}
+	}
+}
+
+func newCombination[H kernels.Float](images, rows int) combination[H] {
+	return combination[H]{make([]H, images*rows), make([]float64, images), make([]int, images)}
+}
+
+func bindDescend(b *autograd.Bind) func() {
+	return byTypes(b, b.Out.DType, descendBody[float64, float64], descendBody[float64, float32], descendBody[float32, float32])
+}
+
+func descendBody[T, H kernels.Float](b *autograd.Bind) func() {
+	k := newBody[T, H](b, 0).withSearch(b).withPairs(b, 3)
+	k.y = tensor.Span[H](b.Contiguous(3))
+	out, alphas := tensor.Slice[H](b.Out), tensor.Span[float64](b.Contiguous(6))
+	p := newCombination[H](k.images, k.rows)
+	fma, fill, sub, scale := kernels.Lookup[H]("fma", b.Level), kernels.Lookup[H]("fill", b.Level), kernels.Lookup[H]("sub", b.Level), kernels.Lookup[H]("scale", b.Level)
+	scaled, gamma := b.Attr.(bool), make([]float64, k.images)
 	k.block = func(tmp *scratch[T], n, lo, hi int, _ []float64) {
 		dst, m := out[n*k.size+lo:n*k.size+hi], hi-lo
-		at, of := n*k.rows*k.size, parts[2*n*k.rows:]
-		sum, with := as[H](tmp.b)[:m], as[H](tmp.c)[:m]
-		kernels.Gemm(dst, m, of, k.rows, k.d[at+lo:], k.size, 1, m, k.rows, false, false, k.level, nil)
-		kernels.Gemm(sum, m, of[k.rows:], k.rows, k.y[at+lo:], k.size, 1, m, k.rows, false, false, k.level, nil)
-		add(dst, dst, sum, nil, 0, 0)
-		fill(with, nil, nil, nil, H(fresh[n]), 0)
+		g, with := as[H](tmp.b)[:m], as[H](tmp.c)[:m]
+		combine(dst, &p, k.y, n, lo, k.size, k.rows, k.level)
+		fill(with, nil, nil, nil, H(p.fresh[n]), 0)
 		fma(dst, with, k.fresh[n*k.size+lo:n*k.size+hi], dst, 0, 0)
-		k.scale(tmp.a[:m], k.gradient(n, lo, hi), nil, nil, T(-k.r[n].Gamma), 0)
-		narrow(sum, tmp.a[:m], k.level)
-		add(dst, dst, sum, nil, 0, 0)
+		narrow(g, k.gradient(n, lo, hi), k.level)
+		if sub(dst, dst, g, nil, 0, 0); scaled {
+			scale(dst, dst, nil, nil, H(gamma[n]), 0)
+		}
 	}
 	return func() {
 		for n := range k.images {
 			r := ringOf(&k.rings, n)
-			of := parts[2*n*k.rows:][:2*k.rows]
-			clear(of)
-			fresh[n] = 0
-			for age := range r.count(k.rows) {
-				i := r.row(age, k.rows)
-				of[i], of[k.rows+i] = H(c[2*(n*k.rows+i)]), H(c[2*(n*k.rows+i)+1])
-				if float64(i) == r.Pair {
-					fresh[n], of[k.rows+i] = c[2*(n*k.rows+i)+1], 0
-				}
+			gamma[n] = r.Gamma
+			p.set(&r, n, k.rows, -1, alphas, true)
+		}
+		k.run()
+	}
+}
+
+// combine sets dst, the elements from lo of image n, to the combination of rows.
+func combine[H kernels.Float](dst []H, p *combination[H], rows []H, n, lo, size, count int, l kernels.Level) {
+	used := p.used[n]
+	if used == 0 {
+		clear(dst)
+		return
+	}
+	kernels.Gemm(dst, len(dst), p.parts[n*count:], count, rows[n*count*size+lo:], size, 1, len(dst), used, false, false, l, nil)
+}
+
+func bindOverlaps(b *autograd.Bind) func() {
+	if b.In[0].Len() == 0 {
+		return func() {}
+	}
+	if b.In[0].DType == tensor.Float32 {
+		return overlapsBody[float32](b)
+	}
+	return overlapsBody[float64](b)
+}
+
+func overlapsBody[H kernels.Float](b *autograd.Bind) func() {
+	k := newBody[H, H](b, b.In[2].Dim[1]).withPairs(b, 2)
+	k.searches, k.y = b.In[1], tensor.Span[H](b.Contiguous(2))
+	k.on = func(n int) bool { return k.s[n].Active != 0 }
+	out := tensor.Slice[float64](b.Out)
+	k.block = func(tmp *scratch[H], n, lo, hi int, part []float64) {
+		r, q := &k.r[n], k.image(k.g, n, lo, hi)
+		for age := range r.count(k.rows) {
+			part[age] = k.dot(k.change(nil, n, r.row(age, k.rows), lo, hi), q)
+		}
+	}
+	return func() {
+		k.run()
+		for n := range k.images {
+			if !k.on(n) {
+				continue
 			}
+			clear(out[n*k.rows:][:k.rows])
+			for age := range k.r[n].count(k.rows) {
+				out[n*k.rows+k.r[n].row(age, k.rows)] = k.sum(n, age)
+			}
+		}
+	}
+}
+
+func bindDirection(b *autograd.Bind) func() {
+	if b.In[0].Len() == 0 {
+		return func() {}
+	}
+	if b.In[0].DType == tensor.Float32 {
+		return directionBody[float32](b)
+	}
+	return directionBody[float64](b)
+}
+
+func directionBody[H kernels.Float](b *autograd.Bind) func() {
+	k := newBody[H, H](b, 0)
+	k.searches, k.rings, k.rows = b.In[1], b.In[3], b.In[2].Dim[1]
+	k.on = func(n int) bool { return k.s[n].Active != 0 }
+	d, out, shares := tensor.Span[H](b.Contiguous(2)), tensor.Slice[H](b.Out), tensor.Span[float64](b.Contiguous(4))
+	p := newCombination[H](k.images, k.rows)
+	k.block = func(_ *scratch[H], n, lo, hi int, _ []float64) {
+		dst := out[n*k.size+lo : n*k.size+hi]
+		combine(dst, &p, d, n, lo, k.size, k.rows, k.level)
+		k.add(dst, dst, k.image(k.g, n, lo, hi), nil, 0, 0)
+	}
+	return func() {
+		for n := range k.images {
+			r := ringOf(&k.rings, n)
+			p.set(&r, n, k.rows, 1, shares, false)
 		}
 		k.run()
 	}
@@ -334,7 +422,8 @@ type pairVector struct {
 }
 
 func twoLoopBody[T, H kernels.Float](b *autograd.Bind) func() {
-	k := newBody[T, H](b, 1).withHistory(b)
+	k := newBody[T, H](b, 1).withSearch(b).withPairs(b, 4)
+	k.d, k.y = tensor.Span[H](b.Contiguous(3)), tensor.Span[H](b.Contiguous(4))
 	pairs, out := b.In[7], tensor.Slice[H](b.Out)
 	q, alpha := make([]T, k.size), make([]float64, k.rows)
 	image, s := 0, sweep{}

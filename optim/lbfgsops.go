@@ -16,7 +16,8 @@ import (
 // gradients, R the rows of the history. One row is in work: it holds the
 // direction d. A pair is a step τ·d, whose row of s holds d and whose row of
 // pairs holds τ and the curvature yᵀs, and the change y of the gradient.
-var Ops = []*autograd.Op{opWolfe, opMeasure, opSecant, opRing, opTwoLoop, opProducts, opCoefficients, opDirection, opSlope, opChange}
+var Ops = []*autograd.Op{opWolfe, opMeasure, opSecant, opRing, opTwoLoop, opProducts, opAlphas, opDescend, opOverlaps, opShares,
+	opDirection, opSlope, opChange, opShells}
 
 // ring is where the history of one image stands: a row of the Var "lbfgs.ring".
 type ring struct {
@@ -253,122 +254,190 @@ var opTwoLoop = rowOp(autograd.Op{
 	CPU: bindTwoLoop,
 }, nil, "hNP", "xNP", slotsRow, searchRow, "hNRP", "hNRP", "hNP", ringRow, "=NR2")
 
-// opProducts is the first pass over the history of the Gram form. The products
-// with y are differences of those with g: the last argument holds what they were
-// at the start of d. Only the newest pair has none.
+// opProducts begins the recursion of opTwoLoop in four passes over the history,
+// each of which reads the d or the y of all pairs at once. The products with y
+// are differences of those with g: the last argument holds what they were at the
+// start of d. Only the newest pair has none.
 var opProducts = rowOp(autograd.Op{
-	Name: "lbfgs-products", Doc: "(dᵢᵀy, yᵢᵀy, dᵢᵀg, yᵢᵀg) of all pairs i with the newest y and the gradient g",
+	Name: "lbfgs-products", Doc: "(dᵢᵀy, dᵢᵀg) of all pairs i with the newest y and the gradient g",
 	Eval: func(_ any, out tensor.Tensor, in []tensor.Tensor) {
 		size, rows := in[0].Dim[1], in[3].Dim[1]
 		eachActive(&in[2], func(n int, s search) {
-			r, g, y := ringOf(&in[6], n), accepted(&in[0], &in[1], &s, n), vectorOf(&in[5], n)
+			r, g, y := ringOf(&in[5], n), accepted(&in[0], &in[1], &s, n), vectorOf(&in[4], n)
 			for i := range rows {
-				vectorOf(&out, n, i).store([]float64{0, 0, 0, 0})
+				vectorOf(&out, n, i).store([]float64{0, 0})
 			}
 			for age := range r.count(rows) {
 				i := r.row(age, rows)
-				d, yi := vectorOf(&in[3], n, i), changes(&in[4], &in[5], &r, n, i)
-				p := [4]float64{dotOf(d, y, size), dotOf(yi, y, size), dotOf(d, g, size), dotOf(yi, g, size)}
+				d := vectorOf(&in[3], n, i)
+				p := [2]float64{dotOf(d, y, size), dotOf(d, g, size)}
 				if float64(i) != r.Pair {
-					old := vectorOf(&in[7], n, i)
-					p[0], p[1] = p[2]-old.at(0), p[3]-old.at(1)
+					p[0] = p[1] - vectorOf(&in[6], n).at(i)
 				}
 				vectorOf(&out, n, i).store(p[:])
 			}
 		})
 	},
 	CPU: bindProducts,
-}, nil, "=NR4", "xNP", slotsRow, searchRow, "hNRP", "hNRP", "hNP", ringRow, "=NR2")
+}, nil, "=NR2", "xNP", slotsRow, searchRow, "hNRP", "hNP", ringRow, "=NR")
 
-// opCoefficients runs the two-loop recursion on the coefficients of its vectors
-// (the compact form of Byrd, Nocedal and Schnabel 1994, Math. Programming
-// 63:129–156). Row j of gram holds (dᵢᵀyⱼ, yᵢᵀyⱼ) of the pairs i that were there
-// when j was added.
-var opCoefficients = rowOp(autograd.Op{
-	Name: "lbfgs-coefficients", Doc: "row i: the parts of dᵢ and yᵢ in the direction −H·g",
-	Eval: func(_ any, out tensor.Tensor, in []tensor.Tensor) {
-		evalCoefficients(out, in, make([]float64, 2*in[0].Dim[1]))
-	},
+// A recursion runs the two-loop recursion on the coefficients of its vectors
+// instead of the vectors (Byrd, Nocedal and Schnabel 1994, Math. Programming
+// 63:129–156). Row j of gram holds dᵢᵀyⱼ of the pairs i that were there when j was
+// added.
+type recursion struct {
+	products, gram, pairs *tensor.Tensor
+	r                     ring
+	n, rows               int
+}
+
+// inner returns dᵢᵀyⱼ for pairs of age i ≥ j.
+func (c *recursion) inner(i, j int) float64 {
+	row := c.r.row(j, c.rows)
+	if float64(row) == c.r.Pair {
+		return vectorOf(c.products, c.n, c.r.row(i, c.rows)).at(0)
+	}
+	return vectorOf(c.gram, c.n, row).at(c.r.row(i, c.rows))
+}
+
+// each calls f for every pair that is kept, with its τ and curvature; down from
+// the newest or up from the oldest.
+func (c *recursion) each(down bool, f func(age, row int, tau, ys float64)) {
+	count := c.r.count(c.rows)
+	for i := range count {
+		age := i
+		if !down {
+			age = count - 1 - i
+		}
+		row := c.r.row(age, c.rows)
+		tau, ys := pairOf(c.pairs, &c.r, c.n, row)
+		f(age, row, tau, ys)
+	}
+}
+
+// opAlphas is the first loop of the recursion.
+var opAlphas = rowOp(autograd.Op{
+	Name: "lbfgs-alphas", Doc: "αᵢ of all pairs: τᵢdᵢᵀqᵢ/yᵢᵀsᵢ, where qᵢ is −g less α·y of the newer pairs",
+	Eval: func(_ any, out tensor.Tensor, in []tensor.Tensor) { evalAlphas(out, in, make([]float64, out.Dim[1])) },
 	CPU: func(b *autograd.Bind) func() {
-		tmp := make([]float64, 2*b.In[0].Dim[1])
-		return func() { evalCoefficients(b.Out, b.In, tmp) }
+		alpha := make([]float64, b.Out.Dim[1])
+		return func() { evalAlphas(b.Out, b.In, alpha) }
 	},
-}, nil, "=NR2", "=NR4", "=NRR2", "=NR2", ringRow, searchRow)
+}, nil, "=NR", "=NR2", "=NRR", "=NR2", ringRow, searchRow)
 
-func evalCoefficients(out tensor.Tensor, in []tensor.Tensor, tmp []float64) {
+func evalAlphas(out tensor.Tensor, in []tensor.Tensor, alpha []float64) {
 	for n := range out.Dim[0] {
-		if s := searchOf(&in[4], n); s.Active != 0 {
-			r := ringOf(&in[3], n)
-			coefficients(&out, &in[0], &in[1], &in[2], &r, n, tmp)
+		if s := searchOf(&in[4], n); s.Active == 0 {
+			continue
 		}
+		c := recursion{&in[0], &in[1], &in[2], ringOf(&in[3], n), n, out.Dim[1]}
+		clearRow(&out, n)
+		c.each(true, func(age, row int, tau, ys float64) {
+			q := -vectorOf(c.products, n, row).at(1)
+			for j := range age {
+				q -= alpha[j] * c.inner(age, j)
+			}
+			alpha[age] = tau * q / ys
+			vectorOf(&out, n).set(row, alpha[age])
+		})
 	}
 }
 
-// coefficients computes the row of image n; tmp has two numbers for each row of
-// the history.
-func coefficients(out, products, gram, pairs *tensor.Tensor, r *ring, n int, tmp []float64) {
-	rows := products.Dim[1]
-	count := r.count(rows)
-	alpha, part := tmp[:count], tmp[rows:rows+count]
-	// inner returns dᵢᵀyⱼ (k = 0) or yᵢᵀyⱼ (k = 1) for pairs of age i ≥ j.
-	inner := func(k, i, j int) float64 {
-		row := r.row(j, rows)
-		if float64(row) == r.Pair {
-			return vectorOf(products, n, r.row(i, rows)).at(k)
-		}
-		return vectorOf(gram, n, row, r.row(i, rows)).at(k)
-	}
-	for i := range count {
-		tau, ys := pairOf(pairs, r, n, r.row(i, rows))
-		q := -vectorOf(products, n, r.row(i, rows)).at(2)
-		for j := range i {
-			q -= alpha[j] * inner(0, i, j)
-		}
-		alpha[i] = tau * q / ys
-	}
-	for i := count - 1; i >= 0; i-- {
-		tau, ys := pairOf(pairs, r, n, r.row(i, rows))
-		q := -vectorOf(products, n, r.row(i, rows)).at(3)
-		for j := range count {
-			q -= alpha[j] * inner(1, max(i, j), min(i, j))
-		}
-		q *= r.Gamma
-		for j := i + 1; j < count; j++ {
-			q += part[j] * inner(0, j, i)
-		}
-		part[i] = (alpha[i] - q/ys) * tau
-	}
-	for i := range rows {
-		vectorOf(out, n, i).set(0, 0)
-		vectorOf(out, n, i).set(1, 0)
-	}
-	for i := range count {
-		row := vectorOf(out, n, r.row(i, rows))
-		row.set(0, part[i])
-		row.set(1, -r.Gamma*alpha[i])
+// clearRow sets the numbers of image n to 0.
+func clearRow(t *tensor.Tensor, n int) {
+	for i := range t.Dim[1] {
+		vectorOf(t, n).set(i, 0)
 	}
 }
 
-// opDirection is the second pass over the history of the Gram form.
-var opDirection = rowOp(autograd.Op{
-	Name: "lbfgs-direction", Doc: "the direction −H·g: −γg and the history with its coefficients",
-	Eval: func(_ any, out tensor.Tensor, in []tensor.Tensor) {
+// opDescend makes what the first loop ends with. Its attribute is whether the
+// initial inverse Hessian is γ.
+var opDescend = rowOp(autograd.Op{
+	Name: "lbfgs-descend", Doc: "−g − Σ αᵢyᵢ, times γ if the attribute is true",
+	Eval: func(attr any, out tensor.Tensor, in []tensor.Tensor) {
 		size, rows := out.Dim[1], in[3].Dim[1]
 		eachActive(&in[2], func(n int, s search) {
-			r, d, g := ringOf(&in[6], n), vectorOf(&out, n), accepted(&in[0], &in[1], &s, n)
+			r, q, g, scale := ringOf(&in[5], n), vectorOf(&out, n), accepted(&in[0], &in[1], &s, n), 1.
+			if attr.(bool) {
+				scale = r.Gamma
+			}
 			for k := range size {
-				sum := -r.Gamma * g.at(k)
+				sum := -g.at(k)
 				for age := range r.count(rows) {
 					i := r.row(age, rows)
-					c := vectorOf(&in[7], n, i)
-					sum += c.at(0)*vectorOf(&in[3], n, i).at(k) + c.at(1)*changes(&in[4], &in[5], &r, n, i).at(k)
+					sum -= vectorOf(&in[6], n).at(i) * changes(&in[3], &in[4], &r, n, i).at(k)
+				}
+				q.set(k, scale*sum)
+			}
+		})
+	},
+	CPU: bindDescend,
+}, true, "hNP", "xNP", slotsRow, searchRow, "hNRP", "hNP", ringRow, "=NR")
+
+// opOverlaps begins the second loop.
+var opOverlaps = rowOp(autograd.Op{
+	Name: "lbfgs-overlaps", Doc: "yᵢᵀr of all pairs",
+	Eval: func(_ any, out tensor.Tensor, in []tensor.Tensor) {
+		size, rows := in[0].Dim[1], in[2].Dim[1]
+		eachActive(&in[1], func(n int, _ search) {
+			r := ringOf(&in[4], n)
+			clearRow(&out, n)
+			for age := range r.count(rows) {
+				i := r.row(age, rows)
+				vectorOf(&out, n).set(i, dotOf(changes(&in[2], &in[3], &r, n, i), vectorOf(&in[0], n), size))
+			}
+		})
+	},
+	CPU: bindOverlaps,
+}, nil, "=NR", "hNP", searchRow, "hNRP", "hNP", ringRow)
+
+// opShares is the second loop of the recursion.
+var opShares = rowOp(autograd.Op{
+	Name: "lbfgs-shares", Doc: "the part τᵢ(αᵢ − βᵢ) of dᵢ in the direction, given the α, yᵢᵀr, and what alphas reads",
+	Eval: func(_ any, out tensor.Tensor, in []tensor.Tensor) { evalShares(out, in, make([]float64, out.Dim[1])) },
+	CPU: func(b *autograd.Bind) func() {
+		part := make([]float64, b.Out.Dim[1])
+		return func() { evalShares(b.Out, b.In, part) }
+	},
+}, nil, "=NR", "=NR", "=NR", "=NR2", "=NRR", "=NR2", ringRow, searchRow)
+
+func evalShares(out tensor.Tensor, in []tensor.Tensor, part []float64) {
+	for n := range out.Dim[0] {
+		if s := searchOf(&in[6], n); s.Active == 0 {
+			continue
+		}
+		c := recursion{&in[2], &in[3], &in[4], ringOf(&in[5], n), n, out.Dim[1]}
+		clearRow(&out, n)
+		c.each(false, func(age, row int, tau, ys float64) {
+			q := vectorOf(&in[1], n).at(row)
+			for j := c.r.count(c.rows) - 1; j > age; j-- {
+				q += part[j] * c.inner(j, age)
+			}
+			part[age] = (vectorOf(&in[0], n).at(row) - q/ys) * tau
+			vectorOf(&out, n).set(row, part[age])
+		})
+	}
+}
+
+// opDirection makes what the second loop ends with.
+var opDirection = rowOp(autograd.Op{
+	Name: "lbfgs-direction", Doc: "the direction −H·g: r + Σ cᵢdᵢ",
+	Eval: func(_ any, out tensor.Tensor, in []tensor.Tensor) {
+		size, rows := out.Dim[1], in[2].Dim[1]
+		eachActive(&in[1], func(n int, _ search) {
+			r, d := ringOf(&in[3], n), vectorOf(&out, n)
+			for k := range size {
+				sum := vectorOf(&in[0], n).at(k)
+				for age := range r.count(rows) {
+					i := r.row(age, rows)
+					sum += vectorOf(&in[4], n).at(i) * vectorOf(&in[2], n, i).at(k)
 				}
 				d.set(k, sum)
 			}
 		})
 	},
 	CPU: bindDirection,
-}, nil, "hNP", "xNP", slotsRow, searchRow, "hNRP", "hNRP", "hNP", ringRow, "=NR2")
+}, nil, "hNP", "hNP", searchRow, "hNRP", ringRow, "=NR")
 
 var opSlope = rowOp(autograd.Op{
 	Name: "lbfgs-slope", Doc: "gradient at x times the new direction",

@@ -359,6 +359,9 @@ func TestStepIsCheap(t *testing.T) {
 			slope := noise(10, 1, size)
 			linear := func(x autograd.Value) autograd.Value { return x.Mul(x.Tape().Const(slope)).SumWide(1) }
 			b := newBench(t, nil, o, Control{}, noise(11, 1, size), linear)
+			for range 8 {
+				b.tick(t)
+			}
 			prof, err := b.prog.Profile(1)
 			require.NoError(t, err)
 			for _, p := range prof {
