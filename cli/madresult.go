@@ -60,7 +60,7 @@ func (m *madRun) judge(n int, j *job) (*verdict, error) {
 	v := &verdict{good: o.Matched, object: madObject(o, m.png[n], j.target.DType)}
 	v.sentence = fmt.Sprintf("%s went from %.4g to %.4g while %s kept %.4g (%s)", &f.optimized, o.AtStart, o.Driven, &f.reference, o.Level, driftText(o.Drift))
 	if !v.good {
-		v.reason = v.sentence + ", but " + madShortcomings(o, m.limit())
+		v.reason = v.sentence + ", but " + madShortcomings(o, m.limit(), recentGain(m.History(n)))
 	}
 	v.facts = []report.Fact{
 		{Name: fmt.Sprintf("%s, held", &f.reference), Value: fmt.Sprintf("%.6g, %s from %.6g", o.Held, driftText(o.Drift), o.Level)},
@@ -91,20 +91,44 @@ func driftText(d float64) string {
 	return fmt.Sprintf("%+.3g %%", 100*d)
 }
 
-// madShortcomings says why o is not matched, given the largest drift.
-func madShortcomings(o *synth.MADOutcome, limit float64) string {
+// recentRows is how far back recentGain looks.
+const recentRows = 50
+
+// recentGain returns how much of the whole change of the loss the last iterations
+// made.
+func recentGain(h []synth.Record) float64 {
+	last := len(h) - 1
+	whole := h[0].Loss - h[last].Loss
+	if whole == 0 {
+		return 0
+	}
+	return (h[max(0, last-recentRows)].Loss - h[last].Loss) / whole
+}
+
+// madShortcomings says why o is not matched, given the largest drift and what
+// recentGain says.
+func madShortcomings(o *synth.MADOutcome, limit, recent float64) string {
 	var list []string
 	if !(math.Abs(o.Drift) <= limit) {
 		list = append(list, fmt.Sprintf("the metric that is held drifted by %s (%.0g allowed): --tradeoff constrained holds it", driftText(o.Drift), limit))
 	}
 	if !(o.KKT <= synth.MatchedKKT) {
-		list = append(list, fmt.Sprintf("%.2g of the gradient still points along the level set (%.0g allowed): more --iterations go further, unless a metric has kinks, as nlpd does, where no gradient vanishes", o.KKT, synth.MatchedKKT))
+		text := fmt.Sprintf("%.2g of the gradient still points along the level set (%.0g allowed); the last %d iterations made %s of the change: ", o.KKT, synth.MatchedKKT, recentRows, percentText(recent))
+		if recent > worthwhile {
+			text += "more --iterations go further"
+		} else {
+			text += "more hardly help, and where a metric has kinks, as nlpd does, no gradient vanishes"
+		}
+		list = append(list, text)
 	}
 	if o.Clipped > 0 {
 		list = append(list, fmt.Sprintf("%d pixels lie outside their bounds", o.Clipped))
 	}
 	return strings.Join(list, "; ")
 }
+
+// worthwhile is the recentGain from which on it is worth while to go on.
+const worthwhile = .001
 
 // judgeAll measures the images and their PNG files, as a program that reads them
 // sees them.
@@ -155,13 +179,13 @@ func madObject(o *synth.MADOutcome, png *madPNG, dtype tensor.DType) runfolder.O
 	}
 	list := runfolder.Object{
 		{Key: "reference_metric", Value: runfolder.Object{{Key: "level", Value: o.Level}, {Key: "value", Value: o.Held}, {Key: "drift", Value: o.Drift}}},
-		{Key: "optimized_metric", Value: runfolder.Object{{Key: "at_start", Value: o.AtStart}, {Key: "value", Value: o.Driven}}},
+		{Key: "optimized_metric", Value: runfolder.Object{{Key: "at_start", Value: o.AtStart}, {Key: "value", Value: o.Driven}, {Key: "least", Value: o.Least}, {Key: "gap", Value: o.Gap}}},
 		{Key: "kkt_residual", Value: o.KKT},
 		{Key: "free_pixels", Value: o.Free},
 		{Key: "moved_rms", Value: o.Moved},
 		{Key: "clipped", Value: o.Clipped},
 		{Key: "distance_to_target", Value: runfolder.Object{{Key: "rms", Value: o.FromImage}}},
-		{Key: "limits", Value: runfolder.Object{{Key: "drift", Value: drift}, {Key: "kkt_residual", Value: synth.MatchedKKT}}},
+		{Key: "limits", Value: runfolder.Object{{Key: "drift", Value: drift}, {Key: "kkt_residual", Value: synth.MatchedKKT}, {Key: "gap", Value: synth.MatchedGap}}},
 	}
 	if png == nil {
 		list.Add("png", nil)

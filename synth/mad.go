@@ -178,6 +178,7 @@ type MAD struct {
 	images               tensor.Tensor // (N, C, H, W)
 	lambda               []float64     // of each result
 	level                []float64     // of each result: what the metric held keeps
+	least                []float64     // of each result: the metric driven, for identical images
 	startLoss            []float64     // of each problem: the metric driven
 	startNorm            []float64     // and the norm of its gradient
 	device               autograd.Backend

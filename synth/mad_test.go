@@ -214,6 +214,28 @@ func TestMADBestOfItsStarts(t *testing.T) {
 	require.InEpsilon(t, best, -r.Loss[0], 1e-9)
 }
 
+// TestMADAtABound: a metric that can be 0 on the level set is done there, though
+// its gradient is then rounding.
+func TestMADAtABound(t *testing.T) {
+	corner := synth.MetricFunc(func(r, x autograd.Value) autograd.Value { // sees a quarter of the image
+		return x.Sub(r).Crop(2, 0, 4).Crop(3, 0, 4).Square().SumWide(1, 2, 3)
+	})
+	s := newMAD(t, nil, madPhotograph(1, 8, 8), corner, models.MSE{}, synth.MADOptions{Goals: []synth.Goal{{}}})
+	_, err := s.Run(context.Background(), synth.Stop{Iterations: 200})
+	require.NoError(t, err)
+	x, err := s.Image()
+	require.NoError(t, err)
+	for i := range 4 { // has a gradient again, though not much of it
+		x.StoreReal(i, x.LoadReal(i)+2e-5)
+	}
+	list, err := s.Judge(x)
+	require.NoError(t, err)
+	require.True(t, list[0].Matched, "%+v", list[0])
+	require.Greater(t, list[0].KKT, synth.MatchedKKT)
+	require.LessOrEqual(t, list[0].Gap, synth.MatchedGap)
+	require.Zero(t, list[0].Least)
+}
+
 // TestMADBatchIsAlone: an image of a batch becomes what it becomes alone.
 func TestMADBatchIsAlone(t *testing.T) {
 	o := synth.MADOptions{Seed: 7, Goals: []synth.Goal{{}, {Swapped: true, Max: true}}}

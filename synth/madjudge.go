@@ -14,6 +14,7 @@ const (
 	MatchedDrift   = 1e-6 // most that the metric held may be off its level, relatively
 	MatchedDrift32 = 1e-4 // the same in float32
 	MatchedKKT     = 1e-3 // most of the driven metric's gradient that may be left in the tangent space
+	MatchedGap     = 1e-5 // or, where that metric is to be least: most of its distance from its least value
 )
 
 // identityPart is the most of a distance at the start that may remain for
@@ -30,6 +31,11 @@ type MADOutcome struct {
 	Drift     float64 // its relative difference from the level
 	Driven    float64 // the other metric
 	AtStart   float64 // and what that was at the start
+	Least     float64 // and what it is for identical images
+	// Gap is how far, relatively to the start, the driven metric is from Least: at
+	// most MatchedGap, no image can be much better, whatever its gradient. It is 1
+	// or more where the metric grew.
+	Gap float64
 	// KKT is the norm of the driven metric's gradient, projected on the tangent
 	// space of the level set, over that of the gradient: of the pixels that are
 	// free to move (see optim.TangentFloor). 0 means that no small step improves
@@ -220,6 +226,10 @@ func (s *MAD) checkIdentity(j *madJudge, f madJudgement) error {
 	if err != nil {
 		return err
 	}
+	s.least = make([]float64, s.results())
+	for i, row := range s.firsts() {
+		s.least[i], _, _, _ = same.roles(s.goal(row), i)
+	}
 	atStart := map[string][]float64{"optimized": f.optimized, "reference": f.reference}
 	return same.each(func(what string, v, _ []float64) error {
 		for i, x := range v {
@@ -318,7 +328,7 @@ func (s *MAD) outcome(f madJudgement, x tensor.Tensor, i int) MADOutcome {
 	row := func(x tensor.Tensor, k int) []float64 { return tensor.Floats(x.Crop(0, k, k+1, 1)) }
 	image := row(x, i)
 	o := MADOutcome{StoppedBy: s.tracks[k].ended, Start: s.Best(i), Level: s.level[i], Held: held, Drift: held/s.level[i] - 1,
-		Driven: driven, AtStart: s.startLoss[k], Moved: rmsDistance(image, row(s.start, k)),
+		Driven: driven, AtStart: s.startLoss[k], Least: s.least[i], Moved: rmsDistance(image, row(s.start, k)),
 		FromImage: rmsDistance(image, row(s.images, s.imagesOf([]int{k})[0]))}
 	low, high := math.Inf(-1), math.Inf(1)
 	if r, ok := s.options.Penalty.(Range); ok {
@@ -334,7 +344,9 @@ func (s *MAD) outcome(f madJudgement, x tensor.Tensor, i int) MADOutcome {
 	if s.images.DType == tensor.Float32 {
 		limit = MatchedDrift32
 	}
-	o.Matched = math.Abs(o.Drift) <= limit && o.KKT <= MatchedKKT && o.Clipped == 0
+	o.Gap = (o.Driven - o.Least) / (o.AtStart - o.Least)
+	best := o.KKT <= MatchedKKT || !g.Max && o.Gap <= MatchedGap
+	o.Matched = math.Abs(o.Drift) <= limit && best && o.Clipped == 0
 	return o
 }
 
