@@ -49,7 +49,7 @@ cannot be read and 2 if it was called wrongly.`,
 	fs := c.Flags()
 	fs.SortFlags = false
 	fs.BoolVar(&f.png, "png", false, "judge result.png, clipped and rounded, instead of result.npy")
-	fs.IntVar(&f.crops, "crops", 24, "other crops, and unrelated images, to compare a metamer with")
+	fs.IntVar(&f.crops, "crops", defaultCrops, "other crops, and unrelated images, to compare a metamer with")
 	fs.StringVar(&f.target, "target", "", "the arguments are images; this `IMAGE` is their target")
 	fs.StringVar(&f.start, "start", "", "with --target: the `IMAGE` that they were made from")
 	fs.Var(&f.model, "model", "with --target: the model")
@@ -58,6 +58,9 @@ cannot be read and 2 if it was called wrongly.`,
 	a.completeFlags(c)
 	return c
 }
+
+// defaultCrops is how many other images a metamer is compared with.
+const defaultCrops = 24
 
 // A checked is a run with its verdict.
 type checked struct {
@@ -100,7 +103,10 @@ func (a *app) check(f *checkFlags, args []string) error {
 // advice asks the whole command for its flags.)
 func checkers() map[string]func(v *runView, f *checkFlags) (checked, error) {
 	return map[string]func(v *runView, f *checkFlags) (checked, error){
-		"metamer": (*runView).checkMetamer,
+		"metamer":         (*runView).checkMetamer,
+		"mad":             (*runView).checkMAD,
+		"eigendistortion": (*runView).checkEigendistortions,
+		"geodesic":        (*runView).checkGeodesic,
 	}
 }
 

@@ -38,6 +38,9 @@ type displayFlags struct {
 
 const defaultFigure = "figure.png"
 
+// pictureAmplitude is the L2 norm of eigendistortions in pictures.
+const pictureAmplitude = 5
+
 func (a *app) figureCommand() *cobra.Command {
 	f := &figureFlags{what: *newChoice("status", "representation", "images", "loss")}
 	c := &cobra.Command{
@@ -66,7 +69,7 @@ images that --save-every kept, or the frames of a geodesic.`,
 	fs.BoolVar(&f.compare, "compare", false, "all runs side by side in one figure")
 	fs.BoolVar(&f.animate, "animate", false, "the images that a run kept, in turn")
 	fs.Float64Var(&f.rate, "rate", 10, "frames in a second, of an animation")
-	fs.Float64Var(&f.amplitude, "amplitude", 5, "L2 norm of the eigendistortions that are added to the image")
+	fs.Float64Var(&f.amplitude, "amplitude", pictureAmplitude, "L2 norm of the eigendistortions that are added to the image")
 	fs.StringVar(&f.display.rangeName, "range", "indep1", "of images: what is black and white: auto0…auto3, indep0…indep3, or LO,HI")
 	fs.StringVar(&f.display.complex, "complex", "rectangular", "of images: rectangular|polar|logpolar")
 	fs.Float64Var(&f.display.zoom, "zoom", 0, "of images: screen pixels of a pixel, a whole number or 1 divided by one (0: they fit in 256)")

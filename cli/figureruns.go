@@ -32,7 +32,21 @@ func (v *runView) status(amplitude float64) (*figure.Figure, error) {
 
 // title names the run and its outcome.
 func (v *runView) title() string {
-	return fmt.Sprintf("%s: %s of %s, %s", v.label(), v.method, v.words("input", "path"), v.words("outcome"))
+	return fmt.Sprintf("%s: %s of %s, %s", v.label(), v.method, v.inputText(), v.words("outcome"))
+}
+
+// inputText names the images that the run was made from.
+func (v *runView) inputText() string {
+	list, _ := at(v.record, "inputs").([]any)
+	if len(list) == 0 {
+		return v.words("input", "path")
+	}
+	var names []string
+	for _, x := range list {
+		name, _ := at(x, "path").(string)
+		names = append(names, name)
+	}
+	return strings.Join(names, " and ")
 }
 
 // iteration is that of the result.
@@ -174,7 +188,7 @@ func (v *runView) mad() (m figure.MAD, err error) {
 		}
 	}
 	m.Title, m.Target, m.Iteration = v.title(), v.setting("target"), v.iteration()
-	m.Names = [2]string{v.setting("reference-metric"), v.setting("optimized-metric")}
+	m.Names = [2]string{shortSpec(v.setting("reference-metric")), shortSpec(v.setting("optimized-metric"))}
 	m.Iterations = v.history.Column("iteration")
 	m.Values = [2][]float64{v.history.Column("reference_metric"), v.history.Column("optimized_metric")}
 	return m, nil

@@ -48,6 +48,7 @@ func (r *result) report(w io.Writer) error {
 	if r.verdict != nil {
 		p.Groups = r.verdict.groups
 	}
+	r.look(&p)
 	return report.Write(w, p)
 }
 

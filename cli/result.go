@@ -26,6 +26,7 @@ type result struct {
 	records []synth.Record
 	known   runfolder.Object
 	verdict *verdict // nil: it was not judged
+	viewer  *app     // whose models the report is drawn and judged with
 }
 
 // notEnded is the reason of a run that is at work.

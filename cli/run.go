@@ -60,6 +60,7 @@ func (a *app) runJobs(ctx context.Context, jobs []*job, results []*result) (fail
 			r.outcome, r.reason = failed, e.Error()
 		}
 		if d.begun || r.job.resumes == 0 { // else what is there is better
+			r.viewer = a
 			if w := r.write(); e == nil {
 				e = w
 			}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -245,4 +246,15 @@ func foldersBelow(dir string, depth int) ([]string, error) {
 	}
 	slices.Sort(list)
 	return list, nil
+}
+
+// shortSpec returns a spec without the keys that say no more than a default
+// would.
+func shortSpec(text string) string {
+	name, rest, _ := strings.Cut(text, ":")
+	if name == "model" {
+		inner, _, _ := strings.Cut(rest, ":")
+		return name + ":" + inner
+	}
+	return name
 }

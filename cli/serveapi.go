@@ -190,7 +190,7 @@ func (s *server) history(w http.ResponseWriter, r *http.Request, f runfolder.Fol
 
 // verdict serves what percept check says; crops=0 leaves out what takes long.
 func (s *server) verdict(w http.ResponseWriter, r *http.Request, f runfolder.Folder) error {
-	crops := 24
+	crops := defaultCrops
 	if r.URL.Query().Get("crops") == "0" {
 		crops = 0
 	}
@@ -223,7 +223,7 @@ func (s *server) figure(w http.ResponseWriter, _ *http.Request, f runfolder.Fold
 	if err != nil {
 		return err
 	}
-	fig, err := v.status(5)
+	fig, err := v.status(pictureAmplitude)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package figure
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -26,6 +25,10 @@ func (s scale) drawable(v float64) bool {
 	return !math.IsNaN(v) && !math.IsInf(v, 0) && (!s.log || v > 0)
 }
 
+// flat is the part of a value below which its variation is not worth an axis of
+// its own.
+const flat = 1e-4
+
 // fitScale returns a scale that shows all of vs, with room at both ends.
 func fitScale(log bool, vs ...[]float64) scale {
 	s := scale{lo: math.Inf(1), hi: math.Inf(-1), log: log}
@@ -44,11 +47,12 @@ func fitScale(log bool, vs ...[]float64) scale {
 		s.lo, s.hi = 0, 1
 	}
 	room := .05 * (s.hi - s.lo)
-	if room <= 1e-12*math.Max(math.Abs(s.lo), math.Abs(s.hi)) { // one value
-		room = math.Max(.05*math.Abs(s.lo), 1e-3)
-		if log {
-			room = .3
-		}
+	if size := math.Max(math.Abs(s.lo), math.Abs(s.hi)); log && room < .01 {
+		room = .3
+	} else if !log && room < flat*size { // what hardly varies looks it
+		room = .05 * size
+	} else if room == 0 {
+		room = 1
 	}
 	s.lo, s.hi = s.lo-room, s.hi+room
 	return s
@@ -82,8 +86,12 @@ func (s scale) ticks(n int) []tick {
 	return list
 }
 
-// logTicks marks decades, and 2 and 5 between them where there are few.
+// logTicks marks decades, and 2 and 5 between them where there are few; round
+// numbers within a decade.
 func (s scale) logTicks(n int) []tick {
+	if s.hi-s.lo < 1 {
+		return scale{lo: math.Pow(10, s.lo), hi: math.Pow(10, s.hi)}.ticks(n)
+	}
 	lo, hi := int(math.Floor(s.lo)), int(math.Ceil(s.hi))
 	every := max(1, (hi-lo+max(n, 1)-1)/max(n, 1))
 	parts := []float64{1}
@@ -99,10 +107,6 @@ func (s scale) logTicks(n int) []tick {
 			}
 			list = append(list, tick{v, short(v)})
 		}
-	}
-	if len(list) == 0 { // less than a factor of two
-		v := math.Pow(10, (s.lo+s.hi)/2)
-		list = append(list, tick{v, fmt.Sprintf("%.3g", v)})
 	}
 	return list
 }

@@ -24,6 +24,7 @@ type Series struct {
 	Y      []float64
 	Dashed bool
 	Points bool // dots at the values
+	NoLine bool // and none between them
 	Color  color.Color
 }
 
@@ -129,7 +130,9 @@ func (p *Curves) legend(c *canvas, x, y, w float64) float64 {
 func (s *Series) draw(c *canvas, f *frame, col color.Color) {
 	var xs, ys []float64
 	flush := func() {
-		c.path(pen{col, 1.8, s.Dashed}, xs, ys)
+		if !s.NoLine {
+			c.path(pen{col, 1.8, s.Dashed}, xs, ys)
+		}
 		if len(xs) == 1 || s.Points {
 			for i := range xs {
 				c.dot(col, xs[i], ys[i], 3)

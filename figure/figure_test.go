@@ -152,7 +152,8 @@ func TestTicks(t *testing.T) {
 	assert.Equal(t, "-0.5 0 0.5", labels(scale{lo: -.6, hi: .6}.ticks(3)))
 	assert.Equal(t, "1e-5 2e-5 3e-5", labels(scale{lo: .9e-5, hi: 3.1e-5}.ticks(3)))
 	assert.Equal(t, "1e-6 1e-4 0.01 1", labels(scale{lo: -6.2, hi: .3, log: true}.ticks(4)))
-	assert.Equal(t, "0.2 0.5 1", labels(scale{lo: -.8, hi: .1, log: true}.ticks(4)))
+	assert.Equal(t, "0.1 1", labels(scale{lo: -1.4, hi: .1, log: true}.ticks(4)))
+	assert.Equal(t, "0.5 1.0", labels(scale{lo: -.8, hi: .1, log: true}.ticks(5)))
 	s := fitScale(true, []float64{0, -1, math.NaN(), 1e-3, 10})
 	assert.InDelta(t, -3.2, s.lo, 1e-9)
 	assert.InDelta(t, 1.2, s.hi, 1e-9)
@@ -287,6 +288,14 @@ func TestDeviationFromLine(t *testing.T) {
 	d := DeviationFromLine("path", [][]float64{{0, 0}, {1, 2}, {4, 0}})
 	assert.Equal(t, []float64{0, .25, 1}, d.Along)
 	assert.Equal(t, []float64{0, .5, 0}, d.Away)
+}
+
+func TestEvenly(t *testing.T) {
+	assert.Equal(t, []int{0, 2, 4, 6, 8, 10}, evenly(11, 7))
+	assert.Equal(t, []int{0, 1, 2}, evenly(3, 7))
+	assert.Equal(t, []int{0, 2, 3, 5, 7, 8, 10}[:1], evenly(11, 7)[:1])
+	e := Eigendistortions{Vectors: tensor.New(tensor.Float64, 4, 1, 2, 2), Index: []int{0, 1, 9, 8}, Most: 2}
+	assert.Equal(t, []int{0, 2}, e.shown())
 }
 
 func TestParts(t *testing.T) {

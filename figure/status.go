@@ -3,6 +3,7 @@ package figure
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/percept-go/percept/tensor"
@@ -137,6 +138,8 @@ func MADAll(title string, list []MAD) (*Figure, error) {
 		return nil, err
 	}
 	f.Rows = append(f.Rows, first)
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b MAD) int { return strings.Compare(b.Target, a.Target) }) // min before max
 	for _, name := range optimizedNames(list) {
 		var row []Panel
 		for _, m := range list {
@@ -207,7 +210,7 @@ func (e Eigendistortions) Grid() (*Figure, error) {
 		return nil, err
 	}
 	f := &Figure{Title: e.Title}
-	shown := ends(e.Vectors.Dim[0], or(e.Most, 6))
+	shown := e.shown()
 	zero := 0
 	var above, below []Panel
 	for _, k := range shown {
@@ -243,7 +246,7 @@ func (e Eigendistortions) spectrum() Panel {
 	for i, k := range e.Index {
 		x[i] = float64(k)
 	}
-	return &Curves{Title: "Eigenvalues", XLabel: "index", Log: true, Series: []Series{{X: x, Y: e.Values, Points: true}}}
+	return &Curves{Title: "Eigenvalues", XLabel: "index", Log: true, Series: []Series{{X: x, Y: e.Values, Points: true, NoLine: true}}}
 }
 
 func (e Eigendistortions) name(k int) string {
@@ -255,6 +258,22 @@ func (e Eigendistortions) name(k int) string {
 		s += fmt.Sprintf("\neigenvalue %.3g", e.Values[k])
 	}
 	return s
+}
+
+// shown returns the vectors that are shown, in the order of their indices.
+func (e Eigendistortions) shown() []int {
+	order := make([]int, e.Vectors.Dim[0])
+	for k := range order {
+		order[k] = k
+	}
+	if len(e.Index) == len(order) {
+		slices.SortStableFunc(order, func(a, b int) int { return e.Index[a] - e.Index[b] })
+	}
+	var list []int
+	for _, k := range ends(len(order), or(e.Most, 6)) {
+		list = append(list, order[k])
+	}
+	return list
 }
 
 // ends returns at most most of n indices: those at both ends.
@@ -399,14 +418,19 @@ func pixelfade(x tensor.Tensor) tensor.Tensor {
 	return tensor.Of(out, x.Shape()...)
 }
 
-// evenly returns at most most of n indices, evenly spaced, with both ends.
+// evenly returns at most most of n indices, evenly spaced if that is possible,
+// with both ends.
 func evenly(n, most int) []int {
-	if n <= most {
-		most = n
+	m := min(n, most)
+	for k := m; k > most/2; k-- {
+		if (n-1)%(k-1) == 0 {
+			m = k
+			break
+		}
 	}
-	list := make([]int, most)
+	list := make([]int, m)
 	for i := range list {
-		list[i] = i * (n - 1) / max(most-1, 1)
+		list[i] = int(math.Round(float64(i*(n-1)) / float64(max(m-1, 1))))
 	}
 	return list
 }

@@ -30,7 +30,11 @@ func main() {
 	}
 	defer os.RemoveAll(dir)
 	c := &calibration{dir: dir}
+	only := os.Getenv("ONLY") // one kind, while something is tried
 	for _, k := range kinds {
+		if only != "" && k.name != only {
+			continue
+		}
 		if err := k.make(c); err != nil {
 			log.Fatalf("%s: %v", k.name, err)
 		}
@@ -50,7 +54,7 @@ type kind struct {
 	make func(c *calibration) error
 }
 
-var kinds = []kind{{"metamers", metamers}}
+var kinds = []kind{{"metamers", metamers}, {"MAD", mads}, {"eigendistortions", eigendistortions}, {"geodesics", geodesics}}
 
 // A calibration gathers verdicts, by what was judged.
 type calibration struct {

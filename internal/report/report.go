@@ -19,6 +19,9 @@ type Report struct {
 	Groups  []Group
 	Notes   []string // what a person may not expect
 
+	Drawings []Drawing // figures of the run
+	Check    *Check    // what percept check says; nil: nothing
+
 	Settings []Fact
 	Methods  string // a paragraph for a paper
 	BibTeX   string
@@ -37,6 +40,34 @@ type Picture struct {
 	Caption       string
 	PNG           []byte
 	Height, Width int // pixels of the file
+}
+
+// A Drawing is a figure as SVG.
+type Drawing struct {
+	Caption       string
+	SVG           []byte
+	Width, Height int // in pixels
+}
+
+// URL returns the figure as a page holds it.
+func (d Drawing) URL() template.URL {
+	return template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(d.SVG))
+}
+
+// A Check is the judgement of the run from its files: a table, a sentence, and
+// what to try.
+type Check struct {
+	Sentence string
+	Notes    []string
+	Heads    []string
+	Rows     []CheckRow
+	Advice   []Fact // why, and the command
+}
+
+// A CheckRow is a row of the table of a Check.
+type CheckRow struct {
+	Good  bool
+	Cells []string
 }
 
 // A Fact is a name and a value.
