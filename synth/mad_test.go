@@ -226,7 +226,7 @@ func TestMADAtABound(t *testing.T) {
 	x, err := s.Image()
 	require.NoError(t, err)
 	for i := range 4 { // has a gradient again, though not much of it
-		x.StoreReal(i, x.LoadReal(i)+2e-5)
+		x.StoreReal(i, x.LoadReal(i)+math.Copysign(2e-5, .5-x.LoadReal(i)))
 	}
 	list, err := s.Judge(x)
 	require.NoError(t, err)
