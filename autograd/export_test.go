@@ -10,9 +10,6 @@ func (t *Tape) CompileWith(p Passes, out []Value, guard Value, updates ...Update
 	return t.compile(passes{p.NoHoist, p.NoFuse, p.NoPlan}, out, guard, updates)
 }
 
-// Steps returns what p runs.
-func (p *Program) Steps() []Step { return p.steps }
-
 // Outs returns one entry per output of p.
 func (p *Program) Outs() []int32 { return p.outs }
 

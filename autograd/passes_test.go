@@ -386,3 +386,17 @@ func TestProfile(t *testing.T) {
 		}
 	})
 }
+
+// TestHoisted: what depends on Consts alone is listed with its line and size.
+func TestHoisted(t *testing.T) {
+	tape := autograd.New(nil)
+	defer tape.Close()
+	c, x := tape.Const(tensor.Of([]float64{1, 2, 3})), tape.Var("x", tensor.Of([]float64{4, 5, 6}))
+	p, err := tape.Compile([]autograd.Value{c.Exp().Mul(x)}, autograd.Value{})
+	require.NoError(t, err)
+	h := p.Hoisted()
+	require.Len(t, h, p.Counts().Hoisted)
+	require.Equal(t, "exp", h[0].Name)
+	require.Equal(t, 24, h[0].Size)
+	require.Contains(t, h[0].Pos, "passes_test.go")
+}

@@ -20,13 +20,14 @@ type Program struct {
 	moves   int // the Tape's when p was lowered
 	opt     passes
 
-	steps  []Step
-	out    []tensor.Tensor
-	bound  Bound
-	epoch  int
-	arena  int
-	counts Counts
-	closed bool
+	steps   []Step
+	out     []tensor.Tensor
+	bound   Bound
+	epoch   int
+	arena   int
+	counts  Counts
+	hoisted []Hoist
+	closed  bool
 }
 
 // Counts says what became of the nodes of a Program.
@@ -126,7 +127,7 @@ func (p *Program) build() error {
 	}
 	p.arena = g.arena
 	p.counts = g.count(len(p.steps))
-	p.counts.HoistedBytes = hoisted
+	p.counts.HoistedBytes, p.hoisted = hoisted, g.hoists()
 	p.epoch = t.epoch
 	p.bound, err = t.backend.Bind(p.steps)
 	return err

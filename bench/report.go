@@ -64,6 +64,12 @@ const noise = .03
 
 // Since compares m with an older measurement of the same case.
 func (m *Measurement) Since(old *Measurement) Change {
+	return Compare(old.Milliseconds, m.Milliseconds)
+}
+
+// Compare compares sorted times with older ones.
+func Compare(before, now []float64) Change {
+	m, old := &Measurement{Milliseconds: now}, &Measurement{Milliseconds: before}
 	c := Change{Ratio: m.Least() / old.Least()}
 	low, middle, high := m.Quartiles()
 	oldLow, oldMiddle, oldHigh := old.Quartiles()
