@@ -2,6 +2,7 @@ package synth_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -363,5 +364,37 @@ func TestCoarseToFineStartIsTheReferences(t *testing.T) {
 		for i, k := range at {
 			require.Equal(t, want[i], x[k], "%v, pixel %d", d, k)
 		}
+	}
+}
+
+// walled has a fine scale that is NaN beyond a wall, which the coarse one does not
+// see.
+type walled struct{}
+
+func (walled) Scales() []string                          { return []string{"coarse", "fine"} }
+func (m walled) Forward(x autograd.Value) autograd.Value { return m.ForwardScales(x, m.Scales()) }
+func (walled) ForwardScales(x autograd.Value, s []string) autograd.Value {
+	n := x.Type().Dim[0]
+	parts := map[string]autograd.Value{"coarse": x.Mean(1, 2, 3).Reshape(n, 1), "fine": x.AddScalar(-.2).Log().Reshape(n, -1)}
+	if len(s) == 1 {
+		return parts[s[0]]
+	}
+	return autograd.Concat(1, parts["coarse"], parts["fine"])
+}
+
+// TestNaNOfTheWholeEndsAStage also where the loss of the stage is finite.
+func TestNaNOfTheWholeEndsAStage(t *testing.T) {
+	start, target := tensor.New(tensor.Float64, 1, 1, 8, 8), texture(8, 8, 0)
+	for i := range 64 {
+		start.StoreReal(i, .9)
+		target.StoreReal(i, .3+.01*float64(i%7))
+	}
+	for name, o := range map[string]optim.Optimizer{"sgd": optim.SGD{Rate: 60}, "lbfgs": optim.LBFGS{Rate: 1e4, NoLineSearch: true, MaxIterations: 1}} {
+		s := newMetamer(t, target, walled{}, synth.MetamerOptions{Loss: synth.MSE{}, Optimizer: o, Init: start, Penalty: synth.NoPenalty{}, CoarseToFine: synth.Together})
+		r, err := s.Run(context.Background(), synth.Stop{Iterations: 50})
+		require.ErrorIs(t, err, synth.ErrNaN, name)
+		require.ErrorContains(t, err, "ctf_test.go:", name)
+		require.Equal(t, []synth.StopReason{synth.StopNaN}, r.StoppedBy)
+		require.NotEmpty(t, s.History(0))
 	}
 }
