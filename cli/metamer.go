@@ -104,6 +104,9 @@ func (f *metamerFlags) jobsOf(a *app, sources []source) (jobs []*job, err error)
 	}
 	f.completeStages(model)
 	matched := f.matched(sources, shape, f.device.element())
+	if matched != nil && f.byTarget() {
+		return nil, usage("--model %s needs one target of the result's size", &f.model)
+	}
 	for k := range f.batch.n {
 		j := a.newJob(metamerMethod, f, p, f.seed+uint64(k))
 		j.model, j.shape, j.sources, j.keep = model, shape, matched, keep
@@ -197,10 +200,10 @@ func (f *metamerFlags) revive(a *app, j *job) (err error) {
 
 // joins reports whether images are as large as each other and, where others are
 // matched in their place, match the same. The reference's start is that of a
-// whole batch.
+// whole batch, and a model may be that of one target.
 func (f *metamerFlags) joins(j, other *job) bool {
 	same := len(j.sources) == len(other.sources) && (j.sources == nil || &j.sources[0] == &other.sources[0])
-	return same && !f.reference() && slices.Equal(j.shape, other.shape) && (j.resumes > 0) == (other.resumes > 0) &&
+	return same && !f.reference() && !f.byTarget() && slices.Equal(j.shape, other.shape) && (j.resumes > 0) == (other.resumes > 0) &&
 		j.keep.Mem == other.keep.Mem && sameSettings(j.settings, other.settings)
 }
 
@@ -212,6 +215,9 @@ func (f *metamerFlags) most(a *app, j *job) int {
 	}
 	return max(1, int(free/f.need().bytes(j.shape)))
 }
+
+// byTarget reports whether the model is that of one target.
+func (f *metamerFlags) byTarget() bool { return f.model.spec.Text(normalize.Name) == "target" }
 
 // sameSettings compares settings but for the seed.
 func sameSettings(a, b runfolder.Object) bool {

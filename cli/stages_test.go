@@ -144,6 +144,7 @@ func TestMixturesMasksAndSizes(t *testing.T) {
 		"--output-size 33x32":         {"--output-size", "33x32"},
 		"is smaller than the image":   {"--output-size", "16x16", "--mask", filepath.Join(whole, runfolder.TargetPNG)},
 		"needs one target":            {"--init", "spectrum", "--match", "example:bark"},
+		"normalize=target needs one":  {"--model", "identity:normalize=target", "--match", "example:bark"},
 		"nowhere.png":                 {"--match", "nowhere.png"},
 		"none.png":                    {"--mask", "none.png"},
 		"the name of a file expected": {"--match", ""},

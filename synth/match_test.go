@@ -61,6 +61,7 @@ func TestMixturesAreMatched(t *testing.T) {
 		{[]synth.Source{{Image: tensor.New(tensor.Float64, 1, 1, 8, 8)}}, "source 0: synth: all elements"},
 		{[]synth.Source{{Image: a}, {Image: batch(2, 8, 8)}}, "source 1 is a float64[2 1 8 8]"},
 		{[]synth.Source{{Image: a}, {Image: b, Model: synth.ModelFunc(energies)}}, "image 1 has a representation of type"},
+		{[]synth.Source{{Image: b, Model: synth.ModelFunc(energies)}}, "depends on the size of images"},
 	} {
 		o.Match = c.sources
 		_, err := synth.NewMetamer(nil, result, synth.ModelFunc(moments), o)

@@ -366,6 +366,16 @@ func (s *Metamer) targetOf(t *autograd.Tape, problems []int, part forward) autog
 	return mean.Expand(shape...)
 }
 
+// pair returns the representation of x, that which the given problems are to have,
+// and their groups.
+func (s *Metamer) pair(x autograd.Value, problems []int) (rep, target autograd.Value, groups []Group) {
+	rep, target = s.represent(x, whole), s.targetOf(x.Tape(), problems, whole)
+	if s.matched != nil && rep.Type() != target.Type() {
+		fail("match", fmt.Errorf("the result has a representation of type %v, what is matched one of %v: the model's output depends on the size of images", rep.Type(), target.Type()))
+	}
+	return rep, target, s.groups()
+}
+
 func (s *Metamer) groups() []Group {
 	if g, ok := s.model.(Grouped); ok {
 		return g.Groups()
@@ -376,7 +386,7 @@ func (s *Metamer) groups() []Group {
 // distance records the loss of x against the targets of the given problems,
 // without scale, and the penalty.
 func (s *Metamer) distance(x autograd.Value, problems []int) (loss, penalty autograd.Value, weight float64) {
-	loss = s.options.Loss.Loss(s.represent(x, whole), s.targetOf(x.Tape(), problems, whole), s.groups())
+	loss = s.options.Loss.Loss(s.pair(x, problems))
 	penalty, weight = s.options.Penalty.Penalty(x)
 	return loss, penalty, weight
 }
@@ -384,7 +394,7 @@ func (s *Metamer) distance(x autograd.Value, problems []int) (loss, penalty auto
 // record records the objective for the given problems.
 func (s *Metamer) record(x autograd.Value, problems []int) objective {
 	x = s.kept(x, problems)
-	loss := s.options.Loss.Loss(s.represent(x, whole), s.targetOf(x.Tape(), problems, whole), s.groups())
+	loss := s.options.Loss.Loss(s.pair(x, problems))
 	return s.objectiveOf(loss, x, problems)
 }
 
