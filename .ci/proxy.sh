@@ -50,3 +50,12 @@ GO
 go mod tidy
 go run ./mine list models | grep '^mine'
 go run ./mine metamer example:skin --size 32x32 --model mine -o run --progress none
+
+# What new-model writes builds, passes its test and runs, with the released module
+# and with a checkout.
+for replace in '' "--replace $top"; do
+	rm -rf "$tmp/fresh"
+	"$tmp/bin/percept" new-model "$tmp/fresh" $replace
+	(cd "$tmp/fresh" && go mod tidy && go vet ./... && go test ./... &&
+		go run . metamer example:pebbles --size 32x32 --model fresh -o run --progress none)
+done

@@ -142,6 +142,7 @@ eigendistortion is the change of an image that it notices most, or least.`,
 	root.AddCommand(a.viewCommands()...)
 	root.AddCommand(a.geodesicCommand(), a.benchCommand(), a.profileCommand())
 	root.AddCommand(a.metamerCommand(), a.madCommand(), a.eigendistortionCommand(), a.normalizeCommand(), a.representCommand(), a.metricCommand(), a.checkModelCommand(), a.listCommand(), a.versionCommand(), a.completionCommand())
+	root.AddCommand(a.inspectCommand(), a.newModelCommand())
 	root.InitDefaultHelpCmd()
 	if help, _, err := root.Find([]string{"help"}); err == nil {
 		help.Example = "  percept help metamer"
