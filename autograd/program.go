@@ -28,6 +28,7 @@ type Program struct {
 	counts  Counts
 	hoisted []Hoist
 	closed  bool
+	rings   []*Ring
 }
 
 // Counts says what became of the nodes of a Program.
@@ -284,8 +285,15 @@ func (p *Program) readable() error {
 // Close frees what the Program alone uses. A second call does nothing.
 func (p *Program) Close() {
 	p.unbind()
+	p.freeRings()
 	delete(p.tape.programs, p)
 	p.closed = true
+}
+
+func (p *Program) freeRings() {
+	for _, r := range p.rings {
+		r.free()
+	}
 }
 
 // Counts returns what became of the nodes of p.
@@ -375,6 +383,40 @@ func (p *Program) stored(s *Step) (int64, error) {
 		}
 	}
 	return written, nil
+}
+
+// A Launch is one kernel call of a backend that does several steps in one.
+type Launch struct {
+	Kernel          string
+	Steps           []int // of Profile, those that it is for
+	Blocks, Threads int
+	Shared          int // bytes of shared memory of a block
+}
+
+// Launches returns what one Run launches, in order; nil on a backend that calls a
+// kernel for each step. It errs as Run does.
+func (p *Program) Launches() ([]Launch, error) {
+	if err := p.usable(); err != nil {
+		return nil, err
+	}
+	defer p.tape.enter("launches")()
+	if err := p.ready(); err != nil {
+		return nil, err
+	}
+	if b, ok := p.bound.(interface{ Launches() []Launch }); ok {
+		return b.Launches(), nil
+	}
+	return nil, nil
+}
+
+// Traffic returns the bytes that one Run reads and writes, step by step, and its
+// floating-point operations.
+func (p *Program) Traffic() (read, written, flops int64) {
+	for i := range p.steps {
+		r, w := p.steps[i].Bytes()
+		read, written, flops = read+r, written+w, flops+p.steps[i].FLOPs()
+	}
+	return read, written, flops
 }
 
 // Eval compiles and runs what v needs, once, and returns it in host memory. It

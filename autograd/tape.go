@@ -320,6 +320,7 @@ func (t *Tape) Close() {
 	defer t.enter("close")()
 	for p := range t.programs {
 		p.unbind()
+		p.freeRings()
 		p.out = nil
 	}
 	t.freeResident()

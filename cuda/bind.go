@@ -18,14 +18,15 @@ import (
 // each other, so what they ask of one kernel becomes one launch; a step that
 // needs several kernels in turn asks for them in phases.
 type binder struct {
-	dev     *Device
-	arena   *arena // tables
-	scratch arena  // of one level; used again by the next
-	step    int
-	stage   int // counts levels
-	phase   int
-	asked   []request
-	alone   bool // one launch per request, for Profile
+	dev       *Device
+	arena     *arena // tables
+	scratch   arena  // of one level; used again by the next
+	step      int
+	stage     int // counts levels
+	phase     int
+	asked     []request
+	alone     bool // one launch per request, for Profile
+	interpret bool // groups that have kernels of their own too
 
 	stores      map[uint64]int // how many steps of storesStage write part of a Var
 	storesStage int
@@ -62,8 +63,8 @@ func (b *binder) finish() ([]launch, error) {
 	return ls, err
 }
 
-// merge returns the launches and, for each, the steps that it is for.
-func (b *binder) merge() (ls []launch, of [][]int, err error) {
+// merge returns the launches and what they are.
+func (b *binder) merge() (ls []launch, of []autograd.Launch, err error) {
 	key := func(r *request) [2]int { return [2]int{r.stage, r.phase} }
 	sort.SliceStable(b.asked, func(i, j int) bool {
 		p, q := key(&b.asked[i]), key(&b.asked[j])
@@ -83,7 +84,7 @@ func (b *binder) merge() (ls []launch, of [][]int, err error) {
 }
 
 // together appends the launches of requests that may run in any order.
-func (b *binder) together(rs []request, ls []launch, of [][]int) ([]launch, [][]int, error) {
+func (b *binder) together(rs []request, ls []launch, of []autograd.Launch) ([]launch, []autograd.Launch, error) {
 	taken := make([]bool, len(rs))
 	for i := range rs {
 		if taken[i] {
@@ -95,18 +96,19 @@ func (b *binder) together(rs []request, ls []launch, of [][]int) ([]launch, [][]
 				group, taken[j] = append(group, rs[j]), true
 			}
 		}
-		l, steps, err := b.launch(group)
+		l, told, err := b.launch(group)
 		if err != nil {
 			return nil, nil, err
 		}
-		ls, of = append(ls, l), append(of, steps)
+		ls, of = append(ls, l), append(of, told)
 	}
 	return ls, of, nil
 }
 
 // launch makes one launch for several problems of one kernel.
-func (b *binder) launch(rs []request) (l launch, steps []int, err error) {
+func (b *binder) launch(rs []request) (l launch, told autograd.Launch, err error) {
 	var table []byte
+	var steps []int
 	blocks, shared := 0, 0
 	for _, r := range rs {
 		head := (*[2]int32)(unsafe.Pointer(&r.problem[0]))
@@ -118,14 +120,15 @@ func (b *binder) launch(rs []request) (l launch, steps []int, err error) {
 		}
 	}
 	if blocks > 1<<31-1 {
-		return l, nil, fmt.Errorf("cuda: %s needs %d blocks, more than a launch can have", rs[0].kernel, blocks)
+		return l, told, fmt.Errorf("cuda: %s needs %d blocks, more than a launch can have", rs[0].kernel, blocks)
 	}
 	f, err := b.dev.function(rs[0].kernel, shared)
 	if err != nil {
-		return l, nil, err
+		return l, told, err
 	}
 	at, err := b.arena.put(unsafe.Pointer(&table[0]), len(table))
-	return makeLaunch(f, at, len(rs), blocks, rs[0].threads, shared, 0), steps, err
+	told = autograd.Launch{Kernel: rs[0].kernel, Steps: steps, Blocks: blocks, Threads: rs[0].threads, Shared: shared}
+	return makeLaunch(f, at, len(rs), blocks, rs[0].threads, shared, 0), told, err
 }
 
 // blocksOf returns how many blocks of threads are needed for n elements.
@@ -138,6 +141,7 @@ type bound struct {
 	arena   arena
 	scratch arena
 	ls      []launch
+	told    []autograd.Launch
 	names   []string // of the launches
 	mark    int      // number of the first
 	graph   *graph
@@ -162,9 +166,9 @@ func (b *bound) prepare() error {
 	if err != nil {
 		return err
 	}
-	b.ls = ls
+	b.ls, b.told = ls, of
 	for i := range ls {
-		b.names = append(b.names, b.describe(of[i]))
+		b.names = append(b.names, of[i].Kernel+" for "+b.describe(of[i].Steps))
 	}
 	b.number()
 	if err := b.arena.flush(); err != nil || b.dev.Uncaptured || len(ls) == 0 {
@@ -175,7 +179,7 @@ func (b *bound) prepare() error {
 }
 
 // launches binds the steps, either merged or one by one.
-func (b *bound) launches(alone bool) ([]launch, [][]int, error) {
+func (b *bound) launches(alone bool) ([]launch, []autograd.Launch, error) {
 	k := &binder{dev: b.dev, arena: &b.arena, alone: alone, scratch: b.scratch}
 	level := -1
 	for i := range b.steps {
@@ -193,6 +197,9 @@ func (b *bound) launches(alone bool) ([]launch, [][]int, error) {
 	b.scratch = k.scratch
 	return ls, of, err
 }
+
+// Launches says what Run launches.
+func (b *bound) Launches() []autograd.Launch { return b.told }
 
 // number gives the launches their marks.
 func (b *bound) number() {
@@ -258,7 +265,7 @@ func (b *bound) Profile(took []time.Duration) error {
 				return err
 			}
 			for _, s := range of {
-				b.ofStep = append(b.ofStep, s[0])
+				b.ofStep = append(b.ofStep, s.Steps[0])
 			}
 			b.byStep = ls
 		}
@@ -338,24 +345,6 @@ func init() {
 	for name := range lbfgsOps {
 		families[name] = bindLBFGS
 	}
-}
-
-// hasKernel reports whether steps of op can be bound.
-func hasKernel(op *autograd.Op) bool {
-	if _, ok := families[op.Name]; ok {
-		return true
-	}
-	return op.View != nil || op.Scalar != nil && scalarOpKnown(op)
-}
-
-// scalarOpKnown reports whether the interpreter knows op's expression.
-func scalarOpKnown(op *autograd.Op) bool {
-	for _, s := range scalars {
-		if s.expr == op.CUDA {
-			return true
-		}
-	}
-	return false
 }
 
 // bind requests the kernels of a step.

@@ -132,7 +132,7 @@ func (b *binder) bindGroup(s *autograd.Step) error {
 		return err
 	}
 	kernel := suffix(typ.DType)
-	if name, ok := madeAhead(s); ok {
+	if name, ok := madeAhead(s); ok && !b.interpret {
 		code := make([]instr, len(s.Body))
 		for i, in := range s.Body {
 			code[i].s, code[i].t = parameters(in.Attr)
@@ -208,16 +208,8 @@ type compiler struct {
 	slots int
 }
 
-// typeOf returns the type of value v: an input or a result.
-func (c *compiler) typeOf(v int) tensor.Type {
-	if v < len(c.s.In) {
-		return c.s.In[v].Type
-	}
-	return c.s.Body[v-len(c.s.In)].Type
-}
-
 func (c *compiler) words(v int) int {
-	if c.typeOf(v).DType.IsComplex() {
+	if valueType(c.s, v).DType.IsComplex() {
 		return 2
 	}
 	return 1
@@ -256,7 +248,7 @@ func (c *compiler) one(i int) error {
 	v := len(c.s.In) + i
 	types := make([]tensor.Type, len(in.Args))
 	for k, a := range in.Args {
-		types[k] = c.typeOf(a)
+		types[k] = valueType(c.s, a)
 	}
 	key := keyOf(in.Op, in.Type, types)
 	code, ok := scalarCode[key]

@@ -160,3 +160,26 @@ func TestGeodesic(t *testing.T) {
 		})
 	}
 }
+
+func TestMAD(t *testing.T) {
+	dev := open(t)
+	var losses [2][]float64
+	for i, b := range []autograd.Backend{nil, dev} {
+		s, err := synth.NewMAD(b, texture(24, 24, 0), models.Dissimilarity{Of: models.SSIM{}}, models.MSE{}, synth.MADOptions{})
+		require.NoError(t, err)
+		defer s.Close()
+		_, err = s.Run(context.Background(), synth.Stop{Iterations: 3})
+		require.NoError(t, err)
+		losses[i] = s.Losses(0)
+	}
+	requireLosses(t, losses[0], losses[1], len(losses[0]), 1e-4)
+}
+
+// Coarse to fine: a stage's program is captured when it begins.
+func TestCoarseToFine(t *testing.T) {
+	dev := open(t)
+	o := synth.MetamerOptions{CoarseToFine: synth.Together, ChangeTolerance: new(math.Inf(1)), ChangeWindow: 1, Optimizer: optim.Adam{}}
+	cpu := metamer(t, nil, texture(32, 32, 0), statistics(t), 5, o)
+	gpu := metamer(t, dev, texture(32, 32, 0), statistics(t), 5, o)
+	requireLosses(t, cpu.Losses(0), gpu.Losses(0), 5, 1e-4)
+}

@@ -117,7 +117,7 @@ type Synthesis struct {
 	whole   *autograd.Program // the objective of the images as they are, where stages come first
 	rate    float64           // the optimizer's at the start
 	report  tensor.Tensor     // (rows, optim.ReportColumns)
-	reports []float64         // its elements
+	reports []float64         // its elements, and those of later ticks of a burst
 	limits  tensor.Tensor     // (rows, optim.LimitColumns)
 	budget  budget
 	rows    []int         // numbers of the images that the program holds
@@ -175,8 +175,8 @@ func (s *Synthesis) build(images []int) (err error) {
 
 // makeReports makes room for what programs of n images report.
 func (s *Synthesis) makeReports(n int) {
-	s.reports = make([]float64, n*optim.ReportColumns)
-	s.report = tensor.Of(s.reports, n, optim.ReportColumns)
+	s.reports = make([]float64, burstTicks*n*optim.ReportColumns)
+	s.report = tensor.Of(s.reports[:n*optim.ReportColumns], n, optim.ReportColumns)
 	s.limits = tensor.New(tensor.Float64, n, optim.LimitColumns)
 }
 

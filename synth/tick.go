@@ -12,6 +12,7 @@ import (
 type program struct {
 	tick optim.Tick
 	prog *autograd.Program // nil: not compiled yet, or no longer
+	ring *autograd.Ring    // of reports; nil where they are read one by one
 }
 
 func (p *program) compile(t *autograd.Tape) (err error) {
@@ -25,7 +26,7 @@ func (p *program) compile(t *autograd.Tape) (err error) {
 func (p *program) close() {
 	if p.prog != nil {
 		p.prog.Close()
-		p.prog = nil
+		p.prog, p.ring = nil, nil
 	}
 }
 
@@ -82,33 +83,40 @@ func (s *Synthesis) tick(needs func(t *track) bool) error {
 // tickStage runs the program of a stage and reports whether an iteration ended.
 func (s *Synthesis) tickStage(stage int) (ended bool, err error) {
 	begin := time.Now()
-	p := &s.losses[stage]
+	p, ticks := &s.losses[stage], 1
 	for _, do := range []func() error{
 		func() error { return p.compile(s.tape) },
 		func() error { return s.measure(stage) },
 		func() error { return s.limit(stage) },
-		func() error { return s.run(p) },
+		func() (err error) { ticks, err = s.burst(p); return err },
 	} {
 		if err := do(); err != nil {
 			return false, err
 		}
 	}
 	s.seconds += time.Since(begin).Seconds()
-	for i, k := range s.rows {
-		t := &s.tracks[k]
-		if t.Stage != stage {
-			continue
-		}
-		e := t.absorb(s.reports[i*optim.ReportColumns:][:optim.ReportColumns], s.seconds, s.reference)
-		if t.ended == StopNaN && t.where == "" {
-			t.where = nanLine(p.prog)
-		}
-		if s.stages.any() {
-			if err := s.follow(i, e); err != nil {
-				return e, err
+	for j := range ticks {
+		reports := s.reports[j*len(s.rows)*optim.ReportColumns:]
+		for i, k := range s.rows {
+			t, r := &s.tracks[k], reports[i*optim.ReportColumns:][:optim.ReportColumns]
+			switch {
+			case t.Stage != stage:
+				continue
+			case j > 0 && (t.ended != "" || t.iterations >= s.budget.iterations(t)): // the device went on for others
+				t.see(r)
+				continue
 			}
+			e := t.absorb(r, s.seconds, s.reference)
+			if t.ended == StopNaN && t.where == "" {
+				t.where = nanLine(p.prog)
+			}
+			if s.stages.any() {
+				if err := s.follow(i, e); err != nil {
+					return e, err
+				}
+			}
+			ended = ended || e
 		}
-		ended = ended || e
 	}
 	return ended, nil
 }
@@ -125,9 +133,7 @@ func (t *track) absorb(r []float64, seconds float64, reference bool) bool {
 		t.records = append(t.records, rec)
 		t.iterations, t.spent, t.mark = int(r[optim.Iterations]), int(r[optim.Spent]), seconds
 	}
-	if t.known = r[optim.NowKnown] != 0; t.known {
-		t.now = Record{Loss: r[optim.NowLoss], Penalty: r[optim.NowPenalty], GradientNorm: r[optim.NowGradient], Aside: asideOf(r[optim.NowAside:])}
-	}
+	t.see(r)
 	switch {
 	case r[optim.Finite] == 0:
 		t.ended = StopNaN
@@ -137,6 +143,13 @@ func (t *track) absorb(r []float64, seconds float64, reference bool) bool {
 		t.ended = StopEvaluations // for advance, which knows better
 	}
 	return ended
+}
+
+// see takes what a report says of the image as it is.
+func (t *track) see(r []float64) {
+	if t.known = r[optim.NowKnown] != 0; t.known {
+		t.now = Record{Loss: r[optim.NowLoss], Penalty: r[optim.NowPenalty], GradientNorm: r[optim.NowGradient], Aside: asideOf(r[optim.NowAside:])}
+	}
 }
 
 // asideOf returns the first columns of r.
