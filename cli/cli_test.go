@@ -55,7 +55,7 @@ func TestWrongUsage(t *testing.T) {
 		{"represent example:pebbles --color grey", "one of gray, rgb expected"},
 		{"represent example:pebbles --device gpu", "cpu, or cuda:N for GPU number N, expected"},
 		{"represent example:pebbles -o x.npz --model gabor", `there is no model "gabor"; the names are portilla-simoncelli, `},
-		{"represent example:pebbles -o x.npz --model portilla-simoncelli:scale=3", `has no key "scale"; its keys are scales, orientations, correlation-width, normalize`},
+		{"represent example:pebbles -o x.npz --model portilla-simoncelli:scale=3", `has no key "scale"; its keys are scales, orientations, correlation-width, magnitude-means, statistics, normalize`},
 		{"represent example:pebbles -o x.npz --model portilla-simoncelli:scales=four", "scales=four: a whole number from 1 to 30 expected"},
 		{"represent example:pebbles -o x.npz --size 3x5", "the largest number of scales that fits is 0: even 1 needs, with correlation-width=7, 16×16 pixels"},
 		{"represent example:pebbles -o x.npz --size 64x80", "the largest number of scales that fits with correlation-width=7 is 3"},

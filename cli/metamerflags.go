@@ -32,7 +32,7 @@ func (a *app) newMetamerFlags() *metamerFlags {
 func (f *metamerFlags) register(c *cobra.Command) {
 	fs := c.Flags()
 	fs.Var(&f.model, "model", "the model that is to see no difference")
-	fs.Var(&f.loss, "loss", "distance of representations (default portilla-simoncelli for that model, else mse:scale=start)")
+	fs.Var(&f.loss, "loss", "distance of representations (default portilla-simoncelli for that model, groupwise for its covariances, else mse:scale=start)")
 	f.registerOptimizer(fs, "lbfgs")
 	f.registerBudget(fs, "steps of the optimizer (default 100 for lbfgs, else 3000, for each stage)")
 	f.registerTolerance(fs)
@@ -50,6 +50,8 @@ func (f *metamerFlags) complete() {
 	switch {
 	case f.reference():
 		loss, optimizer = "mse", "adam"
+	case f.model.spec.Given("statistics") && f.model.spec.Text("statistics") == "covariance":
+		loss = "groupwise" // groups of covariances differ in size by orders of magnitude
 	case f.model.spec.Name == "portilla-simoncelli":
 		loss = "portilla-simoncelli"
 	}

@@ -41,6 +41,8 @@ func builtinModels() modelTable {
 				{Name: "scales", Type: spec.Int, Default: "4", Min: 1, Max: 30, Doc: "levels of the pyramid"},
 				{Name: "orientations", Type: spec.Int, Default: "4", Min: 2, Max: 16, Doc: "bands of each level"},
 				{Name: "correlation-width", Type: spec.Int, Default: "7", Min: 1, Max: 1024, Unit: "pixels of the level", Doc: "side of the window of autocorrelations"},
+				{Name: "magnitude-means", Type: spec.Bool, Default: "false", Doc: "also the mean magnitude of each band"},
+				{Name: "statistics", Type: spec.Word, Default: "correlation", Words: []string{"correlation", "covariance"}, Doc: "correlations, or covariances as in the paper"},
 			},
 			Make: modelKind{
 				construct:     portillaSimoncelli,
@@ -93,6 +95,8 @@ func portillaSimoncelli(s spec.Spec, h, w int) (synth.Model, error) {
 		Scales:           s.Int("scales"),
 		Orientations:     s.Int("orientations"),
 		CorrelationWidth: s.Int("correlation-width"),
+		MagnitudeMeans:   s.Bool("magnitude-means"),
+		Covariance:       s.Text("statistics") == "covariance",
 	})
 }
 

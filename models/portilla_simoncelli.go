@@ -15,12 +15,15 @@ type PortillaSimoncelliOptions struct {
 	Scales           int // levels of the steerable pyramid
 	Orientations     int // bands per level, at least 2
 	CorrelationWidth int // side of the window of autocorrelations, in pixels of each level
+
+	Covariance     bool // covariances, as in the paper, in place of correlations
+	MagnitudeMeans bool // another group, last: the mean magnitude of each band, as in the paper
 }
 
 // PortillaSimoncelli is the texture model of Portilla and Simoncelli (2000, A
 // parametric texture model based on joint statistics of complex wavelet
-// coefficients, IJCV 40:49–70), with correlations in place of covariances and
-// without the entries that symmetry makes redundant.
+// coefficients, IJCV 40:49–70), with correlations in place of covariances, unless
+// asked for these, and without the entries that symmetry makes redundant.
 //
 // It measures, for every image and channel: pixel statistics; of the bands of
 // a complex steerable pyramid, the autocorrelation of magnitudes, their
@@ -176,6 +179,7 @@ const (
 	psCrossScale     = "cross_scale_correlation_magnitude"
 	psCrossScaleReal = "cross_scale_correlation_real"
 	psHighVariance   = "var_highpass_residual"
+	psMagMean        = "magnitude_means"
 )
 
 // measure records all statistics of x (N, C, h, w).
@@ -227,7 +231,9 @@ func (p *PortillaSimoncelli) reconstruction(half, v autograd.Value, l psLevel, s
 	auto := y.Crop(2, 0, width*width)
 	middle := width/2*width + width/2
 	center, third, fourth := y.Crop(2, middle, middle+1), y.Crop(2, width*width, width*width+1), y.Crop(2, width*width+1, width*width+2)
-	auto = auto.Div(center)
+	if !p.o.Covariance {
+		auto = auto.Div(center)
+	}
 	center, third, fourth = center.Reshape(lead(v)...), third.Reshape(lead(v)...), fourth.Reshape(lead(v)...)
 	skew := third.Div(center.PowScalar(1.5))
 	kurtosis := fourth.Div(center.Square())
@@ -267,27 +273,33 @@ func (p *PortillaSimoncelli) bands(turned autograd.Value, l psLevel, s int, st p
 	y := all.Tape().Apply(opMoments, momentAttr{k, width}, all)
 	at := newMomentLayout(momentAttr{k, width}, all.Type())
 	auto := at.part(y, at.auto, k, width, width)
-	auto = auto.Div(auto.Crop(3, width/2, width/2+1).Crop(4, width/2, width/2+1))
+	if !p.o.Covariance {
+		auto = auto.Div(auto.Crop(3, width/2, width/2+1).Crop(4, width/2, width/2+1))
+	}
 	gram := at.part(y, at.gram, k, k)
 	v := at.part(y, at.gram, k*k).CropStep(2, 0, k*k, k+1)
 	st[psMagAuto] = append(st[psMagAuto], auto)
 	st[psMagStd] = append(st[psMagStd], v.Sqrt())
-	st[psCrossOri] = append(st[psCrossOri], correlation(gram, v, v))
+	st[psMagMean] = append(st[psMagMean], at.part(y, at.mean, k))
+	st[psCrossOri] = append(st[psCrossOri], p.correlation(gram, v, v))
 	if s+1 == p.o.Scales {
 		return
 	}
-	st[psCrossScale] = append(st[psCrossScale], correlation(at.part(y, at.cross, k, k), v, at.part(y, at.square, k)))
+	st[psCrossScale] = append(st[psCrossScale], p.correlation(at.part(y, at.cross, k, k), v, at.part(y, at.square, k)))
 	vre := at.part(y, at.realSquare, k)
 	var columns []autograd.Value
 	for i := range 2 {
-		columns = append(columns, correlation(at.part(y, at.real+i*k*k, k, k), vre, at.part(y, at.doubleds+i*k, k)))
+		columns = append(columns, p.correlation(at.part(y, at.real+i*k*k, k, k), vre, at.part(y, at.doubleds+i*k, k)))
 	}
 	st[psCrossScaleReal] = append(st[psCrossScaleReal], autograd.Concat(3, columns...))
 }
 
 // correlation returns c_ij/√(va_i vb_j), given the covariances c (N, C, I, J) and
-// the variances va (N, C, I) and vb (N, C, J).
-func correlation(c, va, vb autograd.Value) autograd.Value {
+// the variances va (N, C, I) and vb (N, C, J); or c itself.
+func (p *PortillaSimoncelli) correlation(c, va, vb autograd.Value) autograd.Value {
+	if p.o.Covariance {
+		return c
+	}
 	d := c.Type().Dim
 	return c.Div(va.Reshape(d[0], d[1], d[2], 1).Mul(vb.Reshape(d[0], d[1], 1, d[3])).Sqrt())
 }

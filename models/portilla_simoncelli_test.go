@@ -26,7 +26,7 @@ type psGolden struct {
 
 func (g psGolden) model(t *testing.T, h, w int) *PortillaSimoncelli {
 	t.Helper()
-	m, err := NewPortillaSimoncelli(h, w, PortillaSimoncelliOptions{g.Scales, g.Orientations, g.Width})
+	m, err := NewPortillaSimoncelli(h, w, PortillaSimoncelliOptions{Scales: g.Scales, Orientations: g.Orientations, CorrelationWidth: g.Width})
 	require.NoError(t, err)
 	return m
 }
@@ -148,7 +148,7 @@ func TestPortillaSimoncelliGradientMatchesReference(t *testing.T) {
 		Grad golden
 	}
 	require.NoError(t, json.Unmarshal(psGoldens(t)["grad_T64_2_3_4"], &g))
-	m, err := NewPortillaSimoncelli(64, 64, PortillaSimoncelliOptions{2, 3, 4})
+	m, err := NewPortillaSimoncelli(64, 64, PortillaSimoncelliOptions{Scales: 2, Orientations: 3, CorrelationWidth: 4})
 	require.NoError(t, err)
 	weights := make([]float64, m.Len())
 	for i, l := range m.labels {
@@ -179,14 +179,14 @@ func TestPortillaSimoncelliGradientMatchesReference(t *testing.T) {
 func TestPortillaSimoncelliCounts(t *testing.T) {
 	for c, want := range map[[3]int]int{{4, 4, 7}: 710, {1, 2, 3}: 32, {1, 2, 4}: 60, {1, 2, 5}: 64, {1, 2, 7}: 112, {1, 2, 9}: 176,
 		{3, 3, 3}: 143, {3, 3, 4}: 234, {3, 3, 5}: 247, {3, 3, 7}: 403, {3, 3, 9}: 611, {4, 4, 3}: 290, {4, 4, 4}: 437, {4, 4, 5}: 458, {4, 4, 9}: 1046} {
-		m, err := NewPortillaSimoncelli(256, 256, PortillaSimoncelliOptions{c[0], c[1], c[2]})
+		m, err := NewPortillaSimoncelli(256, 256, PortillaSimoncelliOptions{Scales: c[0], Orientations: c[1], CorrelationWidth: c[2]})
 		require.NoError(t, err)
 		require.Equal(t, want, m.Len(), "%v", c)
 	}
 }
 
 func TestPortillaSimoncelliBatchAndChannels(t *testing.T) {
-	m, err := NewPortillaSimoncelli(32, 32, PortillaSimoncelliOptions{2, 3, 5})
+	m, err := NewPortillaSimoncelli(32, 32, PortillaSimoncelliOptions{Scales: 2, Orientations: 3, CorrelationWidth: 5})
 	require.NoError(t, err)
 	both := tensor.New(tensor.Float64, 2, 2, 32, 32)
 	var alone []float64
@@ -199,7 +199,7 @@ func TestPortillaSimoncelliBatchAndChannels(t *testing.T) {
 }
 
 func TestPortillaSimoncelliScales(t *testing.T) {
-	m, err := NewPortillaSimoncelli(64, 64, PortillaSimoncelliOptions{2, 3, 4})
+	m, err := NewPortillaSimoncelli(64, 64, PortillaSimoncelliOptions{Scales: 2, Orientations: 3, CorrelationWidth: 4})
 	require.NoError(t, err)
 	full := evalModel(t, m, texture(64, 64, 0), tensor.Float64)
 	scales := []string{"1", "residual_highpass", "1"}

@@ -29,7 +29,7 @@ func (p *PortillaSimoncelli) makeGroups() []psGroup {
 	lower := func(rest int) bool { return rest/k > rest%k }
 	moved := func(rest int) int { return rest%k*w*w + rest/k } // (W, W, K) of (K, W, W)
 	same := func(rest int) int { return rest }
-	return labelled(n, []psGroup{
+	groups := []psGroup{
 		psGroup{name: psPixels, shape: []int{6}}.single(psPixels),
 		psGroup{name: psMagAuto, shape: []int{w, w, k, n}}.perScale(inWindow(k), moved),
 		psGroup{name: psSkew, shape: []int{n + 1}}.perScale(all, same),
@@ -41,7 +41,11 @@ func (p *PortillaSimoncelli) makeGroups() []psGroup {
 		psGroup{name: psCrossScale, shape: []int{k, k, n - 1}}.perScale(all, same),
 		psGroup{name: psCrossScaleReal, shape: []int{k, 2 * k, n - 1}}.perScale(all, same),
 		psGroup{name: psHighVariance, shape: []int{1}}.single("residual_highpass"),
-	})
+	}
+	if p.o.MagnitudeMeans {
+		groups = append(groups, psGroup{name: psMagMean, shape: []int{k, n}}.perScale(all, same))
+	}
+	return labelled(n, groups)
 }
 
 // single fills in a group that measure records as one Value.

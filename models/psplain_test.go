@@ -262,7 +262,7 @@ func TestPortillaSimoncelliEqualsItsDefinition(t *testing.T) {
 		{64, 64, 3, 4, 7}, {48, 64, 2, 2, 9}, {60, 44, 2, 3, 6}, {40, 24, 2, 4, 3}, {16, 24, 1, 5, 4},
 	} {
 		p := newPlainPS(t, c.h, c.w, c.scales, c.orientations, c.width)
-		m, err := NewPortillaSimoncelli(c.h, c.w, PortillaSimoncelliOptions{c.scales, c.orientations, c.width})
+		m, err := NewPortillaSimoncelli(c.h, c.w, PortillaSimoncelliOptions{Scales: c.scales, Orientations: c.orientations, CorrelationWidth: c.width})
 		require.NoError(t, err)
 		tape := autograd.New(nil)
 		x := autograd.Concat(1, tape.Const(texture(c.h, c.w, 0)), tape.Const(texture(c.h, c.w, 1)))
