@@ -19,6 +19,9 @@ type asmTable[T Float] struct {
 	double         func(q, dr, di, z *T, n int, mean T)
 	doubleAdjoint  func(dz, z, q, dr, di *T, n int, p *[4]T)
 
+	// Spectra of reals, see Mirror. n is a multiple of half the lanes.
+	mirror, mirrorAdd func(dst, src *T, n int)
+
 	// Autocorrelations, see Autocorrelation.
 	lags        func(acc, a, b *T, ld, rows, n, stride int)
 	lagsAdjoint func(dst, m, c *T, ld, rows, n, stride, first, more int)

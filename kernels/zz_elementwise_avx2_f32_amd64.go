@@ -221,6 +221,12 @@ func lagsAVX2F32(acc *float32, a *float32, b *float32, ld int, rows int, n int, 
 func lagsAdjointAVX2F32(dst *float32, m *float32, c *float32, ld int, rows int, n int, stride int, first int, more int)
 
 //go:noescape
+func mirrorAVX2F32(dst *float32, src *float32, n int)
+
+//go:noescape
+func mirrorAddAVX2F32(dst *float32, src *float32, n int)
+
+//go:noescape
 func tile00AVX2F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
 
 //go:noescape

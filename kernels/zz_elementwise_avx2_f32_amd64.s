@@ -6920,59 +6920,56 @@ TEXT ·doubleAdjointAVX2F32(SB), NOSPLIT, $0-56
 	VBROADCASTSS 12(R8), Y3
 
 turn:
-	VMOVUPS     (CX), Y4
-	VMOVUPS     32(CX), Y5
-	VSHUFPS     $0x88, Y5, Y4, Y6
-	VSHUFPS     $0xdd, Y5, Y4, Y4
-	VMULPS      Y4, Y4, Y5
-	VFMADD231PS Y6, Y6, Y5
-	VSQRTPS     Y5, Y5
-	VXORPS      Y7, Y7, Y7
-	VCMPPS      $0x04, Y7, Y5, Y7
-	VMOVUPS     splat256x3f800000<>+0(SB), Y8
-	VDIVPS      Y5, Y8, Y8
-	VANDPS      Y8, Y7, Y7
-	VMULPS      Y7, Y6, Y8
-	VMULPS      Y7, Y4, Y7
-	VSUBPS      Y0, Y5, Y5
-	VMOVUPS     (DX), Y9
-	VPERMPD     $0xd8, Y9, Y9
-	VFMADD231PS Y1, Y5, Y9
-	VMULPS      Y7, Y4, Y5
-	VFMSUB231PS Y8, Y6, Y5
-	VMOVUPS     (BX), Y10
-	VPERMPD     $0xd8, Y10, Y10
-	VFMADD231PS Y2, Y5, Y10
-	VMULPS      Y8, Y4, Y4
-	VFMADD231PS Y7, Y6, Y4
-	VMOVUPS     (SI), Y5
-	VPERMPD     $0xd8, Y5, Y5
-	VFMADD231PS Y3, Y4, Y5
-	VMULPS      Y7, Y7, Y4
-	VFMSUB231PS Y8, Y8, Y4
-	VMULPS      Y7, Y8, Y6
-	VADDPS      Y6, Y6, Y6
-	VMULPS      Y6, Y5, Y11
-	VFMADD231PS Y4, Y10, Y11
-	VADDPS      Y9, Y11, Y9
-	VMULPS      Y6, Y10, Y6
-	VFMSUB231PS Y4, Y5, Y6
-	VADDPS      Y6, Y6, Y4
-	VMULPS      Y4, Y7, Y5
-	VFMSUB231PS Y9, Y8, Y5
-	VMULPS      Y9, Y7, Y6
-	VFMADD231PS Y4, Y8, Y6
-	VUNPCKLPS   Y6, Y5, Y4
-	VUNPCKHPS   Y6, Y5, Y5
-	VMOVUPS     Y4, (AX)
-	VMOVUPS     Y5, 32(AX)
-	ADDQ        $0x00000040, CX
-	ADDQ        $0x00000040, AX
-	ADDQ        $0x00000020, DX
-	ADDQ        $0x00000020, BX
-	ADDQ        $0x00000020, SI
-	SUBQ        $0x00000008, DI
-	JG          turn
+	VMOVUPS      (CX), Y4
+	VMOVUPS      32(CX), Y5
+	VSHUFPS      $0x88, Y5, Y4, Y6
+	VSHUFPS      $0xdd, Y5, Y4, Y4
+	VMULPS       Y4, Y4, Y5
+	VFMADD231PS  Y6, Y6, Y5
+	VSQRTPS      Y5, Y5
+	VXORPS       Y7, Y7, Y7
+	VCMPPS       $0x04, Y7, Y5, Y7
+	VMOVUPS      splat256x3f800000<>+0(SB), Y8
+	VDIVPS       Y5, Y8, Y8
+	VANDPS       Y8, Y7, Y7
+	VMULPS       Y7, Y6, Y6
+	VMULPS       Y7, Y4, Y4
+	VADDPS       Y4, Y4, Y7
+	VADDPS       Y6, Y6, Y8
+	VMOVUPS      splat256x3f800000<>+0(SB), Y9
+	VFNMADD231PS Y4, Y7, Y9
+	VMULPS       Y6, Y7, Y10
+	VSUBPS       Y0, Y5, Y11
+	VMOVUPS      (DX), Y12
+	VPERMPD      $0xd8, Y12, Y12
+	VFMADD231PS  Y1, Y11, Y12
+	VMULPS       Y2, Y5, Y11
+	VMOVUPS      (BX), Y13
+	VPERMPD      $0xd8, Y13, Y13
+	VFMADD231PS  Y9, Y11, Y13
+	VMULPS       Y3, Y5, Y5
+	VMOVUPS      (SI), Y11
+	VPERMPD      $0xd8, Y11, Y11
+	VFMADD231PS  Y10, Y5, Y11
+	VFMADD231PS  Y10, Y11, Y12
+	VFMADD231PS  Y9, Y13, Y12
+	VMULPS       Y10, Y13, Y5
+	VFMSUB231PS  Y9, Y11, Y5
+	VMULPS       Y5, Y7, Y7
+	VFMSUB231PS  Y12, Y6, Y7
+	VMULPS       Y5, Y8, Y5
+	VFMADD231PS  Y12, Y4, Y5
+	VUNPCKLPS    Y5, Y7, Y4
+	VUNPCKHPS    Y5, Y7, Y5
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      Y5, 32(AX)
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x00000008, DI
+	JG           turn
 	VZEROUPPER
 	RET
 
@@ -7146,6 +7143,65 @@ store:
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000008, DI
 	JG      column
+	VZEROUPPER
+	RET
+
+// func mirrorAVX2F32(dst *float32, src *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·mirrorAVX2F32(SB), NOSPLIT, $0-24
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    n+16(FP), DX
+	MOVQ    DX, BX
+	IMUL3Q  $0x00000008, BX, BX
+	ADDQ    CX, BX
+	ADDQ    DX, DX
+	VMOVUPS conjugation32<>+0(SB), Y0
+
+turn:
+	SUBQ    $0x00000020, BX
+	VMOVUPS (BX), Y1
+	VPERMPD $0x1b, Y1, Y1
+	VXORPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000008, DX
+	JG      turn
+	VZEROUPPER
+	RET
+
+DATA conjugation32<>+0(SB)/4, $0x00000000
+DATA conjugation32<>+4(SB)/4, $0x80000000
+DATA conjugation32<>+8(SB)/4, $0x00000000
+DATA conjugation32<>+12(SB)/4, $0x80000000
+DATA conjugation32<>+16(SB)/4, $0x00000000
+DATA conjugation32<>+20(SB)/4, $0x80000000
+DATA conjugation32<>+24(SB)/4, $0x00000000
+DATA conjugation32<>+28(SB)/4, $0x80000000
+GLOBL conjugation32<>(SB), RODATA|NOPTR, $32
+
+// func mirrorAddAVX2F32(dst *float32, src *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·mirrorAddAVX2F32(SB), NOSPLIT, $0-24
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    n+16(FP), DX
+	MOVQ    DX, BX
+	IMUL3Q  $0x00000008, BX, BX
+	ADDQ    CX, BX
+	ADDQ    DX, DX
+	VMOVUPS conjugation32<>+0(SB), Y0
+
+turn:
+	SUBQ    $0x00000020, BX
+	VMOVUPS (BX), Y1
+	VPERMPD $0x1b, Y1, Y1
+	VXORPS  Y0, Y1, Y1
+	VADDPS  (AX), Y1, Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000008, DX
+	JG      turn
 	VZEROUPPER
 	RET
 

@@ -221,6 +221,12 @@ func lagsAVX2F64(acc *float64, a *float64, b *float64, ld int, rows int, n int, 
 func lagsAdjointAVX2F64(dst *float64, m *float64, c *float64, ld int, rows int, n int, stride int, first int, more int)
 
 //go:noescape
+func mirrorAVX2F64(dst *float64, src *float64, n int)
+
+//go:noescape
+func mirrorAddAVX2F64(dst *float64, src *float64, n int)
+
+//go:noescape
 func tile00AVX2F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
 
 //go:noescape

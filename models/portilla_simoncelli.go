@@ -186,13 +186,12 @@ const (
 func (p *PortillaSimoncelli) measure(x autograd.Value) psStats {
 	st := psStats{}
 	v := p.pixels(x, st)
-	spectrum := x.FFT(autograd.Backward, 2, 3)
+	half, spectrum := wholeSpectrum(x, autograd.Backward)
 	// Bands carry (−i)^order, order = K−1.
 	turned := spectrum
 	for range (4 - (p.o.Orientations-1)%4) % 4 {
 		turned = turned.TimesI()
 	}
-	half := spectrum.Crop(3, 0, p.w/2+1)
 	st[psHighVariance] = []autograd.Value{half.Abs2().Mul(p.high.on(x)).Sum(2, 3).Reshape(append(lead(x), 1)...)}
 	for s, l := range p.levels {
 		p.reconstruction(half, v, l, st)
@@ -210,12 +209,11 @@ func lead(x autograd.Value) []int { return x.Type().Shape()[:2] }
 // variance (N, C).
 func (p *PortillaSimoncelli) pixels(x autograd.Value, st psStats) autograd.Value {
 	n := float64(p.h * p.w)
-	mean := x.Mean(2, 3)
-	d := x.Sub(x.KeepAxes(mean, 2, 3))
-	d2 := d.Square()
-	v := d2.Sum(2, 3).Scale(1 / (n - 1))
-	skew := d2.Mul(d).Mean(2, 3).Div(v.PowScalar(1.5))
-	kurtosis := d2.Square().Mean(2, 3).Div(v.Square())
+	y := x.Tape().Apply(opPixels, nil, x)
+	moment := func(i int) autograd.Value { return y.Crop(2, i, i+1).Reshape(lead(x)...) }
+	mean, v := moment(0), moment(1).Scale(n/(n-1))
+	skew := moment(2).Div(v.PowScalar(1.5))
+	kurtosis := moment(3).Div(v.Square())
 	st[psPixels] = []autograd.Value{autograd.Stack(2, mean, v, skew, kurtosis, x.ReduceMin(2, 3), x.ReduceMax(2, 3))}
 	return v
 }

@@ -52,8 +52,11 @@ func (p *SteerablePyramid) Coefficients(x autograd.Value, scales ...string) *Coe
 		fail("steerable-pyramid", x, "real images (N, C, %d, %d) expected", p.h, p.w)
 	}
 	want := p.chosen(x, scales)
-	spectrum := p.transform(x)
-	half := spectrum.Crop(3, 0, p.w/2+1)
+	half := x.RFFT(p.norm, 2, 3)
+	spectrum := half
+	if p.o.Complex {
+		spectrum = x.Tape().Apply(opMirror, p.w, half)
+	}
 	c := &Coefficients{Bands: make([]autograd.Value, p.height)}
 	if want[ResidualHighpass] {
 		c.Highpass = p.analyseResidual(half, p.high)
@@ -92,6 +95,9 @@ func (p *SteerablePyramid) transform(x autograd.Value) autograd.Value {
 
 func (p *SteerablePyramid) analyse(turned autograd.Value, l pyramidLevel) autograd.Value {
 	grid := cropSpectrum(turned, l.h, l.w, !p.o.Complex)
+	if p.o.Complex && p.norm == autograd.Backward {
+		return grid.Tape().Apply(opCutBands, l.bands, grid)
+	}
 	n, c := grid.Type().Dim[0], grid.Type().Dim[1]
 	z := grid.Reshape(n, c, 1, l.h, p.columns(l.w)).Mul(l.analysis.on(turned))
 	if p.o.Complex {

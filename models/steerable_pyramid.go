@@ -47,6 +47,7 @@ type SteerablePyramid struct {
 type pyramidLevel struct {
 	h, w                int
 	analysis, synthesis constant
+	bands               *bandSet // analysis again, of complex bands
 }
 
 // residual is the same for a residual, whose coefficients are always real:
@@ -118,6 +119,9 @@ func (p *SteerablePyramid) makeMasks() {
 	for s, l := range m.level {
 		lev := pyramidLevel{h: l.h, w: l.w}
 		lev.analysis = p.bandMask(l, gain[s], l.angle, up*band)
+		if p.o.Complex {
+			lev.bands = newBandSet(lev.analysis)
+		}
 		lev.synthesis = p.bandMask(l, gain[s], l.angleRec, 1/(up*band))
 		p.level = append(p.level, lev)
 		up *= double

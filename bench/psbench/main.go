@@ -1,5 +1,5 @@
-// Command psbench times one evaluation of the Portilla–Simoncelli model: loss
-// and gradient with respect to the image. It prints JSON with the milliseconds
+// Command psbench times one evaluation of the Portilla–Simoncelli model, or of
+// the steerable pyramid: loss and gradient with respect to the image. It prints JSON with the milliseconds
 // of every run, on the clock and of the processor, or with -profile the cost of each step.
 package main
 
@@ -28,6 +28,7 @@ func main() {
 	dtype := flag.String("dtype", "float64", "float32 or float64")
 	threads := flag.Int("threads", 1, "threads")
 	level := flag.String("cpu-level", "auto", "purego, avx2, avx512 or auto")
+	model := flag.String("model", "portilla-simoncelli", "or steerable-pyramid: complex, height 4, order 3, loss the sum of squares")
 	runs := flag.Int("runs", 20, "timed evaluations")
 	profile := flag.Bool("profile", false, "print the cost of each step instead")
 	dump := flag.Bool("dump", false, "print the compiled program instead")
@@ -39,7 +40,16 @@ func main() {
 	if *dtype == "float32" {
 		d = tensor.Float32
 	}
-	p, err := evaluation(autograd.CPU{Threads: *threads, Level: l}, d, *batch, *size, *width)
+	device := autograd.CPU{Threads: *threads, Level: l}
+	var p *autograd.Program
+	switch *model {
+	case "portilla-simoncelli":
+		p, err = evaluation(device, d, *batch, *size, *width)
+	case "steerable-pyramid":
+		p, err = pyramid(device, d, *batch, *size)
+	default:
+		err = fmt.Errorf("there is no model %q", *model)
+	}
 	check(err)
 	switch {
 	case *dump:
@@ -82,6 +92,24 @@ func evaluation(dev autograd.Backend, d tensor.DType, batch, size, width int) (*
 	target, x := tape.Const(noise(d, batch, size, 1)), tape.Var("image", noise(d, batch, size, 2))
 	diff := m.Forward(x).Sub(m.Forward(target))
 	loss := diff.Square().SumWide(1, 2).Sqrt()
+	return tape.Compile([]autograd.Value{loss, autograd.Grad(loss, x)[0]}, autograd.Value{})
+}
+
+// pyramid compiles the sum of squares of the coefficients and its gradient.
+func pyramid(dev autograd.Backend, d tensor.DType, batch, size int) (*autograd.Program, error) {
+	height := 4
+	m, err := models.NewSteerablePyramid(size, size, models.SteerablePyramidOptions{Height: &height, Complex: true})
+	if err != nil {
+		return nil, err
+	}
+	tape := autograd.New(dev)
+	x := tape.Var("image", noise(d, batch, size, 2))
+	c := m.Coefficients(x)
+	parts := []autograd.Value{c.Highpass.Square().Sum(1, 2, 3), c.Lowpass.Square().Sum(1, 2, 3)}
+	for _, b := range c.Bands {
+		parts = append(parts, b.Abs2().Sum(1, 2, 3, 4))
+	}
+	loss := autograd.Sum(parts...)
 	return tape.Compile([]autograd.Value{loss, autograd.Grad(loss, x)[0]}, autograd.Value{})
 }
 

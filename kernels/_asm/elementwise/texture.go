@@ -24,7 +24,8 @@ func (k *isa) emitTexture() []string {
 	k.emitDoubleAdjoint()
 	k.emitLags()
 	k.emitLagsAdjoint()
-	return []string{"gram", "moments", "mix", "modulus", "modulusAdjoint", "double", "doubleAdjoint", "lags", "lagsAdjoint"}
+	k.emitMirror()
+	return []string{"mirror", "mirrorAdd", "gram", "moments", "mix", "modulus", "modulusAdjoint", "double", "doubleAdjoint", "lags", "lagsAdjoint"}
 }
 
 // rowsOf returns the addresses of the four rows at a pointer, from a moving base.
@@ -177,8 +178,8 @@ func (k *isa) emitMix() {
 }
 
 // unit returns the modulus of the complex numbers at z and their quotients by
-// it, 0 for 0. AVX-512 approximates the inverse root to 14 bits, which Newton's
-// steps double; that is faster than root and quotient.
+// it, 0 for 0. AVX-512 approximates the inverse root to 14 bits, of which a
+// series makes the full precision; that is faster than root and quotient.
 func (k *isa) unit(z reg.Register) (re, im, r, ur, ui V) {
 	re, im = k.split(k.load(Mem{Base: z}), k.load(Mem{Base: z, Disp: k.width}))
 	square := k.fma(re, re, k.mul(im, im))
@@ -190,15 +191,15 @@ func (k *isa) unit(z reg.Register) (re, im, r, ur, ui V) {
 	inv := k.vec()
 	m := k.cmp(ne, square, k.zero())
 	k.by(pad3(k.VRSQRT14PS_Z), pad3(k.VRSQRT14PD_Z))(square, m.r, inv)
-	half := k.mul(square, k.c(.5))
-	steps := 1
-	if k.double() {
-		steps = 2
-	}
-	for range steps {
-		inv = k.fma(inv, k.fnma(k.mul(half, inv), inv, k.c(.5)), inv)
-	}
+	// With h = 1 - square·inv², 1/√(1-h) is 1 + h/2 + 3h²/8 + 5h³/16 + …
 	r = k.mul(square, inv)
+	h := k.fnma(r, inv, k.c(1))
+	series := k.mul(h, k.c(.5))
+	if k.double() {
+		series = k.mul(h, k.fma(h, k.fma(h, k.load(k.c(5./16)), k.c(3./8)), k.c(.5)))
+	}
+	inv = k.fma(series, inv, inv)
+	r = k.fma(series, r, r)
 	return re, im, r, k.mul(re, inv), k.mul(im, inv)
 }
 
@@ -268,18 +269,18 @@ func (k *isa) emitDoubleAdjoint() {
 		k.by(k.VBROADCASTSS, k.VBROADCASTSD)(Mem{Base: p, Disp: i * k.size()}, f[i])
 	}
 	k.eachVector("turn", n, []reg.Register{q, dr, di}, func() {
-		re, im, r, ur, ui := k.unit(z)
+		_, _, r, ur, ui := k.unit(z)
 		get := func(r reg.Register) V { return k.toSplitOrder(k.load(Mem{Base: r})) }
+		// u² = sr + i si; where u is 0, so is the result.
+		ui2, ur2 := k.add(ui, ui), k.add(ur, ur)
+		sr, si := k.fnma(ui2, ui, k.c(1)), k.mul(ui2, ur)
 		gq := k.fma(k.sub(r, f[0]), f[1], get(q))
-		gr := k.fma(k.fms(re, ur, k.mul(im, ui)), f[2], get(dr))
-		gi := k.fma(k.fma(re, ui, k.mul(im, ur)), f[3], get(di))
+		gr := k.fma(k.mul(r, f[2]), sr, get(dr))
+		gi := k.fma(k.mul(r, f[3]), si, get(di))
 		// In the frame of the result: w = (gr + i gi) conj(u²).
-		sr, si := k.fms(ur, ur, k.mul(ui, ui)), k.mul(ur, ui)
-		si = k.add(si, si)
-		wr := k.add(k.fma(gr, sr, k.mul(gi, si)), gq)
+		wr := k.fma(gr, sr, k.fma(gi, si, gq))
 		wi := k.fms(gi, sr, k.mul(gr, si))
-		wi = k.add(wi, wi)
-		for j, v := range k.join(k.fms(ur, wr, k.mul(ui, wi)), k.fma(ur, wi, k.mul(ui, wr))) {
+		for j, v := range k.join(k.fms(ur, wr, k.mul(ui2, wi)), k.fma(ui, wr, k.mul(ur2, wi))) {
 			k.VMOVUPS(v, Mem{Base: dz, Disp: j * k.width})
 		}
 		k.ADDQ(U32(uint32(2*k.width)), z)
