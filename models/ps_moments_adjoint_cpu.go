@@ -50,7 +50,7 @@ func (p *bandMoments[T]) correlateAdjoint(w *momentWorker[T], image, k int) {
 	re := p.row(w.re, 0, p.strip)
 	for at := 0; at < p.pixels; at += p.strip {
 		n := min(p.strip, p.pixels-at)
-		p.tex.Modulus(m[at:], re, p.band(p.x, image, k, at, n), 0)
+		p.tex.Modulus(m[at:][:n], re[:n], p.band(p.x, image, k, at, n), 0)
 	}
 	w.auto.Adjoint(m, m, p.image(p.g, image)[p.auto+k*len(w.window):][:len(w.window)], nil)
 }
