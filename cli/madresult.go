@@ -58,7 +58,11 @@ func (m *madRun) judge(n int, j *job) (*verdict, error) {
 	}
 	o, f := &m.good[n], j.flags.(*madFlags)
 	v := &verdict{good: o.Matched, object: madObject(o, m.png[n], j.target.DType)}
-	v.sentence = fmt.Sprintf("%s went from %.4g to %.4g while %s kept %.4g (%s)", &f.optimized, o.AtStart, o.Driven, &f.reference, o.Level, driftText(o.Drift))
+	kept := "kept"
+	if !(math.Abs(o.Drift) <= m.limit()) {
+		kept = "was to keep"
+	}
+	v.sentence = fmt.Sprintf("%s went from %.4g to %.4g while %s %s %.4g (%s)", &f.optimized, o.AtStart, o.Driven, &f.reference, kept, o.Level, driftText(o.Drift))
 	if !v.good {
 		v.reason = v.sentence + ", but " + madShortcomings(o, m.limit(), recentGain(m.History(n)))
 	}
@@ -110,7 +114,7 @@ func recentGain(h []synth.Record) float64 {
 func madShortcomings(o *synth.MADOutcome, limit, recent float64) string {
 	var list []string
 	if !(math.Abs(o.Drift) <= limit) {
-		list = append(list, fmt.Sprintf("the metric that is held drifted by %s (%.0g allowed): --tradeoff constrained holds it", driftText(o.Drift), limit))
+		list = append(list, fmt.Sprintf("that drifted by %s (%.0g allowed): --tradeoff constrained holds it", driftText(o.Drift), limit))
 	}
 	if !(o.KKT <= synth.MatchedKKT) {
 		text := fmt.Sprintf("%.2g of the gradient still points along the level set (%.0g allowed); the last %d iterations made %s of the change: ", o.KKT, synth.MatchedKKT, recentRows, percentText(recent))
