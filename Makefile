@@ -1,7 +1,7 @@
 # Everything here needs only Go; bench also needs python3 and the network.
 export CGO_ENABLED = 0
 
-.PHONY: build test levels race generate lint bench bench-peers contact fuzz soak cuda emulator cuda-test calibrate
+.PHONY: build test levels race generate lint bench bench-peers bench-metamer contact fuzz soak cuda emulator cuda-test calibrate
 
 build:
 	go build -o bin/percept ./cmd/percept
@@ -54,6 +54,11 @@ bench: build
 bench-peers:
 	python3 bench/compare.py -o bench/RESULTS.md
 	python3 bench/compare.py --scaling --append -o bench/RESULTS.md
+
+# A metamer from white noise to plenoptic's loss, five seeds: the better part of
+# an hour.
+bench-metamer:
+	python3 bench/compare.py --metamer --append -o bench/RESULTS.md
 
 fuzz:
 	go test ./autograd -run '^$$' -fuzz FuzzGraph -fuzztime 60s -fuzzminimizetime 1x

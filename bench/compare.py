@@ -231,7 +231,7 @@ def metamer(args):
         for seed in range(args.seeds):
             out = os.path.join(tmp, f"run{seed}")
             s = time.perf_counter()
-            subprocess.run([percept, "metamer", target, "--init", os.path.join(tmp, f"start{seed}.npy"), "--iterations", str(args.our_iterations or args.iterations),
+            subprocess.run([percept, "metamer", target, "--init", os.path.join(tmp, f"start{seed}.npy"), "--iterations", str(args.our_iterations or 2 * args.iterations),
                             "--tolerance", "0", "--threads", str(threads), "--model", "portilla-simoncelli:correlation-width=9", "--save-every", "1",
                             "-o", out, "--progress", "none"], stdout=subprocess.DEVNULL)
             whole = time.perf_counter() - s
@@ -270,7 +270,7 @@ def main():
     p.add_argument("--size", type=int, default=256, help="of the metamer")
     p.add_argument("--image", default="reptile_skin", help="of the metamer: a file, an example:NAME, or plenoptic's reptile_skin, which it downloads")
     p.add_argument("--iterations", type=int, default=100, help="of the metamer")
-    p.add_argument("--our-iterations", type=int, default=0, help="the same for percept, if it may have more; time counts to the loss")
+    p.add_argument("--our-iterations", type=int, default=0, help="the most for percept, by default twice as many; time counts to the loss")
     p.add_argument("-o", "--output", help="write the tables to this file too")
     p.add_argument("--json", help="write all times to this file")
     p.add_argument("--append", action="store_true", help="keep what the output has")
@@ -278,6 +278,8 @@ def main():
     ensure_venv()
     sys.path.insert(0, HERE)
     head = machine()
+    if hasattr(os, "getloadavg") and os.getloadavg()[0] > .3 * (os.cpu_count() or 1):
+        head += " **Other programs were running: rows with two threads mean little.**"
     if not threadpool_limits:
         head += " threadpoolctl is not there: numpy and OpenBLAS use as many threads as they like."
     print(head)
