@@ -76,6 +76,12 @@ func TestEigendistortion(t *testing.T) {
 	for _, name := range []string{runfolder.Start, runfolder.ResultPNG} {
 		assert.NoFileExists(t, filepath.Join(dir, name), "vectors are no images")
 	}
+	assert.NotContains(t, column(t, dir, "loss"), "", "the residual of every step")
+	for _, name := range []string{"penalty", "gradient_norm", "pixel_change"} {
+		for _, cell := range column(t, dir, name) {
+			assert.Empty(t, cell, "there is none")
+		}
+	}
 	page, err := os.ReadFile(filepath.Join(dir, runfolder.Report))
 	require.NoError(t, err)
 	for _, want := range []string{"bottom-0: with 3", "@inproceedings{berardino2017", "At amplitude 3"} {

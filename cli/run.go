@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -255,6 +256,11 @@ func historyColumns(records []synth.Record, aside []string) []runfolder.Column {
 				continue // an empty cell
 			}
 			columns[c].Values = append(columns[c].Values, v)
+		}
+	}
+	for c := range columns {
+		if !slices.ContainsFunc(columns[c].Values, func(v float64) bool { return !math.IsNaN(v) }) {
+			columns[c].Values = nil // what a method does not have: empty cells
 		}
 	}
 	return columns

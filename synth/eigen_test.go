@@ -21,7 +21,7 @@ type eigenGolden struct {
 	Sum         float64
 	V0Abs       summary `json:"v0_abs"`
 	Eigenvalues []float64
-	V0          summary
+	V0, J       summary
 	Index       []int
 	V           []summary
 }
@@ -91,6 +91,25 @@ func TestExactEigendistortionsAreTheReferences(t *testing.T) {
 		}
 		require.InEpsilon(t, want.Sum, sum, 1e-10)
 		requireVector(t, want.V0Abs, p.Pairs[0].Vector, 1e-9, math.Abs)
+	}
+}
+
+func TestJacobianIsTheReferences(t *testing.T) {
+	want := readEigen(t, "eig_LN_T20_exact").J
+	s, err := synth.NewEigendistortion(nil, texture(20, 20, 0), frontEnd(t, models.NewLinearNonlinear), synth.EigendistortionOptions{})
+	require.NoError(t, err)
+	defer s.Close()
+	j, err := s.Jacobian(0)
+	require.NoError(t, err)
+	require.Equal(t, want.Shape, j.Shape())
+	v := tensor.Floats(j)
+	squares := 0.
+	for _, x := range v {
+		squares += x * x
+	}
+	require.InEpsilon(t, want.SumSq, squares, 1e-12)
+	for i, at := range want.Idx {
+		require.InDelta(t, want.At[i], v[at], 1e-12)
 	}
 }
 

@@ -184,6 +184,25 @@ func (r *eigenRun) exact() error {
 	return nil
 }
 
+// Jacobian returns the derivative of the model at image k: a row for each element
+// of the representation, complex ones counting two, a column for each of the
+// image. It errs if it is too large for memory or the backend fails, and panics if
+// there is no such image.
+func (s *Eigendistortion) Jacobian(k int) (tensor.Tensor, error) {
+	if err := s.look(k); err != nil {
+		return tensor.Tensor{}, err
+	}
+	if err := s.options.checkExact(s.jac.n, s.jac.m); err != nil {
+		return tensor.Tensor{}, err
+	}
+	r := eigenRun{j: s.jac, more: func() error { return nil }}
+	rows, err := r.rowsOfJ()
+	if err != nil {
+		return tensor.Tensor{}, err
+	}
+	return tensor.Of(rows.V, s.jac.m, s.jac.n), nil
+}
+
 // estimateVectors is how many vectors the reference estimates its error with.
 const estimateVectors = 20
 

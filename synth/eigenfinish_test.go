@@ -151,7 +151,7 @@ func TestEigendistortionsResumeToTheBit(t *testing.T) {
 	x := texture(16, 18, 0)
 	for _, o := range []synth.EigendistortionOptions{{K: 2}, {Method: synth.EigenPower, K: 2, MaxSteps: 15}} {
 		want := spectrum(t, x, m, o)
-		for after := 1; after < want.Steps; after += 4 {
+		for after := 1; after < want.Steps; after += 7 {
 			a, err := synth.NewEigendistortion(nil, x, m, o)
 			require.NoError(t, err)
 			for range after {
