@@ -33,7 +33,7 @@ func (f *metamerFlags) register(c *cobra.Command) {
 	fs := c.Flags()
 	fs.Var(&f.model, "model", "the model that is to see no difference")
 	fs.Var(&f.loss, "loss", "distance of representations (default portilla-simoncelli for that model, groupwise for its covariances, else mse:scale=start)")
-	f.registerOptimizer(fs, "lbfgs")
+	f.registerOptimizer(fs, "lbfgs:precondition=spectral")
 	f.registerBudget(fs, "steps of the optimizer (default 100 for lbfgs, else 3000, for each stage)")
 	f.registerTolerance(fs)
 	f.registerStages(fs)
@@ -46,7 +46,7 @@ func (f *metamerFlags) register(c *cobra.Command) {
 }
 
 func (f *metamerFlags) complete() {
-	loss, optimizer := "mse:scale=start", "lbfgs"
+	loss, optimizer := "mse:scale=start", "lbfgs:precondition=spectral"
 	switch {
 	case f.reference():
 		loss, optimizer = "mse", "adam"

@@ -75,11 +75,11 @@ func TestSettingsOfAnotherVersion(t *testing.T) {
 
 func TestDefaults(t *testing.T) {
 	for args, want := range map[string][4]string{
-		"":                   {"portilla-simoncelli", "lbfgs", "100", "range"},
-		"--model=identity":   {"mse:scale=start", "lbfgs", "100", "range"},
+		"":                   {"portilla-simoncelli", "lbfgs:precondition=spectral", "100", "range"},
+		"--model=identity":   {"mse:scale=start", "lbfgs:precondition=spectral", "100", "range"},
 		"--optimizer=adam":   {"portilla-simoncelli", "adam", "3000", "range"},
 		"--recipe=reference": {"mse", "adam", "100", "range"},
-		"--loss=l2":          {"l2", "lbfgs", "100", "range"},
+		"--loss=l2":          {"l2", "lbfgs:precondition=spectral", "100", "range"},
 	} {
 		var list []string
 		if args != "" {

@@ -13,7 +13,7 @@ import (
 type MetamerOptions struct {
 	Loss      Loss            // nil means MSE{ScaleStart: true}; with Reference, MSE{}
 	Penalty   Penalty         // nil means Range{}
-	Optimizer optim.Optimizer // nil means optim.LBFGS{}; with Reference, optim.Adam{}
+	Optimizer optim.Optimizer // nil means optim.LBFGS{Spectral: true}; with Reference, optim.Adam{}
 	Scheduler optim.Scheduler // nil means a constant rate
 	// Init is the start, of the target's type; its zero value means white noise
 	// from Seed (see NoiseStart).
@@ -63,7 +63,7 @@ func (o MetamerOptions) withDefaults() MetamerOptions {
 		o.Penalty = Range{}
 	}
 	if o.Optimizer == nil {
-		o.Optimizer = optim.LBFGS{}
+		o.Optimizer = optim.LBFGS{Spectral: true}
 		if o.Reference {
 			o.Optimizer = optim.Adam{}
 		}

@@ -283,8 +283,8 @@ func TestJointIsOneProblem(t *testing.T) {
 		tensor.Copy(start.Crop(0, k, k+1, 1), texture(8, 8, 5+k))
 		tensor.Copy(begin.Crop(3, 8*k, 8*k+8, 1), start.Crop(0, k, k+1, 1))
 	}
-	a := newMetamer(t, pair, pixels, synth.MetamerOptions{Joint: true, Init: start})
-	b := newMetamer(t, wide, pixels, synth.MetamerOptions{Init: begin})
+	a := newMetamer(t, pair, pixels, synth.MetamerOptions{Joint: true, Init: start, Optimizer: optim.LBFGS{}})
+	b := newMetamer(t, wide, pixels, synth.MetamerOptions{Init: begin, Optimizer: optim.LBFGS{}})
 	run(t, a, synth.Stop{Iterations: 3})
 	run(t, b, synth.Stop{Iterations: 3})
 	near(t, b.Losses(0), a.Losses(0), 1e-9, "loss")
