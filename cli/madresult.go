@@ -57,26 +57,35 @@ func (m *madRun) judge(n int, j *job) (*verdict, error) {
 		return nil, err
 	}
 	o, f := &m.good[n], j.flags.(*madFlags)
+	driven, held := metricName(&f.optimized), metricName(&f.reference)
 	v := &verdict{good: o.Matched, object: madObject(o, m.png[n], j.target.DType)}
 	kept := "kept"
 	if !(math.Abs(o.Drift) <= m.limit()) {
 		kept = "was to keep"
 	}
-	v.sentence = fmt.Sprintf("%s went from %.4g to %.4g while %s %s %.4g (%s)", &f.optimized, o.AtStart, o.Driven, &f.reference, kept, o.Level, driftText(o.Drift))
+	v.sentence = fmt.Sprintf("%s went from %.4g to %.4g while %s %s %.4g (%s)", driven, o.AtStart, o.Driven, held, kept, o.Level, driftText(o.Drift))
 	if !v.good {
 		v.reason = v.sentence + ", but " + madShortcomings(o, m.limit(), recentGain(m.History(n)))
 	}
 	v.facts = []report.Fact{
-		{Name: fmt.Sprintf("%s, held", &f.reference), Value: fmt.Sprintf("%.6g, %s from %.6g", o.Held, driftText(o.Drift), o.Level)},
-		{Name: fmt.Sprintf("%s, %simised", &f.optimized, f.target.value), Value: fmt.Sprintf("%.6g, from %.6g", o.Driven, o.AtStart)},
+		{Name: fmt.Sprintf("%s, held", held), Value: fmt.Sprintf("%.6g, %s from %.6g", o.Held, driftText(o.Drift), o.Level)},
+		{Name: fmt.Sprintf("%s, %simised", driven, f.target.value), Value: fmt.Sprintf("%.6g, from %.6g", o.Driven, o.AtStart)},
 		{Name: "Gradient along the level set", Value: fmt.Sprintf("%.2g of the gradient, over %d free pixels", o.KKT, o.Free)},
 		{Name: "Distance to the image", Value: fmt.Sprintf("pixels differ by %.3g RMS", o.FromImage)},
 	}
 	if p := m.png[n]; p != nil {
-		v.facts = append(v.facts, report.Fact{Name: "As a PNG file", Value: fmt.Sprintf("%s is %s off its level, %s is %.6g", &f.reference, driftText(p.Drift), &f.optimized, p.Driven)})
+		v.facts = append(v.facts, report.Fact{Name: "As a PNG file", Value: fmt.Sprintf("%s is %s off its level, %s is %.6g", held, driftText(p.Drift), driven, p.Driven)})
 	}
-	v.methods = fmt.Sprintf(" At the end, %s was %.4g (%.4g at the start) and %s had changed by %s.", &f.optimized, o.Driven, o.AtStart, &f.reference, driftText(o.Drift))
+	v.methods = fmt.Sprintf(" At the end, %s was %.4g (%.4g at the start) and %s had changed by %s.", driven, o.Driven, o.AtStart, held, driftText(o.Drift))
 	return v, nil
+}
+
+// metricName returns what a sentence calls a metric: without its keys.
+func metricName(f *specFlag[metricKind]) string {
+	if f.spec.Rest != "" {
+		return f.spec.Name + ":" + f.spec.Rest
+	}
+	return f.spec.Name
 }
 
 // limit returns how far the metric that is held may drift.
@@ -99,14 +108,14 @@ func driftText(d float64) string {
 const recentRows = 50
 
 // recentGain returns how much of the whole change of the loss the last iterations
-// made.
+// made: all where there are no more.
 func recentGain(h []synth.Record) float64 {
 	last := len(h) - 1
 	whole := h[0].Loss - h[last].Loss
-	if whole == 0 {
-		return 0
+	if whole == 0 || last <= recentRows {
+		return 1
 	}
-	return (h[max(0, last-recentRows)].Loss - h[last].Loss) / whole
+	return (h[last-recentRows].Loss - h[last].Loss) / whole
 }
 
 // madShortcomings says why o is not matched, given the largest drift and what
@@ -117,11 +126,11 @@ func madShortcomings(o *synth.MADOutcome, limit, recent float64) string {
 		list = append(list, fmt.Sprintf("that drifted by %s (%.0g allowed): --tradeoff constrained holds it", driftText(o.Drift), limit))
 	}
 	if !(o.KKT <= synth.MatchedKKT) {
-		text := fmt.Sprintf("%.2g of the gradient still points along the level set (%.0g allowed); the last %d iterations made %s of the change: ", o.KKT, synth.MatchedKKT, recentRows, percentText(recent))
+		text := fmt.Sprintf("%.2g of the gradient still points along the level set (%.0g allowed): ", o.KKT, synth.MatchedKKT)
 		if recent > worthwhile {
 			text += "more --iterations go further"
 		} else {
-			text += "more hardly help, and where a metric has kinks, as nlpd does, no gradient vanishes"
+			text += fmt.Sprintf("the last %d iterations made %s of the change, so that more hardly help; where a metric has kinks, as nlpd does, no gradient vanishes", recentRows, percentText(recent))
 		}
 		list = append(list, text)
 	}

@@ -84,21 +84,19 @@ type tangentScalars struct {
 type tangent struct {
 	base
 	tangentScalars
-	o          Tangent
-	level      float64
-	asides     [Asides]autograd.Value
-	z          autograd.Value // the next point of a Newton step
-	d          autograd.Value // the direction
-	p          autograd.Value // the projected gradient at x
-	g, c       autograd.Value // gradients at x of the loss and of the held function
-	free       autograd.Value // 1 for the elements that may move
-	normal     autograd.Value // c of these, of length 1
-	scale      autograd.Value
-	s, y       autograd.Value // (N, R, P): steps, and the changes of the Lagrangian's gradient
-	direction  autograd.Value // d of this tick
-	at         autograd.Value
-	reset      autograd.Value // 1: the direction is that of steepest descent
-	hasNoPairs bool
+	o         Tangent
+	level     float64
+	asides    [Asides]autograd.Value
+	z         autograd.Value // the next point of a Newton step
+	d         autograd.Value // the direction
+	p         autograd.Value // the projected gradient at x
+	g, c      autograd.Value // gradients at x of the loss and of the held function
+	free      autograd.Value // 1 for the elements that may move
+	normal    autograd.Value // c of these, of length 1
+	scale     autograd.Value
+	s, y      autograd.Value // (N, R, P): steps, and the changes of the Lagrangian's gradient
+	direction autograd.Value // d of this tick
+	at        autograd.Value
 }
 
 // Start implements Optimizer. It panics with *autograd.Error if Vars of the same
@@ -310,7 +308,7 @@ func (s *tangent) search(m tangentPoint, v tangentVerdict) []autograd.Update {
 	low := autograd.Where(lost, n(0), s.low)
 	shorter := low.Add(s.step.Sub(low).Mul(autograd.Where(lost, n(.25), v.cut)))
 	step := autograd.Where(v.short, longer, autograd.Where(v.fail, shorter, s.step))
-	phase := autograd.Where(v.accept, n(tangentTrial), autograd.Where(v.newton, s.phase.Max(n(0)), autograd.Where(s.phase.Eq(n(tangentStart)), s.phase, n(tangentTrial))))
+	phase := autograd.Where(v.accept, n(tangentTrial), autograd.Where(either(v.newton, s.phase.Eq(n(tangentStart))), s.phase, n(tangentTrial)))
 	phase = autograd.Where(v.newton.Mul(s.phase.Eq(n(tangentTrial))), n(tangentRetract), phase)
 	return []autograd.Update{
 		s.phase.Becomes(phase),

@@ -199,8 +199,8 @@ func TestTangentOpsAreTheirComposition(t *testing.T) {
 // has no body for it.
 func sameOnDevice(t *testing.T, op *autograd.Op, attr any, args []tensor.Tensor) {
 	t.Helper()
-	var got [2][]float64
-	for i, dev := range []autograd.Backend{autograd.CPU{Threads: 2}, &optest.Device{}} {
+	var got [3][]float64
+	for i, dev := range []autograd.Backend{autograd.CPU{Threads: 1}, &optest.Device{}, autograd.CPU{Threads: 2}} {
 		tape := autograd.New(dev)
 		var in []autograd.Value
 		for k, x := range args {
@@ -228,4 +228,5 @@ func sameOnDevice(t *testing.T, op *autograd.Op, attr any, args []tensor.Tensor)
 	for i, v := range got[1] {
 		require.InDelta(t, v, got[0][i], tol*most, "%s, element %d", op.Name, i)
 	}
+	require.Equal(t, got[0], got[2], "with more threads")
 }

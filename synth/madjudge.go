@@ -30,7 +30,7 @@ type MADOutcome struct {
 	Held      float64 // what it is
 	Drift     float64 // its relative difference from the level
 	Driven    float64 // the other metric
-	AtStart   float64 // and what that was at the start
+	AtStart   float64 // and what that was in the first row of the history
 	Least     float64 // and what it is for identical images
 	// Gap is how far, relatively to the start, the driven metric is from Least: at
 	// most MatchedGap, no image can be much better, whatever its gradient. It is 1
@@ -321,6 +321,14 @@ func (s *MAD) Judge(x tensor.Tensor) ([]MADOutcome, error) {
 	return out, nil
 }
 
+// first returns the first row of the history.
+func (t *track) first() Record {
+	if len(t.records) > 0 {
+		return t.records[0]
+	}
+	return t.now
+}
+
 func (s *MAD) outcome(f madJudgement, x tensor.Tensor, i int) MADOutcome {
 	k := s.problem(i)
 	g := s.goal(k)
@@ -328,7 +336,7 @@ func (s *MAD) outcome(f madJudgement, x tensor.Tensor, i int) MADOutcome {
 	row := func(x tensor.Tensor, k int) []float64 { return tensor.Floats(x.Crop(0, k, k+1, 1)) }
 	image := row(x, i)
 	o := MADOutcome{StoppedBy: s.tracks[k].ended, Start: s.Best(i), Level: s.level[i], Held: held, Drift: held/s.level[i] - 1,
-		Driven: driven, AtStart: s.startLoss[k], Least: s.least[i], Moved: rmsDistance(image, row(s.start, k)),
+		Driven: driven, AtStart: s.tracks[k].first().Aside[1], Least: s.least[i], Moved: rmsDistance(image, row(s.start, k)),
 		FromImage: rmsDistance(image, row(s.images, s.imagesOf([]int{k})[0]))}
 	low, high := math.Inf(-1), math.Inf(1)
 	if r, ok := s.options.Penalty.(Range); ok {
