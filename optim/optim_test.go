@@ -153,14 +153,14 @@ func TestFirstOrderRules(t *testing.T) {
 }
 
 func TestSchedules(t *testing.T) {
-	const n = 8
+	const n = 11
 	for name, c := range map[string]struct {
 		s    Scheduler
 		rate func(k int) float64 // after k iterations
 	}{
 		"step":        {StepDecay{Size: 3, Gamma: new(.5)}, func(k int) float64 { return math.Pow(.5, float64(k/3)) }},
 		"exponential": {ExponentialDecay{Gamma: new(.9)}, func(k int) float64 { return math.Pow(.9, float64(k)) }},
-		"cosine":      {CosineDecay{Iterations: 5}, func(k int) float64 { return (1 + math.Cos(math.Pi*float64(k)/5)) / 2 }},
+		"cosine":      {CosineDecay{Iterations: 3}, func(k int) float64 { return (1 + math.Cos(math.Pi*float64(k)/3)) / 2 }},
 		// The rate is negative and so the loss grows: it is best at the start.
 		"plateau": {PlateauDecay{Factor: new(.2), Patience: 2}, func(k int) float64 { return math.Pow(.2, float64((k-1)/3)) }},
 	} {

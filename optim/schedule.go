@@ -69,7 +69,9 @@ func (s ExponentialDecay) Start(t *autograd.Tape, rate float64, n int) Schedule 
 }
 
 // CosineDecay lowers the rate to 0 along half a cosine over Iterations, and
-// raises it again after (Loshchilov and Hutter 2017, SGDR, ICLR, equation 5).
+// raises it again after (Loshchilov and Hutter 2017, SGDR, ICLR, equation 5). It
+// changes the rate by a factor, as PyTorch does, so that one that was set
+// otherwise falls and rises likewise.
 type CosineDecay struct {
 	Iterations int // 0 means 3000
 }
@@ -78,12 +80,15 @@ type CosineDecay struct {
 // names exist.
 func (s CosineDecay) Start(t *autograd.Tape, rate float64, n int) Schedule {
 	r, count := newRate(t, rate, n), t.Var("schedule.count", filled(0, n))
+	n = positive(s.Iterations, 3000)
+	height := func(count autograd.Value) autograd.Value { return count.Scale(math.Pi / float64(n)).Cos().AddScalar(1) }
 	return Schedule{r, func(autograd.Value) []autograd.Update {
 		c := count.AddScalar(1)
-		phase := c.Scale(math.Pi / float64(positive(s.Iterations, 3000)))
+		bottom := count.Eq(scalarOf(t, float64(n)))
+		up := scalarOf(t, rate*(1-math.Cos(math.Pi/float64(n)))/2)
 		return []autograd.Update{
-			r.Becomes(phase.Cos().AddScalar(1).Scale(rate / 2)),
-			count.Becomes(c),
+			r.Becomes(autograd.Where(bottom, up, r.Mul(height(c).Div(height(count))))),
+			count.Becomes(autograd.Where(c.Ge(scalarOf(t, float64(2*n))), scalarOf(t, 0), c)),
 		}
 	}}
 }

@@ -119,6 +119,7 @@ type Synthesis struct {
 	report  tensor.Tensor     // (rows, optim.ReportColumns)
 	reports []float64         // its elements, and those of later ticks of a burst
 	limits  tensor.Tensor     // (rows, optim.LimitColumns)
+	limited []float64         // the last that the optimizer got; nil: it has others
 	budget  budget
 	rows    []int         // numbers of the images that the program holds
 	retired tensor.Tensor // images that it no longer holds, in their places
@@ -177,7 +178,7 @@ func (s *Synthesis) build(images []int) (err error) {
 func (s *Synthesis) makeReports(n int) {
 	s.reports = make([]float64, burstTicks*n*optim.ReportColumns)
 	s.report = tensor.Of(s.reports[:n*optim.ReportColumns], n, optim.ReportColumns)
-	s.limits = tensor.New(tensor.Float64, n, optim.LimitColumns)
+	s.limits, s.limited = tensor.New(tensor.Float64, n, optim.LimitColumns), nil
 }
 
 // pick returns the given rows of axis 0 of x, copied.

@@ -1,6 +1,7 @@
 package synth
 
 import (
+	"slices"
 	"time"
 
 	"github.com/percept-go/percept/autograd"
@@ -56,7 +57,14 @@ func (s *Synthesis) limit(stage int) error {
 	if s.running != nil { // which is given them
 		return nil
 	}
-	return s.tape.Set(s.state.Limits(), s.limits)
+	if slices.Equal(v, s.limited) { // a backend need not wait for what it has
+		return nil
+	}
+	if err := s.tape.Set(s.state.Limits(), s.limits); err != nil {
+		return err
+	}
+	s.limited = append(s.limited[:0], v...)
+	return nil
 }
 
 // tick runs the programs of all images that need it once and reads what they
