@@ -102,7 +102,7 @@ func (c *calibration) judge(sort, dir string, good bool, flags ...string) {
 	if err := json.Unmarshal([]byte(out), &v); err != nil {
 		log.Fatal(err)
 	}
-	c.wrong = append(c.wrong, fmt.Sprintf("%s, %s: %s", sort, filepath.Base(dir), v.Sentence))
+	c.wrong = append(c.wrong, fmt.Sprintf("%s, %s: %s", sort, filepath.Base(strings.TrimSuffix(dir, "/result.npy")), v.Sentence))
 }
 
 func (c *calibration) rate() float64 {

@@ -134,8 +134,16 @@ func (c *calibration) spoil(dir, texture string) error {
 			return err
 		}
 		c.judge("metamer, spoiled: "+s.name, to, false)
+		c.judgeImage("metamer, spoiled, judged as a bare image without its run", to, false)
 	}
+	c.judgeImage("metamer, good, judged as a bare image without its run", dir, true)
 	return nil
+}
+
+// judgeImage has the arrays of a run judged without what the run wrote down.
+func (c *calibration) judgeImage(sort, dir string, good bool) {
+	f := runfolder.Folder{Dir: dir}
+	c.judge(sort, f.Path(runfolder.Result), good, "--target", f.Path(runfolder.Target), "--start", f.Path(runfolder.Start), "--model", "portilla-simoncelli:scales=3")
 }
 
 // ignored makes runs whose loss gives one group no weight.
