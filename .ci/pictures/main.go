@@ -17,7 +17,7 @@ var files = []struct {
 	side          int
 }{
 	{"photo.png", "bark", 160}, {"photo.jpg", "bark", 160}, {"other.png", "weave", 160}, {"a.png", "pebbles", 128}, {"b.png", "ripples", 128},
-	{"patch.png", "bark", 96}, {"grass.png", "grass", 128}, {"gravel.png", "pebbles", 128}, {"chelsea.png", "clouds", 160}, {"jpeg.png", "bark", 160},
+	{"patch.png", "bark", 128}, {"grass.png", "grass", 128}, {"gravel.png", "pebbles", 128}, {"chelsea.png", "clouds", 160}, {"jpeg.png", "bark", 160},
 	{"photographs/1.png", "wood", 128}, {"photographs/2.png", "skin", 128},
 }
 
@@ -35,10 +35,10 @@ func main() {
 			log.Fatal(err)
 		}
 	}
-	white := tensor.New(tensor.Float64, 1, 1, 96, 96)
-	for y := 24; y < 72; y++ {
-		for x := 24; x < 72; x++ {
-			white.StoreReal(y*96+x, 1)
+	white := tensor.New(tensor.Float64, 1, 1, 128, 128)
+	for y := 16; y < 112; y++ {
+		for x := 16; x < 112; x++ {
+			white.StoreReal(y*128+x, 1)
 		}
 	}
 	if _, err := images.Save(filepath.Join(dir, "white.png"), white, images.SaveOptions{}); err != nil {
