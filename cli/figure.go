@@ -52,7 +52,7 @@ Of a folder of MAD images it draws all of them. A picture or an array (NPY,
 N×C×H×W) in place of DIR is displayed, each pixel as a square.
 
 It writes ` + defaultFigure + ` into DIR, or -o FILE: PNG, SVG or PDF, and with --animate
-GIF, PNG (animated), MP4 or WebM (these two with ffmpeg). An animation shows the
+GIF, PNG or WebP (animated), MP4 or WebM (these two with ffmpeg). An animation shows the
 images that --save-every kept, or the frames of a geodesic.`,
 		Example: `  percept figure run
   percept figure run --what representation -o rep.svg
@@ -64,7 +64,7 @@ images that --save-every kept, or the frames of a geodesic.`,
 	}
 	fs := c.Flags()
 	fs.SortFlags = false
-	fs.StringVarP(&f.out, "output", "o", "", "the `FILE` to write: .png .svg .pdf, of an animation .gif .png .mp4 .webm")
+	fs.StringVarP(&f.out, "output", "o", "", "the `FILE` to write: .png .svg .pdf, of an animation .gif .png .webp .mp4 .webm")
 	fs.Var(&f.what, "what", "what is drawn: "+strings.Join(f.what.words, "|"))
 	fs.BoolVar(&f.compare, "compare", false, "all runs side by side in one figure")
 	fs.BoolVar(&f.animate, "animate", false, "the images that a run kept, in turn")

@@ -329,21 +329,37 @@ func (v *runView) movie() ([]*figure.Figure, error) {
 	if len(iterations) != frames.Dim[0] {
 		return nil, fmt.Errorf("%s has %d rows for %d frames", runfolder.FramesCSV, len(iterations), frames.Dim[0])
 	}
-	m, err := v.metamer()
+	at, err := v.frameFigure()
 	if err != nil {
 		return nil, err
 	}
-	m.Remains = nil
 	var list []*figure.Figure
-	for k, at := range iterations {
-		m.Image, m.Iteration = tensor.Contiguous(frames.Crop(0, k, k+1, 1)), at
-		f, err := m.Status()
+	for k, n := range iterations {
+		f, err := at(tensor.Contiguous(frames.Crop(0, k, k+1, 1)), n)
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, f)
 	}
 	return list, nil
+}
+
+// frameFigure returns what draws the status at an iteration, with the image of
+// then.
+func (v *runView) frameFigure() (func(x tensor.Tensor, iteration float64) (*figure.Figure, error), error) {
+	if v.method == "mad" {
+		m, err := v.mad()
+		return func(x tensor.Tensor, iteration float64) (*figure.Figure, error) {
+			m.Image, m.Iteration = x, iteration
+			return m.Status()
+		}, err
+	}
+	m, err := v.metamer()
+	m.Remains = nil // it is that of the end
+	return func(x tensor.Tensor, iteration float64) (*figure.Figure, error) {
+		m.Image, m.Iteration = x, iteration
+		return m.Status()
+	}, err
 }
 
 // pathMovie shows the geodesic beside the pixelfade.

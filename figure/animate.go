@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/percept-go/percept/images"
 	"github.com/percept-go/percept/internal/atomicfile"
 )
 
@@ -59,7 +60,7 @@ func (a *Animation) rate() float64 {
 }
 
 // Save writes a to the file at path as its extension says: .gif; .png or .apng,
-// an animated PNG, which loses nothing; .mp4 or .webm, for which ffmpeg must be
+// an animated PNG, or .webp, which lose nothing; .mp4 or .webm, for which ffmpeg must be
 // installed. It errs if the extension is another, there is no frame, sizes
 // differ, or the file cannot be written.
 func (a *Animation) Save(path string) error {
@@ -76,10 +77,12 @@ func (a *Animation) Save(path string) error {
 		return atomicfile.Write(path, 0o666, a.WriteGIF)
 	case ".png", ".apng":
 		return atomicfile.Write(path, 0o666, a.WriteAPNG)
+	case ".webp":
+		return atomicfile.Write(path, 0o666, a.WriteWebP)
 	case ".mp4", ".webm":
 		return a.writeVideo(path, ext)
 	default:
-		return fmt.Errorf("figure: no animation can be written as %q; the extensions are .gif .png .apng .mp4 .webm", ext)
+		return fmt.Errorf("figure: no animation can be written as %q; the extensions are .gif .png .apng .webp .mp4 .webm", ext)
 	}
 }
 
@@ -194,6 +197,48 @@ func (a *Animation) WriteAPNG(w io.Writer) error {
 	_, err := w.Write(out.Bytes())
 	return err
 }
+
+// WriteWebP writes a as an animated WebP (RFC 9649, section 2.7): each frame is a
+// lossless one. It errs if w does or a frame is too large for the format.
+func (a *Animation) WriteWebP(w io.Writer) error {
+	size := a.Frames[0].Bounds().Size()
+	var body bytes.Buffer
+	body.WriteString("WEBP")
+	const animated = 2
+	riffChunk(&body, "VP8X", le(uint32(animated)), le24(size.X-1), le24(size.Y-1))
+	riffChunk(&body, "ANIM", le(uint32(0xffffffff)), le(uint16(0))) // white, for ever
+	for _, f := range a.Frames {
+		var still bytes.Buffer
+		if err := images.EncodeWebP(&still, f); err != nil {
+			return err
+		}
+		const head = 12 // "RIFF", size, "WEBP"
+		const whole = 2 // the frame does not blend with the one before
+		riffChunk(&body, "ANMF", le24(0), le24(0), le24(size.X-1), le24(size.Y-1), le24(int(math.Round(1000/a.rate()))), []byte{whole}, still.Bytes()[head:])
+	}
+	var file bytes.Buffer
+	riffChunk(&file, "RIFF", body.Bytes())
+	_, err := w.Write(file.Bytes())
+	return err
+}
+
+// riffChunk writes a chunk of the given parts, filled up to an even length.
+func riffChunk(b *bytes.Buffer, name string, parts ...[]byte) {
+	data := bytes.Join(parts, nil)
+	b.WriteString(name)
+	b.Write(le(uint32(len(data))))
+	b.Write(data)
+	if len(data)%2 == 1 {
+		b.WriteByte(0)
+	}
+}
+
+func le(v any) []byte {
+	b, _ := binary.Append(nil, binary.LittleEndian, v) // it has a fixed size
+	return b
+}
+
+func le24(v int) []byte { return []byte{byte(v), byte(v >> 8), byte(v >> 16)} }
 
 // opaque makes all frames of one kind, so that they share a header.
 func opaque(m image.Image) image.Image {

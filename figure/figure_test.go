@@ -2,6 +2,7 @@ package figure
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/xml"
 	"errors"
 	"image"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/image/webp"
 
 	"github.com/percept-go/percept/synth"
 	"github.com/percept-go/percept/tensor"
@@ -257,6 +259,18 @@ func TestAnimations(t *testing.T) {
 		}
 	}
 	assert.Equal(t, 3, bytes.Count(data, []byte("fcTL")))
+
+	require.NoError(t, a.Save(filepath.Join(dir, "a.webp")))
+	data, err = os.ReadFile(filepath.Join(dir, "a.webp"))
+	require.NoError(t, err)
+	assert.Equal(t, len(data)-8, int(binary.LittleEndian.Uint32(data[4:])))
+	frames := bytes.Split(data, []byte("VP8L"))
+	require.Len(t, frames, 4, "three frames")
+	still := append([]byte("VP8L"), frames[2]...)
+	still = append(append([]byte("RIFF"), binary.LittleEndian.AppendUint32(nil, uint32(4+len(still)))...), append([]byte("WEBP"), still...)...)
+	m, err = webp.Decode(bytes.NewReader(still))
+	require.NoError(t, err)
+	assert.Equal(t, rgbAt(a.Frames[1], 12, 14), rgbAt(m, 12, 14))
 	assert.ErrorContains(t, a.Save(filepath.Join(dir, "a.avi")), ".webm")
 	assert.Error(t, (&Animation{}).Save(filepath.Join(dir, "none.gif")))
 	_, err = exec.LookPath("ffmpeg")

@@ -2,6 +2,7 @@ package images
 
 import (
 	"encoding/binary"
+	"fmt"
 	"image"
 	"io"
 	"math/bits"
@@ -331,4 +332,13 @@ func (b *bitWriter) wrap(w io.Writer) error {
 	}
 	_, err := w.Write(b.out)
 	return err
+}
+
+// EncodeWebP writes m as a lossless WebP file: 8 bits, opaque. It errs if m has
+// more than 2¹⁴ rows or columns, or none, or if w does.
+func EncodeWebP(w io.Writer, m image.Image) error {
+	if s := m.Bounds().Size(); s.X < 1 || s.Y < 1 || s.X > maxWebP || s.Y > maxWebP {
+		return fmt.Errorf("images: %d×%d pixels; WebP holds 1 to %d in each direction", s.X, s.Y, maxWebP)
+	}
+	return writeWebP(w, m)
 }
