@@ -1,7 +1,7 @@
 # Everything here needs only Go; bench also needs python3 and the network.
 export CGO_ENABLED = 0
 
-.PHONY: build test levels race generate lint bench bench-peers bench-metamer contact fuzz soak cuda emulator cuda-test calibrate
+.PHONY: build test levels race generate lint bench bench-peers bench-metamer contact fuzz soak cuda emulator cuda-test calibrate gpu-kit
 
 build:
 	go build -o bin/percept ./cmd/percept

@@ -11,8 +11,15 @@ command -v python3 >/dev/null && python3 -m pip --version >/dev/null 2>&1 ||
 go run ./cuda/build -o cuda/bin -arch 90
 make -s cuda-test
 
-# One binary, with kernels inside, starts where there is no driver and says so.
+# The kit for a machine with a GPU, tried from start to end on the emulator.
 eval "$(go run ./cuda/build -env)"
+mkdir -p build/kit-try
+go build -tags cuda -o build/kit-try/gpu ./bench/gpu
+cp bench/gpu/gpu-check bench/gpu/torch_compare.py build/kit-try/
+(cd build/kit-try && PERCEPT_LIBCUDA=$OLDPWD/build/emu/libcuda.so.1 PERCEPT_CUDA_KERNELS=$OLDPWD/build/emu/kernels.fatbin ./gpu-check -quick >log.txt) ||
+	{ cat build/kit-try/log.txt; exit 1; }
+
+# One binary, with kernels inside, starts where there is no driver and says so.
 go build -tags cuda -o build/percept-cuda ./cmd/percept
 if readelf -d build/percept-cuda | grep -q 'NEEDED.*libcuda'; then
 	echo 'the binary needs libcuda to start'

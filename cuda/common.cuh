@@ -10,7 +10,9 @@
 #pragma once
 #ifdef CUDA_EMU
 #include "cuda_emu.h"
+#define NOINLINE __attribute__((noinline))
 #else
+#define NOINLINE __noinline__
 extern __shared__ __align__(16) unsigned char percept_dynamic_shared[];
 #define DYN_SHARED(T, name) T *name = reinterpret_cast<T *>(percept_dynamic_shared)
 #endif

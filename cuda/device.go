@@ -27,7 +27,7 @@ var bin embed.FS
 type Device struct {
 	// Uncaptured runs kernels one by one, not as a graph, and waits after each: a
 	// fault then names the step whose kernel it was for sure. Set it before
-	// Compile.
+	// Compile; PERCEPT_CUDA_UNCAPTURED=1 in the environment sets it in Open.
 	Uncaptured bool
 
 	info   Info
@@ -111,7 +111,7 @@ func Open(ordinal int) (*Device, error) {
 	if n, err := cu.NumDevices(); err != nil || ordinal < 0 || ordinal >= n {
 		return nil, fmt.Errorf("cuda: %w: number %d of %d", ErrNoDevice, ordinal, n)
 	}
-	d := &Device{dev: cu.Device(ordinal), funcs: map[string]cu.Function{}, shared: map[string]int{}, tables: map[string]uint64{}}
+	d := &Device{Uncaptured: os.Getenv("PERCEPT_CUDA_UNCAPTURED") == "1", dev: cu.Device(ordinal), funcs: map[string]cu.Function{}, shared: map[string]int{}, tables: map[string]uint64{}}
 	if d.info, err = describe(ordinal); err != nil {
 		return nil, err
 	}

@@ -58,17 +58,16 @@ var (
 
 // Info describes a GPU.
 type Info struct {
-	Ordinal       int
-	Name          string
-	Memory, Free  int64  // bytes
-	Driver        string // the newest CUDA version that the driver supports: "13.0"
-	Major, Minor  int    // compute capability
-	Processors    int    // streaming multiprocessors
-	ClockMHz      int    // of the processors
-	MemoryMHz     int
-	BusBits       int
-	SharedOptIn   int // bytes of shared memory that a block can have
-	KernelVersion string
+	Ordinal      int
+	Name         string
+	Memory, Free int64  // bytes
+	Driver       string // the newest CUDA version that the driver supports: "13.0"
+	Major, Minor int    // compute capability
+	Processors   int    // streaming multiprocessors
+	ClockMHz     int    // of the processors
+	MemoryMHz    int
+	BusBits      int
+	SharedOptIn  int // bytes of shared memory that a block can have
 }
 
 // Bandwidth returns the memory's theoretical bytes per second.

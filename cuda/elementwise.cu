@@ -43,8 +43,10 @@ template <int E> __device__ static inline Where elements_of(const Elementwise &p
   return w;
 }
 
+// Not inlined: 64-bit divisions are long, and most operands need none.
+__device__ static NOINLINE i64 strided_offset(const Elementwise *p, const Operand *o, i64 i) { return offset_of(o->stride, p->dim, p->rank, i); }
 __device__ static inline i64 operand_offset(const Elementwise &p, const Operand &o, i64 i) {
-  return o.how == FLAT ? i : o.how == ONE ? 0 : offset_of(o.stride, p.dim, p.rank, i);
+  return o.how == FLAT ? i : o.how == ONE ? 0 : strided_offset(&p, &o, i);
 }
 
 // ---- the interpreter

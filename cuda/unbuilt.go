@@ -18,5 +18,8 @@ type Device struct {
 // Open errs with ErrNotBuilt.
 func Open(int) (*Device, error) { return nil, fmt.Errorf("cuda: %w", ErrNotBuilt) }
 
+// Info returns the zero Info.
+func (*Device) Info() Info { return Info{} }
+
 // List errs with ErrNotBuilt.
 func List() ([]Info, error) { return nil, fmt.Errorf("cuda: %w", ErrNotBuilt) }
