@@ -317,6 +317,28 @@ func TestPairsOfABatchAreIndependent(t *testing.T) {
 	}
 }
 
+// TestConditionalHistory: once the path energy is at its least, it stays within a
+// thousandth of it while the image energy falls.
+func TestConditionalHistory(t *testing.T) {
+	a, b := pairs(1)
+	s := newGeodesic(t, a, b, synth.ModelFunc(blur), synth.GeodesicOptions{Steps: 4, Starts: 1})
+	r := runGeodesic(t, s, synth.Stop{})
+	require.Equal(t, synth.StopTolerance, r.StoppedBy[0])
+	h := s.History(0)
+	least := 0
+	for i, row := range h {
+		if row.Loss < h[least].Loss {
+			least = i
+		}
+	}
+	require.Greater(t, len(h), least+1, "there are steps in the image domain")
+	for i := least + 1; i < len(h); i++ {
+		require.LessOrEqual(t, h[i].Aside[0], 1.001*h[least].Aside[0])
+		require.Less(t, h[i].Aside[1], h[i-1].Aside[1])
+	}
+	require.Less(t, h[len(h)-1].Aside[1], .99*h[least].Aside[1])
+}
+
 // TestEnergyStopsAsTheReference: when all of the last Window changes are small.
 func TestEnergyStopsAsTheReference(t *testing.T) {
 	a, b := pairs(1)
