@@ -8,8 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/percept-go/percept/autograd"
-	"github.com/percept-go/percept/internal/spec"
-	"github.com/percept-go/percept/optim"
 	"github.com/percept-go/percept/synth"
 	"github.com/percept-go/percept/tensor"
 )
@@ -150,23 +148,32 @@ func (f *geodesicFlags) options(seed uint64) (o synth.GeodesicOptions, err error
 	return o, nil
 }
 
+// What a frame takes, measured on the models there are: part of what an image of
+// its own takes, since frames share constants and the judge comes later, and the
+// vectors of the search.
+const (
+	shareOfImage       = .65
+	searchBytesPerByte = 75 // of the frame
+)
+
 // checkMemory errs if the frames of all starts, which are one batch, need more
-// memory than is free. Tangents take about as much as values and adjoints.
+// memory than is free.
 func (f *geodesicFlags) checkMemory(a *app, label string, shape []int) error {
-	frames := f.starts.n * (f.steps.n + 1)
+	frames := int64(f.starts.n * (f.steps.n + 1))
 	optimizer := &f.optimizer
 	if f.method() == synth.Conditional {
-		optimizer = &specFlag[func(spec.Spec) optim.Optimizer]{}
+		optimizer = &noOptimizer
 	}
-	one := memoryNeed{&f.model, optimizer, f.device.element()}.bytes(shape) - baseBytes
-	need := baseBytes + 2*int64(frames)*one
+	d := f.device.element()
+	image := memoryNeed{&f.model, optimizer, d}.bytes(shape) - baseBytes
+	one := int64(shareOfImage*float64(image)) + int64(searchBytesPerByte*d.Size()*shape[1]*shape[2]*shape[3])
+	need := baseBytes + frames*one
 	free, known := a.freeMemory()
 	if !known || need <= free {
 		return nil
 	}
-	fits := (free - baseBytes) / (2 * one)
 	return usage("%s: %d frames of %d×%d pixels in %v, those of all starts together, need about %s; %s are free, enough for %d; take fewer --steps or --starts, or a smaller --size",
-		label, frames, shape[2], shape[3], f.device.element(), bytesText(need), bytesText(free), max(0, fits))
+		label, frames, shape[2], shape[3], d, bytesText(need), bytesText(free), max(0, (free-baseBytes)/one))
 }
 
 // jobs pairs the images of the first file with those of the second, and tries

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -104,6 +105,16 @@ func TestGeodesicsThatAreNone(t *testing.T) {
 		"--iterations", "3", "--progress", "none", "-o", filepath.Join(dir, "reference"))
 	assert.Contains(t, []int{ExitOK, ExitNotMatched}, code, "%s%s", out, errs)
 	assert.Equal(t, "energy", readGeodesic(t, filepath.Join(dir, "reference")).Settings["method"])
+}
+
+// TestGeodesicsNeedMemory refuses what does not fit, and says what would.
+func TestGeodesicsNeedMemory(t *testing.T) {
+	var out, errs bytes.Buffer
+	a := newApp(&out, &errs)
+	a.freeMemory = func() (int64, bool) { return 60e6, true }
+	code := a.run([]string{"geodesic", "example:pebbles", "example:bark", "--size", "128x128", "--model", "on-off", "-o", filepath.Join(t.TempDir(), "run")})
+	assert.Equal(t, ExitUsage, code)
+	assert.Regexp(t, `22 frames of 128×128 pixels in float64.* need about .* MB; 60 MB are free, enough for 1; take fewer --steps`, errs.String())
 }
 
 func writeArray(t *testing.T, x tensor.Tensor) string {
