@@ -32,6 +32,9 @@ func (s *firstOrder) Finish(e Evaluation) Tick {
 	fine := finite(e.Loss).Mul(finite(gradient))
 	guard := s.running(s.iterations, s.iterations).Mul(fine)
 	next, up := s.rule(s.x, e.Grad, s.schedule.Rate, step)
+	if s.movable.Valid() { // some rules change what has no gradient
+		next = autograd.Where(s.movable, flat(next), flat(s.x)).Reshape(s.x.Type().Shape()...)
+	}
 	change := norm(next.Sub(s.x))
 	converged, recorded := s.record(e.Loss, guard)
 	_, scheduled := s.reschedule(e.Loss)

@@ -173,6 +173,9 @@ func (s *lbfgs) newDirection(g, now autograd.Value) []autograd.Update {
 		q := t.Apply(opDescend, s.spectrum == nil, g, s.gradients, now, s.y, y, r, alphas)
 		if s.spectrum != nil {
 			q, up = s.spectrum.apply(q, d, y, r)
+			if s.movable.Valid() { // it is the filter that reaches what has no gradient
+				q = q.Mul(s.movable.Cast(q.Type().DType))
+			}
 		}
 		overlaps := t.Apply(opOverlaps, nil, q, now, s.y, y, r)
 		shares := t.Apply(opShares, nil, alphas, overlaps, products, s.gram, s.pairs, r, now)

@@ -52,6 +52,9 @@ type Control struct {
 	// KeepHistory keeps the history of L-BFGS where the loss changes (see
 	// LimitStage), as the reference does, though it is of another loss.
 	KeepHistory bool
+	// Fixed broadcasts against an image and is not 0 where elements stay as they
+	// are, the gradient being 0 there; its zero value fixes none.
+	Fixed tensor.Tensor
 }
 
 // An Evaluation is the loss at State.At.
@@ -130,6 +133,7 @@ type base struct {
 	tape     *autograd.Tape
 	n        int // images
 	x        autograd.Value
+	movable  autograd.Value // (1, P): 1 where elements may change; the zero Value: everywhere
 	limits   autograd.Value
 	stopped  autograd.Value // 1: the loss has converged
 	losses   autograd.Value // (N, window): those recorded last
@@ -145,6 +149,7 @@ func newBase(t *autograd.Tape, x0 tensor.Tensor, rate float64, c Control) base {
 		b.window = 50
 	}
 	b.x = t.Var("x", x0)
+	b.movable = movable(t, x0, c.Fixed)
 	b.limits = t.Var("optim.limits", filled(math.MaxFloat64, b.n, LimitColumns))
 	b.stopped = b.scalar("optim.stopped", 0)
 	b.losses = t.Var("optim.losses", zeros(tensor.Float64, b.n, b.window))
@@ -156,6 +161,22 @@ func newBase(t *autograd.Tape, x0 tensor.Tensor, rate float64, c Control) base {
 	}
 	b.schedule = s.Start(t, rate, b.n)
 	return b
+}
+
+// movable returns 1 where an image of x0 may change and else 0, (1, P), or the zero
+// Value where all of it may.
+func movable(t *autograd.Tape, x0, fixed tensor.Tensor) autograd.Value {
+	if fixed.Mem == nil {
+		return autograd.Value{}
+	}
+	v := tensor.Floats(fixed.Expand(x0.Shape()[1:]...))
+	f := tensor.New(x0.DType, 1, len(v))
+	for i, x := range v {
+		if x == 0 {
+			f.StoreReal(i, 1)
+		}
+	}
+	return t.Const(f)
 }
 
 func (b *base) X() autograd.Value      { return b.x }

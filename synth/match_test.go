@@ -1,12 +1,14 @@
 package synth_test
 
 import (
+	"maps"
 	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/optim"
 	"github.com/percept-go/percept/synth"
 	"github.com/percept-go/percept/tensor"
 )
@@ -80,9 +82,13 @@ func TestKeptPixelsStay(t *testing.T) {
 		}
 	}
 	start := texture(8, 8, 3)
-	for name, o := range optimizers {
-		s := newMetamer(t, texture(8, 8, 1), synth.ModelFunc(energies), synth.MetamerOptions{Optimizer: o, Init: start, Keep: keep, Tolerance: new(0.)})
+	all := maps.Clone(optimizers)
+	all["spectral"] = optim.LBFGS{Spectral: true}
+	for name, o := range all {
+		s := newMetamer(t, texture(8, 8, 1), synth.ModelFunc(energies), synth.MetamerOptions{Optimizer: o, Init: start, Keep: keep, Tolerance: new(0.), StoreEvery: 9})
 		run(t, s, synth.Stop{Iterations: 10})
+		frame := s.Frames(0)[1].Image
+		require.Equal(t, start.LoadReal(9), frame.LoadReal(9), name)
 		x := imageOf(t, s)
 		moved := 0.
 		for i, v := range x {

@@ -133,7 +133,7 @@ func newMetamer(dev autograd.Backend, target tensor.Tensor, m Model, o MetamerOp
 	}
 	s.begin = s.problems(start)
 	p = problem{start: s.begin, optimizer: o.Optimizer,
-		control:   optim.Control{Scheduler: o.Scheduler, Window: o.Window, KeepHistory: o.Reference},
+		control:   optim.Control{Scheduler: o.Scheduler, Window: o.Window, KeepHistory: o.Reference, Fixed: s.keep},
 		tolerance: *o.Tolerance, reference: o.Reference, every: o.StoreEvery, record: s.record}
 	p.stages, err = s.stagesOf()
 	return s, p, err
@@ -439,19 +439,6 @@ func (s *Metamer) Image() (tensor.Tensor, error) {
 	if err != nil {
 		return x, err
 	}
-	if s.keep.Mem != nil { // some optimizers shrink pixels that have no gradient
-		s.restoreKept(x)
-	}
 	x, _ = x.Reshape(s.batch...)
 	return x, nil
-}
-
-// restoreKept gives the pixels of x that stay the values of the start.
-func (s *Metamer) restoreKept(x tensor.Tensor) {
-	pixels := s.keep.Len()
-	for i, k := range tensor.Floats(s.keep.Expand(x.Len()/pixels, s.keep.Dim[0], s.keep.Dim[1])) {
-		if k != 0 {
-			x.StoreReal(i, s.begin.LoadReal(i))
-		}
-	}
 }
