@@ -6,6 +6,7 @@ import (
 	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/images"
 	"github.com/percept-go/percept/models"
+	"github.com/percept-go/percept/tensor"
 )
 
 // The statistics of a texture, by group.
@@ -44,4 +45,31 @@ func ExampleNewSteerablePyramid() {
 	// 0 [4 32 32]
 	// 1 [4 16 16]
 	// residual_lowpass [8 8]
+}
+
+// A texture and a darker copy are similar, and the gradient says that a lighter
+// copy would be more so.
+func ExampleSSIM() {
+	texture, err := images.Example("bark", 64, 64, 0)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	tape := autograd.New(nil)
+	defer tape.Close()
+	reference := tape.Const(texture)
+	image := reference.Scale(.8)
+	similarity := models.SSIM{}.Metric(reference, image)
+	gradient := autograd.Grad(similarity, image)[0].Sum()
+	for _, v := range []autograd.Value{similarity, gradient} {
+		x, err := autograd.Eval(v)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(tensor.Floats(x)[0] > 0)
+	}
+	// Output:
+	// true
+	// true
 }

@@ -155,6 +155,20 @@ func TestMetricsOfDegenerateImages(t *testing.T) {
 	}
 }
 
+// Where images are flat but for rounding, local variances are noise of either
+// sign; weights are not negative.
+func TestWeightsOfNearlyFlatImages(t *testing.T) {
+	tape := autograd.New(nil)
+	defer tape.Close()
+	nearly := func(level float64, s int) autograd.Value {
+		return tape.Const(texture(40, 40, s)).Scale(2e-7).AddScalar(level).Cast(tensor.Float32)
+	}
+	x, y := nearly(.9, 0), nearly(.6, 1)
+	for _, z := range evaluate(t, newSSIMLocal(x, y).information()) {
+		require.Positive(t, real(z))
+	}
+}
+
 func checkDegenerate(t *testing.T, m ChannelMetric, x, y tensor.Tensor, d tensor.DType, equal bool) {
 	tape := autograd.New(nil)
 	defer tape.Close()

@@ -77,6 +77,9 @@ func TestGainControlOfAnEmptyImage(t *testing.T) {
 	defer tape.Close()
 	x := tape.Var("x", tensor.New(tensor.Float64, 1, 1, 8, 8))
 	norm, direction := LocalGainControl(x, GainOptions{})
+	for _, z := range append(evaluate(t, norm), evaluate(t, direction)...) {
+		require.Zero(t, z)
+	}
 	for _, z := range evaluate(t, autograd.Grad(norm.Sum().Add(direction.Square().Sum()), x)[0]) {
 		require.Zero(t, z)
 	}
@@ -127,6 +130,13 @@ func TestAddNoise(t *testing.T) {
 		require.InDelta(t, want, sum/320, 1e-14)
 	}
 	require.NotEqual(t, v[0], v[320], "noise differs between channels")
+	// From plenoptic 2.1.1, seed 3, mean squares .01 and .25: the same draws in
+	// single precision, less their mean.
+	two, err := AddNoise(x, 3, .01, .25)
+	require.NoError(t, err)
+	for i, want := range map[int]float64{0: 0.4945247612995362, 1: 0.5383332273795974, 500: 0.531032533763931, 700: 0.1269806451064835, 1279: 0.5710697042305188} {
+		require.InDelta(t, want, tensor.Floats(two)[i], 1e-7)
+	}
 	again, err := AddNoise(x, 3, .01, .25, 0)
 	require.NoError(t, err)
 	require.Equal(t, v, tensor.Floats(again))
