@@ -124,9 +124,17 @@ func (f *eigenFlags) options(seed uint64) synth.EigendistortionOptions {
 	return o
 }
 
+// basisBytes is what lanczos keeps for each number of an image: 48 vectors and
+// their products, twice while they grow and are saved.
+const basisBytes = 4 * 48 * 8
+
 // need returns what a run needs of memory.
 func (f *eigenFlags) need() memoryNeed {
-	return memoryNeed{model: &f.model, optimizer: &noOptimizer, dtype: tensor.Float64}
+	n := memoryNeed{model: &f.model, optimizer: &noOptimizer, dtype: tensor.Float64}
+	if f.way.value == string(synth.EigenLanczos) {
+		n.extra = basisBytes * float64(max(1, f.k.n/8))
+	}
+	return n
 }
 
 // jobs tries each image with its model, so that nothing that cannot be done is

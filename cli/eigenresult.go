@@ -29,10 +29,10 @@ func (m *eigenRun) result(n int) (x tensor.Tensor, err error) {
 func (m *eigenRun) known(n int) runfolder.Object {
 	p := m.Spectrum(n)
 	values, residuals := make([]float64, len(p.Pairs)), make([]float64, len(p.Pairs))
-	index, null := make([]int, len(p.Pairs)), make([]bool, len(p.Pairs))
+	index, null, more := make([]int, len(p.Pairs)), make([]bool, len(p.Pairs)), make([]bool, len(p.Pairs))
 	clusters := [][]int{}
 	for i, pair := range p.Pairs {
-		values[i], residuals[i], index[i], null[i] = pair.Value, pair.Residual, pair.Index, pair.Null
+		values[i], residuals[i], index[i], null[i], more[i] = pair.Value, pair.Residual, pair.Index, pair.Null, pair.More
 		for len(clusters) < pair.Cluster {
 			clusters = append(clusters, nil)
 		}
@@ -41,7 +41,7 @@ func (m *eigenRun) known(n int) runfolder.Object {
 		}
 	}
 	o := runfolder.Object{{Key: "eigenvalues", Value: values}, {Key: "eigenindex", Value: index}, {Key: "residuals", Value: residuals},
-		{Key: "null", Value: null}, {Key: "clusters", Value: clusters}, {Key: "products", Value: p.Products}}
+		{Key: "null", Value: null}, {Key: "clusters", Value: clusters}, {Key: "more", Value: more}, {Key: "products", Value: p.Products}}
 	if p.NullDimension > 0 || p.NullExact {
 		o.Add("null_space", runfolder.Object{{Key: "dimension_at_least", Value: p.NullDimension}, {Key: "exact", Value: p.NullExact}})
 	}
@@ -129,29 +129,43 @@ func spectrumSentence(p *synth.Spectrum) string {
 	case bottom.Null:
 		fmt.Fprintf(&b, "; the smallest is numerically null, in a space of dimension %s: no direction in it is less noticeable than another", dimensionText(p))
 	}
-	for c := 1; ; c++ {
-		var members []string
-		for _, pair := range p.Pairs {
-			if pair.Cluster == c && !pair.Null {
-				members = append(members, fmt.Sprint(pair.Index))
-			}
-		}
-		if members == nil && !inCluster(p, c) {
-			return b.String()
-		}
-		if members != nil {
-			fmt.Fprintf(&b, "; eigenvalues %s agree within their residuals", strings.Join(members, ", "))
+	for _, c := range clustersOf(p) {
+		switch {
+		case len(c.members) == 1:
+			fmt.Fprintf(&b, "; eigenvalue %s agrees with others beyond -k", c.members[0])
+		case c.more:
+			fmt.Fprintf(&b, "; eigenvalues %s agree within their residuals, and with others beyond -k", strings.Join(c.members, ", "))
+		default:
+			fmt.Fprintf(&b, "; eigenvalues %s agree within their residuals", strings.Join(c.members, ", "))
 		}
 	}
+	return b.String()
 }
 
-func inCluster(p *synth.Spectrum, c int) bool {
+// A namedCluster is a set of eigenvalues that agree, by their numbers.
+type namedCluster struct {
+	members []string
+	more    bool
+}
+
+// clustersOf returns those of p that are not null, and single pairs that agree
+// with others beyond those asked for.
+func clustersOf(p *synth.Spectrum) (list []namedCluster) {
+	place := map[int]int{}
 	for _, pair := range p.Pairs {
-		if pair.Cluster >= c {
-			return true
+		if pair.Null || pair.Cluster == 0 && !pair.More {
+			continue
 		}
+		at, known := place[pair.Cluster]
+		if !known || pair.Cluster == 0 {
+			at = len(list)
+			place[pair.Cluster] = at
+			list = append(list, namedCluster{})
+		}
+		list[at].members = append(list[at].members, fmt.Sprint(pair.Index))
+		list[at].more = list[at].more || pair.More
 	}
-	return false
+	return list
 }
 
 func dimensionText(p *synth.Spectrum) string {

@@ -15,6 +15,7 @@ type memoryNeed struct {
 	model     *specFlag[modelKind]
 	optimizer *specFlag[func(spec.Spec) optim.Optimizer]
 	dtype     tensor.DType
+	extra     float64 // bytes for each number of an image beside
 }
 
 // bytes returns how much one image takes: what the model's forward and backward
@@ -30,7 +31,7 @@ func (f memoryNeed) bytes(shape []int) int64 {
 	if d == tensor.Float32 {
 		work = work/2 + singleBytesPerPixel
 	}
-	return int64(math.Min(pixels*(work+2*f.optimizerBytes())+baseBytes, math.MaxInt64/2))
+	return int64(math.Min(pixels*(work+f.extra+2*f.optimizerBytes())+baseBytes, math.MaxInt64/2))
 }
 
 const (

@@ -165,7 +165,7 @@ func (f *geodesicFlags) checkMemory(a *app, label string, shape []int) error {
 		optimizer = &noOptimizer
 	}
 	d := f.device.element()
-	image := memoryNeed{&f.model, optimizer, d}.bytes(shape) - baseBytes
+	image := memoryNeed{model: &f.model, optimizer: optimizer, dtype: d}.bytes(shape) - baseBytes
 	one := int64(shareOfImage*float64(image)) + int64(searchBytesPerByte*d.Size()*shape[1]*shape[2]*shape[3])
 	need := baseBytes + frames*one
 	free, known := a.freeMemory()

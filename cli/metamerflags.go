@@ -62,7 +62,7 @@ func (f *metamerFlags) complete() {
 
 // need returns what a synthesis needs of memory.
 func (f *metamerFlags) need() memoryNeed {
-	return memoryNeed{&f.model, &f.optimizer, f.device.element()}
+	return memoryNeed{model: &f.model, optimizer: &f.optimizer, dtype: f.device.element()}
 }
 
 // startFlags say what a synthesis begins with.

@@ -72,6 +72,9 @@ type Eigenpair struct {
 	// residuals: their vectors are an arbitrary basis of the space that they span.
 	// 0 means that the pair is in none.
 	Cluster int
+	// More says that an eigenvalue beyond those asked for agrees with it too, so
+	// that the vector is one of a larger space: a larger K finds more of that.
+	More bool
 }
 
 // A Spectrum is what was found for one image.
@@ -497,6 +500,15 @@ func (s *Eigendistortion) Spectrum(k int) Spectrum {
 		}
 	}
 	cluster(p.Pairs)
+	for end, last := range map[string]int{"top": p.Top - 1, "bottom": len(p.Pairs) - 1} {
+		if r.rows[end+".more"].Len() == 0 {
+			continue
+		}
+		for i := range p.Pairs {
+			c := p.Pairs[i].Cluster
+			p.Pairs[i].More = p.Pairs[i].More || i == last || c != 0 && c == p.Pairs[last].Cluster
+		}
+	}
 	for i := range p.Pairs {
 		p.Pairs[i].Residual /= p.Largest
 	}

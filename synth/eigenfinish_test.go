@@ -46,6 +46,20 @@ func TestClustersAreNamed(t *testing.T) {
 	require.Equal(t, []int{1, 1, 0, 0, 2, 2, 2, 0}, clusters)
 	require.Zero(t, p.NullDimension)
 	require.True(t, p.NullExact)
+	for _, pair := range p.Pairs {
+		require.False(t, pair.More, "whole clusters were asked for")
+	}
+
+	// One of two and two of three: the others are said to be there.
+	p = spectrum(t, texture(8, 8, 0), m, synth.EigendistortionOptions{K: 1})
+	require.True(t, p.Pairs[0].More)
+	require.True(t, p.Pairs[1].More)
+	p = spectrum(t, texture(8, 8, 0), m, synth.EigendistortionOptions{K: 2})
+	var more []bool
+	for _, pair := range p.Pairs {
+		more = append(more, pair.More)
+	}
+	require.Equal(t, []bool{false, false, true, true}, more)
 }
 
 func sq(x float64) float64 { return x * x }

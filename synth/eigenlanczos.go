@@ -78,6 +78,20 @@ func (r *eigenRun) store(v, w, y dense.Rows) {
 	r.rows["basis"], r.rows["products"] = v, w
 }
 
+// beyond notes whether the first pair that was not asked for agrees with the last
+// that was. It has not converged itself: its value is known to about the square of
+// its residual.
+func (r *eigenRun) beyond(end string, values, residuals []float64) {
+	k := r.o.count()
+	if len(values) <= k {
+		return
+	}
+	unknown := residuals[k-1] + residuals[k]*residuals[k]/math.Max(r.largest(), math.SmallestNonzeroFloat64)
+	if math.Abs(values[k]-values[k-1]) <= unknown {
+		r.rows[end+".more"] = dense.Rows{N: 1, V: []float64{1}}
+	}
+}
+
 // residuals returns Fx − λx for each vector.
 func residuals(x, fx dense.Rows, values []float64) dense.Rows {
 	res := fx.Clone()
@@ -135,8 +149,9 @@ func (r *eigenRun) endTop(x dense.Rows) error {
 		return err
 	}
 	k := min(r.o.count(), x.Len())
-	x = x.Slice(0, k)
-	r.keep("top", x, values[:k], norms(residuals(x, fx, values)), nulls(values[:k], values[0]))
+	sizes := norms(residuals(x, fx, values))
+	r.keep("top", x.Slice(0, k), values[:k], sizes[:k], nulls(values[:k], values[0]))
+	r.beyond("top", values, sizes)
 	r.rows["basis"], r.rows["products"], r.rows["next"] = dense.Rows{}, dense.Rows{}, dense.Rows{}
 	r.Stage, r.Step = "start", 0
 	return nil
@@ -488,8 +503,9 @@ func (r *eigenRun) keepBottom(x, fx dense.Rows, values []float64) error {
 		}
 	}
 	r.NullExact = !r.Missed
-	x = x.Slice(0, k)
-	r.keep("bottom", x, values[:k], norms(residuals(x, fx, values)), null)
+	sizes := norms(residuals(x, fx, values))
+	r.keep("bottom", x.Slice(0, k), values[:k], sizes[:k], null)
+	r.beyond("bottom", values, sizes)
 	r.endBottom()
 	return nil
 }
