@@ -38,14 +38,14 @@ template <class T, class Sum> __device__ static inline void tile(const Contract 
       as[ka][ra] = r0 + ra < p.m && k0 + ka < p.k ? a[(r0 + ra) * p.as[1] + (k0 + ka) * p.as[2]] : (T)0;
       bs[kb][cb] = c0 + cb < p.n && k0 + kb < p.k ? b[(k0 + kb) * p.bs[1] + (c0 + cb) * p.bs[2]] : (T)0;
     }
-    __syncthreads();
+    __syncthreads(); // barrier: the slice is there
 #pragma unroll
     for (int k = 0; k < SLICE; k++)
 #pragma unroll
       for (int r = 0; r < 4; r++)
 #pragma unroll
         for (int c = 0; c < 4; c++) sum[r][c] += (Sum)as[k][tr + r] * (Sum)bs[k][tc + c];
-    __syncthreads();
+    __syncthreads(); // barrier: the slice is used
   }
   Sum *out = (Sum *)p.c + (i64)i * p.m * p.n;
   for (int r = 0; r < 4; r++)

@@ -42,6 +42,7 @@ type Device struct {
 	mark   *int32 // in pinned memory: which launch began last
 	names  []string
 	lost   error
+	closed bool
 	copies arena // the tables of strided copies
 	live   int
 }
@@ -150,6 +151,7 @@ func (d *Device) start(image []byte) (err error) {
 		return fmt.Errorf("cuda: %w", err)
 	}
 	d.mark = (*int32)(p)
+	*d.mark = 0
 	d.names = []string{"nothing"}
 	d.copies.dev = d
 	return nil
@@ -280,8 +282,12 @@ func (d *Device) release(p uint64) error {
 }
 
 // Close frees what the Device holds. Memory and Programs on it must be closed
-// before.
+// before. A second call does nothing. It errs if the GPU was lost.
 func (d *Device) Close() error {
+	if d.closed {
+		return nil
+	}
+	d.closed = true
 	err := d.do(func() error {
 		d.copies.free()
 		for _, p := range d.tables {
@@ -296,10 +302,8 @@ func (d *Device) Close() error {
 		}
 		return nil
 	})
-	if d.lost == nil {
-		d.lost = fmt.Errorf("cuda: the Device is %w", autograd.ErrClosed)
-		d.dev.ReleasePrimaryCtx()
-	}
+	d.lost = fmt.Errorf("cuda: the Device is %w", autograd.ErrClosed)
+	d.dev.ReleasePrimaryCtx()
 	return err
 }
 

@@ -378,7 +378,7 @@ extern "C" __global__ void lbfgs_alphas(const LBFGS *table, int count, Mark mark
       c.pair(j, tau, ys);
       alpha[j] = tau * left[j] / ys;
     }
-    __syncthreads();
+    __syncthreads(); // barrier: alpha is there
     for (int i = threadIdx.x; i < c.kept; i += blockDim.x) if (i > j) left[i] -= alpha[j] * c.inner(i, j);
   }
   c.store(p, alpha);

@@ -70,7 +70,7 @@ template <class T> __device__ static inline void by_thread(const Reduce *table, 
 __device__ static inline double block_fold(int op, double v, double *part) {
   for (int d = 16; d > 0; d >>= 1) v = fold(op, v, __shfl_down_sync(0xffffffffu, v, d));
   if ((threadIdx.x & 31) == 0) part[threadIdx.x >> 5] = v;
-  __syncthreads();
+  __syncthreads(); // barrier: the warps' results are there
   double all = part[0];
   for (unsigned w = 1; w < blockDim.x / 32; w++) all = fold(op, all, part[w]);
   __syncthreads();
