@@ -34,7 +34,6 @@ type conditionalSearch struct {
 	reports  [phases]tensor.Tensor
 	walks    []walk
 	rule     walkRule
-	moved    bool // walks are not those of orders
 	floors   []float64
 	lines    []float64 // image energies of the straight lines
 }
