@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -37,8 +38,15 @@ func Model(name string, construct func(h, w int) (synth.Model, error)) Option {
 // Main runs the command with the arguments of the program and ends the program
 // with its exit code.
 func Main(options ...Option) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbagePercent)
+	}
 	os.Exit(Run(os.Args[1:], os.Stdout, os.Stderr, options...))
 }
+
+// garbagePercent is how much garbage may lie beside what is in use: little, since
+// a synthesis allocates its memory once.
+const garbagePercent = 20
 
 // Run runs the command with the given arguments and returns its exit code.
 // Results go to stdout, progress, notes and errors to stderr.

@@ -47,7 +47,7 @@ func builtinModels() modelTable {
 			Make: modelKind{
 				construct:     portillaSimoncelli,
 				multiple:      func(s spec.Spec) int { return 1 << s.Int("scales") },
-				bytesPerPixel: func(s spec.Spec) float64 { return 540 + 700*s.Float("orientations") },
+				bytesPerPixel: func(s spec.Spec) float64 { return 1060 + 320*s.Float("orientations") },
 				advice:        scalesThatFit,
 			},
 		},

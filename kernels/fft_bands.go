@@ -8,14 +8,9 @@ import "unsafe"
 // are to be, multiply while numbers are loaded and stored, and columns where
 // they vanish are skipped. One goroutine at a time may use it.
 type FFTBands[T Float] struct {
-	body           *fftBody[T]
-	h, w, bands    int
-	ld             int // reals from row to row of the workspace
-	columns        *fftLine[T]
+	*FFTMasks[T]
+	ld             int     // reals from row to row of the workspace
 	inverse, rows  *FFT[T] // of rows, from and to the workspace
-	first, last    *fftStage[T]
-	masks          [][][]T // of each band and tile of columns, for loading; nil where it vanishes
-	adds           [][][]T // for adding
 	work           [][]T   // of each thread
 	wide           []T     // a spectrum with rows as far apart as those of work
 	tiles          [][]T
@@ -30,61 +25,21 @@ type FFTBands[T Float] struct {
 // be, in reals, so that the elements of a column do not share cache sets.
 const fftPadding = 32
 
-// NewFFTBands returns the bands of the masks (bands, h, w), zero frequency
-// first, with the bodies of level for up to that many threads. It panics if masks
-// is too short.
-func NewFFTBands[T Float](masks []T, bands, h, w int, level Level, threads int) *FFTBands[T] {
-	body := fftBodyOf[T](level.Resolve())
-	p := &FFTBands[T]{body: body, h: h, w: w, bands: bands, ld: 2*w + fftPadding}
-	p.columns = newFFTBandsLine(body, h)
+// NewFFTBands returns the bands of the masks, for up to that many threads. It does
+// not panic.
+func NewFFTBands[T Float](masks *FFTMasks[T], threads int) *FFTBands[T] {
+	h, w, level := masks.h, masks.w, masks.level
+	p := &FFTBands[T]{FFTMasks: masks, ld: 2*w + fftPadding}
 	if !p.fused() {
-		p.setPlain(masks, level)
+		p.setPlain()
 		return p
 	}
-	stages := p.columns.stages
-	p.first, p.last = &stages[0], &stages[len(stages)-1]
 	row := FFTSpec{Kind: FFTInverse, Shape: []int{h, w}, Axes: []int{1}, DstStride: []int{w, 1}, SrcStride: []int{p.ld / 2, 1}}
 	p.inverse = NewFFT[T](row, level, 1)
 	row.Kind, row.DstStride, row.SrcStride = FFTForward, row.SrcStride, row.DstStride
 	p.rows = NewFFT[T](row, level, 1)
-	p.setMasks(masks)
 	p.setMemory(max(threads, 1))
 	return p
-}
-
-// newFFTBandsLine returns a line of length n whose first and last stage have the
-// same radix where that is possible, so that they read masks in the same order.
-func newFFTBandsLine[T Float](body *fftBody[T], n int) *fftLine[T] {
-	l := newFFTLine(body, n)
-	count := len(l.stages)
-	if count < 3 || l.stages[0].radix == l.stages[count-1].radix {
-		return l
-	}
-	var radices []int
-	for _, s := range l.stages {
-		radices = append(radices, s.radix)
-	}
-	for i := count - 2; i > 0; i-- {
-		if r := radices[i]; r == radices[count-1] && body.loadMasked[r] != nil {
-			radices[0], radices[i] = radices[i], radices[0]
-			l.stages = nil
-			l.setStages(radices)
-			return l
-		}
-		if r := radices[i]; r == radices[0] && body.addMasked[r] != nil {
-			radices[count-1], radices[i] = radices[i], radices[count-1]
-			l.stages = nil
-			l.setStages(radices)
-			return l
-		}
-	}
-	return l
-}
-
-// fused reports whether the body has kernels for these sizes.
-func (p *FFTBands[T]) fused() bool {
-	s := p.columns.stages
-	return len(s) > 1 && p.w%p.body.lanes == 0 && p.body.loadMasked[s[0].radix] != nil && p.body.addMasked[s[len(s)-1].radix] != nil
 }
 
 func (p *FFTBands[T]) setMemory(threads int) {
@@ -92,11 +47,13 @@ func (p *FFTBands[T]) setMemory(threads int) {
 	for _, l := range []*fftLine[T]{p.columns, p.inverse.passes[0].line, p.rows.passes[0].line} {
 		longest = max(longest, l.rows())
 	}
-	for range threads {
-		p.work = append(p.work, fftAligned[T](p.h*p.ld))
+	size := p.h * p.ld
+	memory := fftAligned[T]((threads + 1) * size)
+	p.wide = memory[threads*size:]
+	for i := range threads {
+		p.work = append(p.work, memory[i*size:(i+1)*size])
 		p.tiles = append(p.tiles, fftAligned[T](longest*2*p.body.lanes))
 	}
-	p.wide = fftAligned[T](p.h * p.ld)
 	p.cutBands = func(worker, lo, hi int) {
 		for k := lo; k < hi; k++ {
 			p.cut(worker, k)
@@ -104,42 +61,6 @@ func (p *FFTBands[T]) setMemory(threads int) {
 	}
 	p.joinRows = func(worker, lo, hi int) { p.transformRows(worker, p.src, lo, hi) }
 	p.join = func(worker, lo, hi int) { p.addColumns(worker, p.band, lo, hi) }
-}
-
-// setMasks brings the masks into the order of the kernels.
-func (p *FFTBands[T]) setMasks(masks []T) {
-	for k := range p.bands {
-		m := masks[k*p.h*p.w:][:p.h*p.w]
-		var load, add [][]T
-		for x := 0; x < p.w; x += p.body.lanes {
-			load = append(load, p.tileMask(m, x, p.first.radix))
-			if p.first.radix == p.last.radix {
-				add = load
-			} else {
-				add = append(add, p.tileMask(m, x, p.last.radix))
-			}
-		}
-		p.masks, p.adds = append(p.masks, load), append(p.adds, add)
-	}
-}
-
-// tileMask returns the mask of the columns from x on, or nil if it vanishes.
-func (p *FFTBands[T]) tileMask(m []T, x, radix int) []T {
-	q, zero := p.h/radix, true
-	out := fftAligned[T](p.h * p.body.lanes)
-	for j := range q {
-		for t := range radix {
-			for i, slot := range p.body.slot {
-				v := m[(j+t*q)*p.w+x+i]
-				out[(j*radix+t)*p.body.lanes+slot] = v
-				zero = zero && v == 0
-			}
-		}
-	}
-	if zero {
-		return nil
-	}
-	return out
 }
 
 func (p *FFTBands[T]) image(x []T, i, k int) []T {
@@ -175,7 +96,7 @@ func (p *FFTBands[T]) Cut(dst, src []T, images int, pool *Pool) {
 func (p *FFTBands[T]) cut(worker, k int) {
 	work, tile := p.work[worker], p.tiles[worker]
 	l, width := p.columns, 2*p.body.lanes
-	for t, mask := range p.masks[k] {
+	for t, mask := range p.loads[k] {
 		at := t * width
 		if mask == nil {
 			for y := range p.h {
@@ -183,8 +104,8 @@ func (p *FFTBands[T]) cut(worker, k int) {
 			}
 			continue
 		}
-		p.prefetch(p.wide, p.masks[k], t+1)
-		p.prefetch(work, p.masks[k], t)
+		p.prefetch(p.wide, p.loads[k], t+1)
+		p.prefetch(work, p.loads[k], t)
 		p.body.loadMasked[p.first.radix](tile, p.wide[at:], p.ld, p.first.tw, p.first.q, mask)
 		l.finish(tile, work[at:], fftAtStart, p.ld, fftColumns, true, 1, l.n, 1)
 	}

@@ -36,7 +36,8 @@ func testFFTBands[T Float](t *testing.T, h, w int, l Level, bound float64) {
 	}
 	pool := NewPool(2)
 	defer pool.Close()
-	want, one, two := NewFFTBands(masks, bands, h, w, PureGo, 1), NewFFTBands(masks, bands, h, w, l, 1), NewFFTBands(masks, bands, h, w, l, 2)
+	shared := NewFFTMasks(masks, bands, h, w, l)
+	want, one, two := NewFFTBands(NewFFTMasks(masks, bands, h, w, PureGo), 1), NewFFTBands(shared, 1), NewFFTBands(shared, 2)
 	check := func(what string, f func(p *FFTBands[T], dst []T, pool *Pool), n int) {
 		t.Helper()
 		exact, a, b := make([]T, n), newGuarded[T](n, 0), newGuarded[T](n, 0)

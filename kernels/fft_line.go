@@ -183,23 +183,16 @@ func (l *fftLine[T]) descend(tile []T, from, to, blocks int) {
 	}
 }
 
-// fftLarge is from how many bytes on memory is aligned to large pages.
-const fftLarge = 512 << 10
-
 // fftAligned returns n zeros that start on a cache line, and many of them on a
 // large page.
 func fftAligned[T Float](n int) []T {
 	line, size := 64, int(unsafe.Sizeof(T(0)))
-	if n*size >= fftLarge && hugePage > 0 {
+	if hugePage > 0 && n*size >= hugePage {
 		line = hugePage
-		n := roundUp(n*size, hugePage) / size
-		x := make([]T, n+line/size)
-		p := unsafe.Pointer(unsafe.SliceData(x))
-		adviseHuge(p, len(x)*size)
-		skip := int(-uintptr(p)&uintptr(line-1)) / size
-		return x[skip : skip+n : skip+n]
 	}
 	x := make([]T, n+line/size)
 	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(x)))&uintptr(line-1)) / size
-	return x[skip : skip+n : skip+n]
+	x = x[skip : skip+n : skip+n]
+	adviseHuge(unsafe.Pointer(unsafe.SliceData(x)), n*size)
+	return x
 }

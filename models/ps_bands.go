@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/kernels"
@@ -13,11 +14,37 @@ import (
 type bandSet struct {
 	constant
 	n, h, w int
+
+	mu     sync.Mutex
+	tables map[bandTable]any // *kernels.FFTMasks, which all programs share
+}
+
+// bandTable says for which kernels masks are.
+type bandTable struct {
+	level kernels.Level
+	dtype tensor.DType
 }
 
 func newBandSet(masks constant) *bandSet {
 	d := masks.f64.Dim
-	return &bandSet{masks, d[0], d[1], d[2]}
+	return &bandSet{constant: masks, n: d[0], h: d[1], w: d[2], tables: map[bandTable]any{}}
+}
+
+// masksOf returns the masks, with the scale of the transforms, for kernels.
+func masksOf[T kernels.Float](s *bandSet, masks tensor.Tensor, level kernels.Level) *kernels.FFTMasks[T] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := bandTable{level, masks.DType}
+	if t, ok := s.tables[key]; ok {
+		return t.(*kernels.FFTMasks[T])
+	}
+	scaled := append([]T(nil), tensor.Span[T](masks)...)
+	for i := range scaled {
+		scaled[i] /= T(s.h * s.w)
+	}
+	t := kernels.NewFFTMasks(scaled, s.n, s.h, s.w, level)
+	s.tables[key] = t
+	return t
 }
 
 var opCutBands, opJoinBands *autograd.Op
@@ -91,13 +118,8 @@ func bindBands(b *autograd.Bind) func() {
 }
 
 func bindBandsOf[T kernels.Float](b *autograd.Bind, masks tensor.Tensor) func() {
-	s := b.Attr.(*bandSet)
-	scaled := append([]T(nil), tensor.Span[T](masks)...)
-	for i := range scaled {
-		scaled[i] /= T(s.h * s.w)
-	}
 	x := b.Contiguous(0)
-	p := kernels.NewFFTBands(scaled, s.n, s.h, s.w, b.Level, b.Pool.Threads())
+	p := kernels.NewFFTBands(masksOf[T](b.Attr.(*bandSet), masks, b.Level), b.Pool.Threads())
 	dst, src, images, pool := tensor.Span[T](b.Out), tensor.Span[T](x), x.Dim[0]*x.Dim[1], b.Pool
 	if x.Rank == 4 {
 		return func() { p.Cut(dst, src, images, pool) }
