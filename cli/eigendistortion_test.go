@@ -162,6 +162,20 @@ func TestEigendistortionResumes(t *testing.T) {
 	assert.Equal(t, want, tensor.Floats(readNPY(t, whole, runfolder.Result)))
 }
 
+func TestEigendistortionOutOfTime(t *testing.T) {
+	dir := t.TempDir()
+	whole, late := filepath.Join(dir, "whole"), filepath.Join(dir, "late")
+	code, _, errs := eigen("--model", "on-off", "-o", whole)
+	require.Equal(t, ExitOK, code, errs)
+	code, out, _ := eigen("--model", "on-off", "-o", late, "--time", "1ns")
+	assert.Equal(t, ExitNotMatched, code)
+	assert.Contains(t, out, "--resume goes on")
+	assert.Equal(t, "time", readEigenRecord(t, late).Stopped_by)
+	code, _, errs = percept("eigendistortion", "--resume", late, "--time", "0", "--progress", "none")
+	require.Equal(t, ExitOK, code, errs)
+	assert.Equal(t, tensor.Floats(readNPY(t, whole, runfolder.Result)), tensor.Floats(readNPY(t, late, runfolder.Result)))
+}
+
 func TestWhatEigendistortionRefuses(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	for want, args := range map[string][]string{

@@ -57,6 +57,9 @@ const roughResidual = 1e-3
 
 func (m *eigenRun) judge(n int, j *job) (*verdict, error) {
 	p := m.Spectrum(n)
+	if len(p.Pairs) == 0 {
+		return &verdict{reason: "stopped before anything had converged; --resume goes on"}, nil
+	}
 	changes, err := m.Amplitudes(n, m.f.amplitudes...)
 	if err != nil {
 		return nil, err
@@ -67,6 +70,8 @@ func (m *eigenRun) judge(n int, j *job) (*verdict, error) {
 		worst = math.Max(worst, pair.Residual)
 	}
 	switch {
+	case p.StoppedBy == synth.StopTime:
+		v.reason = fmt.Sprintf("the time was over after %d steps; --resume goes on", p.Steps)
 	case !p.Converged:
 		v.reason = fmt.Sprintf("not converged in %d steps: residuals up to %.2g of the largest eigenvalue remain; %s", p.Steps, worst, moreSteps(m.f))
 	case worst > roughResidual && m.f.way.value == string(synth.EigenPower):
