@@ -26,10 +26,17 @@ func padMode(s spec.Spec) *autograd.PadMode {
 }
 
 func kernelKey(value string) spec.Key {
-	return spec.Key{Name: "kernel-size", Type: spec.Int, Default: value, Min: 1, Max: 1023, Unit: "pixels", Doc: "taps of a filter along each axis"}
+	return spec.Key{Name: "kernel-size", Type: spec.Ints, Default: value, Min: 1, Max: 1023, Unit: "pixels", Doc: "taps of a filter along each axis; one number for both, or height+width"}
 }
 
-func kernel(s spec.Spec) [2]int { return [2]int{s.Int("kernel-size"), s.Int("kernel-size")} }
+// kernel returns the height and width of filters.
+func kernel(s spec.Spec) (k [2]int, err error) {
+	n := s.Ints("kernel-size")
+	if len(n) > 2 {
+		return k, usage("%s: kernel-size is one number, or height+width", s)
+	}
+	return [2]int{n[0], n[len(n)-1]}, nil
+}
 
 func deviations(name, value, doc string) spec.Key {
 	return spec.Key{Name: name, Type: spec.Floats, Default: value, Unit: "pixels", Doc: doc}
@@ -81,7 +88,11 @@ func (e frontEnd) entry() spec.Entry[modelKind] {
 
 // make returns the model with the fitted parameters, or those of s.
 func (e frontEnd) make(s spec.Spec, h, w int) (synth.Model, error) {
-	o := models.FrontEndOptions{Kernel: kernel(s), AmplitudeRatio: s.Float("amplitude-ratio"), Pad: padMode(s)}
+	k, err := kernel(s)
+	if err != nil {
+		return nil, err
+	}
+	o := models.FrontEndOptions{Kernel: k, AmplitudeRatio: s.Float("amplitude-ratio"), Pad: padMode(s)}
 	if e.name == "on-off" {
 		o.Mask = s.Bool("mask")
 	} else {
@@ -123,7 +134,11 @@ func filterEntries() []spec.Entry[modelKind] {
 			Name: "gaussian", Doc: "Gaussian blur",
 			Keys: []spec.Key{kernelKey("31"), deviations("std", "3", "standard deviation of each output channel"), padKey(autograd.PadReflect)},
 			Make: modelKind{construct: func(s spec.Spec, h, w int) (synth.Model, error) {
-				m, err := models.NewGaussian(models.GaussianOptions{Kernel: kernel(s), Std: s.Floats("std"), Pad: padMode(s)})
+				k, err := kernel(s)
+				if err != nil {
+					return nil, err
+				}
+				m, err := models.NewGaussian(models.GaussianOptions{Kernel: k, Std: s.Floats("std"), Pad: padMode(s)})
 				return sized(m, err, h, w)
 			}},
 		},
@@ -134,11 +149,15 @@ func filterEntries() []spec.Entry[modelKind] {
 				{Name: "amplitude-ratio", Type: spec.Float, Default: "1.25", Min: 1, Max: infinity, Doc: "of centre and surround"},
 				{Name: "off-center", Type: spec.Word, Default: "false", Words: []string{"false", "true", "both"}, Doc: "the centre is negative; both: an on- and an off-centre channel"}, padKey(autograd.PadReflect)},
 			Make: modelKind{construct: func(s spec.Spec, h, w int) (synth.Model, error) {
+				k, err := kernel(s)
+				if err != nil {
+					return nil, err
+				}
 				off := []bool{s.Text("off-center") == "true"}
 				if s.Text("off-center") == "both" {
 					off = []bool{false, true}
 				}
-				m, err := models.NewCenterSurround(models.CenterSurroundOptions{Kernel: kernel(s), CenterStd: s.Floats("center-std"), SurroundStd: s.Floats("surround-std"),
+				m, err := models.NewCenterSurround(models.CenterSurroundOptions{Kernel: k, CenterStd: s.Floats("center-std"), SurroundStd: s.Floats("surround-std"),
 					AmplitudeRatio: s.Float("amplitude-ratio"), OffCenter: off, Pad: padMode(s)})
 				return sized(m, err, h, w)
 			}},
@@ -147,7 +166,11 @@ func filterEntries() []spec.Entry[modelKind] {
 			Name: "linear", Doc: "a blur and a difference of blurs",
 			Keys: []spec.Key{kernelKey("3"), padKey(autograd.PadCircular)},
 			Make: modelKind{construct: func(s spec.Spec, h, w int) (synth.Model, error) {
-				m, err := models.NewLinear(models.LinearOptions{Kernel: kernel(s), Pad: padMode(s)})
+				k, err := kernel(s)
+				if err != nil {
+					return nil, err
+				}
+				m, err := models.NewLinear(models.LinearOptions{Kernel: k, Pad: padMode(s)})
 				return sized(m, err, h, w)
 			}},
 		},

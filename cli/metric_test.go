@@ -117,6 +117,13 @@ func TestFrontEndsWithoutPretraining(t *testing.T) {
 		assert.Equal(t, ExitOK, code, stderr)
 		assert.Contains(t, stdout, want)
 	}
+	for spec, want := range map[string]string{
+		"gaussian:kernel-size=41+7": "at least 21×4 pixels", "linear:kernel-size=3+3+3": "one number, or height+width", "gaussian:kernel-size=2.5": "whole numbers joined by + from 1 to 1023 expected",
+	} {
+		code, _, stderr := percept("represent", "example:bark", "--size", "20x24", "--model", spec, "-o", out)
+		assert.Equal(t, ExitUsage, code, spec)
+		assert.Contains(t, stderr, want)
+	}
 	code, _, stderr := percept("represent", "example:bark", "--size", "12x24", "--model", "on-off", "-o", out)
 	assert.Equal(t, ExitUsage, code)
 	assert.Contains(t, stderr, "at least 16×16 pixels, not 12×24")

@@ -28,9 +28,10 @@ const (
 	Int                // a whole number
 	Float              // a finite number
 	Floats             // finite numbers joined by "+"
+	Ints               // whole numbers joined by "+"
 )
 
-var typeNames = [...]string{"word", "text", "true or false", "whole number", "number", "numbers joined by +"}
+var typeNames = [...]string{"word", "text", "true or false", "whole number", "number", "numbers joined by +", "whole numbers joined by +"}
 
 // String returns what a person calls t.
 func (t Type) String() string { return typeNames[t] }
@@ -224,6 +225,15 @@ func (s Spec) Float(key string) float64 {
 func (s Spec) Floats(key string) []float64 {
 	xs, _ := parseFloats(s.value(key))
 	return xs
+}
+
+// Ints returns the whole numbers of key, nil if there are none. It panics if the
+// table has no such key.
+func (s Spec) Ints(key string) (n []int) {
+	for _, x := range s.Floats(key) {
+		n = append(n, int(x))
+	}
+	return n
 }
 
 // Prefixed returns the numbers of the keys that begin with prefix, by what

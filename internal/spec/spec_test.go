@@ -19,6 +19,7 @@ var table = Table[int]{Kind: "optimizer", Entries: []Entry[int]{
 		{Name: "line-search", Type: Word, Default: "strong-wolfe", Words: []string{"none", "strong-wolfe"}},
 		{Name: "verbose", Type: Bool, Default: "false"},
 		{Name: "powers", Type: Floats},
+		{Name: "sides", Type: Ints, Min: 1, Max: 9},
 		{Name: "weights", Type: Text},
 		{Name: "weight.GROUP", Type: Float},
 	}},
@@ -66,11 +67,32 @@ func TestValues(t *testing.T) {
 	assert.Panics(t, func() { s.Int("none-such") })
 }
 
+func TestIntegers(t *testing.T) {
+	for text, want := range map[string]struct {
+		n    []int
+		json any
+	}{"lbfgs:sides=7": {[]int{7}, 7}, "lbfgs:sides=7+3": {[]int{7, 3}, []float64{7, 3}}} {
+		s, _, err := table.Parse(text)
+		require.NoError(t, err)
+		assert.Equal(t, want.n, s.Ints("sides"))
+		assert.Equal(t, want.json, s.Settings()["sides"])
+		again, err := Written(s.Settings())
+		require.NoError(t, err)
+		assert.Contains(t, again, text[len("lbfgs:"):])
+	}
+	s, _, err := table.Parse("lbfgs")
+	require.NoError(t, err)
+	assert.Nil(t, s.Ints("sides"))
+}
+
 func TestMistakes(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                            "the names are none, lbfgs, model",
 		"adam":                        `there is no optimizer "adam"; the names are none, lbfgs, model`,
-		"lbfgs:speed=1":               `lbfgs has no key "speed"; its keys are lr, history, line-search, verbose, powers, weights, weight.GROUP`,
+		"lbfgs:speed=1":               `lbfgs has no key "speed"; its keys are lr, history, line-search, verbose, powers, sides, weights, weight.GROUP`,
+		"lbfgs:sides=3+10":            "sides=3+10: whole numbers joined by + from 1 to 9 expected",
+		"lbfgs:sides=2.5":             "sides=2.5: whole numbers",
+		"lbfgs:sides=":                "sides=: whole numbers",
 		"none:lr=1":                   `none has no key "lr"; it has none`,
 		"lbfgs:lr=fast":               "lr=fast: a number ≥ 0 expected",
 		"lbfgs:lr=-1":                 "lr=-1: a number ≥ 0 expected",

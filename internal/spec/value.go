@@ -92,6 +92,9 @@ func (k Key) check(value string) error {
 	case Int:
 		n, err := strconv.Atoi(value)
 		ok = err == nil && k.within(float64(n))
+	case Ints:
+		xs, err := parseFloats(value)
+		ok = err == nil && xs != nil && !slices.ContainsFunc(xs, func(x float64) bool { return x != math.Trunc(x) || math.Abs(x) > 1<<53 || !k.within(x) })
 	case Float, Floats:
 		xs, err := parseFloats(value)
 		ok = err == nil && (k.Type == Floats || len(xs) == 1) && !slices.ContainsFunc(xs, func(x float64) bool { return !k.within(x) })
@@ -183,6 +186,12 @@ func (k Key) jsonValue(value string) any {
 		return x
 	case Floats:
 		xs, _ := parseFloats(value)
+		return xs
+	case Ints:
+		xs, _ := parseFloats(value)
+		if len(xs) == 1 {
+			return int(xs[0])
+		}
 		return xs
 	}
 	return value
