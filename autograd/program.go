@@ -243,6 +243,15 @@ func (p *Program) Run() error {
 	return err
 }
 
+// Wait returns when the last Run is done, which on a device only began with it. It
+// errs as the Run may have.
+func (p *Program) Wait() error {
+	if w, ok := p.tape.backend.(interface{ Wait() error }); ok {
+		return w.Wait()
+	}
+	return nil
+}
+
 // Out returns output i as computed by the last Run, before its updates. On the
 // CPU it is a view that is valid until the next Run of a Program of this Tape;
 // from a device it is a copy. It errs if the copy fails or there is nothing to

@@ -159,24 +159,24 @@ func (a *app) measureModel(f *profileFlags) (*synth.ModelProfile, map[string]any
 	}
 	p, err := synth.Profile(model, o)
 	settings := map[string]any{"model": f.model.spec.Settings(), "loss": f.loss.spec.Settings(), "shape": o.Image, "dtype": f.device.dtype.value,
-		"threads": f.device.threadCount(), "cpu_level": dev.Level.Resolve().String(), "runs": o.Runs}
+		"device": dev.Name(), "runs": o.Runs}
+	if cpu, ok := dev.(autograd.CPU); ok {
+		settings["threads"], settings["cpu_level"] = cpu.Threads, cpu.Level.Resolve().String()
+	}
 	return p, settings, err
 }
 
-// profileDevice is the CPU: steps of other devices are not timed here.
-func (f *profileFlags) profileDevice() (autograd.CPU, error) {
+// profileDevice is what computes, a CPU with its number of threads.
+func (f *profileFlags) profileDevice() (autograd.Backend, error) {
 	b, err := f.device.backend()
 	if err != nil {
-		return autograd.CPU{}, err
+		return nil, err
 	}
-	dev, ok := b.(autograd.CPU)
-	if !ok {
-		return dev, usage("--device %s: profiles are of the CPU", f.device.device.value)
-	}
-	if dev.Threads == 0 {
+	if dev, ok := b.(autograd.CPU); ok && dev.Threads == 0 {
 		dev.Threads = f.device.threadCount()
+		return dev, nil
 	}
-	return dev, nil
+	return b, nil
 }
 
 func fileOfProfile(p *synth.ModelProfile, settings map[string]any) *profileFile {
@@ -194,7 +194,11 @@ func (a *app) printProfile(f *profileFlags, p *synth.ModelProfile, now *profileF
 	o := a.stdout
 	fmt.Fprintf(o, "%s, %d×%d pixels, %d images of %d channels, %v, %d threads: value and gradient in %.4g ms (median %.4g)\n", &f.model, f.size.H, f.size.W,
 		f.batch.n, f.channels.n, f.device.element(), f.device.threadCount(), now.Milliseconds.Min, now.Milliseconds.Median)
-	fmt.Fprintf(o, "a copy moves %.3g GB/s in memory and %.3g in the cache; a matrix product computes %.3g GFLOP/s\n", p.Bandwidth, p.Cache, p.Peak)
+	if p.Peak > 0 {
+		fmt.Fprintf(o, "a copy moves %.3g GB/s in memory and %.3g in the cache; a matrix product computes %.3g GFLOP/s\n", p.Bandwidth, p.Cache, p.Peak)
+	} else {
+		fmt.Fprintf(o, "%s: a copy moves %.3g GB/s; steps are timed one by one, but a run launches them together\n", f.device.device.value, p.Bandwidth)
+	}
 	fmt.Fprintf(o, "%d operations recorded, %d needed, %d of them computed once (%s kept); %d steps, %d of them fused; %s of working memory\n\n",
 		p.Counts.Recorded, p.Counts.Live, p.Counts.Hoisted, bytesText(int64(p.Counts.HoistedBytes)), p.Counts.Steps, p.Counts.Groups, bytesText(int64(p.Counts.ArenaBytes)))
 	w := tabwriter.NewWriter(o, 0, 0, 2, ' ', tabwriter.AlignRight)

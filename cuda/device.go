@@ -216,6 +216,9 @@ func (d *Device) Info() Info {
 	return i
 }
 
+// Wait waits for all that was enqueued. It errs if the GPU fails.
+func (d *Device) Wait() error { return d.do(func() error { return synchronize(d.stream) }) }
+
 // Has reports whether there is a kernel for op.
 func (d *Device) Has(op *autograd.Op) bool { return hasKernel(op) }
 

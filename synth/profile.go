@@ -17,13 +17,13 @@ import (
 
 // ProfileOptions has a useful zero value.
 type ProfileOptions struct {
-	Device   autograd.CPU // what computes
-	DType    tensor.DType // of images; the zero value is Float32
-	Image    []int        // (N, C, H, W) of the images; nil means 1, 1, 256, 256
-	Loss     Loss         // nil means MSE{}
-	Penalty  Penalty      // nil means Range{}
-	Runs     int          // timed; 0 means 20
-	Roofless bool         // do not measure what the machine can do, which takes a second
+	Device   autograd.Backend // what computes; nil means the CPU
+	DType    tensor.DType     // of images; the zero value is Float32
+	Image    []int            // (N, C, H, W) of the images; nil means 1, 1, 256, 256
+	Loss     Loss             // nil means MSE{}
+	Penalty  Penalty          // nil means Range{}
+	Runs     int              // timed; 0 means 20
+	Roofless bool             // do not measure what the machine can do, which takes a second
 }
 
 // A ModelProfile says where the value and the gradient of a metamer's objective
@@ -103,15 +103,59 @@ func Profile(m Model, o ProfileOptions) (*ModelProfile, error) {
 		return nil, err
 	}
 	if !o.Roofless {
-		r, err := roof.Measure(max(1, o.Device.Threads), o.Device.Level)
-		if err != nil {
+		if err := p.measureRoofs(o); err != nil {
 			return nil, err
 		}
-		p.Bandwidth, p.Cache, p.Peak = r.MemoryGBs, r.CacheGBs, r.GFLOPs[o.DType.String()]
 	}
 	p.read(steps, prog.Steps(), prog.Hoisted())
 	p.advise(o)
 	return p, nil
+}
+
+// measureRoofs measures what the machine can do; of devices other than the CPU, the
+// bandwidth of a copy.
+func (p *ModelProfile) measureRoofs(o ProfileOptions) error {
+	cpu, ok := o.Device.(autograd.CPU)
+	if !ok && o.Device != nil {
+		b, err := copyBandwidth(o.Device)
+		p.Bandwidth = b
+		return err
+	}
+	r, err := roof.Measure(max(1, cpu.Threads), cpu.Level)
+	if err != nil {
+		return err
+	}
+	p.Bandwidth, p.Cache, p.Peak = r.MemoryGBs, r.CacheGBs, r.GFLOPs[o.DType.String()]
+	return nil
+}
+
+// copyBandwidth returns the GB/s of a copy on a device, large enough that waiting
+// for it does not count.
+func copyBandwidth(dev autograd.Backend) (float64, error) {
+	const elements, copies = 1 << 22, 10
+	tape := autograd.New(dev)
+	defer tape.Close()
+	zeros := tensor.New(tensor.Float32).Expand(elements)
+	x, y := tape.Var("x", zeros), tape.Var("y", zeros)
+	tiny := tape.Var("tiny", tensor.Scalar(1))
+	prog, err := tape.Compile([]autograd.Value{tiny.Scale(2)}, autograd.Value{}, y.Becomes(x.Scale(2)))
+	if err != nil {
+		return 0, err
+	}
+	best := time.Hour
+	for range 3 {
+		begin := time.Now()
+		for range copies {
+			if err := prog.Run(); err != nil {
+				return 0, err
+			}
+		}
+		if err := prog.Wait(); err != nil {
+			return 0, err
+		}
+		best = min(best, time.Since(begin)/copies)
+	}
+	return 2 * 4 * elements / best.Seconds() / 1e9, nil
 }
 
 // compile records the objective and its gradient.
@@ -139,6 +183,9 @@ func (p *ModelProfile) time(prog *autograd.Program, runs int) error {
 	for i := range runs + 1 {
 		begin := time.Now()
 		if err := prog.Run(); err != nil {
+			return err
+		}
+		if err := prog.Wait(); err != nil {
 			return err
 		}
 		if i > 0 { // the first one finds nothing in the cache
