@@ -26,6 +26,7 @@ metamer | mad | geodesic | eigendistortion)
 	[[ "$*" == *--iterations* || "$*" == *--help* ]] || args+=(--iterations 3)
 	args+=(--progress none) ;;
 tune) args+=(--progress none) ;;
+bench) [ $# = 1 ] && args+=(ps-64) ;; # not all of them
 serve) timeout 3 percept.real "${args[@]}"; rc=$?; [ $rc = 124 ] && rc=0; exit $rc ;;
 esac
 percept.real "${args[@]}"
@@ -39,7 +40,8 @@ export PATH="$tmp/bin:$PATH"
 # The pictures that the documents speak of.
 go run ./.ci/pictures .
 
-commands() { awk '/^```sh$/ {on=1; next} /^```$/ {on=0} on || /^(\t|    )percept /' "$1" | sed -E 's/^(\t|    )percept/percept/'; }
+# In blocks that are indented, what stands after two blanks is a remark.
+commands() { awk '/^```sh$/ {on=1; next} /^```$/ {on=0} on || /^(\t|    )percept /' "$1" | sed -E '/^(\t|    )percept/ {s/^(\t|    )//; s/  .*//}'; }
 for doc in docs/*.md; do
 	commands "$doc" > "$tmp/commands"
 	[ -s "$tmp/commands" ] || continue

@@ -219,16 +219,23 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
+// patience is how long a page may take on a machine that is busy.
+const patience = 90 * time.Second
+
 // js returns the value of an expression in the page, and until waits for one
 // that is true.
 func js[T any](t *testing.T, ctx context.Context, expression string) T {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
 	require.NoError(t, err, expression)
 	return v
 }
 
 func until(t *testing.T, ctx context.Context, expression string) {
-	_, err := chromedp.Run(ctx, chromedp.Poll[bool]("!!("+expression+")"))
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_, err := chromedp.Run(ctx, chromedp.Poll[bool]("!!("+expression+")", chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(patience)))
 	require.NoError(t, err, expression)
 }
 

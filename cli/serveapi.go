@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -164,8 +165,12 @@ func (s *server) run(w http.ResponseWriter, _ *http.Request, f runfolder.Folder)
 	for _, name := range []string{runfolder.TargetPNG, runfolder.ResultPNG, runfolder.Start, runfolder.Report} {
 		have[name] = isFile(f.Path(name))
 	}
+	rows := 0 // of the result: vectors, or the frames of a path
+	if x, err := s.frames.get(f.Path(runfolder.Result), func() (tensor.Tensor, error) { return f.ReadNPY(runfolder.Result) }); err == nil && x.Rank == 4 {
+		rows = x.Dim[0]
+	}
 	control, _ := os.ReadFile(f.Path(runfolder.Control))
-	writeJSON(w, map[string]any{"record": json.RawMessage(data), "frames": frames, "files": have, "control": strings.TrimSpace(string(control[:min(len(control), controlSize)]))})
+	writeJSON(w, map[string]any{"record": json.RawMessage(data), "frames": frames, "rows": rows, "files": have, "control": strings.TrimSpace(string(control[:min(len(control), controlSize)]))})
 	return nil
 }
 
@@ -277,9 +282,14 @@ func (s *server) frame(w http.ResponseWriter, r *http.Request, f runfolder.Folde
 	return writePicture(w, x, k)
 }
 
+// writePicture serves row k of x: as the eye sees it if it is an image, around
+// zero if it has negative values, as a distortion has.
 func writePicture(w http.ResponseWriter, x tensor.Tensor, k int) error {
 	zero := 0
 	d := figure.Display{Fixed: &[2]float64{0, 1}, Batch: &k, Channel: &zero, Zoom: 1}
+	if x.Rank == 4 && x.Dim[1] != 3 && k >= 0 && k < x.Dim[0] && !x.DType.IsComplex() && slices.Min(tensor.Floats(x.Crop(0, k, k+1, 1))) < -.05 {
+		d.Fixed, d.Range = nil, "indep0"
+	}
 	if x.Rank == 4 && x.Dim[1] == 3 {
 		d.RGB, d.Channel = true, nil
 	}

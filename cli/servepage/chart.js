@@ -5,6 +5,7 @@ class Chart {
   constructor(canvas, readout) {
     this.canvas = canvas;
     this.readout = readout;
+    this.points = [];
     canvas.addEventListener("mousemove", (e) => this.hover(e.offsetX / canvas.clientWidth));
     canvas.addEventListener("mouseleave", () => { readout.textContent = ""; });
   }

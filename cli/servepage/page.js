@@ -99,10 +99,11 @@ async function refreshRun() {
   $("reason").textContent = entry.live ? "" : run.record.reason || "";
   pictures(id, entry, run);
   settings(run.record);
+  if (!entry.live) await verdict(0);
   const h = await get("api/history", { run: id, points: 700 }).catch(() => null);
   if (id !== state.chosen) return;
   if (h) curves(h);
-  if (["metamer"].includes(entry.method) || !entry.live) await verdict(0);
+  if (entry.live && entry.method === "metamer") await verdict(0);
 }
 
 function pictures(id, entry, run) {
@@ -115,7 +116,7 @@ function pictures(id, entry, run) {
   state.frames = run.frames;
   const path = entry.method === "geodesic" || entry.method === "eigendistortion";
   $("time").hidden = !(run.frames > 1 || path);
-  $("time").max = path ? 10 : Math.max(run.frames - 1, 0);
+  $("time").max = path ? Math.max(run.rows - 1, 0) : Math.max(run.frames - 1, 0);
   if (state.follow) $("time").value = path ? 0 : $("time").max;
   $("now").parentElement.hidden = !(run.files["result.png"] || path);
   showFrame();

@@ -19,6 +19,8 @@ const (
 	groupRemains = synth.MatchedGroup
 	// One of so many other images may be closer by luck, in a group of few numbers.
 	luck = 20
+	// In groups of fewer, several may be: ranks do not count there.
+	fewEntries = 3
 	// A representation without groups must be matched better.
 	wholeRemains = synth.MatchedError
 	// A group that starts closer than this part of the target's norm is measured
@@ -115,6 +117,9 @@ func (g *Group) good(whole bool) bool {
 	limit := groupRemains
 	if whole {
 		limit = wholeRemains
+	}
+	if g.Entries < fewEntries {
+		return g.Remains <= limit
 	}
 	return g.Remains <= limit && g.CropRank <= g.Crops/luck && g.UnrelatedRank <= g.Unrelated/luck
 }
