@@ -130,7 +130,7 @@ func madShortcomings(o *synth.MADOutcome, limit, recent float64) string {
 		if recent > worthwhile {
 			text += "more --iterations go further"
 		} else {
-			text += fmt.Sprintf("the last %d iterations made %s of the change, so that more hardly help; where a metric has kinks, as nlpd does, no gradient vanishes", recentRows, percentText(recent))
+			text += fmt.Sprintf("the last %d iterations made %s of the change, so that more hardly help; where a metric has kinks, as nlpd does, no gradient vanishes, and in float32 rounding may be larger", recentRows, percentText(recent))
 		}
 		list = append(list, text)
 	}

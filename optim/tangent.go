@@ -19,7 +19,7 @@ import (
 // Each tick evaluates every image at its own trial, or at its own Newton step. An
 // image stops when the projected gradient of the loss is at most
 // LimitTolerance of the gradient, over the elements that are free to move (see
-// TangentFloor).
+// TangentFloor), or when iterations change the loss by rounding only.
 type Tangent struct {
 	Bounds  *[2]float64 // of all elements; nil means none
 	History int         // pairs; 0 means 20
@@ -47,6 +47,7 @@ const (
 	tangentLong      = 10   // of them, that may find the step too short
 	tangentNewton    = 20   // Newton steps after a trial
 	tangentReach     = 100  // the same from the start
+	tangentIdle      = 20   // iterations in a row that change the loss by rounding only
 	tangentSlow      = .9   // most of the distance from the level that a Newton step may leave
 	tangentRounds    = 24   // of finding which elements are free
 )
@@ -74,6 +75,7 @@ type tangentScalars struct {
 	loss        autograd.Value // at x, as the rest
 	penalty     autograd.Value
 	gradient    autograd.Value // L2 norm of the projected gradient
+	idle        autograd.Value // iterations in a row that changed the loss by rounding only
 	origin      autograd.Value // L2 norm of the gradient of the first x
 	length      autograd.Value // L2 norm of the first trial where there are no pairs
 	iterations  autograd.Value
@@ -119,7 +121,7 @@ func (o Tangent) Start(t *autograd.Tape, x0 tensor.Tensor, c Control) State {
 		{&s.merit, "merit", 0}, {&s.linear, "linear", 0}, {&s.multiplier, "multiplier", 0},
 		{&s.count, "count", 0}, {&s.next, "next", 0}, {&s.loss, "loss", 0}, {&s.penalty, "penalty", 0},
 		{&s.gradient, "gradient", 0}, {&s.iterations, "iterations", 0}, {&s.evaluations, "evaluations", 0},
-		{&s.asides[0], "aside0", 0}, {&s.asides[1], "aside1", 0}, {&s.origin, "origin", 0}, {&s.length, "length", tangentFirst * s.span() * math.Sqrt(float64(size))},
+		{&s.asides[0], "aside0", 0}, {&s.asides[1], "aside1", 0}, {&s.origin, "origin", 0}, {&s.idle, "idle", 0}, {&s.length, "length", tangentFirst * s.span() * math.Sqrt(float64(size))},
 	} {
 		*v.to = s.scalar("tangent."+v.name, v.start)
 	}
@@ -223,7 +225,9 @@ func (s *tangent) Finish(e Evaluation) Tick {
 	up := s.search(m, v)
 	up = append(up, s.vectors(g, c, away, v, k)...)
 	up = append(up, s.accepted(e, aside, away, v, k)...)
-	converged := either(v.accept.Mul(k.residual.Le(column(s.limits, LimitTolerance))), v.stall)
+	tolerance := column(s.limits, LimitTolerance)
+	converged := either(v.accept.Mul(k.residual.Le(tolerance)), v.stall)
+	converged = either(converged, v.accept.Mul(v.idle.Ge(s.number(tangentIdle))).Mul(tolerance.Gt(s.number(0))))
 	up = append(up, s.stopped.Becomes(either(s.stopped, converged)))
 	return Tick{guard, up, s.report(e, aside, v, k, guard, fine, converged)}
 }
@@ -264,24 +268,30 @@ type tangentVerdict struct {
 	forget autograd.Value // no step serves: the pairs are dropped
 	stall  autograd.Value // nor any without pairs
 	cut    autograd.Value // the part of a step that is too long to try next
+	idle   autograd.Value // with this iteration, how many changed the loss by rounding only
+}
+
+// rounding is the relative change of a loss that means nothing.
+func (s *tangent) rounding() float64 {
+	if s.x.Type().DType == tensor.Float32 {
+		return 1e-6
+	}
+	return 1e-13
 }
 
 func (s *tangent) decide(m tangentPoint) (v tangentVerdict) {
 	n := s.number
 	start, trial := s.phase.Eq(n(tangentStart)), s.phase.Eq(n(tangentTrial))
 	on := m.far.Le(n(s.level))
-	rounding := 1e-13
-	if s.x.Type().DType == tensor.Float32 {
-		rounding = 1e-6
-	}
-	gain := m.merit.Sub(s.merit)
+	gain, rounding := m.merit.Sub(s.merit), s.merit.Abs().Scale(s.rounding())
 	enough := gain.Le(m.linear.Scale(tangentDecrease))
-	flat := gain.Le(s.merit.Abs().Scale(rounding)).Mul(m.slope.Abs().Le(m.slope0.Abs().Scale(tangentCurvature)))
+	flat := gain.Le(rounding).Mul(m.slope.Abs().Le(m.slope0.Abs().Scale(tangentCurvature)))
 	good := either(enough, flat).Mul(either(m.far.Le(n(tangentFar)), not(trial)))
 	v.short = trial.Mul(good).Mul(m.slope.Lt(m.slope0.Scale(tangentCurvature))).Mul(s.tries.Lt(n(tangentLong)))
 	ready := good.Mul(not(v.short)) // of a trial or a Newton step
 	v.began = start.Mul(on)
 	v.accept = either(v.began, on.Mul(ready).Mul(not(start)))
+	v.idle = autograd.Where(not(start).Mul(gain.Abs().Le(rounding)), s.idle.AddScalar(1), n(0))
 	nearer := either(s.newton.Eq(n(0)), m.far.Le(s.far.Scale(tangentSlow)).Mul(s.newton.Lt(n(tangentNewton))))
 	off := not(on)
 	reach := start.Mul(off).Mul(s.newton.Lt(n(tangentReach)))
@@ -409,7 +419,7 @@ func (s *tangent) accepted(e Evaluation, aside [Asides]autograd.Value, away auto
 	when := func(x, y autograd.Value) autograd.Update { return x.Becomes(autograd.Where(v.accept, y, x)) }
 	length := autograd.Where(v.accept.Mul(not(v.began)), norm(s.at.Sub(flat(s.x))).Scale(2), s.length)
 	up := []autograd.Update{
-		when(s.origin, k.origin),
+		when(s.origin, k.origin), when(s.idle, v.idle),
 		s.length.Becomes(autograd.Where(v.forget, length.Scale(.1), length)),
 		when(s.loss, e.Loss), when(s.penalty, e.Penalty), when(s.gradient, k.size), when(s.multiplier, k.multiplier),
 		when(s.merit, e.Loss.Sub(k.multiplier.Mul(away))),

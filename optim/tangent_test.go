@@ -230,3 +230,22 @@ func sameOnDevice(t *testing.T, op *autograd.Op, attr any, args []tensor.Tensor)
 	}
 	require.Equal(t, got[0], got[2], "with more threads")
 }
+
+// TestTangentEndsInRounding: where rounding hides the rest of the way, an image
+// stops all the same.
+func TestTangentEndsInRounding(t *testing.T) {
+	w := tensor.Floats(noise(9, 50))
+	x0 := tensor.New(tensor.Float32, 1, 50)
+	for i, v := range tensor.Floats(noise(2, 50)) {
+		x0.StoreReal(i, v)
+	}
+	loss := func(x autograd.Value) autograd.Value {
+		return quadratic(x, w).Add(flat(x).Square().Square().SumWide(1))
+	}
+	held := func(x autograd.Value) autograd.Value { return flat(x).Square().SumWide(1) }
+	s := newTangentBench(t, nil, Tangent{}, x0, loss, held, 20)
+	s.limit(t, 5000, math.Inf(1), 1e-12)
+	r := s.run(t, 5000)[0]
+	require.EqualValues(t, 1, r[Stopped])
+	require.Less(t, r[Iterations], 500.)
+}
