@@ -339,6 +339,30 @@ func TestConditionalHistory(t *testing.T) {
 	require.Less(t, h[len(h)-1].Aside[1], .99*h[least].Aside[1])
 }
 
+// TestGeodesicsTellOfTheirProgress: what is kept and asked for are whole paths.
+func TestGeodesicsTellOfTheirProgress(t *testing.T) {
+	a, b := pairs(1)
+	s := newGeodesic(t, a, b, synth.ModelFunc(blur), synth.GeodesicOptions{Method: synth.Energy, Steps: 3, StoreEvery: 2})
+	start, _, err := s.Objective(pathOf(t, s))
+	require.NoError(t, err)
+	runGeodesic(t, s, synth.Stop{Iterations: 4})
+	h := s.History(0)
+	require.InDelta(t, h[0].Loss, start[0], 1e-12)
+	now, penalty, err := s.Objective(pathOf(t, s))
+	require.NoError(t, err)
+	require.InDelta(t, h[4].Loss, now[0], 1e-12)
+	require.InDelta(t, h[4].Penalty, penalty[0], 1e-12)
+	first, err := s.Progress(0, 0, synth.Nearest)
+	require.NoError(t, err)
+	require.Equal(t, tensor.Floats(s.Frames(0)[0].Image), tensor.Floats(first.Frame.Image))
+	last, err := s.Progress(0, -1, synth.Nearest)
+	require.NoError(t, err)
+	require.Equal(t, tensor.Floats(pathOf(t, s)), tensor.Floats(last.Frame.Image))
+	require.Equal(t, h[4].Loss, last.Loss)
+	_, _, err = s.Objective(a)
+	require.ErrorContains(t, err, "expected")
+}
+
 // TestEnergyStopsAsTheReference: when all of the last Window changes are small.
 func TestEnergyStopsAsTheReference(t *testing.T) {
 	a, b := pairs(1)

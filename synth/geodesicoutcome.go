@@ -1,6 +1,7 @@
 package synth
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/percept-go/percept/tensor"
@@ -168,9 +169,36 @@ func (s *Geodesic) Starts() int { return s.options.Starts }
 func (s *Geodesic) Frames(n int) []Frame {
 	var frames []Frame
 	for _, f := range s.tracks[n].frames {
-		path := row(s.line, n)
-		tensor.Copy(path.Crop(0, 1, s.options.Steps, 1), f.Image)
-		frames = append(frames, Frame{f.Iteration, path})
+		frames = append(frames, s.wholeFrame(n, f))
 	}
 	return frames
+}
+
+// wholeFrame returns a state of problem n with the ends.
+func (s *Geodesic) wholeFrame(n int, f Frame) Frame {
+	path := row(s.line, n)
+	tensor.Copy(path.Crop(0, 1, s.options.Steps, 1), f.Image)
+	return Frame{f.Iteration, path}
+}
+
+// Progress returns what is known of iteration i of problem n, as that of
+// Synthesis does; its frame is the whole path (Steps+1, C, H, W). It errs if there
+// is no such iteration, or if the backend fails, and panics if there is no
+// problem n.
+func (s *Geodesic) Progress(n, i int, r Rounding) (Progress, error) {
+	p, err := s.Synthesis.Progress(n, i, r)
+	if err == nil && p.Frame.Image.Mem != nil {
+		p.Frame = s.wholeFrame(n, p.Frame)
+	}
+	return p, err
+}
+
+// Objective returns the objective and the penalty without weight of other paths
+// (N·Starts, Steps+1, C, H, W) between the same images. It errs if they are of
+// another type or the backend fails.
+func (s *Geodesic) Objective(paths tensor.Tensor) (objective, penalty []float64, err error) {
+	if paths.Type != s.line.Type {
+		return nil, nil, fmt.Errorf("synth: the paths are a %v; %v expected", paths.Type, s.line.Type)
+	}
+	return s.Synthesis.Objective(interior(paths))
 }
