@@ -59,6 +59,9 @@ func (f *madFlags) jobs(a *app, list []picture) (jobs []*job, err error) {
 	if f.reference.text == f.optimized.text {
 		return nil, usage("both metrics are %s: two different ones compete", &f.reference)
 	}
+	if _, err := f.options(); err != nil {
+		return nil, err
+	}
 	for i := range list {
 		p := &list[i]
 		if err := f.suit(a, p); err != nil {

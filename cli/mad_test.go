@@ -206,6 +206,7 @@ func TestWhatMADRefuses(t *testing.T) {
 		"--noise above 0":               {"--noise", "0"},
 		"constrained, auto or a number": {"--tradeoff", "-1"},
 		"has room for at most":          {"--reference-metric", "nlpd"},
+		"low must be below high":        {"--penalty", "range:low=1,high=0"},
 		"needs multiples of":            {"--reference-metric", "model:portilla-simoncelli:scales=5"},
 	} {
 		dir := filepath.Join(t.TempDir(), "run")
