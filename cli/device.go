@@ -40,6 +40,21 @@ func (d *deviceName) Set(s string) error {
 	return nil
 }
 
+// check errs, before anything is computed, if there is no such GPU.
+func (f *deviceFlags) check() error {
+	if f.device.gpu < 0 {
+		return nil
+	}
+	list, err := cuda.List()
+	if err == nil && f.device.gpu >= len(list) {
+		err = fmt.Errorf("cuda: %w: number %d of %d", cuda.ErrNoDevice, f.device.gpu, len(list))
+	}
+	if err != nil {
+		return usage("--device %s: %s", f.device.value, strings.TrimPrefix(err.Error(), "cuda: "))
+	}
+	return nil
+}
+
 // gpuItems lists the GPUs, or says why there are none.
 func gpuItems() []item {
 	list, err := cuda.List()

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/percept-go/percept/cuda"
 )
 
 func TestDeviceName(t *testing.T) {
@@ -18,4 +21,16 @@ func TestDeviceName(t *testing.T) {
 	for _, text := range []string{"", "gpu", "cuda:", "cuda:-1", "cuda:x", "cuda0", "cuda:0:1"} {
 		require.Error(t, newDeviceName().Set(text), text)
 	}
+}
+
+// A GPU that is not there is wrong usage, before there is a folder.
+func TestNoSuchDevice(t *testing.T) {
+	if _, err := cuda.List(); err == nil {
+		t.Skip("there is a CUDA driver here")
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	code, _, stderr := percept("metamer", "example:pebbles", "--device", "cuda:0", "-o", dir)
+	require.Equal(t, ExitUsage, code)
+	require.Contains(t, stderr, "--device cuda:0: ")
+	require.NoDirExists(t, dir)
 }

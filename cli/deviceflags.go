@@ -48,7 +48,7 @@ func (f *deviceFlags) backend() (autograd.Backend, error) {
 	if f.device.gpu >= 0 {
 		dev, err := cuda.Open(f.device.gpu)
 		if err != nil {
-			return nil, usage("--device %s: %w", f.device.value, err)
+			return nil, fmt.Errorf("--device %s: %w", f.device.value, err)
 		}
 		return dev, nil
 	}

@@ -91,7 +91,7 @@ func (f *runFlags) check() error {
 	case f.force && f.out == "":
 		return usage("--force needs the folder that it is about: -o DIR")
 	}
-	return nil
+	return f.device.check()
 }
 
 // optimFlags say how a loss is made small.

@@ -36,7 +36,7 @@ type ModelProfile struct {
 	Hoisted      []LineCost // what is computed once: Calls values of Bytes
 	Counts       autograd.Counts
 	// The roofs, in GB/s and GFLOP/s; 0 where they were not measured. Bandwidth is
-	// that of memory, Cache that of the second-level cache.
+	// that of memory, Cache that of the second-level cache, or of memory on a device.
 	Bandwidth, Cache, Peak float64
 	Hints                  []string // about the whole
 }
@@ -118,7 +118,7 @@ func (p *ModelProfile) measureRoofs(o ProfileOptions) error {
 	cpu, ok := o.Device.(autograd.CPU)
 	if !ok && o.Device != nil {
 		b, err := copyBandwidth(o.Device)
-		p.Bandwidth = b
+		p.Bandwidth, p.Cache = b, b
 		return err
 	}
 	r, err := roof.Measure(max(1, cpu.Threads), cpu.Level)
@@ -257,7 +257,10 @@ func (p *ModelProfile) sorted(of map[string]*LineCost) []LineCost {
 	for _, l := range of {
 		l.GBs, l.GFLOPs = rates(l.Bytes, l.FLOPs, l.Milliseconds())
 		if p.Bandwidth > 0 {
-			l.OfRoof = max(l.GBs/p.roofOf(l.Bytes/int64(l.Calls)), l.GFLOPs/p.Peak)
+			l.OfRoof = l.GBs / p.roofOf(l.Bytes/int64(l.Calls))
+			if p.Peak > 0 {
+				l.OfRoof = max(l.OfRoof, l.GFLOPs/p.Peak)
+			}
 		}
 		list = append(list, *l)
 	}
