@@ -17,8 +17,12 @@ import (
 type meter struct {
 	dev   *cuda.Device
 	quick bool
+	count bool    // run nothing
 	roof  float64 // bytes per second of a large copy, the same run
 }
+
+// assumedRoof is the bandwidth that counts assume: of an H200, less a quarter.
+const assumedRoof = 3.5e12
 
 // A kernelTime is one op on 2²⁴ elements (2¹² in a quick run).
 type kernelTime struct {
@@ -66,7 +70,7 @@ type metamerTime struct {
 // the expected times show as such.
 const launchMicros = 2.5
 
-// median times f, which enqueues n times what is measured and waits.
+// time returns the shortest of several averages of a Run.
 func (m *meter) time(p *autograd.Program, out tensor.Tensor) (time.Duration, error) {
 	runs, inner := 7, 20
 	if m.quick {
@@ -201,8 +205,11 @@ func texture(size int) (synth.Model, error) {
 
 // sizesAndBatches of steps and metamers.
 func (m *meter) sizesAndBatches() (sizes, batches []int) {
-	if m.quick {
+	switch {
+	case m.quick:
 		return []int{32}, []int{1, 2}
+	case m.count:
+		return []int{256, 512}, []int{1, 8}
 	}
 	return []int{256, 512, 1024}, []int{1, 8, 64}
 }
@@ -258,16 +265,18 @@ func (m *meter) step(what string, d tensor.DType, size, batch int) (t stepTime, 
 	if err != nil {
 		return t, err
 	}
-	if err := p.Run(); err != nil {
-		return t, err
-	}
-	first, err := p.Out(0)
-	if err != nil {
-		return t, err
-	}
-	took, err := m.time(p, first)
-	if err != nil {
-		return t, err
+	var took time.Duration
+	if !m.count {
+		if err := p.Run(); err != nil {
+			return t, err
+		}
+		first, err := p.Out(0)
+		if err != nil {
+			return t, err
+		}
+		if took, err = m.time(p, first); err != nil {
+			return t, err
+		}
 	}
 	ls, err := p.Launches()
 	if err != nil {
