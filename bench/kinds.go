@@ -126,8 +126,12 @@ func recordPyramid(r *recorder) {
 		return
 	}
 	x := r.images()
-	z := p.Forward(x).Abs2()
-	r.withGradient(z.Reshape(r.Batch, -1).SumWide(1), x)
+	c := p.Coefficients(x)
+	energy := autograd.Sum(c.Highpass.Square().SumWide(1, 2, 3), c.Lowpass.Square().SumWide(1, 2, 3))
+	for _, b := range c.Bands {
+		energy = energy.Add(b.Abs2().SumWide(1, 2, 3, 4))
+	}
+	r.withGradient(energy, x)
 }
 
 func metric(m synth.Metric) func(*recorder) {
