@@ -14,6 +14,7 @@ go build -o "$tmp/bin/percept.real" ./cmd/percept
 # mistake here.
 cat > "$tmp/bin/percept" <<'SH'
 #!/usr/bin/env bash
+[[ "$*" == *cuda:* ]] && { echo "needs a GPU: not run: percept $*"; exit 0; }
 args=() pictures=0 before=
 for a in "$@"; do
 	if [[ $a == *.png && $before != -* ]] && ((++pictures > 3)); then continue; fi # of *.png a few
@@ -43,6 +44,7 @@ go run ./.ci/pictures .
 # In blocks that are indented, what stands after two blanks is a remark.
 commands() { awk '/^```sh$/ {on=1; next} /^```$/ {on=0} on || /^(\t|    )percept /' "$1" | sed -E '/^(\t|    )percept/ {s/^(\t|    )//; s/  .*//}'; }
 for doc in docs/*.md; do
+	[ "$doc" = docs/cuda.md ] && continue # it builds and tests with nvcc, as .ci/run does
 	commands "$doc" > "$tmp/commands"
 	[ -s "$tmp/commands" ] || continue
 	printf '\n== %s: commands\n' "$doc"
