@@ -17,7 +17,7 @@ var files = []struct {
 	side          int
 }{
 	{"photo.png", "bark", 160}, {"photo.jpg", "bark", 160}, {"other.png", "weave", 160}, {"a.png", "pebbles", 128}, {"b.png", "ripples", 128},
-	{"patch.png", "bark", 128}, {"grass.png", "grass", 128}, {"gravel.png", "pebbles", 128}, {"chelsea.png", "clouds", 160}, {"jpeg.png", "bark", 160},
+	{"patch.png", "bark", 128}, {"grass.png", "grass", 128}, {"gravel.png", "pebbles", 128}, {"chelsea.png", "clouds", 160}, {"jpeg.png", "bark", 160}, {"astronaut.png", "wood", 320},
 	{"photographs/1.png", "wood", 128}, {"photographs/2.png", "skin", 128},
 }
 
