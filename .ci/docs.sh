@@ -65,6 +65,7 @@ done
 if python3 -c 'import numpy' 2>/dev/null; then
 	printf '\n== docs/python.md\n'
 	[ -d pebbles-metamer ] || percept metamer
+	percept eigendistortion example:bark --size 24x24 --model on-off -o run
 	percept represent example:bark --size 128x128 -o rep.npz
 	awk '/^```python$/ {on=1; next} /^```$/ {on=0} on' docs/python.md > "$tmp/blocks.py"
 	python3 "$tmp/blocks.py"
