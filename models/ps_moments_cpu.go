@@ -27,7 +27,6 @@ type bandMoments[T kernels.Float] struct {
 	magnitudes     []T       // of the image in progress, then their cotangents
 	totals         []float64 // of each chunk: the accumulators
 	coefficients   []T       // of each image: the matrices of the adjoint
-	perImage       int       // of those
 }
 
 // momentWorker is the memory of one thread.
