@@ -95,3 +95,11 @@ func TestGroupsMadeAhead(t *testing.T) {
 	}
 	require.Greater(t, tried, 10)
 }
+
+// The list that decides what is lowered is that of the kernels.
+func TestKernelOps(t *testing.T) {
+	for name := range families {
+		require.Contains(t, kernelOps, name)
+	}
+	require.Len(t, kernelOps, len(families))
+}
