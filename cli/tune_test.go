@@ -74,6 +74,9 @@ func TestTuneCosts(t *testing.T) {
 	for _, c := range list {
 		assert.NotContains(t, c.String(), "--optimizer")
 	}
+	assert.Equal(t, "portilla-simoncelli:normalize=target", normalized(nil))
+	assert.Equal(t, "on-off:pad=reflect,normalize=target", normalized(map[string]any{"model": "on-off:pad=reflect"}))
+	assert.Empty(t, normalized(map[string]any{"model": "on-off:normalize=x.npz"}))
 	assert.False(t, (&candidate{set: []flagValue{{"scheduler", "plateau"}}}).sensible(nil), "beside L-BFGS")
 	assert.True(t, (&candidate{set: []flagValue{{"optimizer", "adam:lr=0.1"}, {"scheduler", "plateau"}}}).sensible(nil))
 	kept := best([]*candidate{{runs: []measured{far}}, {set: []flagValue{{"loss", "l2"}}, runs: []measured{good}}}, 1)

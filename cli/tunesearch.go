@@ -14,6 +14,7 @@ import (
 
 	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/internal/runfolder"
+	"github.com/percept-go/percept/internal/spec"
 	"github.com/percept-go/percept/synth"
 	"github.com/percept-go/percept/tensor"
 )
@@ -147,6 +148,9 @@ func secondsText(s float64) string {
 // then mixtures. Flags in fixed stay as they are.
 func candidates(n int, fixed map[string]any, usable func(c *candidate) bool) []*candidate {
 	dims := slices.DeleteFunc(searched(), func(d choiceOf) bool { _, ok := fixed[d.flag]; return ok })
+	if m := normalized(fixed); m != "" {
+		dims = append(dims, choiceOf{"model", []string{m}})
+	}
 	list := []*candidate{{}}
 	seen := map[string]bool{list[0].String(): true}
 	add := func(c *candidate) {
@@ -174,6 +178,25 @@ func candidates(n int, fixed map[string]any, usable func(c *candidate) bool) []*
 		add(c)
 	}
 	return list
+}
+
+// normalized returns the model with its output divided by the target's, "" if
+// the command line says how it is normalized.
+func normalized(fixed map[string]any) string {
+	text, err := spec.Written(fixed["model"])
+	if fixed["model"] == nil || err != nil {
+		text = "portilla-simoncelli"
+	}
+	const none, target = "normalize=none", "normalize=target"
+	switch {
+	case strings.Contains(text, none):
+		return strings.Replace(text, none, target, 1)
+	case strings.Contains(text, "normalize="):
+		return ""
+	case strings.Contains(text, ":"):
+		return text + "," + target
+	}
+	return text + ":" + target
 }
 
 // sensible leaves out what does nothing: a scheduler beside L-BFGS.
