@@ -9,6 +9,22 @@ import (
 	"github.com/percept-go/percept/tensor"
 )
 
+// The codes that are no scalar operation.
+const (
+	codeLoad = iota
+	codeStore
+	codeFill
+)
+
+// madeAhead returns the kernel that was compiled for a group like s.
+func madeAhead(s *autograd.Step) (string, bool) {
+	if s.Body[0].Type.Len() < aheadElements {
+		return "", false
+	}
+	name, ok := groups[canonical(s)]
+	return name, ok
+}
+
 // The structs of elementwise.cu.
 type (
 	operand struct {

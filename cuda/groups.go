@@ -42,15 +42,6 @@ func scalarOpKnown(op *autograd.Op) bool {
 // small ones share launches of the interpreter instead.
 const aheadElements = 1 << 15
 
-// madeAhead returns the kernel that was compiled for a group like s.
-func madeAhead(s *autograd.Step) (string, bool) {
-	if s.Body[0].Type.Len() < aheadElements {
-		return "", false
-	}
-	name, ok := groups[canonical(s)]
-	return name, ok
-}
-
 // canonical describes what a group computes, whatever its shape, precision and
 // numeric parameters: the kinds of its inputs, then its instructions with their
 // arguments and, after >, the result that is stored. It is empty if an instruction

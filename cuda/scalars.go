@@ -23,13 +23,6 @@ type scalar struct {
 // store and fill.
 const firstScalar = 3
 
-// The codes that are no scalar operation.
-const (
-	codeLoad = iota
-	codeStore
-	codeFill
-)
-
 // scalars lists the operations of all elementwise ops of the engine, and
 // scalarCode gives their codes.
 var scalars, scalarCode = listScalars()
