@@ -49,6 +49,7 @@ func (a *app) runJobs(ctx context.Context, jobs []*job, results []*result) (fail
 		}
 		return failing, err
 	}
+	errs := make([]error, len(results))
 	for k, r := range results {
 		e := ended
 		if errors.Is(e, synth.ErrNaN) && r.stoppedBy != string(synth.StopNaN) {
@@ -57,22 +58,24 @@ func (a *app) runJobs(ctx context.Context, jobs []*job, results []*result) (fail
 		if e == nil {
 			e = d.conclude(ctx, k)
 		}
-		if e != nil {
+		if errs[k] = e; e != nil {
 			r.outcome, r.reason = failed, e.Error()
-		}
-		if d.begun || r.job.resumes == 0 { // else what is there is better
-			r.viewer = a
-			if w := r.write(); e == nil {
-				e = w
-			}
-		}
-		d.forget()
-		if e != nil && err == nil {
-			failing, err = jobs[k], e
 		}
 	}
 	if d.m != nil {
-		d.m.Close()
+		d.m.Close() // its memory serves the figures of the report
+	}
+	for k, r := range results {
+		if d.begun || r.job.resumes == 0 { // else what is there is better
+			r.viewer = a
+			if w := r.write(); errs[k] == nil {
+				errs[k] = w
+			}
+		}
+		d.forget()
+		if errs[k] != nil && err == nil {
+			failing, err = jobs[k], errs[k]
+		}
 	}
 	return failing, err
 }
