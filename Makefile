@@ -17,7 +17,9 @@ levels:
 
 # Where threads meet: the pool, the steps it runs, and the command's signals.
 race:
-	CGO_ENABLED=1 go test -race -short ./kernels ./autograd ./synth ./cli
+	CGO_ENABLED=1 go test -race -short ./kernels ./autograd
+	CGO_ENABLED=1 go test -race -short -run 'Batch|Steps|Move' ./synth
+	CGO_ENABLED=1 go test -race -short -run 'Interrupt|Signal|Serve|Control|Batch|Progress' ./cli
 
 generate:
 	go generate ./kernels
