@@ -97,22 +97,30 @@ func bindWidened(b *Bind) func() {
 	return contractOf[float64](b)
 }
 
-// A unit of work is a tile of one matrix of the batch; with fewCols columns or
-// more, kernels.Gemm computes it.
+// Where kernels.Gemm does not pack, a unit of work is a tile of one matrix of the
+// batch; with fewCols columns or more, kernels.Gemm computes it.
 const (
 	tileRows = 32
 	tileCols = 1024
 	fewCols  = 16
 )
 
-// gemm multiplies by kernels.Gemm, tile by tile. It wants rows of the second
-// argument, of which every row of the result is a sum.
+// threadWork is how many multiplications pay for a matrix's being shared between
+// threads, rather than the batch.
+const threadWork = 1 << 18
+
+// gemm multiplies by kernels.Gemm: matrix by matrix, or tile by tile. Where that
+// does not pack, it wants rows of the second argument, of which every row of the
+// result is a sum.
 func (p *product[T]) gemm(b *Bind) func() {
 	if p.n == 1 && p.m > 1 { // a column is a row of the transposed product
 		b.In[0], b.In[1] = b.In[1].Permute(0, 2, 1), b.In[0].Permute(0, 2, 1)
 		p.m, p.n = p.n, p.m
 	}
 	p.a, p.b = matricesOf[T](b, 0), matricesOf[T](b, 1)
+	if kernels.GemmPacks[T](p.m, p.n, p.k, p.level) {
+		return p.packed()
+	}
 	if p.b.trans {
 		b.Contiguous(1)
 		p.b = matricesOf[T](b, 1)
@@ -126,6 +134,30 @@ func (p *product[T]) gemm(b *Bind) func() {
 	grain := max(1, 1<<17/(2*min(p.m, tileRows)*min(p.n, tileCols)*p.k))
 	work := p.tiles
 	return func() { p.pool.For(units, grain, work) }
+}
+
+// packed multiplies by a kernels.Gemm that packs: by one for each matrix, which
+// packs the second argument once. Threads share the batch if it is long.
+func (p *product[T]) packed() func() {
+	work := p.m * p.n * p.k
+	if work >= threadWork && p.batch < 4*p.pool.Threads() {
+		return func() {
+			for i := range p.batch {
+				p.whole(i, p.pool)
+			}
+		}
+	}
+	grain, each := max(1, 1<<16/work), func(_, lo, hi int) {
+		for i := lo; i < hi; i++ {
+			p.whole(i, nil)
+		}
+	}
+	return func() { p.pool.For(p.batch, grain, each) }
+}
+
+// whole computes matrix i of the batch.
+func (p *product[T]) whole(i int, pool *kernels.Pool) {
+	kernels.Gemm(p.dst[i*p.m*p.n:], p.n, p.a.of(i), p.a.ld, p.b.of(i), p.b.ld, p.m, p.n, p.k, p.a.trans, p.b.trans, p.level, pool)
 }
 
 // tiles computes tiles lo up to hi, counted over the batch.

@@ -290,6 +290,34 @@ func TestSkinnyProducts(t *testing.T) {
 	}
 }
 
+// TestPackedProducts is of batches whose matrices are worth packing, shared between
+// threads one by one or each whole.
+func TestPackedProducts(t *testing.T) {
+	rng := rand.New(rand.NewPCG(46, 47))
+	tape := New(CPU{Threads: 2})
+	defer tape.Close()
+	for _, s := range [][4]int{{40, 12, 20, 30}, {3, 70, 80, 60}} {
+		batch, m, n, k := s[0], s[1], s[2], s[3]
+		a, b, turned := drawn(rng, f64(batch, m, k)), drawn(rng, f64(batch, k, n)), drawn(rng, f64(batch, n, k))
+		x, y, z := tape.Const(a), tape.Const(b), tape.Const(turned)
+		product := func(term func(batch, i, j, k int) complex128) func([]int) complex128 {
+			return func(i []int) (sum complex128) {
+				for j := range k {
+					sum += term(i[0], i[1], i[2], j)
+				}
+				return sum
+			}
+		}
+		tolerance := 1e-14 * float64(k)
+		requireElements(t, Einsum("bik,bkj->bij", x, y), []int{batch, m, n}, tolerance,
+			product(func(batch, i, j, k int) complex128 { return load(a, batch, i, k) * load(b, batch, k, j) }))
+		requireElements(t, Einsum("bik,bjk->bij", x, z), []int{batch, m, n}, tolerance,
+			product(func(batch, i, j, k int) complex128 { return load(a, batch, i, k) * load(turned, batch, j, k) }))
+		requireElements(t, Einsum("bik,kj->bij", x, y.Crop(0, 0, 1).Reshape(k, n)), []int{batch, m, n}, tolerance,
+			product(func(batch, i, j, k int) complex128 { return load(a, batch, i, k) * load(b, 0, k, j) }))
+	}
+}
+
 func TestEinsumBitsDoNotDependOnThreads(t *testing.T) {
 	rng := rand.New(rand.NewPCG(44, 45))
 	a, b := drawn(rng, f64(5, 20000)), drawn(rng, f64(300, 70))

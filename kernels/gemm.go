@@ -26,7 +26,7 @@ func Gemm[T Float](dst []T, ldd int, a []T, lda int, b []T, ldb int, m, n, k int
 		return
 	}
 	l = l.Resolve()
-	if asm := asmOf[T](l); asm.tileRows > 0 && k > 0 && worthTiles(m, n, k, transB) {
+	if asm := asmOf[T](l); asm.tileRows > 0 && worthTiles(m, n, k, transB) {
 		gemmTiled(asm, dst, ldd, a, lda, b, ldb, m, n, k, transA, transB, pool)
 		return
 	}
@@ -37,6 +37,13 @@ func Gemm[T Float](dst []T, ldd int, a []T, lda int, b []T, ldb int, m, n, k int
 	pool.For(m, rows, func(_, lo, hi int) {
 		gemmRows(dst, ldd, a, lda, b, ldb, lo, hi, n, k, transA, transB, l)
 	})
+}
+
+// GemmPacks reports whether Gemm packs a b of these sizes at level l: threads then
+// share what is packed, and a transposed b costs no more than another. It does not
+// panic.
+func GemmPacks[T Float](m, n, k int, l Level) bool {
+	return asmOf[T](l.Resolve()).tileRows > 0 && worthTiles(m, n, k, false)
 }
 
 // gemmRows computes rows lo up to hi of dst.

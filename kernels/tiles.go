@@ -6,15 +6,18 @@ import (
 )
 
 // The tiled matrix product (Goto and van de Geijn, "Anatomy of high-performance
-// matrix multiplication", 2008): a panel of b, tileDepth rows deep, is packed into
-// strips as wide as a tile; of a, a block of rows; then tiles of dst, which stay
+// matrix multiplication", 2008): b is packed into strips as wide as a tile, in
+// panels tileDepth rows deep; of a, a block of rows; then tiles of dst, which stay
 // in registers, are passed over. An element is one chain of fused multiply-adds
-// in index order, whatever the tile, the block or the thread.
+// in index order, whatever the tile, the block or the thread. Threads meet when
+// what fits packedSize is packed and when it is used up, not at every panel.
 
 const (
-	tileDepth = 256     // rows of b in a panel: a strip fits the first-level cache
-	panelSize = 1 << 17 // values of b in a panel
-	blockRows = 96      // rows of a in a block: it fits the second-level cache
+	tileDepth     = 256     // rows of b in a panel: a strip fits the first-level cache
+	packedSize    = 1 << 20 // values of b packed at a time
+	packedColumns = 1024    // columns of b packed at a time
+	blockRows     = 96      // rows of a in a block: it fits the second-level cache
+	threadWork    = 1 << 16 // multiplications below which threads do not pay
 )
 
 // tileStride is the distance of rows in a packed block.
@@ -28,12 +31,13 @@ type tiled[T Float] struct {
 	transA, transB bool
 	asm            *asmTable[T]
 
-	at, depth     int // rows of b in the panel
+	at, deep      int // rows of b that are packed
 	from, columns int // columns
-	panel         []T
+	strips, units int // of the columns; of the rows
+	packed        []T
 	threads       []tiledThread[T]
 
-	packStrips, multiplyRows func(worker, lo, hi int)
+	packStrips, multiplyUnits func(worker, lo, hi int)
 }
 
 // A tiledThread is the memory of one thread.
@@ -67,8 +71,8 @@ func (s *tiledStore[T]) take(threads int) *tiled[T] {
 	}
 	s.mu.Unlock()
 	if t == nil {
-		t = &tiled[T]{panel: make([]T, panelSize)}
-		t.packStrips, t.multiplyRows = t.packB, t.multiply
+		t = &tiled[T]{}
+		t.packStrips, t.multiplyUnits = t.packB, t.multiply
 	}
 	for len(t.threads) < threads {
 		t.threads = append(t.threads, tiledThread[T]{make([]T, blockRows*tileStride[T]()), make([]T, 12*32)})
@@ -92,50 +96,77 @@ func worthTiles(m, n, k int, transB bool) bool {
 
 // gemmTiled is Gemm by tiles, for k > 0.
 func gemmTiled[T Float](asm *asmTable[T], dst []T, ldd int, a []T, lda int, b []T, ldb int, m, n, k int, transA, transB bool, pool *Pool) {
+	if m*n*k < threadWork {
+		pool = nil
+	}
 	t := storeOf[T]().take(pool.Threads())
 	t.asm, t.dst, t.a, t.b, t.ldd, t.lda, t.ldb = asm, dst, a, b, ldd, lda, ldb
 	t.m, t.n, t.transA, t.transB = m, n, transA, transB
-	width := panelSize / tileDepth / asm.tileColumns * asm.tileColumns
-	for t.from = 0; t.from < n; t.from += width {
-		t.columns = min(width, n-t.from)
-		for t.at = 0; t.at < k; t.at += tileDepth {
-			t.depth = min(tileDepth, k-t.at)
-			pool.For((t.columns+asm.tileColumns-1)/asm.tileColumns, 4, t.packStrips)
-			pool.For(m, asm.tileRows, t.multiplyRows)
+	tiles := (m + asm.tileRows - 1) / asm.tileRows
+	t.units = min(tiles, pool.Threads()*chunksPerThread)
+	if pool.Threads() == 1 {
+		t.units = 1
+	}
+	for t.from = 0; t.from < n; t.from += packedColumns {
+		t.columns = min(packedColumns, n-t.from)
+		t.strips = (t.columns + asm.tileColumns - 1) / asm.tileColumns
+		width := t.strips * asm.tileColumns
+		deep := packedSize / width / tileDepth * tileDepth
+		t.reserve(width * min(deep, k))
+		for t.at = 0; t.at < k; t.at += deep {
+			t.deep = min(deep, k-t.at)
+			pool.For((t.deep+tileDepth-1)/tileDepth*t.strips, 4, t.packStrips)
+			pool.For(t.units, 1, t.multiplyUnits)
 		}
 	}
 	storeOf[T]().give(t)
 }
 
-// packB packs strips lo up to hi of the panel: depth rows of tileColumns.
+// reserve makes packed at least n long.
+func (t *tiled[T]) reserve(n int) {
+	if len(t.packed) < n {
+		t.packed = make([]T, n)
+	}
+}
+
+// strip returns strip s of the panel that begins p rows into what is packed, and
+// how many rows that panel has.
+func (t *tiled[T]) strip(p, s int) (strip []T, depth int) {
+	width, depth := t.asm.tileColumns, min(tileDepth, t.deep-p)
+	at := (p*t.strips + s*depth) * width
+	return t.packed[at : at+width*depth], depth
+}
+
+// packB packs strips lo up to hi, counted over the panels: rows of tileColumns.
 func (t *tiled[T]) packB(_, lo, hi int) {
 	width := t.asm.tileColumns
-	for s := lo; s < hi; s++ {
-		strip := t.panel[s*width*t.depth : (s+1)*width*t.depth]
-		j := t.from + s*width
+	for u := lo; u < hi; u++ {
+		p, s := u/t.strips*tileDepth, u%t.strips
+		strip, depth := t.strip(p, s)
+		at, j := t.at+p, t.from+s*width
 		columns := min(width, t.from+t.columns-j)
 		if columns < width {
 			clear(strip)
 		}
 		if t.transB {
-			t.transpose(strip, width, t.b[j*t.ldb+t.at:], t.ldb, columns, t.depth)
+			t.transpose(strip, width, t.b[j*t.ldb+at:], t.ldb, columns, depth)
 			continue
 		}
-		for p := range t.depth {
-			copy(strip[p*width:p*width+columns], t.b[(t.at+p)*t.ldb+j:])
+		for q := range depth {
+			copy(strip[q*width:q*width+columns], t.b[(at+q)*t.ldb+j:])
 		}
 	}
 }
 
-// packA packs rows lo up to hi of a, tileStride apart.
-func (t *tiled[T]) packA(block []T, lo, hi int) {
+// packA packs rows lo up to hi of a, tileStride apart, columns at up to at+depth.
+func (t *tiled[T]) packA(block []T, lo, hi, at, depth int) {
 	stride := tileStride[T]()
 	if t.transA {
-		t.transpose(block, stride, t.a[t.at*t.lda+lo:], t.lda, t.depth, hi-lo)
+		t.transpose(block, stride, t.a[at*t.lda+lo:], t.lda, depth, hi-lo)
 		return
 	}
 	for i := lo; i < hi; i++ {
-		copy(block[(i-lo)*stride:(i-lo)*stride+t.depth], t.a[i*t.lda+t.at:])
+		copy(block[(i-lo)*stride:(i-lo)*stride+depth], t.a[i*t.lda+at:])
 	}
 }
 
@@ -157,26 +188,38 @@ func (t *tiled[T]) transpose(dst []T, ldd int, src []T, lds, m, n int) {
 	}
 }
 
-// multiply computes rows lo up to hi of dst, as far as the panel goes.
+// multiply computes units lo up to hi of the rows of dst, as far as b is packed.
 func (t *tiled[T]) multiply(worker, lo, hi int) {
-	th, step := &t.threads[worker], t.asm.tileRows
+	step := t.asm.tileRows
+	tiles := (t.m + step - 1) / step
+	first, end := lo*tiles/t.units*step, min(hi*tiles/t.units*step, t.m)
 	rows := blockRows / step * step
-	for i := lo; i < hi; i += rows {
-		end := min(i+rows, hi)
-		t.packA(th.block, i, end)
-		for j := 0; j < t.columns; j += t.asm.tileColumns {
-			for r := i; r < end; r += step {
-				t.tile(th, th.block[(r-i)*tileStride[T]():], r, min(step, end-r), j)
-			}
+	for p := 0; p < t.deep; p += tileDepth {
+		for i := first; i < end; i += rows {
+			t.multiplyBlock(&t.threads[worker], i, min(i+rows, end), p)
 		}
 	}
 }
 
-// tile computes the tile of dst at row r and at column j of the panel, rows high,
-// from the packed rows of a. What is less than a tile goes by way of edge.
-func (t *tiled[T]) tile(th *tiledThread[T], a []T, r, rows, j int) {
+// multiplyBlock computes rows lo up to hi of dst, as far as the panel goes that
+// begins p rows into what is packed.
+func (t *tiled[T]) multiplyBlock(th *tiledThread[T], lo, hi, p int) {
+	step := t.asm.tileRows
+	t.packA(th.block, lo, hi, t.at+p, min(tileDepth, t.deep-p))
+	for s := range t.strips {
+		b, depth := t.strip(p, s)
+		for r := lo; r < hi; r += step {
+			t.tile(th, th.block[(r-lo)*tileStride[T]():], b, r, min(step, hi-r), s*t.asm.tileColumns, depth, t.at+p > 0)
+		}
+	}
+}
+
+// tile computes the tile of dst at row r and at column j of those packed, rows
+// high, from the packed rows of a and the strip b; it adds to what is there if
+// sum. What is less than a tile goes by way of edge.
+func (t *tiled[T]) tile(th *tiledThread[T], a, b []T, r, rows, j, depth int, sum bool) {
 	width, more := t.asm.tileColumns, 0
-	if t.at > 0 {
+	if sum {
 		more = 1
 	}
 	columns := min(width, t.columns-j)
@@ -188,16 +231,16 @@ func (t *tiled[T]) tile(th *tiledThread[T], a []T, r, rows, j int) {
 	if columns <= width/2 {
 		narrow, wide = 1, width/2
 	}
-	f, b := t.asm.tiles[half][narrow], &t.panel[j*t.depth]
+	f := t.asm.tiles[half][narrow]
 	dst := t.dst[r*t.ldd+t.from+j:]
 	if rows == high && columns == wide {
-		f(&a[0], b, &dst[0], t.depth, t.ldd, more)
+		f(&a[0], &b[0], &dst[0], depth, t.ldd, more)
 		return
 	}
 	for i := range rows {
 		copy(th.edge[i*width:i*width+columns], dst[i*t.ldd:])
 	}
-	f(&a[0], b, &th.edge[0], t.depth, width, more)
+	f(&a[0], &b[0], &th.edge[0], depth, width, more)
 	for i := range rows {
 		copy(dst[i*t.ldd:i*t.ldd+columns], th.edge[i*width:])
 	}
