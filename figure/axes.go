@@ -119,16 +119,11 @@ func short(v float64) string {
 	return strconv.FormatFloat(v, 'g', 4, 64)
 }
 
-// exponent writes v as 1.5e-5.
+// exponent writes v as 1.5e-5, with four digits at most.
 func exponent(v float64) string {
-	s := strconv.FormatFloat(v, 'g', 4, 64)
-	mantissa, e, ok := strings.Cut(s, "e")
-	if !ok {
-		s = strconv.FormatFloat(v, 'e', -1, 64)
-		mantissa, e, _ = strings.Cut(s, "e")
-	}
+	mantissa, e, _ := strings.Cut(strconv.FormatFloat(v, 'e', 3, 64), "e")
 	n, _ := strconv.Atoi(e)
-	return mantissa + "e" + strconv.Itoa(n)
+	return strings.TrimSuffix(strings.TrimRight(mantissa, "0"), ".") + "e" + strconv.Itoa(n)
 }
 
 // roundStep returns 1, 2 or 5 times a power of ten, at least v.
