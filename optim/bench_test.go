@@ -20,6 +20,7 @@ func BenchmarkStep(b *testing.B) {
 		{"gram", LBFGS{Float64History: true}, tensor.Float64},
 		{"two-loop", LBFGS{TwoLoop: true, Float64History: true}, tensor.Float64},
 		{"float32-history", LBFGS{}, tensor.Float64},
+		{"spectral", LBFGS{Spectral: true}, tensor.Float64},
 		{"float32", LBFGS{}, tensor.Float32},
 	} {
 		for _, threads := range []int{1, 2} {
