@@ -33,8 +33,8 @@ func (a *app) tuneCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "tune IMAGE…",
 		Short: "Find the settings that reach a good metamer soonest",
-		Long: `tune searches optimizer, learning rate, history, scheduler, loss, weight of the
-penalty, stages, normalisation and threads for the settings that reach a good outcome in the
+		Long: `tune searches optimizer, learning rate, history, scheduler, loss and weights
+of its groups, weight of the penalty, stages, normalisation and threads for the settings that reach a good outcome in the
 fewest seconds. Flags that are given stay as they are.
 
 All candidates run from one seed; the best third of them from two, and the best

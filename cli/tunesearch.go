@@ -32,9 +32,10 @@ func searched() []choiceOf {
 		threads = append(threads, fmt.Sprint(n))
 	}
 	return []choiceOf{
-		{"optimizer", []string{"lbfgs:max-iter=20,max-eval=20", "lbfgs:history=30", "lbfgs:max-iter=5,max-eval=5", "lbfgs:history=10", "lbfgs:max-iter=40,max-eval=40",
-			"adam:lr=0.01", "adam:lr=0.03", "adam:lr=0.1", "nadam:lr=0.01", "rmsprop:lr=0.003"}},
-		{"loss", []string{"groupwise", "l2", "relative-sse", "mse:scale=start"}},
+		{"optimizer", []string{"lbfgs:precondition=spectral,max-iter=20,max-eval=20", "lbfgs:precondition=spectral,history=30",
+			"lbfgs:precondition=spectral,max-iter=5,max-eval=5", "lbfgs", "adam:lr=0.01", "adam:lr=0.03", "adam:lr=0.1", "nadam:lr=0.01"}},
+		{"loss", []string{"groupwise", "portilla-simoncelli:weight.auto_correlation_reconstructed=3", "portilla-simoncelli:weight.cross_scale_correlation_real=3",
+			"l2", "relative-sse", "mse:scale=start"}},
 		{"penalty", []string{"range:weight=0.01", "range:weight=1"}},
 		{"coarse-to-fine", []string{"together", "separate"}},
 		{"scheduler", []string{"cosine:iterations=500", "exponential:gamma=0.995", "plateau"}},
