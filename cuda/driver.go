@@ -56,6 +56,7 @@ type DriverError struct {
 	Code int
 }
 
+// Error says what the driver said. It does not panic.
 func (e *DriverError) Error() string {
 	var name, text *C.char
 	C.cuGetErrorName(C.CUresult(e.Code), &name)
