@@ -163,14 +163,19 @@ func filterEntries() []spec.Entry[modelKind] {
 			}},
 		},
 		{
-			Name: "linear", Doc: "a blur and a difference of blurs",
-			Keys: []spec.Key{kernelKey("3"), padKey(autograd.PadCircular)},
+			Name: "linear", Doc: "a blur and a difference of blurs, or two random filters",
+			Keys: []spec.Key{kernelKey("3"), padKey(autograd.PadCircular),
+				{Name: "default-filters", Type: spec.Bool, Default: "true", Doc: "the blur and the difference; false: two filters of random taps"},
+				{Name: "seed", Type: spec.Int, Default: "0", Min: 0, Max: 1<<32 - 1, Doc: "of the random taps"}},
 			Make: modelKind{construct: func(s spec.Spec, h, w int) (synth.Model, error) {
 				k, err := kernel(s)
 				if err != nil {
 					return nil, err
 				}
-				m, err := models.NewLinear(models.LinearOptions{Kernel: k, Pad: padMode(s)})
+				if s.Bool("default-filters") && s.Given("seed") {
+					return nil, usage("%s: the default filters are not random; to draw others add default-filters=false", s)
+				}
+				m, err := models.NewLinear(models.LinearOptions{Kernel: k, Pad: padMode(s), Random: !s.Bool("default-filters"), Seed: uint64(s.Int("seed"))})
 				return sized(m, err, h, w)
 			}},
 		},

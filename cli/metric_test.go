@@ -111,6 +111,7 @@ func TestFrontEndsWithoutPretraining(t *testing.T) {
 	for spec, want := range map[string]string{
 		"on-off:pretrained=false,kernel-size=7":   "[1 2 20 24]",
 		"center-surround:off-center=both":         "[1 2 20 24]",
+		"linear:default-filters=false,seed=3":     "[1 2 20 24]",
 		"luminance-gain-control:pretrained=false": "[1 1 20 24]",
 	} {
 		code, stdout, stderr := percept("represent", "example:bark", "--size", "20x24", "--model", spec, "-o", out)
@@ -118,7 +119,7 @@ func TestFrontEndsWithoutPretraining(t *testing.T) {
 		assert.Contains(t, stdout, want)
 	}
 	for spec, want := range map[string]string{
-		"gaussian:kernel-size=41+7": "at least 21×4 pixels", "linear:kernel-size=3+3+3": "one number, or height+width", "gaussian:kernel-size=2.5": "whole numbers joined by + from 1 to 1023 expected",
+		"gaussian:kernel-size=41+7": "at least 21×4 pixels", "linear:kernel-size=3+3+3": "one number, or height+width", "linear:seed=3": "the default filters are not random", "gaussian:kernel-size=2.5": "whole numbers joined by + from 1 to 1023 expected",
 	} {
 		code, _, stderr := percept("represent", "example:bark", "--size", "20x24", "--model", spec, "-o", out)
 		assert.Equal(t, ExitUsage, code, spec)

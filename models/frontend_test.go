@@ -88,6 +88,29 @@ func TestLinear(t *testing.T) {
 	}
 }
 
+// The random filters, which PyTorch draws in single precision, and what they make
+// of an image, are the reference's.
+func TestLinearRandomFilters(t *testing.T) {
+	var want map[string]struct{ Filt, T20x24 golden }
+	readGolden(t, "linear_random", &want)
+	tape := autograd.New(nil)
+	defer tape.Close()
+	x := tape.Const(texture(20, 24, 0))
+	reflect := autograd.PadReflect
+	for name, o := range map[string]LinearOptions{
+		"3 seed 0 circular":  {Random: true},
+		"5x4 seed 7 reflect": {Random: true, Seed: 7, Kernel: [2]int{5, 4}, Pad: &reflect},
+		"9 seed 3 circular":  {Random: true, Seed: 3, Kernel: [2]int{9, 9}},
+	} {
+		m, err := NewLinear(o)
+		require.NoError(t, err)
+		require.Contains(t, want, name)
+		require.Equal(t, want[name].Filt.V, tensor.Floats(m.Filter()), name)
+		requireGolden(t, want[name].T20x24, m.Forward(x), 1e-12, name)
+		requireGolden(t, want[name].T20x24, m.Forward(x.Cast(tensor.Float32)), 1e-5, name+" in float32")
+	}
+}
+
 // Every channel is filtered on its own, and becomes as many as there are filters.
 func TestFrontEndOfChannels(t *testing.T) {
 	tape := autograd.New(nil)

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/internal/rng"
 	"github.com/percept-go/percept/tensor"
 )
 
@@ -17,12 +18,14 @@ func (Identity) Forward(x autograd.Value) autograd.Value { return x }
 // blurred is amplitude times a normalised Gaussian filter.
 type blurred struct{ amplitude, std float64 }
 
-// filterBank filters every channel of an image with the same sums of Gaussians.
+// filterBank filters every channel of an image with the same sums of Gaussians,
+// or with given filters in their place.
 type filterBank struct {
 	name   string
 	kernel [2]int
 	mode   autograd.PadMode
 	filter [][]blurred
+	given  []tensor.Tensor // (h, w) each
 }
 
 // newFilterBank returns the bank with its defaults filled in: 31×31 taps and,
@@ -31,7 +34,7 @@ func newFilterBank(name string, kernel [2]int, mode *autograd.PadMode, otherwise
 	if kernel == [2]int{} {
 		kernel = [2]int{31, 31}
 	}
-	b := &filterBank{name, kernel, otherwise, filter}
+	b := &filterBank{name: name, kernel: kernel, mode: otherwise, filter: filter}
 	if mode != nil {
 		b.mode = *mode
 	}
@@ -53,6 +56,9 @@ func (b *filterBank) Forward(x autograd.Value) autograd.Value {
 	var out []autograd.Value
 	for i := range b.filter {
 		out = append(out, b.one(x, i))
+	}
+	for _, f := range b.given {
+		out = append(out, Filter(x, f, b.mode))
 	}
 	return joinChannels(autograd.Concat(1, out...), c)
 }
@@ -87,7 +93,11 @@ func (b *filterBank) demand(op string, x autograd.Value) {
 // Filter returns the filters (F, 1, h, w), to be looked at.
 func (b *filterBank) Filter() tensor.Tensor {
 	h, w := b.kernel[0], b.kernel[1]
-	taps := tensor.New(tensor.Float64, len(b.filter), 1, h, w)
+	taps := tensor.New(tensor.Float64, len(b.filter)+len(b.given), 1, h, w)
+	for f, one := range b.given {
+		row, _ := taps.Crop(0, f, f+1, 1).Reshape(h, w)
+		tensor.Copy(row, one)
+	}
 	for f, terms := range b.filter {
 		for _, g := range terms {
 			column, row := gaussian(h, g.std), gaussian(w, g.std)
@@ -208,11 +218,15 @@ func NewCenterSurround(o CenterSurroundOptions) (CenterSurround, error) {
 type LinearOptions struct {
 	Kernel [2]int            // taps along each axis; zero: 3×3
 	Pad    *autograd.PadMode // nil: circular
+	Random bool              // two filters of random taps in place of the fixed ones
+	Seed   uint64            // of these
 }
 
-// Linear filters images with two fixed filters: a Gaussian of variance 3, and
-// the difference between one of variance 1 and it. The reference divides the
-// second by its sum, which is rounding noise around 0; this does not.
+// Linear filters images with two filters: a Gaussian of variance 3, and the
+// difference between one of variance 1 and it. The reference divides the second
+// by its sum, which is rounding noise around 0; this does not. The random filters
+// are the reference's for the same seed: uniform within ±1/√(taps), in single
+// precision.
 type Linear struct{ *filterBank }
 
 // NewLinear returns the model. It errs if a kernel size is below 1.
@@ -221,6 +235,26 @@ func NewLinear(o LinearOptions) (Linear, error) {
 		o.Kernel = [2]int{3, 3}
 	}
 	wide := math.Sqrt(3)
-	b, err := newFilterBank("linear", o.Kernel, o.Pad, autograd.PadCircular, [][]blurred{{{1, wide}}, {{1, 1}, {-1, wide}}})
+	filters := [][]blurred{{{1, wide}}, {{1, 1}, {-1, wide}}}
+	b, err := newFilterBank("linear", o.Kernel, o.Pad, autograd.PadCircular, filters)
+	if err == nil && o.Random {
+		b.filter, b.given = nil, randomFilters(len(filters), o.Kernel, o.Seed)
+	}
 	return Linear{b}, err
+}
+
+// randomFilters returns n filters as PyTorch draws those of a convolution.
+func randomFilters(n int, kernel [2]int, seed uint64) []tensor.Tensor {
+	g := rng.New(seed)
+	bound := 1 / math.Sqrt(float64(kernel[0]*kernel[1]))
+	list := make([]tensor.Tensor, n)
+	for i := range list {
+		list[i] = tensor.New(tensor.Float32, kernel[0], kernel[1])
+		taps := tensor.Slice[float32](list[i])
+		rng.Uniform(g, taps)
+		for k, u := range taps {
+			taps[k] = float32(float64(u)*float64(float32(2*bound)) - float64(float32(bound))) // rounded once
+		}
+	}
+	return list
 }
