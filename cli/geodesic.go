@@ -16,7 +16,7 @@ var geodesicMethod = &method{name: "geodesic", columns: []string{"path_energy", 
 
 func (a *app) geodesicCommand() *cobra.Command {
 	return a.synthesisCommand(geodesicMethod, &cobra.Command{
-		Use:   "geodesic A B",
+		Use:   "geodesic A B [A B]…",
 		Short: "Find the path between two images that is shortest to a model",
 		Long: `geodesic finds the frames between images A and B whose representations are the
 shortest path, in even steps, that a model can be led along. What changes evenly
@@ -31,7 +31,8 @@ random paths: that they agree is a sign that there is no better path.
 
 It writes a folder with run.json, history.csv, target.npy (A and B), start.npy
 and result.npy (the frames of the best path), path.png, a report as one HTML
-page, and a checkpoint.
+page, and a checkpoint. More than two images are pairs, each with a folder of its
+own in one that has index.csv.
 
 It ends with exit code 0 if the path is a good geodesic, 3 if it is not, 1 if it
 failed, 2 if it was called wrongly, and 130 if it was interrupted; --resume then
@@ -39,9 +40,10 @@ continues it.`,
 		Example: `  percept geodesic a.png b.png --size 64x64 --model on-off
   percept geodesic a.png b.png --size 128x128 --steps 20 --starts 3 -o run
   percept geodesic a.png b.png --method energy --optimizer adam:lr=0.001
-  percept geodesic a.npy b.npy -o runs            pairs of images, one after the other
+  percept geodesic a.png b.png c.png d.png        from a to b and from c to d
+  percept geodesic a.npy b.npy -o runs            image by image of two files
   percept geodesic --resume run --iterations +20`,
-		Args: cobra.MaximumNArgs(2),
+		Args: cobra.ArbitraryArgs,
 	})
 }
 
@@ -127,8 +129,8 @@ func (f *geodesicFlags) complete() {
 }
 
 func (f *geodesicFlags) paths(_ *cobra.Command, given []string) ([]string, error) {
-	if len(given) != 2 {
-		return nil, usage("a path leads from one image to another: two are needed, and there are %d", len(given))
+	if len(given) == 0 || len(given)%2 != 0 {
+		return nil, usage("a path leads from one image to another: pairs of images are needed, A B or A B C D, and there are %d images", len(given))
 	}
 	return given, nil
 }
@@ -176,15 +178,36 @@ func (f *geodesicFlags) checkMemory(a *app, label string, shape []int) error {
 		label, frames, shape[2], shape[3], d, bytesText(need), bytesText(free), max(0, (free-baseBytes)/one))
 }
 
-// jobs pairs the images of the first file with those of the second, and tries
-// each pair, so that nothing that cannot be done is begun.
-func (f *geodesicFlags) jobs(a *app, list []picture) (jobs []*job, err error) {
-	n := len(list) / 2
-	if len(list)%2 != 0 || list[0].path == list[len(list)-1].path && n > 1 || list[n-1].path != list[0].path {
-		return nil, usage("%s and %s hold %d images; as many are needed in one as in the other", list[0].path, list[len(list)-1].path, len(list))
+// pairsOf returns the images of the first, third, … file, each with that of the
+// file that follows.
+func pairsOf(list []picture) (pairs [][2]picture, err error) {
+	var files [][]picture
+	for _, p := range list {
+		if p.file == len(files) {
+			files = append(files, nil)
+		}
+		files[p.file] = append(files[p.file], p)
 	}
-	for k := range n {
-		p, q := list[k], list[n+k]
+	for i := 0; i < len(files); i += 2 {
+		a, b := files[i], files[i+1]
+		if len(a) != len(b) {
+			return nil, usage("%s holds %d images and %s %d; as many are needed in one as in the other", a[0].path, len(a), b[0].path, len(b))
+		}
+		for k := range a {
+			pairs = append(pairs, [2]picture{a[k], b[k]})
+		}
+	}
+	return pairs, nil
+}
+
+// jobs tries each pair of images, so that nothing that cannot be done is begun.
+func (f *geodesicFlags) jobs(a *app, list []picture) (jobs []*job, err error) {
+	pairs, err := pairsOf(list)
+	if err != nil {
+		return nil, err
+	}
+	for _, both := range pairs {
+		p, q := &both[0], &both[1]
 		if p.x.Type != q.x.Type {
 			return nil, usage("%s has %d×%d pixels and %d channels, %s %d×%d and %d; give both one size, such as --size 128x128 makes",
 				p.label(), p.x.Dim[2], p.x.Dim[3], p.x.Dim[1], q.label(), q.x.Dim[2], q.x.Dim[3], q.x.Dim[1])
@@ -192,22 +215,12 @@ func (f *geodesicFlags) jobs(a *app, list []picture) (jobs []*job, err error) {
 		if err := f.checkMemory(a, p.label(), p.x.Shape()); err != nil {
 			return nil, err
 		}
-		both := []picture{p, q}
-		model, err := a.construct(&f.model, both)
+		model, err := a.construct(&f.model, both[:])
 		if err != nil {
 			return nil, err
 		}
 		for b := range f.batch.n {
-			j := a.newJob(geodesicMethod, f, &both[0], f.seed+uint64(b))
-			j.model, j.inputs = model, append(j.inputs, both[1].record())
-			j.name = both[0].name + "-" + both[1].name
-			if j.sub = j.name; f.batch.n > 1 {
-				j.sub += fmt.Sprintf("-seed%d", j.seed)
-			}
-			j.target = tensor.New(j.target.DType, append([]int{2}, j.target.Shape()[1:]...)...)
-			tensor.Copy(j.target.Crop(0, 0, 1, 1), cast(both[0].x, j.target.DType))
-			tensor.Copy(j.target.Crop(0, 1, 2, 1), cast(both[1].x, j.target.DType))
-			jobs = append(jobs, j)
+			jobs = append(jobs, f.newJob(a, p, q, model, f.seed+uint64(b)))
 		}
 		s, err := f.start(nil, jobs[len(jobs)-1:])
 		if err != nil {
@@ -216,6 +229,20 @@ func (f *geodesicFlags) jobs(a *app, list []picture) (jobs []*job, err error) {
 		s.Close()
 	}
 	return jobs, nil
+}
+
+// newJob returns the job of the path from p to q.
+func (f *geodesicFlags) newJob(a *app, p, q *picture, model synth.Model, seed uint64) *job {
+	j := a.newJob(geodesicMethod, f, p, seed)
+	j.model, j.inputs = model, append(j.inputs, q.record())
+	j.name = p.name + "-" + q.name
+	if j.sub = j.name; f.batch.n > 1 {
+		j.sub += fmt.Sprintf("-seed%d", j.seed)
+	}
+	j.target = tensor.New(j.target.DType, append([]int{2}, j.target.Shape()[1:]...)...)
+	tensor.Copy(j.target.Crop(0, 0, 1, 1), cast(p.x, j.target.DType))
+	tensor.Copy(j.target.Crop(0, 1, 2, 1), cast(q.x, j.target.DType))
+	return j
 }
 
 func (f *geodesicFlags) revive(a *app, j *job) (err error) {

@@ -90,7 +90,8 @@ func TestGeodesicsThatAreNone(t *testing.T) {
 	assert.Equal(t, ExitNotMatched, code)
 	assert.Contains(t, out, "give more --iterations")
 	for want, args := range map[string][]string{
-		"two are needed":                       {"geodesic", "example:bark"},
+		"pairs of images are needed":           {"geodesic", "example:bark"},
+		"and there are 3 images":               {"geodesic", "example:bark", "example:pebbles", "example:weave"},
 		"give at least 2":                      {"geodesic", "example:bark", "example:pebbles", "--steps", "1"},
 		"--optimizer and --scheduler are for":  {"geodesic", "example:bark", "example:pebbles", "--optimizer", "adam"},
 		"are equal":                            {"geodesic", "example:bark", "example:bark", "--size", "16x16", "--model", "on-off"},
@@ -105,6 +106,32 @@ func TestGeodesicsThatAreNone(t *testing.T) {
 		"--iterations", "3", "--progress", "none", "-o", filepath.Join(dir, "reference"))
 	assert.Contains(t, []int{ExitOK, ExitNotMatched}, code, "%s%s", out, errs)
 	assert.Equal(t, "energy", readGeodesic(t, filepath.Join(dir, "reference")).Settings["method"])
+}
+
+// TestGeodesicsOfPairs: the images of two files, and then of two others, one of
+// which is the same.
+func TestGeodesicsOfPairs(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "runs")
+	two := writeArray(t, tensor.New(tensor.Float64, 2, 1, 16, 18))
+	code, out, errs := percept("geodesic", "example:pebbles", "example:bark", "example:bark", "example:weave", "--size", "16x18", "--model", "on-off", "--steps", "2", "--progress", "none", "-o", dir)
+	require.Equal(t, ExitOK, code, "%s%s", out, errs)
+	for name, ends := range map[string][2]string{"pebbles-bark": {"pebbles", "bark"}, "bark-weave": {"bark", "weave"}} {
+		r := readGeodesic(t, filepath.Join(dir, name))
+		require.Len(t, r.Inputs, 2)
+		for i, end := range ends {
+			assert.Equal(t, "example:"+end, r.Inputs[i].Path)
+			x, _, err := images.Load("example:"+end, images.Options{Size: images.Size{H: 16, W: 18}})
+			require.NoError(t, err)
+			assert.Equal(t, tensor.Floats(x), tensor.Floats(readNPY(t, filepath.Join(dir, name), runfolder.Target).Crop(0, i, i+1, 1)))
+		}
+	}
+	index, err := os.ReadFile(filepath.Join(dir, runfolder.IndexCSV))
+	require.NoError(t, err)
+	assert.Contains(t, string(index), "pebbles-bark")
+	assert.Contains(t, string(index), "bark-weave")
+	code, _, errs = percept("geodesic", "example:pebbles", "example:bark", two, "example:weave", "--size", "16x18", "--model", "on-off", "-o", dir+"2")
+	require.Equal(t, ExitUsage, code)
+	assert.Contains(t, errs, "holds 2 images and example:weave 1; as many are needed")
 }
 
 // TestGeodesicsNeedMemory refuses what does not fit, and says what would.

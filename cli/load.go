@@ -12,6 +12,7 @@ import (
 // A picture is one image of the command line, as a model gets it.
 type picture struct {
 	path  string
+	file  int    // of the files on the command line
 	name  string // of its run folder
 	info  images.Info
 	crop  *images.Rect  // what was kept to suit the model; nil: all
@@ -32,7 +33,7 @@ func (p *picture) label() string {
 // expect.
 func (a *app) load(paths []string, o images.Options) ([]picture, error) {
 	var list []picture
-	for _, path := range paths {
+	for file, path := range paths {
 		x, info, err := images.Load(path, o)
 		if err != nil {
 			return nil, err
@@ -41,7 +42,7 @@ func (a *app) load(paths []string, o images.Options) ([]picture, error) {
 			a.note("%s: %s", path, n)
 		}
 		for i := range x.Dim[0] {
-			p := picture{path: path, name: runfolder.BaseName(path), info: info, x: tensor.Contiguous(x.Crop(0, i, i+1, 1)), index: -1, notes: info.Notes}
+			p := picture{path: path, file: file, name: runfolder.BaseName(path), info: info, x: tensor.Contiguous(x.Crop(0, i, i+1, 1)), index: -1, notes: info.Notes}
 			if x.Dim[0] > 1 {
 				p.index = i
 				p.name += fmt.Sprintf("-%d", i)
