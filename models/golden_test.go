@@ -69,6 +69,17 @@ func evaluate(t *testing.T, v autograd.Value) []complex128 {
 	return tensor.Slice[complex128](c)
 }
 
+// singleTolerance is how near values in single precision come to the reference's.
+const singleTolerance = 1e-5
+
+// inBoth calls f with images in double precision, which come as near to the
+// reference as tol, and with the same in single precision.
+func inBoth(tape *autograd.Tape, image tensor.Tensor, tol float64, f func(x autograd.Value, tol float64)) {
+	x := tape.Const(image)
+	f(x, tol)
+	f(x.Cast(tensor.Float32), singleTolerance)
+}
+
 // requireGolden compares v with the reference: every known element within tol
 // times the larger of its size and the array's root mean square; sums likewise.
 func requireGolden(t *testing.T, want golden, v autograd.Value, tol float64, msg string) {

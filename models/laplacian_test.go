@@ -9,6 +9,7 @@ import (
 
 	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/synth"
+	"github.com/percept-go/percept/tensor"
 )
 
 var (
@@ -38,6 +39,7 @@ func TestLaplacianPyramid(t *testing.T) {
 		require.Len(t, levels, len(g.Levels))
 		for i, want := range g.Levels {
 			requireGolden(t, want, levels[i], 1e-12, name+", level "+strconv.Itoa(i))
+			requireGolden(t, want, p.Levels(x.Cast(tensor.Float32))[i], singleTolerance, name+", in single precision, level "+strconv.Itoa(i))
 		}
 		for _, z := range evaluate(t, p.Reconstruct(levels).Sub(x)) {
 			requireNear(t, 0, z, 1e-13, 1, name)

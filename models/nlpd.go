@@ -39,7 +39,11 @@ func NormalizedLaplacianPyramid(x autograd.Value) []autograd.Value {
 	if err != nil {
 		fail("normalized-laplacian-pyramid", x, "%w", err)
 	}
-	levels := p.Levels(x)
+	// Differences from middle gray are small on coarse levels, so that single
+	// precision loses less of them; only the last level, a blur, has a mean.
+	const middle = .5
+	levels := p.Levels(x.AddScalar(-middle))
+	levels[nlpdScales-1] = levels[nlpdScales-1].AddScalar(middle)
 	for k, y := range levels {
 		levels[k] = y.Div(nlpdPool(y, k))
 	}

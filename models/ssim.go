@@ -91,16 +91,27 @@ func ssimTaps(side int) []float64 {
 // means, variances and covariance.
 type ssimLocal struct{ mx, my, vx, vy, vxy autograd.Value }
 
+// newSSIMLocal sums powers of what pixels differ from middle gray, which are a
+// quarter as large: variances in single precision lose less. What that changes is
+// put back, since the window's sum is not quite 1.
 func newSSIMLocal(x, y autograd.Value) ssimLocal {
 	g := ssimTaps(ssimSide(x))
 	mean := func(v autograd.Value) autograd.Value {
 		return correlate(correlate(v, numbers(v, g, 1, 1, 1, len(g)), ones), numbers(v, g, 1, 1, len(g), 1), ones)
 	}
-	l := ssimLocal{mx: mean(x), my: mean(y)}
-	l.vx = mean(x.Square()).Sub(l.mx.Square())
-	l.vy = mean(y.Square()).Sub(l.my.Square())
-	l.vxy = mean(x.Mul(y)).Sub(l.mx.Mul(l.my))
-	return l
+	const middle = .5
+	sum := 1.
+	if len(g) == SSIMWindow {
+		sum = ssimSum
+	}
+	dx, dy := x.AddScalar(-middle), y.AddScalar(-middle)
+	ex, ey := mean(dx), mean(dy)
+	moment := func(a, b, ea, eb autograd.Value) autograd.Value {
+		excess := ea.Add(eb).AddScalar(middle * sum).Scale(middle * (1 - sum))
+		return mean(a.Mul(b)).Sub(ea.Mul(eb)).Add(excess)
+	}
+	return ssimLocal{mx: ex.AddScalar(middle * sum), my: ey.AddScalar(middle * sum),
+		vx: moment(dx, dx, ex, ex), vy: moment(dy, dy, ey, ey), vxy: moment(dx, dy, ex, ey)}
 }
 
 // structure returns the similarity of local contrast and structure.
