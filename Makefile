@@ -69,6 +69,7 @@ fuzz:
 soak:
 	go test ./autograd -run TestFuzzGraph -count 50
 	go test ./synth -run Resume -count 20
+	go test ./synth -run Memory -soak 10000
 
 # The pictures of the documentation: metamers of example textures and of
 # photographs, given as PHOTOS=….

@@ -3,9 +3,11 @@ package synth_test
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"math"
+	"runtime"
 	"testing"
 	"time"
 
@@ -397,5 +399,27 @@ func TestStepsLeaveLittleGarbage(t *testing.T) {
 				t.Fatal(err)
 			}
 		}), 5., name)
+	}
+}
+
+var soak = flag.Int("soak", 300, "iterations over which memory must not grow")
+
+// TestMemoryDoesNotGrow allows the rows of the histories, and nothing else that
+// an iteration could leave behind.
+func TestMemoryDoesNotGrow(t *testing.T) {
+	for name, o := range optimizers {
+		s := newMetamer(t, batch(2, 8, 8), synth.ModelFunc(energies), synth.MetamerOptions{Loss: synth.MSE{}, Optimizer: o, Tolerance: new(0.)})
+		steps := func() (heap float64) {
+			for range *soak {
+				require.NoError(t, s.Step(), name)
+			}
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return float64(m.HeapAlloc)
+		}
+		before := steps()
+		rows := float64(2 * *soak) // of two images
+		require.Less(t, steps()-before, 1<<16+250*rows, name)
 	}
 }
