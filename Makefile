@@ -56,6 +56,7 @@ bench: build
 bench-peers:
 	python3 bench/compare.py -o bench/RESULTS.md
 	python3 bench/compare.py --scaling --append -o bench/RESULTS.md
+	python3 bench/compare.py --fft-lengths --append -o bench/RESULTS.md
 
 # A metamer from white noise to plenoptic's loss, five seeds: the better part of
 # an hour.

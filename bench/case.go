@@ -99,6 +99,17 @@ func (r *recorder) matrix() autograd.Value {
 	return r.draw(r.Side, r.Side)
 }
 
+// complexRows returns a Var of complex numbers (Batch, Side).
+func (r *recorder) complexRows() autograd.Value {
+	r.drawn++
+	g := rand.New(rand.NewPCG(r.drawn, 0))
+	x := tensor.New(r.dtype.Complex(), r.Batch, r.Side)
+	for i := range x.Len() {
+		x.Store(i, complex(g.Float64(), g.Float64()))
+	}
+	return r.tape.Var(fmt.Sprintf("x%d", r.drawn), x)
+}
+
 // withGradient asks for a loss and its gradient.
 func (r *recorder) withGradient(loss, x autograd.Value) {
 	r.outs = append(r.outs, loss, autograd.Grad(loss, x)[0])

@@ -9,6 +9,7 @@ them the ratio of each side's best round, which a busy machine disturbs least.
   python3 bench/compare.py --only '^(ps|pyramid)-256$'   some rows, on the screen
   python3 bench/compare.py ps-128x4 --threads 1          a case that has no row
   python3 bench/compare.py --scaling                     how time grows with size, batch and threads
+  python3 bench/compare.py --fft-lengths                 every length of a transform up to 1024; 15 minutes
   python3 bench/compare.py --metamer --seeds 5           to plenoptic's loss from white noise; takes an hour
 
 Makes bench/.venv with plenoptic on first use, or uses that of the environment
@@ -195,6 +196,36 @@ def scaling(percept, args):
     return t.lines
 
 
+def fft_lengths(percept, args):
+    """Rows of every length, beside pocketfft on one thread; beside MKL at powers of two."""
+    lengths = [n for n in range(2, args.longest + 1) if re.fullmatch(args.only or ".*", str(n))]
+    t = Table(f"Transforms of {args.rows} rows, every length from {lengths[0]} to {lengths[-1]}, one thread: times faster than pocketfft (scipy)",
+              ["transform", "type", "lengths", "faster", "slower", "median", "the ten least: length (times faster)"])
+    all_ms = {}
+    for kind in ("fft-rows", "rfft-rows"):
+        for dtype in args.dtype:
+            ratio = {}
+            for n in lengths:
+                ms = measure(percept, f"{kind}-{n}x{args.rows}", dtype, 1, args.rounds, 2, n & (n - 1) == 0)
+                ratio[n] = quartiles([a / b for a, b in zip(ms["scipy"], ms["percept"])])[1]
+                all_ms[f"{kind}-{n} {dtype} 1"] = ms
+            worst = ", ".join(f"{n} ({ratio[n]:.2f})" for n in sorted(ratio, key=ratio.get)[:10])
+            slower = sum(r < 1 for r in ratio.values())
+            t.add(kind[:-5], dtype, len(ratio), len(ratio) - slower, slower, f"{quartiles(ratio.values())[1]:.2f}", worst)
+    p = Table("The same at powers of two: times faster than MKL (PyTorch)", ["transform", "type", "threads", *(str(n) for n in lengths if n & (n - 1) == 0)])
+    for kind in ("fft-rows", "rfft-rows"):
+        for dtype in args.dtype:
+            for threads in (1, 2):
+                cells = []
+                for n in (n for n in lengths if n & (n - 1) == 0):
+                    key = f"{kind}-{n} {dtype} {threads}"
+                    ms = all_ms.get(key) or measure(percept, f"{kind}-{n}x{args.rows}", dtype, threads, args.rounds, 2)
+                    all_ms[key] = ms
+                    cells.append(f"{quartiles([a / b for a, b in zip(ms['torch'], ms['percept'])])[1]:.2f}")
+                p.add(kind[:-5], dtype, threads, *cells)
+    return t.lines + p.lines, all_ms
+
+
 def metamer(args):
     """From white noise, the recommended L-BFGS: both to plenoptic's median loss."""
     import numpy as np, torch, plenoptic as po
@@ -265,6 +296,9 @@ def main():
     p.add_argument("--rounds", type=int, default=7, help="turns of each side")
     p.add_argument("--scaling", action="store_true", help="the scaling table instead")
     p.add_argument("--peer-limit", type=int, default=1024, help="in the scaling table, time plenoptic up to so many thousand pixels")
+    p.add_argument("--fft-lengths", action="store_true", help="the transforms of all lengths instead; --only picks lengths")
+    p.add_argument("--longest", type=int, default=1024, help="of these lengths")
+    p.add_argument("--rows", type=int, default=1024, help="that are transformed")
     p.add_argument("--metamer", action="store_true", help="the metamer row instead")
     p.add_argument("--seeds", type=int, default=5)
     p.add_argument("--size", type=int, default=256, help="of the metamer")
@@ -285,6 +319,10 @@ def main():
     print(head)
     if args.metamer:
         lines = metamer(args)
+    elif args.fft_lengths:
+        lines, rows = fft_lengths(Percept(), args)
+        if args.json:
+            json.dump(dict(machine=head, ms=rows), open(args.json, "w"))
     elif args.scaling:
         lines = scaling(Percept(), args)
     else:

@@ -72,8 +72,11 @@ var Kinds = []Kind{
 		z := autograd.MakeComplex(r.draw(r.Side, n), r.draw(r.Side, n))
 		r.outs = append(r.outs, z.IRFFT(autograd.Backward, r.Side, -2, -1))
 	}},
-	{Name: "fft-rows", Doc: "complex transforms of the rows", Others: one("fft-rows", 96, 243, 251, 256, 343, 500), record: func(r *recorder) {
-		r.outs = append(r.outs, autograd.MakeComplex(r.matrix(), r.matrix()).FFT(autograd.Backward, -1))
+	{Name: "fft-rows", Doc: "complex transforms of rows, side long", Others: many("fft-rows", 1024, 96, 121, 243, 251, 256, 500), record: func(r *recorder) {
+		r.outs = append(r.outs, r.complexRows().FFT(autograd.Backward, -1))
+	}},
+	{Name: "rfft-rows", Doc: "real to complex transforms of rows, side long", Others: many("rfft-rows", 1024, 96, 121, 243, 251, 256, 500), record: func(r *recorder) {
+		r.outs = append(r.outs, r.draw(r.Batch, r.Side).RFFT(autograd.Backward, -1))
 	}},
 	{Name: "conv5", Doc: "5×5 filter, one channel", Others: one("conv5", 256), record: correlation(5, 1)},
 	{Name: "conv31", Doc: "31×31 filter, one channel", Others: one("conv31", 256), record: correlation(31, 1)},
@@ -92,6 +95,14 @@ var Kinds = []Kind{
 func one(kind string, sides ...int) (cs []Case) {
 	for _, s := range sides {
 		cs = append(cs, Case{kind, s, 1})
+	}
+	return cs
+}
+
+// many returns cases of a kind of the same batch.
+func many(kind string, batch int, sides ...int) (cs []Case) {
+	for _, s := range sides {
+		cs = append(cs, Case{kind, s, batch})
 	}
 	return cs
 }

@@ -68,6 +68,20 @@ def scipy_fft(name, arg):
     return numpy_op(op)
 
 
+def rows(real, scipy_too):
+    """Transforms of batch rows, side long."""
+    def make(side, batch, dtype):
+        import scipy.fft, torch
+        x = np.random.default_rng(0).random((batch, side)).astype(dtype)
+        if not real:
+            x = x + 1j * x[::-1]
+        name = "rfft" if real else "fft"
+        if scipy_too:
+            return lambda f=getattr(scipy.fft, name): f(x)
+        return lambda f=getattr(torch.fft, name), x=torch.as_tensor(x): f(x)
+    return make
+
+
 def library(*names):
     for n in names:
         path = ctypes.util.find_library(n)
@@ -121,6 +135,8 @@ PEERS = {  # the first is the one that goals are about
     "nlpd": {"plenoptic": metric("nlpd")},
     "rfft2": {"torch": torch_op(lambda t, x, y, z: t.fft.rfft2(x)), "scipy": scipy_fft("rfft2", 0), "FFTW": fftw(True)},
     "fft2": {"torch": torch_op(lambda t, x, y, z: t.fft.fft2(z)), "scipy": scipy_fft("fft2", 1), "FFTW": fftw(False)},
+    "fft-rows": {"scipy": rows(False, True), "torch": rows(False, False)},
+    "rfft-rows": {"scipy": rows(True, True), "torch": rows(True, False)},
     "matmul": {"torch": torch_op(lambda t, x, y, z: t.matmul(x, y)), "numpy": numpy_op(lambda x, y, z: x @ y), "OpenBLAS": openblas},
     "exp": {"torch": torch_op(lambda t, x, y, z: t.exp(x)), "numpy": numpy_op(lambda x, y, z: np.exp(x))},
 }

@@ -64,7 +64,7 @@ func NewFFT[T Float](s FFTSpec, level Level, threads int) *FFT[T] {
 	p.plan(s)
 	size := 0
 	for i := range p.passes {
-		size = max(size, p.passes[i].line.rows()*2*p.body.lanes)
+		size = max(size, p.passes[i].rows()*2*p.body.lanes)
 	}
 	p.tiles = make([][]T, max(threads, 1))
 	for i := range p.tiles {

@@ -1,6 +1,9 @@
 package kernels
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // An fftLayout says how the lines of a tile lie in an array.
 type fftLayout uint8
@@ -12,8 +15,12 @@ const (
 	fftLayouts
 )
 
-// fftMaxRadix is the largest radix of a stage.
+// fftMaxRadix is the largest radix that has kernels of its own.
 const fftMaxRadix = 8
+
+// fftMaxOdd is the largest prime that is a radix; from some such size on a
+// convolution is faster.
+const fftMaxOdd = 61
 
 // An fftLoad fills a tile of radix·q rows with complex lines of src, then does
 // the stage (radix, q, tw) on it, unless the radix is 1. Lane i is at off[i],
@@ -43,15 +50,18 @@ type fftBody[T Float] struct {
 	rowBlock int
 	// load and store by layout, radix (1 is without a stage; nil if the body
 	// has no such kernel) and whether real and imaginary parts are exchanged.
-	load  [fftLayouts][fftMaxRadix + 1][2]fftLoad[T]
-	store [fftLayouts][fftMaxRadix + 1][2]fftStore[T]
+	load  [fftLayouts][fftMaxOdd + 1][2]fftLoad[T]
+	store [fftLayouts][fftMaxOdd + 1][2]fftStore[T]
 	// loadMasked and addMasked by radix, see FFTBands; nil if the body has none.
-	loadMasked [fftMaxRadix + 1]fftLoadMasked[T]
-	addMasked  [fftMaxRadix + 1]fftAddMasked[T]
+	loadMasked [fftMaxOdd + 1]fftLoadMasked[T]
+	addMasked  [fftMaxOdd + 1]fftAddMasked[T]
 	// prefetch has the columns side by side from src on brought near; or nil.
 	prefetch func(src []T, stride, rows int)
 	// stage does an inner stage on blocks blocks.
-	stage [fftMaxRadix + 1]func(tile, tw []T, q, blocks int)
+	stage [fftMaxOdd + 1]func(tile, tw []T, q, blocks int)
+	// stageOdd and realOdd, see fftStageOddGo and fftRealOddGo.
+	stageOdd func(tile, spare, coef, tw []T, half, q int)
+	realOdd  func(tile, src, spare, coef, tw []T, half, q int)
 	// cross does the last stage of a line that has the tile for itself, see
 	// fftCross; nil if the body has none.
 	cross [2]func(dst, tile []T, pos []int, tw []T, q int)
@@ -88,38 +98,78 @@ func fftSwap(b bool) int {
 
 // loader returns the kernel that loads radix·q rows, or nil.
 func (b *fftBody[T]) loader(lay fftLayout, radix int, swap bool, q int) fftLoad[T] {
-	if lay == fftRows && (b.rowBlock == 0 || radix*q%b.rowBlock != 0) {
-		lay = fftAny
-	}
-	return b.load[lay][radix][fftSwap(swap)]
+	return b.load[b.suited(lay, radix*q)][radix][fftSwap(swap)]
 }
 
 // storer returns the kernel that stores radix·q rows, or nil.
 func (b *fftBody[T]) storer(lay fftLayout, radix int, swap bool, q int) fftStore[T] {
-	if lay == fftRows && (b.rowBlock == 0 || radix*q%b.rowBlock != 0) {
-		lay = fftAny
+	return b.store[b.suited(lay, radix*q)][radix][fftSwap(swap)]
+}
+
+// suited returns lay, or fftAny if there are no kernels for so many rows.
+func (b *fftBody[T]) suited(lay fftLayout, rows int) fftLayout {
+	if lay == fftRows && (b.rowBlock == 0 || rows%b.rowBlock != 0) {
+		return fftAny
 	}
-	return b.store[lay][radix][fftSwap(swap)]
+	return lay
+}
+
+// loadRows fills n rows without a stage: those of whole blocks first.
+func (b *fftBody[T]) loadRows(tile, src []T, off []int, stride int, lay fftLayout, swap bool, n int) {
+	if whole := b.wholeBlocks(lay, n); whole > 0 {
+		b.loader(lay, 1, swap, whole)(tile, src, off, stride, nil, whole)
+		tile, src, n = tile[whole*2*b.lanes:], src[whole*stride:], n-whole
+	}
+	b.loader(lay, 1, swap, n)(tile, src, off, stride, nil, n)
+}
+
+// storeRows writes the rows at pos.
+func (b *fftBody[T]) storeRows(dst []T, off []int, stride int, tile []T, lay fftLayout, swap bool, pos []int, scale T) {
+	if whole := b.wholeBlocks(lay, len(pos)); whole > 0 {
+		b.storer(lay, 1, swap, whole)(dst, off, stride, tile, pos, whole, scale)
+		dst, pos = dst[whole*stride:], pos[whole:]
+	}
+	b.storer(lay, 1, swap, len(pos))(dst, off, stride, tile, pos, len(pos), scale)
+}
+
+// wholeBlocks returns how many of n rows come before a rest that needs another
+// kernel; 0 if there is none.
+func (b *fftBody[T]) wholeBlocks(lay fftLayout, n int) int {
+	if lay != fftRows || b.rowBlock == 0 || n%b.rowBlock == 0 {
+		return 0
+	}
+	return n / b.rowBlock * b.rowBlock
 }
 
 // factor splits n into radices of stages, in their order, and a rest that has
 // none. Powers of two are outermost, where loads and stores can do them.
 func (b *fftBody[T]) factor(n int) (radices []int, rest int) {
-	var inner []int
-	for _, r := range []int{7, 5, 3} {
+	inner, n := fftOddFactors(n)
+	twos := bits.TrailingZeros(uint(n))
+	rest = n >> twos
+	outer := b.powerRadices(twos)
+	if k := len(outer); k > 1 && rest == 1 {
+		radices = append(radices, outer[0])
+		radices = append(radices, inner...)
+		return append(radices, outer[1:]...), 1
+	}
+	if rest > 1 {
+		return append(outer, inner...), rest
+	}
+	return append(inner, outer...), 1
+}
+
+// fftOddFactors returns the odd prime factors of n that are radices, in falling
+// order, and what is left.
+func fftOddFactors(n int) (factors []int, rest int) {
+	for r := 3; r <= fftMaxOdd; r += 2 {
 		for n%r == 0 {
-			inner = append(inner, r)
+			factors = append(factors, r)
 			n /= r
 		}
 	}
-	twos := bits.TrailingZeros(uint(n))
-	outer := b.powerRadices(twos)
-	if k := len(outer); k > 1 {
-		radices = append(radices, outer[0])
-		radices = append(radices, inner...)
-		return append(radices, outer[1:]...), n >> twos
-	}
-	return append(inner, outer...), n >> twos
+	slices.Reverse(factors)
+	return factors, n
 }
 
 // powerRadices splits 2^twos into 8s, if the body has them, 4s and at most one 2.

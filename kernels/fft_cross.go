@@ -26,7 +26,7 @@ func newFFTCross[T Float](p *FFT[T], n, lines int, scale T) *fftCross[T] {
 		return nil
 	}
 	c := &fftCross[T]{line: p.lineOf(m), last: b.cross, tw: make([]T, 2*n)}
-	if c.line.chirp != nil {
+	if c.line.tail != nil {
 		return nil
 	}
 	s := &c.line.stages[0]

@@ -35,6 +35,10 @@ func fftKernels[T Float](t *testing.T, level Level) {
 			t.Run(fmt.Sprintf("stage %d", radix), func(t *testing.T) { fftKernelStage(t, b, f, radix) })
 		}
 	}
+	for _, radix := range []int{3, 5, 7, 9, 11, 13, 17, 23} {
+		t.Run(fmt.Sprintf("odd stage %d", radix), func(t *testing.T) { fftKernelStageOdd(t, b, radix) })
+		t.Run(fmt.Sprintf("odd stage %d of reals", radix), func(t *testing.T) { fftKernelRealOdd(t, b, radix) })
+	}
 	t.Run("tangle", func(t *testing.T) { fftKernelTangle(t, b) })
 	t.Run("product", func(t *testing.T) { fftKernelProduct(t, b) })
 }
@@ -180,6 +184,7 @@ func fftKernelStore[T Float](t *testing.T, b *fftBody[T], f fftStore[T], lay fft
 }
 
 func fftKernelStage[T Float](t *testing.T, b *fftBody[T], f func(tile, tw []T, q, blocks int), radix int) {
+	size := complex(max(1, math.Sqrt(float64(radix)/fftMaxRadix)), 0) // of the sums
 	for _, c := range [][2]int{{1, 1}, {1, 5}, {2, 3}, {7, 1}, {16, 2}} {
 		q, blocks := c[0], c[1]
 		tile, after := fftGuarded[T](radix * q * blocks * 2 * b.lanes)
@@ -195,7 +200,47 @@ func fftKernelStage[T Float](t *testing.T, b *fftBody[T], f func(tile, tw []T, q
 					x[s] = before[first+s*q][i]
 				}
 				for s, y := range stageOf(x, j%q, q) {
-					fftClose[T](t, y, got[first+s*q][i], "q %d, lane %d, row %d", q, i, first+s*q)
+					fftClose[T](t, y/size, got[first+s*q][i]/size, "q %d, lane %d, row %d", q, i, first+s*q)
+				}
+			}
+		}
+	}
+}
+
+func fftKernelStageOdd[T Float](t *testing.T, b *fftBody[T], radix int) {
+	spare, beyond := fftGuarded[T](radix * 2 * b.lanes)
+	stage := func(tile, tw []T, q, blocks int) {
+		size := radix * q * 2 * b.lanes
+		for i := range blocks {
+			b.stageOdd(tile[i*size:(i+1)*size], spare, fftOddCoefficients[T](radix), tw, radix/2, q)
+		}
+	}
+	fftKernelStage(t, b, stage, radix)
+	requireGuards(t, beyond)
+}
+
+func fftKernelRealOdd[T Float](t *testing.T, b *fftBody[T], radix int) {
+	half, size := radix/2, complex(max(1, math.Sqrt(float64(radix)/fftMaxRadix)), 0)
+	for _, q := range []int{1, 2, 7} {
+		var tw []T
+		for j := range q {
+			tw = append(tw, newFFTStage[T](radix, q, 1).tw[2*(radix-1)*j:][:2*half]...)
+		}
+		src := fftRandom[T](radix*q*b.lanes + 1)[1:]
+		spare, beyond := fftGuarded[T](radix * b.lanes)
+		tile, after := fftGuarded[T]((half + 1) * q * 2 * b.lanes)
+		b.realOdd(tile, src, spare, fftOddCoefficients[T](radix), tw, half, q)
+		requireGuards(t, beyond)
+		requireGuards(t, after)
+		got := rowsOf(b, tile)
+		for i, slot := range b.slot {
+			for j := range q {
+				x := make([]complex128, radix)
+				for s := range x {
+					x[s] = complex(float64(src[(j+s*q)*b.lanes+slot]), 0)
+				}
+				for s, y := range stageOf(x, j, q)[:half+1] {
+					fftClose[T](t, y/size, got[j+s*q][i]/size, "q %d, lane %d, row %d", q, i, j+s*q)
 				}
 			}
 		}

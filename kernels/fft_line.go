@@ -2,47 +2,58 @@ package kernels
 
 import (
 	"math"
+	"slices"
 	"unsafe"
 )
 
 // An fftLine is the forward transform of length n of the lines of a tile:
-// decimation in frequency, in place, one stage per factor of n. The inverse is
-// the same with real and imaginary parts exchanged on the way in and out.
+// decimation in frequency, in place, one stage per factor of n, the last of which
+// may be a convolution. The inverse is the same with real and imaginary parts
+// exchanged on the way in and out.
 type fftLine[T Float] struct {
 	body   *fftBody[T]
 	n      int
 	stages []fftStage[T]
 	pos    []int // where in the tile frequency k ends up, in elements
 	// heads[k] is where the last stage finds the rows that it turns into the
-	// frequencies k, k+q, k+2q, …, for k < q = n/radix.
+	// frequencies k, k+q, k+2q, …, for k < q = n/radix; nil before a convolution.
 	heads []int
-	chirp *fftChirp[T] // lengths with large prime factors; then no stages
+	// tail is the last stage if n has a factor without a butterfly; nil else. It
+	// leaves the parts exchanged.
+	tail *fftConvolution[T]
 }
 
 // An fftStage replaces blocks of radix·q rows by radix blocks of q rows.
 type fftStage[T Float] struct {
 	radix, q, blocks int
 	tw               []T // e^{-2πi jt/(radix·q)} for j < q, 0 < t < radix
+	coef             []T // of fftOddCoefficients; nil if there is a kernel for the radix
 }
 
 func newFFTLine[T Float](body *fftBody[T], n int) *fftLine[T] {
 	l := &fftLine[T]{body: body, n: n}
 	radices, rest := body.factor(n)
-	if rest != 1 {
-		l.pos = l.rowsInOrder(n)
-		l.chirp = newFFTChirp(body, n)
-		return l
-	}
-	l.setStages(radices)
+	l.setStages(radices, rest)
 	return l
 }
 
-// setStages sets the stages of the given radices.
-func (l *fftLine[T]) setStages(radices []int) {
+// setStages sets the stages of the given radices, and a convolution of length
+// rest unless that is 1.
+func (l *fftLine[T]) setStages(radices []int, rest int) {
+	l.stages = nil
 	q := l.n
 	for _, r := range radices {
 		q /= r
-		l.stages = append(l.stages, newFFTStage[T](r, q, l.n/(r*q)))
+		s := newFFTStage[T](r, q, l.n/(r*q))
+		if r > fftMaxRadix {
+			s.coef = fftOddCoefficients[T](r)
+		}
+		l.stages = append(l.stages, s)
+	}
+	if rest > 1 {
+		l.pos = l.digitReversed(append(slices.Clone(radices), rest))
+		l.tail = newFFTConvolution(l.body, rest)
+		return
 	}
 	l.pos = l.digitReversed(radices)
 	if len(radices) > 0 {
@@ -82,12 +93,21 @@ func fftTwiddle(k, n int) (re, im float64) {
 	return c, s
 }
 
-// rows is how many rows of a tile the transform needs.
-func (l *fftLine[T]) rows() int {
-	if l.chirp != nil {
-		return 2 * l.chirp.line.n
+// rows is how many rows of a tile the transform needs: its own, and others after
+// them that it works with.
+func (l *fftLine[T]) rows() int { return l.n + l.spare() }
+
+func (l *fftLine[T]) spare() int {
+	n := 0
+	for i := range l.stages {
+		if l.stages[i].coef != nil {
+			n = max(n, l.stages[i].radix)
+		}
 	}
-	return l.n
+	if l.tail != nil {
+		n = max(n, l.tail.rows())
+	}
+	return n
 }
 
 // rowsInOrder returns where the first n rows of a tile are.
@@ -119,14 +139,14 @@ func (l *fftLine[T]) digitReversed(radices []int) []int {
 // load fills the tile with lines of src and returns how many stages it has done
 // on the way: 1 if mayStart and the body can, else 0.
 func (l *fftLine[T]) load(tile, src []T, off []int, stride int, lay fftLayout, swap, mayStart bool) int {
-	if mayStart && len(l.stages) > 1 {
+	if mayStart && (len(l.stages) > 1 || l.tail != nil && len(l.stages) > 0) {
 		s := &l.stages[0]
 		if f := l.body.loader(lay, s.radix, swap, s.q); f != nil {
 			f(tile, src, off, stride, s.tw, s.q)
 			return 1
 		}
 	}
-	l.body.loader(lay, 1, swap, l.n)(tile, src, off, stride, nil, l.n)
+	l.body.loadRows(tile, src, off, stride, lay, swap, l.n)
 	return 0
 }
 
@@ -134,7 +154,7 @@ func (l *fftLine[T]) load(tile, src []T, off []int, stride int, lay fftLayout, s
 // frequencies of the tile's lines to dst.
 func (l *fftLine[T]) finish(tile, dst []T, off []int, stride int, lay fftLayout, swap bool, from, count int, scale T) {
 	last := len(l.stages) - 1
-	if count == l.n && last >= from {
+	if count == l.n && last >= from && l.tail == nil {
 		s := &l.stages[last]
 		if f := l.body.storer(lay, s.radix, swap, l.n/s.radix); f != nil {
 			l.transform(tile, from, last)
@@ -148,18 +168,26 @@ func (l *fftLine[T]) finish(tile, dst []T, off []int, stride int, lay fftLayout,
 
 // store writes the first count frequencies of a transformed tile to dst.
 func (l *fftLine[T]) store(tile, dst []T, off []int, stride int, lay fftLayout, swap bool, count int, scale T) {
-	swap = swap != (l.chirp != nil) // a chirp leaves the parts exchanged
-	l.body.storer(lay, 1, swap, count)(dst, off, stride, tile, l.pos, count, scale)
+	swap = swap != (l.tail != nil)
+	l.body.storeRows(dst, off, stride, tile, lay, swap, l.pos[:count], scale)
 }
 
-// transform does the stages [from, to) on a tile.
+// transform does the stages [from, to) on a tile, and the convolution after all.
 func (l *fftLine[T]) transform(tile []T, from, to int) {
-	if l.chirp != nil {
-		l.chirp.transform(tile)
-		return
-	}
+	size := l.n * 2 * l.body.lanes
+	l.blocks(tile[:size], tile[size:], from, to, 1)
+}
+
+// blocks is transform of so many blocks of n rows, with its spare rows apart.
+func (l *fftLine[T]) blocks(tile, spare []T, from, to, count int) {
 	if from < to {
-		l.descend(tile, from, to, l.stages[from].blocks)
+		l.descend(tile, spare, from, to, count*l.stages[from].blocks)
+	}
+	if l.tail != nil && to == len(l.stages) {
+		size := l.tail.n * 2 * l.body.lanes
+		for o := 0; o < len(tile); o += size {
+			l.tail.transform(tile[o:o+size], spare)
+		}
 	}
 }
 
@@ -168,18 +196,24 @@ const fftTileCache = 24 << 10
 
 // descend does the stages [from, to) on consecutive blocks: all of them on one
 // block before the next if the blocks together would not stay in the cache.
-func (l *fftLine[T]) descend(tile []T, from, to, blocks int) {
+func (l *fftLine[T]) descend(tile, spare []T, from, to, blocks int) {
 	s := &l.stages[from]
 	size := s.radix * s.q * 2 * l.body.lanes
 	if from+1 < to && blocks > 1 && blocks*size*int(unsafe.Sizeof(tile[0])) > fftTileCache {
 		for b := range blocks {
-			l.descend(tile[b*size:(b+1)*size], from, to, 1)
+			l.descend(tile[b*size:(b+1)*size], spare, from, to, 1)
 		}
 		return
 	}
-	l.body.stage[s.radix](tile, s.tw, s.q, blocks)
+	if s.coef == nil {
+		l.body.stage[s.radix](tile, s.tw, s.q, blocks)
+	} else {
+		for b := range blocks {
+			l.body.stageOdd(tile[b*size:(b+1)*size], spare, s.coef, s.tw, s.radix/2, s.q)
+		}
+	}
 	if from+1 < to {
-		l.descend(tile, from+1, to, blocks*s.radix)
+		l.descend(tile, spare, from+1, to, blocks*s.radix)
 	}
 }
 

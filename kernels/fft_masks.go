@@ -33,7 +33,7 @@ func NewFFTMasks[T Float](masks []T, bands, h, w int, level Level) *FFTMasks[T] 
 func newFFTBandsLine[T Float](body *fftBody[T], n int) *fftLine[T] {
 	l := newFFTLine(body, n)
 	count := len(l.stages)
-	if count < 3 || l.stages[0].radix == l.stages[count-1].radix {
+	if count < 3 || l.tail != nil || l.stages[0].radix == l.stages[count-1].radix {
 		return l
 	}
 	var radices []int
@@ -43,14 +43,12 @@ func newFFTBandsLine[T Float](body *fftBody[T], n int) *fftLine[T] {
 	for i := count - 2; i > 0; i-- {
 		if r := radices[i]; r == radices[count-1] && body.loadMasked[r] != nil {
 			radices[0], radices[i] = radices[i], radices[0]
-			l.stages = nil
-			l.setStages(radices)
+			l.setStages(radices, 1)
 			return l
 		}
 		if r := radices[i]; r == radices[0] && body.addMasked[r] != nil {
 			radices[count-1], radices[i] = radices[i], radices[count-1]
-			l.stages = nil
-			l.setStages(radices)
+			l.setStages(radices, 1)
 			return l
 		}
 	}
@@ -60,7 +58,7 @@ func newFFTBandsLine[T Float](body *fftBody[T], n int) *fftLine[T] {
 // fused reports whether the body has kernels for these sizes.
 func (p *FFTMasks[T]) fused() bool {
 	s := p.columns.stages
-	return len(s) > 1 && p.w%p.body.lanes == 0 && p.body.loadMasked[s[0].radix] != nil && p.body.addMasked[s[len(s)-1].radix] != nil
+	return len(s) > 1 && p.columns.tail == nil && p.w%p.body.lanes == 0 && p.body.loadMasked[s[0].radix] != nil && p.body.addMasked[s[len(s)-1].radix] != nil
 }
 
 // setMasks brings the masks into the order of the kernels.

@@ -17,8 +17,9 @@ type fftPass[T Float] struct {
 
 	// The halved axis.
 	packed  bool
-	u       []T   // for the kernel tangle
-	inOrder []int // rows of a tile
+	odd     *fftOddReal[T] // for odd lengths of reals; or nil
+	u       []T            // for the kernel tangle
+	inOrder []int          // rows of a tile
 
 	// The first pass of an inverse in packed columns.
 	patches    []fftPatch
@@ -28,6 +29,14 @@ type fftPass[T Float] struct {
 
 // An fftPatch is a lane that is column 0 of a packed array.
 type fftPatch struct{ slot, line, partner int }
+
+// rows is how many rows of a tile the pass needs.
+func (s *fftPass[T]) rows() int {
+	if s.odd != nil {
+		return s.odd.rows()
+	}
+	return s.line.rows()
+}
 
 func (s *fftPass[T]) tiles() int { return len(s.srcLay) }
 

@@ -45,7 +45,7 @@ func (p *FFT[T]) plan(s FFTSpec) {
 	}
 	longest := 0
 	for i := range p.passes {
-		longest = max(longest, p.passes[i].line.rows())
+		longest = max(longest, p.passes[i].rows())
 	}
 	p.grain = max(1, fftTileWork/(longest*g.lanes))
 	last := &p.passes[len(p.passes)-1]

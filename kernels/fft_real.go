@@ -9,11 +9,7 @@ package kernels
 func (p *FFT[T]) halfPass(n int, inverse bool) fftPass[T] {
 	s := fftPass[T]{scale: 1, swap: inverse}
 	if n%2 == 1 {
-		s.line = p.lineOf(n)
-		s.do = (*fftPass[T]).oddReal
-		if inverse {
-			s.do = (*fftPass[T]).oddInverse
-		}
+		p.oddPass(&s, n)
 		return s
 	}
 	s.line = p.lineOf(n / 2)
@@ -26,9 +22,24 @@ func (p *FFT[T]) halfPass(n int, inverse bool) fftPass[T] {
 	return s
 }
 
+// oddPass sets a pass along the halved axis, of odd length n.
+func (p *FFT[T]) oddPass(s *fftPass[T], n int) {
+	if !s.swap {
+		s.odd = newFFTOddReal(p.body, n)
+	}
+	switch {
+	case s.odd != nil:
+		s.line, s.do = s.odd.line, (*fftPass[T]).oddReal
+	case s.swap:
+		s.line, s.do = p.lineOf(n), (*fftPass[T]).oddInverse
+	default:
+		s.line, s.do = p.lineOf(n), (*fftPass[T]).wholeReal
+	}
+}
+
 // parts returns where real and imaginary parts of a transformed tile start.
 func (l *fftLine[T]) parts(tile []T, swap bool) (re, im []T) {
-	if swap != (l.chirp != nil) {
+	if swap != (l.tail != nil) {
 		return tile[l.body.lanes:], tile
 	}
 	return tile, tile[l.body.lanes:]
@@ -126,14 +137,47 @@ func (s *fftPass[T]) evenInverseRows(tile, dst, src []T, to, from []int) {
 	}
 }
 
-// oddReal is FFTReal of odd length.
+// oddReal is FFTReal of odd length with a factor that is a radix.
 func (s *fftPass[T]) oddReal(tile, dst, src []T, t int) {
 	to, from := s.offsets(t)
-	l := s.line
-	clear(tile[:2*l.n*l.body.lanes])
-	s.gather(tile, src, from, 1)
+	out, in := s.odd.split(tile)
+	s.loadReals(in, src, from, s.odd.n)
+	s.odd.transform(out, in)
+	s.line.body.storeRows(dst, to, s.dstStep, out, s.dstLay[t], s.line.tail != nil, s.odd.pos, s.scale)
+}
+
+// wholeReal is FFTReal of another odd length: of complex numbers.
+func (s *fftPass[T]) wholeReal(tile, dst, src []T, t int) {
+	to, from := s.offsets(t)
+	l, lanes := s.line, s.line.body.lanes
+	if l.tail == nil { // one number
+		s.loadReals(tile, src, from, l.n)
+		clear(tile[lanes:])
+	} else {
+		in := tile[l.n*2*lanes:]
+		s.loadReals(in, src, from, l.n)
+		for j := range l.n {
+			copy(tile[2*j*lanes:], in[j*lanes:][:lanes])
+			clear(tile[(2*j+1)*lanes:][:lanes])
+		}
+	}
 	l.transform(tile, 0, len(l.stages))
 	l.store(tile, dst, to, s.dstStep, s.dstLay[t], false, l.n/2+1, s.scale)
+}
+
+// loadReals fills n rows of reals: contiguous ones as complex numbers, of which
+// the last is left over.
+func (s *fftPass[T]) loadReals(in, src []T, off []int, n int) {
+	b, pairs := s.line.body, 0
+	if s.srcStep == 1 && n > 1 {
+		pairs = n / 2
+		b.loadRows(in, src, off, 2, fftRows, false, pairs)
+	}
+	for i, slot := range b.slot {
+		for j := 2 * pairs; j < n; j++ {
+			in[j*b.lanes+slot] = src[off[i]+j*s.srcStep]
+		}
+	}
 }
 
 // oddInverse is FFTRealInverse of odd length.

@@ -38,8 +38,22 @@ func fftFillGo[T Float](b *fftBody[T]) {
 	}
 	for _, r := range []int{3, 5, 7} {
 		if b.stage[r] == nil {
-			d := newFFTOdd[T](r)
-			b.stage[r] = func(tile, tw []T, q, blocks int) { d.stageGo(tile, tw, q, blocks, lanes) }
+			coef := fftOddCoefficients[T](r)
+			b.stage[r] = func(tile, tw []T, q, blocks int) {
+				var spare [2 * fftMaxRadix]T
+				size := r * q * 2 * lanes
+				for i := range blocks {
+					fftStageOddGo(tile[i*size:(i+1)*size], spare[:], coef, tw, r/2, q, lanes)
+				}
+			}
+		}
+	}
+	if b.stageOdd == nil {
+		b.stageOdd = func(tile, spare, coef, tw []T, half, q int) { fftStageOddGo(tile, spare, coef, tw, half, q, lanes) }
+	}
+	if b.realOdd == nil {
+		b.realOdd = func(tile, src, spare, coef, tw []T, half, q int) {
+			fftRealOddGo(tile, src, spare, coef, tw, half, q, lanes)
 		}
 	}
 	if b.tangle == nil {
@@ -118,67 +132,6 @@ func fftStage4Go[T Float](tile, tw []T, q, blocks, lanes int) {
 			}
 		}
 	}
-}
-
-// An fftOdd is a butterfly of odd radix r = 2h+1. With s_i = x_i + x_{r-i} and
-// d_i = x_i - x_{r-i}, y_k and y_{r-k} are x_0 + Σ cos(2πik/r) s_i ∓ i Σ sin(2πik/r) d_i.
-type fftOdd[T Float] struct {
-	r, h     int
-	cos, sin [fftMaxRadix / 2][fftMaxRadix / 2]T
-}
-
-func newFFTOdd[T Float](r int) *fftOdd[T] {
-	d := &fftOdd[T]{r: r, h: r / 2}
-	for k := range d.h {
-		for i := range d.h {
-			re, im := fftTwiddle((i+1)*(k+1), r)
-			d.cos[k][i], d.sin[k][i] = T(re), T(-im)
-		}
-	}
-	return d
-}
-
-func (d *fftOdd[T]) stageGo(tile, tw []T, q, blocks, lanes int) {
-	row := 2 * lanes
-	for b := range blocks {
-		for j := range q {
-			x := tile[(d.r*b*q+j)*row:]
-			w := tw[2*(d.r-1)*j:][:2*(d.r-1)]
-			for re := range lanes {
-				d.butterfly(x, w, q*row, re, re+lanes)
-			}
-		}
-	}
-}
-
-// butterfly works on the r complex numbers at x[re+t·step], x[im+t·step].
-func (d *fftOdd[T]) butterfly(x, w []T, step, re, im int) {
-	var sr, si, dr, di [fftMaxRadix / 2]T
-	x0r, x0i := x[re], x[im]
-	y0r, y0i := x0r, x0i
-	for i := range d.h {
-		lo, hi := (i+1)*step, (d.r-1-i)*step
-		sr[i], si[i] = x[lo+re]+x[hi+re], x[lo+im]+x[hi+im]
-		dr[i], di[i] = x[lo+re]-x[hi+re], x[lo+im]-x[hi+im]
-		y0r, y0i = y0r+sr[i], y0i+si[i]
-	}
-	x[re], x[im] = y0r, y0i
-	for k := range d.h {
-		ar, ai, br, bi := x0r, x0i, T(0), T(0)
-		for i := range d.h {
-			c, s := d.cos[k][i], d.sin[k][i]
-			ar, ai = ar+c*sr[i], ai+c*si[i]
-			br, bi = br+s*dr[i], bi+s*di[i]
-		}
-		lo, hi := k+1, d.r-1-k
-		turn(x, lo*step+re, lo*step+im, ar+bi, ai-br, w[2*lo-2], w[2*lo-1])
-		turn(x, hi*step+re, hi*step+im, ar-bi, ai+br, w[2*hi-2], w[2*hi-1])
-	}
-}
-
-// turn stores (yr + i yi)(wr + i wi).
-func turn[T Float](x []T, re, im int, yr, yi, wr, wi T) {
-	x[re], x[im] = wr*yr-wi*yi, wr*yi+wi*yr
 }
 
 // fftTangleGo goes between the spectrum X of n = 2h reals and the transform Z of

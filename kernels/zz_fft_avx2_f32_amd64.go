@@ -89,6 +89,12 @@ func fftStage5AVX2F32(tile []float32, tw []float32, q int, blocks int)
 func fftStage7AVX2F32(tile []float32, tw []float32, q int, blocks int)
 
 //go:noescape
+func fftStageOddAVX2F32(tile []float32, spare []float32, coef []float32, tw []float32, half int, q int)
+
+//go:noescape
+func fftRealOddAVX2F32(tile []float32, src []float32, spare []float32, coef []float32, tw []float32, half int, q int)
+
+//go:noescape
 func fftTangleAVX2F32(re []float32, im []float32, pos []int, u []float32)
 
 //go:noescape

@@ -95,6 +95,12 @@ func fftStage5AVX2F64(tile []float64, tw []float64, q int, blocks int)
 func fftStage7AVX2F64(tile []float64, tw []float64, q int, blocks int)
 
 //go:noescape
+func fftStageOddAVX2F64(tile []float64, spare []float64, coef []float64, tw []float64, half int, q int)
+
+//go:noescape
+func fftRealOddAVX2F64(tile []float64, src []float64, spare []float64, coef []float64, tw []float64, half int, q int)
+
+//go:noescape
 func fftTangleAVX2F64(re []float64, im []float64, pos []int, u []float64)
 
 //go:noescape

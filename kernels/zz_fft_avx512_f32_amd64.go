@@ -122,6 +122,12 @@ func fftStage7AVX512F32(tile []float32, tw []float32, q int, blocks int)
 func fftStage8AVX512F32(tile []float32, tw []float32, q int, blocks int)
 
 //go:noescape
+func fftStageOddAVX512F32(tile []float32, spare []float32, coef []float32, tw []float32, half int, q int)
+
+//go:noescape
+func fftRealOddAVX512F32(tile []float32, src []float32, spare []float32, coef []float32, tw []float32, half int, q int)
+
+//go:noescape
 func fftTangleAVX512F32(re []float32, im []float32, pos []int, u []float32)
 
 //go:noescape

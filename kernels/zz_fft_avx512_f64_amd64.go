@@ -128,6 +128,12 @@ func fftStage7AVX512F64(tile []float64, tw []float64, q int, blocks int)
 func fftStage8AVX512F64(tile []float64, tw []float64, q int, blocks int)
 
 //go:noescape
+func fftStageOddAVX512F64(tile []float64, spare []float64, coef []float64, tw []float64, half int, q int)
+
+//go:noescape
+func fftRealOddAVX512F64(tile []float64, src []float64, spare []float64, coef []float64, tw []float64, half int, q int)
+
+//go:noescape
 func fftTangleAVX512F64(re []float64, im []float64, pos []int, u []float64)
 
 //go:noescape

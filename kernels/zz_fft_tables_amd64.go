@@ -37,6 +37,8 @@ func fftSetAVX2F32(b *fftBody[float32]) {
 	b.stage[4] = fftStage4AVX2F32
 	b.stage[5] = fftStage5AVX2F32
 	b.stage[7] = fftStage7AVX2F32
+	b.stageOdd = fftStageOddAVX2F32
+	b.realOdd = fftRealOddAVX2F32
 	b.tangle = fftTangleAVX2F32
 	b.product = fftProductAVX2F32
 }
@@ -76,6 +78,8 @@ func fftSetAVX2F64(b *fftBody[float64]) {
 	b.stage[4] = fftStage4AVX2F64
 	b.stage[5] = fftStage5AVX2F64
 	b.stage[7] = fftStage7AVX2F64
+	b.stageOdd = fftStageOddAVX2F64
+	b.realOdd = fftRealOddAVX2F64
 	b.tangle = fftTangleAVX2F64
 	b.tangleLine = fftTangleLineAVX2F64
 	b.product = fftProductAVX2F64
@@ -125,6 +129,8 @@ func fftSetAVX512F32(b *fftBody[float32]) {
 	b.stage[5] = fftStage5AVX512F32
 	b.stage[7] = fftStage7AVX512F32
 	b.stage[8] = fftStage8AVX512F32
+	b.stageOdd = fftStageOddAVX512F32
+	b.realOdd = fftRealOddAVX512F32
 	b.tangle = fftTangleAVX512F32
 	b.product = fftProductAVX512F32
 }
@@ -175,6 +181,8 @@ func fftSetAVX512F64(b *fftBody[float64]) {
 	b.stage[5] = fftStage5AVX512F64
 	b.stage[7] = fftStage7AVX512F64
 	b.stage[8] = fftStage8AVX512F64
+	b.stageOdd = fftStageOddAVX512F64
+	b.realOdd = fftRealOddAVX512F64
 	b.tangle = fftTangleAVX512F64
 	b.tangleLine = fftTangleLineAVX512F64
 	b.product = fftProductAVX512F64

@@ -90,6 +90,8 @@ func emitAll(k *isa) {
 	for _, radix := range k.radices() {
 		k.stage(radix)
 	}
+	k.stageOdd()
+	k.realOdd()
 	k.tangle()
 	if k.double() {
 		k.tangleLine()
