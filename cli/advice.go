@@ -42,7 +42,7 @@ const stillFalling = .01
 
 // advise says what to try for a metamer that is not matched, the most promising
 // first, as commands that exist.
-func (v *runView) advise(groups []judge.Group) []judge.Advice {
+func (v *runView) advise(groups []judge.Group, model synth.Model) []judge.Advice {
 	t := trendOf(v.history.Column("loss"), v.words("stopped_by"))
 	optimizer, _, _ := strings.Cut(v.setting("optimizer"), ":")
 	a := &adviser{v: v}
@@ -64,7 +64,9 @@ func (v *runView) advise(groups []judge.Group) []judge.Advice {
 	} else if t.fall <= stillFalling {
 		a.anew("L-BFGS hardly moves: let each step search longer, and remember more", "deeper", "--optimizer", "lbfgs:max-iter=40,max-eval=40,history=300")
 	}
-	a.anew("coarse scales first: they hold up the fine ones", "coarse-to-fine", "--coarse-to-fine", "together")
+	if _, scaled := model.(synth.Scaled); scaled && v.setting("coarse-to-fine") != string(synth.Together) {
+		a.anew("coarse scales first: they hold up the fine ones", "coarse-to-fine", "--coarse-to-fine", "together")
+	}
 	if lag := lagging(groups); lag != "" {
 		loss, _, _ := strings.Cut(v.setting("loss"), ":")
 		if loss != "groupwise" && loss != "portilla-simoncelli" {

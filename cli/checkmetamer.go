@@ -70,7 +70,7 @@ func (v *runView) checkMetamer(f *checkFlags) (c checked, err error) {
 	c.Verdict, groups, err = m.Judge()
 	c.Notes = append(notes, c.Notes...)
 	if err == nil && !c.Good {
-		c.Advice = v.advise(groups)
+		c.Advice = v.advise(groups, m.Model)
 	}
 	return c, err
 }

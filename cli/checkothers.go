@@ -8,6 +8,8 @@ import (
 
 	"github.com/percept-go/percept/internal/judge"
 	"github.com/percept-go/percept/internal/runfolder"
+	"github.com/percept-go/percept/optim"
+	"github.com/percept-go/percept/synth"
 )
 
 // orNaN returns a number of run.json, NaN if there is none.
@@ -74,8 +76,9 @@ func (v *runView) adviseMAD(q judge.MADMeasure, constrained bool) []judge.Advice
 		a.add("the optimized metric was still moving: go on", "--resume", v.folder.Dir, "--iterations", fmt.Sprintf("+%d", more))
 	}
 	if !constrained {
-		a.anew("hold the metric exactly, without a weight", "constrained", "--tradeoff", "constrained")
-		if weight, ok := v.number("tradeoff"); ok && weight > 0 {
+		a.anew("hold the metric exactly, without a weight", "constrained", "--tradeoff", "constrained", "--recipe", "none",
+			"--iterations", fmt.Sprint(optim.Tangent{}.Iterations()), "--tolerance", fmt.Sprint(synth.MatchedKKT))
+		if weight, ok := v.number("tradeoff_weight"); ok && weight > 0 {
 			if math.Abs(q.Drift) > 1e-3 {
 				a.anew("the reference metric drifts: a trade-off ten times larger", "held", "--tradeoff", fmt.Sprint(10*weight))
 			} else {
@@ -138,7 +141,8 @@ func (v *runView) checkGeodesic(_ *checkFlags) (c checked, err error) {
 		a := &adviser{v: v}
 		a.add("go on", "--resume", v.folder.Dir, "--iterations", fmt.Sprintf("+%d", max(int(v.iteration()), 50)))
 		if v.setting("method") == "energy" {
-			a.anew("the conditional geodesic has its own steps, which converge", "conditional", "--method", "conditional", "--optimizer", "", "--scheduler", "")
+			a.anew("the conditional geodesic has its own steps, which converge", "conditional", "--method", "conditional", "--recipe", "none",
+				"--iterations", fmt.Sprint(geodesicIterations), "--starts", "2")
 			a.anew("another optimizer", "lbfgs", "--optimizer", "lbfgs")
 		}
 		a.anew("more starts: the least of their energies is kept", "starts", "--starts", "4")

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"encoding/json"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -52,5 +54,34 @@ func TestCheckOtherMethods(t *testing.T) {
 		assert.Equal(t, ExitNotMatched, code)
 		assert.Contains(t, out, c.bad, name)
 		assert.Contains(t, out, "What to try", name)
+	}
+}
+
+// What check says to try are commands that work, also where they change the
+// method, and a MAD image that drifts is said to need a larger trade-off.
+func TestCheckAdviceRuns(t *testing.T) {
+	for name, c := range map[string]struct {
+		args, want []string
+	}{
+		"mad":      {[]string{"example:bark", "--target", "max", "--size", "24x24", "--tradeoff", "1000", "--iterations", "5"}, []string{"--tradeoff 10000", "--tradeoff constrained"}},
+		"geodesic": {[]string{"example:bark", "example:weave", "--size", "12x12", "--model", "identity", "--init", "bridge", "--method", "energy", "--iterations", "2"}, []string{"--method conditional"}},
+		"metamer":  {[]string{"example:weave", "--size", "16x16", "--model", "on-off", "--optimizer", "adam", "--iterations", "10"}, []string{"--optimizer lbfgs"}},
+		"texture": {[]string{"example:weave", "--size", "32x32", "--model", "portilla-simoncelli:scales=1", "--iterations", "2"},
+			[]string{"--resume", "--coarse-to-fine together", "weight."}},
+	} {
+		dir := filepath.Join(t.TempDir(), "run")
+		code, out, stderr := percept(append(append([]string{strings.Replace(name, "texture", "metamer", 1)}, c.args...), "-o", dir, "--progress", "none")...)
+		require.Equal(t, ExitNotMatched, code, out+stderr)
+		_, out, stderr = percept("check", dir, "--json")
+		require.Empty(t, stderr)
+		var v struct{ Advice []struct{ Command string } }
+		require.NoError(t, json.Unmarshal([]byte(out), &v))
+		for _, want := range c.want {
+			assert.Contains(t, out, want, name)
+		}
+		for _, x := range v.Advice {
+			code, _, stderr := percept(append(strings.Fields(x.Command)[1:], "--progress", "none")...)
+			assert.Contains(t, []int{ExitOK, ExitNotMatched}, code, x.Command+stderr)
+		}
 	}
 }

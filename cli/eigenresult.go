@@ -64,18 +64,15 @@ func (m *eigenRun) judge(n int, j *job) (*verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &verdict{good: p.Converged, sentence: spectrumSentence(&p), methods: " T" + spectrumSentence(&p)[1:] + "."}
-	worst := 0.
-	for _, pair := range p.Pairs {
-		worst = math.Max(worst, pair.Residual)
-	}
+	v := &verdict{sentence: spectrumSentence(&p), methods: " T" + spectrumSentence(&p)[1:] + "."}
+	var worst float64
+	v.good, worst = m.solved(&p)
 	switch {
 	case p.StoppedBy == synth.StopTime:
 		v.reason = fmt.Sprintf("the time was over after %d steps; --resume goes on", p.Steps)
 	case !p.Converged:
 		v.reason = fmt.Sprintf("not converged in %d steps: residuals up to %.2g of the largest eigenvalue remain; %s", p.Steps, worst, moreSteps(m.f))
-	case worst > roughResidual && m.f.way.value == string(synth.EigenPower):
-		v.good = false
+	case !v.good:
 		v.reason = fmt.Sprintf("the eigenvalues hardly change, but the vectors are no eigenvectors yet: residuals up to %.2g of the largest eigenvalue remain; %s", worst, moreSteps(m.f))
 	}
 	v.object = runfolder.Object{{Key: "ratio", Value: nil}}
@@ -92,6 +89,15 @@ func (m *eigenRun) judge(n int, j *job) (*verdict, error) {
 		v.facts = append(v.facts, report.Fact{Name: fmt.Sprintf("At amplitude %g", c.Amplitude), Value: changeText(&p, c)})
 	}
 	return v, nil
+}
+
+// solved reports whether p is the spectrum, and the worst residual.
+func (m *eigenRun) solved(p *synth.Spectrum) (good bool, worst float64) {
+	for _, pair := range p.Pairs {
+		worst = math.Max(worst, pair.Residual)
+	}
+	rough := worst > roughResidual && m.f.way.value == string(synth.EigenPower)
+	return p.Converged && len(p.Pairs) > 0 && !rough, worst
 }
 
 func moreSteps(f *eigenFlags) string {

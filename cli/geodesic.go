@@ -89,7 +89,7 @@ func (f *geodesicFlags) register(c *cobra.Command) {
 const geodesicIterations = 1000
 
 func (f *geodesicFlags) check() error {
-	if f.method() == synth.Conditional && (f.optimizer.given() || f.scheduler.given()) {
+	if f.method() == synth.Conditional && (f.set.Changed("optimizer") || f.set.Changed("scheduler")) {
 		return usage("--optimizer and --scheduler are for --method energy; the conditional geodesic takes Gauss–Newton steps")
 	}
 	if f.steps.n < 2 {
@@ -118,6 +118,8 @@ func (f *geodesicFlags) complete() {
 	if f.method() == synth.Energy {
 		setDefault(&f.optimizer, f.optimizer.given(), "adam:lr=0.001")
 		setDefault(&f.scheduler, f.scheduler.given(), "none")
+	} else {
+		f.withoutOptimizer()
 	}
 	setDefault(&f.iterations, f.iterations.given, strconv.Itoa(geodesicIterations))
 	if f.starts.n == 0 {

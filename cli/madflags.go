@@ -63,9 +63,9 @@ func (f *madFlags) check() error {
 	switch {
 	case constrained && f.optimFlags.reference():
 		return usage("--tradeoff constrained is not plenoptic's; --recipe reference takes auto or a number")
-	case constrained && f.optimizer.given():
+	case constrained && f.set.Changed("optimizer"):
 		return usage("--optimizer %s: the constrained search has an optimizer of its own; one can be chosen with --tradeoff auto or a number", &f.optimizer)
-	case constrained && f.scheduler.given():
+	case constrained && f.set.Changed("scheduler"):
 		return usage("--scheduler %s: the constrained search has no rate to change; --tradeoff auto or a number has", &f.scheduler)
 	case f.noiseMSE.given && f.set.Changed("noise"):
 		return usage("--noise and --noise-mse both say how strong the noise is; give one")
@@ -93,6 +93,8 @@ func (f *madFlags) complete() {
 		}
 		f.completeOptimizer(&f.runFlags, optimizer)
 		tolerance = 1e-4
+	} else {
+		f.withoutOptimizer()
 	}
 	setDefault(&f.iterations, f.iterations.given, strconv.Itoa(iterations))
 	setDefault(&f.within, f.within.given, strconv.FormatFloat(tolerance, 'g', -1, 64))

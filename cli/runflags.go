@@ -140,6 +140,13 @@ func (f *optimFlags) completeOptimizer(r *runFlags, optimizer string) {
 	setDefault(&r.iterations, r.iterations.given, strconv.Itoa(iterations))
 }
 
+// withoutOptimizer forgets what the settings of another run, of a search that has
+// an optimizer, say of it.
+func (f *optimFlags) withoutOptimizer() {
+	fresh := newOptimFlags()
+	f.optimizer, f.scheduler = fresh.optimizer, fresh.scheduler
+}
+
 // shortest is the least number of iterations that are run at a stretch. The
 // loss of the image after one may cost an evaluation of its own, hence many
 // iterations of an optimizer that evaluates once in each.

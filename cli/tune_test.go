@@ -48,6 +48,9 @@ func TestTuneRefuses(t *testing.T) {
 		"image to tune for":     {},
 		"--iterations cannot":   {"example:weave", "--iterations", "5"},
 		"no such file":          {"--resume", filepath.Join(t.TempDir(), "x")},
+		"cannot change when":    {"--resume", ".", "--seed", "3"},
+		"with the images of":    {"example:weave", "--resume", "."},
+		"two are needed":        {"geodesic", "example:weave"},
 		"number of scales that": {"example:weave", "--size", "16x16", "--budget", "1s", "-o", filepath.Join(t.TempDir(), "y")},
 	} {
 		code, _, stderr := percept(append([]string{"tune"}, args...)...)
@@ -69,16 +72,71 @@ func TestTuneCosts(t *testing.T) {
 	assert.Equal(t, 5., lo)
 	assert.Equal(t, 9., mid)
 	assert.Equal(t, 12, c.iterations())
-	list := candidates(30, map[string]any{"optimizer": map[string]any{"name": "adam"}}, func(*candidate) bool { return true })
-	assert.Len(t, list, 30)
+	dims := []choiceOf{{flag: "optimizer", values: []string{"adam:lr=0.1", "lbfgs"}}, {flag: "loss", values: []string{"l2", "mse"}}, {flag: "penalty", values: []string{"none"}},
+		{flag: "scheduler", values: []string{"plateau"}, needs: []flagValue{{"optimizer", "adam:lr=0.03"}}}}
+	usable := func(*candidate) bool { return true }
+	list := candidates(9, dims, map[string]any{"optimizer": map[string]any{"name": "adam"}}, usable)
+	assert.Len(t, list, 9)
 	for _, c := range list {
-		assert.NotContains(t, c.String(), "--optimizer")
+		assert.NotContains(t, c.String(), "--optimizer", "it was given")
 	}
+	var texts []string
+	for _, c := range candidates(7, dims, nil, usable) {
+		texts = append(texts, c.String())
+	}
+	assert.Contains(t, texts, "--scheduler plateau --optimizer adam:lr=0.03", "what a scheduler needs")
 	assert.Equal(t, "portilla-simoncelli:normalize=target", normalized(nil))
 	assert.Equal(t, "on-off:pad=reflect,normalize=target", normalized(map[string]any{"model": "on-off:pad=reflect"}))
 	assert.Empty(t, normalized(map[string]any{"model": "on-off:normalize=x.npz"}))
-	assert.False(t, (&candidate{set: []flagValue{{"scheduler", "plateau"}}}).sensible(nil), "beside L-BFGS")
-	assert.True(t, (&candidate{set: []flagValue{{"optimizer", "adam:lr=0.1"}, {"scheduler", "plateau"}}}).sensible(nil))
 	kept := best([]*candidate{{runs: []measured{far}}, {set: []flagValue{{"loss", "l2"}}, runs: []measured{good}}}, 1)
 	assert.Len(t, kept, 2, "the defaults take part to the end")
+}
+
+// The best values of different flags are tried together; the defaults are the
+// measure of what is better.
+func TestTuneTogether(t *testing.T) {
+	of := func(v ...flagValue) *candidate { return &candidate{set: v} }
+	list := []*candidate{of(flagValue{"threads", "1"}), of(flagValue{"loss", "l2"}), of(flagValue{"threads", "2"}), of(), of(flagValue{"penalty", "none"})}
+	var texts []string
+	for _, c := range together(list, func(*candidate) bool { return true }) {
+		texts = append(texts, c.String())
+	}
+	assert.Equal(t, []string{"--threads 1 --loss l2"}, texts)
+	assert.Empty(t, together(list[3:], func(*candidate) bool { return true }))
+}
+
+// Every method can be tuned, and its command takes what is found.
+func TestTuneMethods(t *testing.T) {
+	for name, c := range map[string]struct {
+		args, images []string
+		tried        string
+	}{
+		"mad":             {[]string{"--size", "32x32", "--target", "max", "--tradeoff", "auto", "--drift", "0.01"}, []string{"example:bark"}, "--tradeoff 1e+06: good"},
+		"eigendistortion": {[]string{"--size", "12x12", "--model", "linear"}, []string{"example:weave"}, "--method exact"},
+		"geodesic":        {[]string{"--size", "8x8", "--model", "identity"}, []string{"example:weave", "example:bark"}, "--method energy"},
+	} {
+		dir := filepath.Join(t.TempDir(), name)
+		args := append(append([]string{"tune", name, "--trials", "4", "--seeds", "1", "--budget", "5s", "-o", dir}, c.args...), c.images...)
+		code, out, stderr := percept(args...)
+		require.Equal(t, ExitOK, code, name+out+stderr)
+		assert.Contains(t, stderr, c.tried, name)
+		code, again, stderr := percept("tune", "--resume", dir)
+		require.Equal(t, ExitOK, code, stderr)
+		assert.Equal(t, out, again)
+
+		args = append([]string{name, "--config", filepath.Join(dir, tuneJSON), "-o", filepath.Join(t.TempDir(), "run"), "--progress", "none"}, c.images...)
+		code, _, stderr = percept(args...)
+		assert.Contains(t, []int{ExitOK, ExitNotMatched}, code, stderr)
+	}
+}
+
+// A scheduler that does nothing is not tried.
+func TestTuneIdle(t *testing.T) {
+	f := newOptimFlags()
+	require.NoError(t, f.optimizer.Set("lbfgs"))
+	assert.False(t, f.idle())
+	require.NoError(t, f.scheduler.Set("plateau"))
+	assert.True(t, f.idle())
+	require.NoError(t, f.optimizer.Set("adam"))
+	assert.False(t, f.idle())
 }

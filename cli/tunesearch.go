@@ -7,7 +7,6 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -16,32 +15,7 @@ import (
 	"github.com/percept-go/percept/internal/runfolder"
 	"github.com/percept-go/percept/internal/spec"
 	"github.com/percept-go/percept/synth"
-	"github.com/percept-go/percept/tensor"
 )
-
-// A choiceOf is a flag with the values that are tried.
-type choiceOf struct {
-	flag   string
-	values []string
-}
-
-// searched returns what is varied; the defaults are no values.
-func searched() []choiceOf {
-	threads := []string{"1"}
-	for n := 2; n < runtime.GOMAXPROCS(0); n *= 2 {
-		threads = append(threads, fmt.Sprint(n))
-	}
-	return []choiceOf{
-		{"optimizer", []string{"lbfgs:precondition=spectral,max-iter=20,max-eval=20", "lbfgs:precondition=spectral,history=30",
-			"lbfgs:precondition=spectral,max-iter=5,max-eval=5", "lbfgs", "adam:lr=0.01", "adam:lr=0.03", "adam:lr=0.1", "nadam:lr=0.01"}},
-		{"loss", []string{"groupwise", "portilla-simoncelli:weight.auto_correlation_reconstructed=3", "portilla-simoncelli:weight.cross_scale_correlation_real=3",
-			"l2", "relative-sse", "mse:scale=start"}},
-		{"penalty", []string{"range:weight=0.01", "range:weight=1"}},
-		{"coarse-to-fine", []string{"together", "separate"}},
-		{"scheduler", []string{"cosine:iterations=500", "exponential:gamma=0.995", "plateau"}},
-		{"threads", threads},
-	}
-}
 
 // A flagValue is one flag of a candidate.
 type flagValue struct{ flag, value string }
@@ -58,6 +32,7 @@ type measured struct {
 	Seconds    float64 // until it was good, else how long it was run
 	Iterations int     // until it was good
 	Worst      float64 // what remained of the worst group's error, or of the whole, in terms of what may
+	Lags       string  `json:",omitempty"` // the group that is
 	Error      string  `json:",omitempty"`
 	Limit      float64 // seconds that it was given
 }
@@ -145,13 +120,10 @@ func secondsText(s float64) string {
 	return fmt.Sprintf("%.3g s", s)
 }
 
-// candidates returns what is tried: the defaults, each other value by itself,
+// candidates returns what is tried beside the defaults: each value by itself,
 // then mixtures. Flags in fixed stay as they are.
-func candidates(n int, fixed map[string]any, usable func(c *candidate) bool) []*candidate {
-	dims := slices.DeleteFunc(searched(), func(d choiceOf) bool { _, ok := fixed[d.flag]; return ok })
-	if m := normalized(fixed); m != "" {
-		dims = append(dims, choiceOf{"model", []string{m}})
-	}
+func candidates(n int, dims []choiceOf, fixed map[string]any, usable func(c *candidate) bool) []*candidate {
+	dims = slices.DeleteFunc(slices.Clone(dims), func(d choiceOf) bool { return stays(fixed, d.flag) })
 	list := []*candidate{{}}
 	seen := map[string]bool{list[0].String(): true}
 	add := func(c *candidate) {
@@ -164,7 +136,7 @@ func candidates(n int, fixed map[string]any, usable func(c *candidate) bool) []*
 	for k := range 16 { // the first value of each, then the second
 		for _, d := range dims {
 			if k < len(d.values) {
-				add(&candidate{set: []flagValue{{d.flag, d.values[k]}}})
+				add((&candidate{}).and(d, d.values[k], fixed))
 			}
 		}
 	}
@@ -173,12 +145,76 @@ func candidates(n int, fixed map[string]any, usable func(c *candidate) bool) []*
 		c := &candidate{}
 		for _, d := range dims {
 			if v := rng.IntN(2 * len(d.values)); v < len(d.values) {
-				c.set = append(c.set, flagValue{d.flag, d.values[v]})
+				c = c.and(d, d.values[v], fixed)
 			}
 		}
 		add(c)
 	}
 	return list
+}
+
+// stays reports whether a flag was given. A trade-off that is to be chosen is
+// still open.
+func stays(fixed map[string]any, flag string) bool {
+	v, given := fixed[flag]
+	return given && !(flag == "tradeoff" && v == "auto")
+}
+
+// and returns c with a value of d too, and with what that needs.
+func (c *candidate) and(d choiceOf, value string, fixed map[string]any) *candidate {
+	with := c.with(flagValue{d.flag, value})
+	for _, v := range d.needs {
+		if !stays(fixed, v.flag) && !with.sets(v.flag) {
+			with = with.with(v)
+		}
+	}
+	return with
+}
+
+// with returns c with v in the place of what it has of that flag.
+func (c *candidate) with(v flagValue) *candidate {
+	set := slices.DeleteFunc(slices.Clone(c.set), func(w flagValue) bool { return w.flag == v.flag })
+	return &candidate{set: append(set, v)}
+}
+
+func (c *candidate) sets(flag string) bool {
+	return slices.ContainsFunc(c.set, func(v flagValue) bool { return v.flag == flag })
+}
+
+// together returns what the best settings are in twos, and all that beat the
+// defaults at once. list begins with the best.
+func together(list []*candidate, usable func(c *candidate) bool) (more []*candidate) {
+	at := slices.IndexFunc(list, func(c *candidate) bool { return len(c.set) == 0 })
+	if at < 2 {
+		return nil
+	}
+	seen := map[string]bool{}
+	for _, c := range list {
+		seen[c.String()] = true
+	}
+	add := func(c *candidate) {
+		if s := c.String(); !seen[s] && usable(c) {
+			seen[s] = true
+			more = append(more, c)
+		}
+	}
+	all := list[0]
+	for _, c := range list[1:min(at, 4)] {
+		add(merged(list[0], c))
+		all = merged(all, c)
+	}
+	add(all)
+	return more
+}
+
+// merged returns a with what c sets and a does not.
+func merged(a, c *candidate) *candidate {
+	for _, v := range c.set {
+		if !a.sets(v.flag) {
+			a = a.with(v)
+		}
+	}
+	return &candidate{set: a.set}
 }
 
 // normalized returns the model with its output divided by the target's, "" if
@@ -200,39 +236,23 @@ func normalized(fixed map[string]any) string {
 	return text + ":" + target
 }
 
-// sensible leaves out what does nothing: a scheduler beside L-BFGS.
-func (c *candidate) sensible(fixed map[string]any) bool {
-	optimizer, scheduled := "lbfgs", false
-	if o, ok := at(fixed, "optimizer", "name").(string); ok {
-		optimizer = o
-	}
-	for _, v := range c.set {
-		switch v.flag {
-		case "optimizer":
-			optimizer, _, _ = strings.Cut(v.value, ":")
-		case "scheduler":
-			scheduled = true
-		}
-	}
-	return !scheduled || optimizer != "lbfgs"
+// idle reports whether a scheduler is given that does nothing: beside L-BFGS,
+// whose line search finds the length of each step.
+func (f *optimFlags) idle() bool {
+	return f.optimizer.spec.Name == "lbfgs" && f.scheduler.given() && f.scheduler.spec.Name != "none"
 }
 
 // search narrows the candidates down and returns the last of them, the best
 // first.
 func (t *tuning) search(ctx context.Context) ([]*candidate, error) {
-	usable := func(c *candidate) bool { return c.sensible(t.Settings) && t.possible(c) }
-	if !t.possible(&candidate{}) {
-		f, err := t.flags(&candidate{})
-		if err == nil {
-			err = t.prepare(f, 0, 0)
-		}
+	list, err := t.candidates(ctx)
+	if err != nil || ctx.Err() != nil {
 		return nil, err
 	}
-	list := candidates(t.Trials, t.Settings, usable)
 	limit := t.Budget.Seconds()
 	for rung, seeds := range t.rungs() {
 		for i, c := range list {
-			for image := range t.list {
+			for image := range t.subjects {
 				if rung == 0 && image > 0 {
 					break
 				}
@@ -253,8 +273,39 @@ func (t *tuning) search(ctx context.Context) ([]*candidate, error) {
 			}
 		}
 		list = best(list, t.keep(rung, len(list)))
+		if rung == 0 && len(t.rungs()) > 1 {
+			list = append(list, together(list, t.possible)...)
+		}
 	}
 	return list, nil
+}
+
+// candidates measures the defaults, which say what else is worth a try.
+func (t *tuning) candidates(ctx context.Context) ([]*candidate, error) {
+	f, err := t.flags(&candidate{})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := t.jobs(f, 0, 0); err != nil {
+		return nil, err
+	}
+	defaults, err := t.measure(ctx, &candidate{}, 0, 0, t.Budget.Seconds())
+	if err != nil || ctx.Err() != nil {
+		return nil, err
+	}
+	dims, err := t.tuner.varied(t, &defaults)
+	if err != nil {
+		return nil, err
+	}
+	return candidates(t.Trials, dims, t.Settings, t.possible), nil
+}
+
+// shortfall says how far a run is from good.
+func (m measured) shortfall() string {
+	if m.Worst == math.MaxFloat64 {
+		return "nothing was found"
+	}
+	return fmt.Sprintf("%.3g times what is allowed remains", m.Worst)
 }
 
 func (c *candidate) outcome() string {
@@ -263,7 +314,10 @@ func (c *candidate) outcome() string {
 		if e := c.runs[0].Error; e != "" {
 			return e
 		}
-		return "not good"
+		return "not good: " + c.runs[0].shortfall()
+	}
+	if c.good() < len(c.runs) {
+		return fmt.Sprintf("good in %d of %d runs", c.good(), len(c.runs))
 	}
 	return fmt.Sprintf("good after %s (%d of %d)", secondsText(mid), c.good(), len(c.runs))
 }
@@ -306,35 +360,61 @@ func best(list []*candidate, n int) []*candidate {
 	return kept
 }
 
-// possible reports whether c goes with model and images.
+// possible reports whether c means something and goes with method and images.
 func (t *tuning) possible(c *candidate) bool {
 	f, err := t.flags(c)
-	return err == nil && t.prepare(f, 0, 0) == nil
+	if err != nil {
+		return false
+	}
+	if _, err := t.jobs(f, 0, 0); err != nil {
+		return false
+	}
+	o, ok := f.(interface{ idle() bool })
+	return !ok || !o.idle()
 }
 
-// prepare makes the one job of f.
-func (t *tuning) prepare(f *metamerFlags, image, seed int) error {
-	_, err := t.job(f, image, seed)
-	return err
-}
-
-// job returns the job of an image and a seed. What it notes of the image has
-// been noted before.
-func (t *tuning) job(f *metamerFlags, image, seed int) (*job, error) {
+// jobs returns what is to be done of a subject with a seed, all of it one
+// synthesis. What it notes of the images has been noted before.
+func (t *tuning) jobs(f methodFlags, subject, seed int) ([]*job, error) {
 	quiet := *t.app
 	quiet.stderr = io.Discard
 	f.complete()
-	f.seed += uint64(seed)
-	list, err := f.jobs(&quiet, slices.Clone(t.list[image:image+1]))
+	f.common().seed += uint64(seed)
+	list, err := f.jobs(&quiet, slices.Clone(t.subjects[subject]))
 	if err != nil {
 		return nil, err
 	}
-	return list[0], nil
+	for _, j := range list[1:] {
+		if !f.joins(list[0], j) {
+			return nil, usage("%s and %s are %d runs; one at a time can be tuned", list[0].inputText(), j.inputText(), len(list))
+		}
+	}
+	return list, nil
 }
+
+// begin makes the synthesis of a subject.
+func (t *tuning) begin(f methodFlags, subject, seed int) (tunable, error) {
+	jobs, err := t.jobs(f, subject, seed)
+	if err != nil {
+		return nil, err
+	}
+	dev, err := f.common().backend()
+	if err != nil {
+		return nil, err
+	}
+	s, err := f.start(dev, jobs)
+	if err != nil {
+		return nil, &startError{err}
+	}
+	return s.(tunable), nil
+}
+
+// A startError is why a synthesis cannot begin with settings that were tried.
+type startError struct{ error }
 
 // measure runs c, unless that was done before, and keeps what it found.
 func (t *tuning) measure(ctx context.Context, c *candidate, image, seed int, limit float64) (measured, error) {
-	key := fmt.Sprintf("%s | %s | seed %d", c, t.list[image].label(), seed)
+	key := fmt.Sprintf("%s | %s | seed %d", c, t.subjects[image][0].label(), seed)
 	if m, ok := t.Measured[key]; ok && (m.Good || m.Limit >= limit*.99 || m.Error != "") {
 		return m, nil
 	}
@@ -348,28 +428,19 @@ func (t *tuning) measure(ctx context.Context, c *candidate, image, seed int, lim
 
 // run runs c until it is good, or for so many seconds. What fails is a result: a
 // loss that is not finite, memory that does not suffice.
-func (t *tuning) run(ctx context.Context, c *candidate, image, seed int, limit float64) (m measured, err error) {
+func (t *tuning) run(ctx context.Context, c *candidate, subject, seed int, limit float64) (m measured, err error) {
 	m = measured{Limit: limit, Worst: math.MaxFloat64}
 	f, err := t.flags(c)
 	if err != nil {
 		return m, err
 	}
-	j, err := t.job(f, image, seed)
-	if err != nil {
-		return m, err
+	s, err := t.begin(f, subject, seed)
+	if err == nil {
+		defer s.Close()
+		err = t.toGood(ctx, s, f, limit, &m)
 	}
-	dev, err := f.backend()
-	if err != nil {
-		return m, err
-	}
-	s, err := f.start(dev, []*job{j})
-	if err != nil {
-		m.Error = err.Error()
-		return m, nil
-	}
-	defer s.Close()
-	err = toGood(ctx, s.(*metamerRun), f, limit, &m)
-	if err != nil && (errors.Is(err, synth.ErrNaN) || errors.Is(err, autograd.ErrMemory)) {
+	var start *startError
+	if errors.As(err, &start) || errors.Is(err, synth.ErrNaN) || errors.Is(err, autograd.ErrMemory) {
 		m.Error, err = err.Error(), nil
 	}
 	return m, err
@@ -377,7 +448,7 @@ func (t *tuning) run(ctx context.Context, c *candidate, image, seed int, limit f
 
 // toGood runs s in stretches, each an eighth of what is done, until it is good.
 // The time of judging does not count.
-func toGood(ctx context.Context, s *metamerRun, f *metamerFlags, limit float64, m *measured) error {
+func (t *tuning) toGood(ctx context.Context, s tunable, f methodFlags, limit float64, m *measured) error {
 	for at := 0; m.Seconds < limit && ctx.Err() == nil; {
 		at += max(f.shortest(), at/8)
 		clock := time.Now()
@@ -386,21 +457,19 @@ func toGood(ctx context.Context, s *metamerRun, f *metamerFlags, limit float64, 
 		if err != nil {
 			return err
 		}
-		x, err := s.result(0)
+		now, err := s.standing(t)
 		if err != nil {
 			return err
 		}
-		list, err := s.Judge(tensor.Contiguous(x))
-		if err != nil {
-			return err
+		m.Lags = now.lags
+		if now.worst <= math.MaxFloat64 {
+			m.Worst = now.worst
 		}
-		o := list[0]
-		m.Worst = math.Max(o.Whole.Ratio/synth.MatchedError, worstGroup(&o)/synth.MatchedGroup)
-		if m.Good = o.Matched; m.Good {
+		if m.Good = now.good; m.Good {
 			m.Iterations = at
 			return nil
 		}
-		if r.StoppedBy[0] != synth.StopIterations && r.StoppedBy[0] != synth.StopTime { // it will not get better
+		if !slices.ContainsFunc(r.StoppedBy, func(by synth.StopReason) bool { return by == synth.StopIterations || by == synth.StopTime }) { // it will not get better
 			return nil
 		}
 	}
