@@ -14,9 +14,7 @@ struct Assemble {
   u64 out;   // contiguous
 };
 
-template <class E, class V> __device__ static inline void assemble(const Assemble *table, int count, V zero) {
-  int block;
-  const Assemble &p = problem_of(table, count, block);
+template <class E> __device__ static NOINLINE void assemble(const Assemble &p, int block) {
   const i64 i = (i64)block * blockDim.x + threadIdx.x;
   if (i >= p.n) return;
   int at[MAX_RANK];
@@ -26,7 +24,7 @@ template <class E, class V> __device__ static inline void assemble(const Assembl
     at[a] = (int)(rest - q * p.dim[a]);
     rest = q;
   }
-  V sum = zero;
+  E sum = E();
   for (int k = 0; k < p.pieces; k++) {
     const Piece &q = ((const Piece *)p.piece)[k];
     i64 off = 0;
@@ -41,7 +39,7 @@ template <class E, class V> __device__ static inline void assemble(const Assembl
   ((E *)p.out)[i] = sum;
 }
 
-extern "C" __global__ void assemble_f32(const Assemble *p, int count, Mark mark) { ENTER(mark); assemble<float>(p, count, 0.f); }
-extern "C" __global__ void assemble_f64(const Assemble *p, int count, Mark mark) { ENTER(mark); assemble<double>(p, count, 0.); }
-extern "C" __global__ void assemble_c64(const Assemble *p, int count, Mark mark) { ENTER(mark); assemble<Complex<float>>(p, count, make(0.f, 0.f)); }
-extern "C" __global__ void assemble_c128(const Assemble *p, int count, Mark mark) { ENTER(mark); assemble<Complex<double>>(p, count, make(0., 0.)); }
+ENTRY(assemble_f32, Assemble, assemble<float>)
+ENTRY(assemble_f64, Assemble, assemble<double>)
+ENTRY(assemble_c64, Assemble, assemble<Complex<float>>)
+ENTRY(assemble_c128, Assemble, assemble<Complex<double>>)

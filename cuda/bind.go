@@ -4,7 +4,7 @@ package cuda
 
 import (
 	"fmt"
-	"sort"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -14,121 +14,112 @@ import (
 	"github.com/percept-go/percept/tensor"
 )
 
-// A binder turns steps into launches. The steps of one level do not depend on
-// each other, so what they ask of one kernel becomes one launch; a step that
-// needs several kernels in turn asks for them in phases.
+// A binder turns steps into launches. Each step asks for kernels, those of a later
+// phase after those of an earlier one; schedule.go says what may run together.
 type binder struct {
 	dev       *Device
 	arena     *arena // tables
-	scratch   arena  // of one level; used again by the next
+	scratch   arena  // used again once there is much of it
 	step      int
-	stage     int // counts levels
+	foot      *footprint // of the step
 	phase     int
 	asked     []request
-	alone     bool // one launch per request, for Profile
+	alone     bool // one launch per request, in the order of the steps
 	interpret bool // groups that have kernels of their own too
-
-	stores      map[uint64]int // how many steps of storesStage write part of a Var
-	storesStage int
 }
 
 // request asks for one problem of a kernel.
 type request struct {
-	stage, phase, step      int
+	phase, step             int
+	foot                    *footprint
 	kernel                  string
 	threads, shared, blocks int
 	problem                 []byte
+	ahead                   *request // a kernel made ahead that does the same, but not with others in one launch
+	slot                    int      // requests of one slot may run together
 }
 
 // ask requests a kernel for a problem, whose first two numbers are its first
 // block and how many it has; later phases of a step run after earlier ones.
 func ask[P any](b *binder, phase int, kernel string, blocks, threads, shared int, problem P) {
-	if blocks == 0 {
-		return
+	if blocks > 0 {
+		b.asked = append(b.asked, newRequest(b, phase, kernel, blocks, threads, shared, problem))
 	}
-	p := unsafe.Slice((*byte)(unsafe.Pointer(&problem)), unsafe.Sizeof(problem))
-	b.asked = append(b.asked, request{b.stage, phase, b.step, kernel, threads, shared, blocks, append([]byte(nil), p...)})
 }
 
-// temporary returns device memory that the step may use until its level ends.
+func newRequest[P any](b *binder, phase int, kernel string, blocks, threads, shared int, problem P) request {
+	if b.foot == nil {
+		b.foot = &footprint{}
+	}
+	p := unsafe.Slice((*byte)(unsafe.Pointer(&problem)), unsafe.Sizeof(problem))
+	return request{phase: phase, step: b.step, foot: b.foot, kernel: kernel, threads: threads, shared: shared, blocks: blocks,
+		problem: append([]byte(nil), p...)}
+}
+
+// begin turns to the next step.
+func (b *binder) begin(i int, s *autograd.Step) {
+	const much = 64 << 20
+	if b.scratch.used() > much {
+		b.scratch.reset()
+	}
+	b.step, b.foot = i, footprintOf(s)
+}
+
+// temporary returns device memory that the step may use.
 func (b *binder) temporary(bytes int) (uint64, error) {
 	b.scratch.dev, b.scratch.scratch = b.dev, true
 	at, _, err := b.scratch.reserve(bytes)
+	if b.foot == nil {
+		b.foot = &footprint{}
+	}
+	b.foot.writes = append(b.foot.writes, span{at, at + uint64(bytes)})
 	return at, err
 }
 
-// finish merges the requests into launches.
+// counters returns n counters that are 0, for the blocks of as many sums to find out
+// which of them is last.
+func (b *binder) counters(n int) (uint64, error) { return putSlice(b.arena, make([]uint32, n)) }
+
+// finish turns the requests into launches.
 func (b *binder) finish() ([]launch, error) {
 	ls, _, err := b.merge()
 	return ls, err
 }
 
-// merge returns the launches and what they are.
-func (b *binder) merge() (ls []launch, of []autograd.Launch, err error) {
-	key := func(r *request) [2]int { return [2]int{r.stage, r.phase} }
-	sort.SliceStable(b.asked, func(i, j int) bool {
-		p, q := key(&b.asked[i]), key(&b.asked[j])
-		return p[0] < q[0] || p[0] == q[0] && p[1] < q[1]
-	})
-	for i := 0; i < len(b.asked); {
-		j := i
-		for j < len(b.asked) && key(&b.asked[j]) == key(&b.asked[i]) {
-			j++
-		}
-		if ls, of, err = b.together(b.asked[i:j], ls, of); err != nil {
-			return nil, nil, err
-		}
-		i = j
-	}
-	return ls, of, nil
-}
-
-// together appends the launches of requests that may run in any order.
-func (b *binder) together(rs []request, ls []launch, of []autograd.Launch) ([]launch, []autograd.Launch, error) {
-	taken := make([]bool, len(rs))
-	for i := range rs {
-		if taken[i] {
-			continue
-		}
-		group := []request{rs[i]}
-		for j := i + 1; j < len(rs) && !b.alone; j++ {
-			if !taken[j] && rs[j].kernel == rs[i].kernel && rs[j].threads == rs[i].threads {
-				group, taken[j] = append(group, rs[j]), true
-			}
-		}
-		l, told, err := b.launch(group)
-		if err != nil {
-			return nil, nil, err
-		}
-		ls, of = append(ls, l), append(of, told)
-	}
-	return ls, of, nil
-}
-
 // launch makes one launch for several problems of one kernel.
 func (b *binder) launch(rs []request) (l launch, told autograd.Launch, err error) {
 	var table []byte
-	var steps []int
 	blocks, shared := 0, 0
 	for _, r := range rs {
 		head := (*[2]int32)(unsafe.Pointer(&r.problem[0]))
 		head[0], head[1] = int32(blocks), int32(r.blocks)
 		table = append(table, r.problem...)
 		blocks, shared = blocks+r.blocks, max(shared, r.shared)
-		if n := len(steps); n == 0 || steps[n-1] != r.step {
-			steps = append(steps, r.step)
-		}
 	}
 	if blocks > 1<<31-1 {
 		return l, told, fmt.Errorf("cuda: %s needs %d blocks, more than a launch can have", rs[0].kernel, blocks)
 	}
-	f, err := b.dev.function(rs[0].kernel, shared)
+	return b.start(rs[0].kernel, table, rs, blocks, rs[0].threads, shared)
+}
+
+// start makes the launch of a kernel over a table.
+func (b *binder) start(kernel string, table []byte, rs []request, blocks, threads, shared int) (l launch, told autograd.Launch, err error) {
+	f, err := b.dev.function(kernel, shared)
 	if err != nil {
 		return l, told, err
 	}
 	at, err := b.arena.put(unsafe.Pointer(&table[0]), len(table))
-	told = autograd.Launch{Kernel: rs[0].kernel, Steps: steps, Blocks: blocks, Threads: rs[0].threads, Shared: shared}
-	return makeLaunch(f, at, len(rs), blocks, rs[0].threads, shared, 0), told, err
+	told = autograd.Launch{Kernel: kernel, Steps: stepsOf(rs), Blocks: blocks, Threads: threads, Shared: shared}
+	return makeLaunch(f, at, len(rs), blocks, threads, shared, 0), told, err
+}
+
+// stepsOf lists the steps that requests are for, in order.
+func stepsOf(rs []request) (steps []int) {
+	for _, r := range rs {
+		steps = append(steps, r.step)
+	}
+	slices.Sort(steps)
+	return slices.Compact(steps)
 }
 
 // blocksOf returns how many blocks of threads are needed for n elements.
@@ -162,7 +153,7 @@ func (d *Device) Bind(steps []autograd.Step) (autograd.Bound, error) {
 }
 
 func (b *bound) prepare() error {
-	ls, of, err := b.launches(false)
+	ls, of, err := b.launches(b.dev.Uncaptured)
 	if err != nil {
 		return err
 	}
@@ -181,14 +172,9 @@ func (b *bound) prepare() error {
 // launches binds the steps, either merged or one by one.
 func (b *bound) launches(alone bool) ([]launch, []autograd.Launch, error) {
 	k := &binder{dev: b.dev, arena: &b.arena, alone: alone, scratch: b.scratch}
-	level := -1
 	for i := range b.steps {
 		s := &b.steps[i]
-		if s.Level != level || alone {
-			level, k.stage = s.Level, k.stage+1
-			k.scratch.reset()
-		}
-		k.step = i
+		k.begin(i, s)
 		if err := k.bind(s); err != nil {
 			return nil, nil, fmt.Errorf("%w (step %s, recorded at %s)", err, s.Name(), s.Pos)
 		}

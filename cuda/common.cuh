@@ -1,12 +1,16 @@
 // What all kernels share. House rules, so that nvcc and the emulator's g++
 // compile the same files:
 //   - every entry point is  extern "C" __global__ void name(const P *problems, int count, Mark mark)
+//   - a body leaves no thread behind at a barrier, and expects nothing of shared memory
 //   - dynamic shared memory only through DYN_SHARED(type, name)
 //   - no <<<>>> and no host code
 //
 // A launch works on a table of problems of one kind: blocks first … first+blocks-1
-// belong to each. So the steps of one level that need the same kernel (the bands
-// of all scales and orientations, say) are one launch.
+// belong to each. So steps that need the same kernel and do not depend on each
+// other (the bands of all scales and orientations, say) are one launch. What a
+// block does is a function of its problem and its number, body(p, block), made an
+// entry point by ENTRY; stage.cu calls the same functions for launches of several
+// kinds. Blocks have THREADS threads.
 #pragma once
 #ifdef CUDA_EMU
 #include "cuda_emu.h"
@@ -31,6 +35,7 @@ struct Mark { int *at; int number; };
 #endif
 
 #define MAX_RANK 8
+#define THREADS 128
 
 // The problem of this block, and the block's number within it.
 template <class P> __device__ static inline const P &problem_of(const P *table, int count, int &block) {
@@ -42,6 +47,10 @@ template <class P> __device__ static inline const P &problem_of(const P *table, 
   block = (int)blockIdx.x - table[lo].first;
   return table[lo];
 }
+
+#define ENTRY(name, P, ...) \
+extern "C" __global__ void __launch_bounds__(THREADS) name(const P *table, int count, Mark mark) { \
+  ENTER(mark); int block; const P &p = problem_of(table, count, block); __VA_ARGS__(p, block); }
 
 // ---- complex numbers: those of the tensors, real part first
 
@@ -96,4 +105,21 @@ template <class T> __device__ static inline T block_sum(T v, T *part) {
   for (unsigned w = 0; w < (blockDim.x + 31) / 32; w++) sum += part[w];
   __syncthreads();
   return sum;
+}
+
+// Whether this is the last of n blocks to come here, each with its part of a sum in
+// memory: it then adds them, in the order of their numbers, whoever was first. The
+// counter, an unsigned that is 0 before, is 0 again after. Read parts as volatile.
+__device__ static inline bool last_block(u64 counter, int n) {
+  __shared__ int last;
+  __threadfence();
+  __syncthreads(); // barrier: the block's parts are written
+  if (threadIdx.x == 0) {
+    unsigned *c = (unsigned *)counter;
+    last = atomicAdd(c, 1u) == (unsigned)n - 1;
+    if (last) *c = 0;
+  }
+  __syncthreads(); // barrier: the answer is there
+  __threadfence();
+  return last != 0;
 }

@@ -13,11 +13,12 @@ type contract struct {
 	batch, m, n, k             int32
 	down, across, chunks, wide int32
 	as, bs                     [3]int64
-	a, b, c, part              uint64
+	a, b, c, part, counter     uint64
 }
 
 const (
 	contractTile   = 64
+	contractSlice  = 16
 	contractChunk  = 4096
 	contractSkinny = 48 // at most this many rows and columns are a Gram matrix
 )
@@ -45,7 +46,8 @@ func bindContract(b *binder, s *autograd.Step) error {
 	if wide {
 		suffix = "wide"
 	}
-	ask(b, b.phase, "contract_tile_"+suffix, int(p.batch*p.down*p.across), 256, 0, p)
+	shared := 2 * contractSlice * (contractTile + 1) * x.DType.Size()
+	ask(b, b.phase, "contract_tile_"+suffix, int(p.batch*p.down*p.across), threads, shared, p)
 	return nil
 }
 
@@ -57,8 +59,10 @@ func (p contract) dots(b *binder, suffix string) (err error) {
 	if p.part, err = b.temporary(8 * results * int(p.chunks)); err != nil {
 		return err
 	}
-	ask(b, b.phase, "contract_dots_"+suffix, int(p.batch*p.down*p.across*p.chunks), 256, 0, p)
-	ask(b, b.phase+1, "contract_join_"+suffix, blocksOf(results, 128), 128, 0, p)
+	if p.counter, err = b.counters(int(p.batch * p.down * p.across)); err != nil {
+		return err
+	}
+	ask(b, b.phase, "contract_dots_"+suffix, int(p.batch*p.down*p.across*p.chunks), threads, 0, p)
 	return nil
 }
 
@@ -77,7 +81,7 @@ func bindCorrelate(b *binder, s *autograd.Step) error {
 		return nil
 	}
 	var x, w, y tensor.Tensor
-	per, threads := 256, 256
+	per := threads
 	switch s.Op.Name {
 	case "correlate":
 		x, w, y = s.In[0], s.In[1], s.Out[0]

@@ -214,6 +214,14 @@ func (a *arena) flush() error {
 	return synchronize(a.dev.stream)
 }
 
+// used returns the bytes in use.
+func (a *arena) used() (n int) {
+	for _, c := range a.chunks {
+		n += c.used
+	}
+	return n
+}
+
 // reset forgets what was put.
 func (a *arena) reset() {
 	for _, c := range a.chunks {

@@ -18,9 +18,7 @@ struct Correlate {
   u64 x, w, y;
 };
 
-template <class T> __device__ static inline void results(const Correlate *table, int count) {
-  int block;
-  const Correlate &p = problem_of(table, count, block);
+template <class T> __device__ static NOINLINE void results(const Correlate &p, int block) {
   const i64 i = (i64)block * blockDim.x + threadIdx.x;
   if (i >= (i64)p.n * p.o * p.out[0] * p.out[1]) return;
   const int col = i % p.out[1], row = i / p.out[1] % p.out[0], o = i / ((i64)p.out[1] * p.out[0]) % p.o, n = i / ((i64)p.out[1] * p.out[0] * p.o);
@@ -37,9 +35,7 @@ template <class T> __device__ static inline void results(const Correlate *table,
   ((T *)p.y)[i] = sum;
 }
 
-template <class T> __device__ static inline void images(const Correlate *table, int count) {
-  int block;
-  const Correlate &p = problem_of(table, count, block);
+template <class T> __device__ static NOINLINE void images(const Correlate &p, int block) {
   const i64 i = (i64)block * blockDim.x + threadIdx.x;
   if (i >= (i64)p.n * p.c * p.size[0] * p.size[1]) return;
   const int col = i % p.size[1], row = i / p.size[1] % p.size[0], c = i / ((i64)p.size[1] * p.size[0]) % p.c, n = i / ((i64)p.size[1] * p.size[0] * p.c);
@@ -61,10 +57,8 @@ template <class T> __device__ static inline void images(const Correlate *table, 
   ((T *)p.x)[i] = sum;
 }
 
-template <class T> __device__ static inline void filters(const Correlate *table, int count) {
+template <class T> __device__ static NOINLINE void filters(const Correlate &p, int block) {
   __shared__ double part[32];
-  int block;
-  const Correlate &p = problem_of(table, count, block);
   const int v = block % p.kernel[1], u = block / p.kernel[1] % p.kernel[0], c = block / (p.kernel[1] * p.kernel[0]) % p.cg, o = block / (p.kernel[1] * p.kernel[0] * p.cg);
   const T *x = (const T *)p.x + (i64)(o / p.og * p.cg + c) * p.xs[1] + (i64)u * p.dilation[0] * p.xs[2] + (i64)v * p.dilation[1] * p.xs[3];
   const T *y = (const T *)p.y + o * p.ys[1];
@@ -80,8 +74,8 @@ template <class T> __device__ static inline void filters(const Correlate *table,
 }
 
 #define CORRELATE(suffix, T) \
-extern "C" __global__ void correlate_##suffix(const Correlate *p, int count, Mark mark) { ENTER(mark); results<T>(p, count); } \
-extern "C" __global__ void correlate_adjoint_##suffix(const Correlate *p, int count, Mark mark) { ENTER(mark); images<T>(p, count); } \
-extern "C" __global__ void correlate_filter_##suffix(const Correlate *p, int count, Mark mark) { ENTER(mark); filters<T>(p, count); }
+ENTRY(correlate_##suffix, Correlate, results<T>) \
+ENTRY(correlate_adjoint_##suffix, Correlate, images<T>) \
+ENTRY(correlate_filter_##suffix, Correlate, filters<T>)
 CORRELATE(f32, float)
 CORRELATE(f64, double)

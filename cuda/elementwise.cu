@@ -88,10 +88,8 @@ template <class T, int E> __device__ static inline void store(const Elementwise 
 #define CASE2(code, f, r, x, y) case code: EACH { k.put_##r(c.dst, e, f<T>(k.get_##x(c.a, e), k.get_##y(c.b, e), s, t)); } break;
 #define CASE3(code, f, r, x, y, z) case code: EACH { k.put_##r(c.dst, e, f<T>(k.get_##x(c.a, e), k.get_##y(c.b, e), k.get_##z(c.c, e), s, t)); } break;
 
-template <class T, int E> __device__ static inline void interpret(const Elementwise *table, int count) {
+template <class T, int E> __device__ static NOINLINE void interpret(const Elementwise &p, int block) {
   DYN_SHARED(T, slots);
-  int block;
-  const Elementwise &p = problem_of(table, count, block);
   const Where w = elements_of<E>(p, block);
   const Slots<T, E> k = {slots + threadIdx.x};
   const Instr *code = (const Instr *)p.code;
@@ -107,22 +105,19 @@ template <class T, int E> __device__ static inline void interpret(const Elementw
   }
 }
 
-extern "C" __global__ void ew_f32_4(const Elementwise *p, int count, Mark mark) { ENTER(mark); interpret<float, 4>(p, count); }
-extern "C" __global__ void ew_f32_1(const Elementwise *p, int count, Mark mark) { ENTER(mark); interpret<float, 1>(p, count); }
-extern "C" __global__ void ew_f64_4(const Elementwise *p, int count, Mark mark) { ENTER(mark); interpret<double, 4>(p, count); }
-extern "C" __global__ void ew_f64_1(const Elementwise *p, int count, Mark mark) { ENTER(mark); interpret<double, 1>(p, count); }
+ENTRY(ew_f32_4, Elementwise, interpret<float, 4>)
+ENTRY(ew_f64_4, Elementwise, interpret<double, 4>)
 
 // ---- groups made ahead: AT(k) is where element e of operand k lies
 
 #define GROUP_BEGIN(name) \
-template <class T> __device__ static inline void name(const Elementwise *table, int count) { \
-  int block; const Elementwise &p = problem_of(table, count, block); \
+template <class T> __device__ static inline void name(const Elementwise &p, int block) { \
   const Operand *in = (const Operand *)p.in, *out = (const Operand *)p.out; const Instr *code = (const Instr *)p.code; \
   const Where w = elements_of<4>(p, block); (void)in; (void)out; (void)code; \
   _Pragma("unroll") for (int e = 0; e < 4; e++) { if (!w.on(e)) continue; const i64 i = w.at(e);
 #define GROUP_END(name) } } \
-extern "C" __global__ void name##_f32(const Elementwise *p, int count, Mark mark) { ENTER(mark); name<float>(p, count); } \
-extern "C" __global__ void name##_f64(const Elementwise *p, int count, Mark mark) { ENTER(mark); name<double>(p, count); }
+ENTRY(name##_f32, Elementwise, name<float>) \
+ENTRY(name##_f64, Elementwise, name<double>)
 #define IN_r(v, k) const T v = ((const T *)in[k].at)[operand_offset(p, in[k], i)];
 #define IN_c(v, k) const Complex<T> v = ((const Complex<T> *)in[k].at)[operand_offset(p, in[k], i)];
 #define OUT_r(v, k) ((T *)out[k].at)[operand_offset(p, out[k], i)] = v;
@@ -141,13 +136,11 @@ struct Convert {
   u64 out; // contiguous
 };
 
-template <class From, class To> __device__ static inline void convert(const Convert *table, int count) {
-  int block;
-  const Convert &p = problem_of(table, count, block);
+template <class From, class To> __device__ static NOINLINE void convert(const Convert &p, int block) {
   const i64 i = (i64)block * blockDim.x + threadIdx.x;
   if (i >= p.n) return;
   const i64 off = offset_of(p.in.stride, p.dim, p.rank, i);
   for (int k = 0; k < p.words; k++) ((To *)p.out)[i * p.words + k] = (To)((const From *)p.in.at)[off * p.words + k];
 }
-extern "C" __global__ void cast_f32_f64(const Convert *p, int count, Mark mark) { ENTER(mark); convert<float, double>(p, count); }
-extern "C" __global__ void cast_f64_f32(const Convert *p, int count, Mark mark) { ENTER(mark); convert<double, float>(p, count); }
+ENTRY(cast_f32_f64, Convert, convert<float, double>)
+ENTRY(cast_f64_f32, Convert, convert<double, float>)

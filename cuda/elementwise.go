@@ -147,48 +147,57 @@ func (b *binder) bindGroup(s *autograd.Step) error {
 	if p.out, err = b.operands(s.Out, &a, len(s.In)); err != nil {
 		return err
 	}
-	kernel := suffix(typ.DType)
-	if name, ok := madeAhead(s); ok && !b.interpret {
-		code := make([]instr, len(s.Body))
-		for i, in := range s.Body {
-			code[i].s, code[i].t = parameters(in.Attr)
-		}
-		p.ninstr = int32(len(code))
-		if p.code, err = putSlice(b.arena, code); err == nil {
-			ask(b, b.phase, name+"_"+kernel, blocksOf(typ.Len(), 4*groupThreads), groupThreads, 0, p)
-		}
-		return err
-	}
 	code, slots, err := compile(s)
 	if err != nil {
 		return err
 	}
-	p.ninstr = int32(len(code))
-	if p.code, err = putSlice(b.arena, code); err != nil {
-		return err
-	}
-	threads, each, shared := slotLayout(slots, typ.DType.Real().Size(), typ.Len())
+	kernel := suffix(typ.DType)
+	t, each, shared := slotLayout(slots, typ.DType.Real().Size(), typ.Len())
 	if shared > b.dev.info.SharedOptIn {
 		return fmt.Errorf("cuda: an elementwise group needs %d values at once, too many for the interpreter", slots)
 	}
-	ask(b, b.phase, fmt.Sprintf("ew_%s_%d", kernel, each), blocksOf(typ.Len(), threads*each), threads, shared, p)
+	q := p
+	q.ninstr = int32(len(code))
+	if q.code, err = putSlice(b.arena, code); err != nil {
+		return err
+	}
+	r := newRequest(b, b.phase, fmt.Sprintf("ew_%s_%d", kernel, each), blocksOf(typ.Len(), t*each), t, shared, q)
+	if name, ok := madeAhead(s); ok && !b.interpret {
+		if p.code, err = putSlice(b.arena, numbersOf(s)); err != nil {
+			return err
+		}
+		ahead := newRequest(b, b.phase, name+"_"+kernel, blocksOf(typ.Len(), 4*threads), threads, 0, p)
+		r.ahead = &ahead
+	}
+	b.asked = append(b.asked, r)
 	return nil
 }
 
-const groupThreads = 128
+// numbersOf returns the numeric parameters of the instructions of a group.
+func numbersOf(s *autograd.Step) []instr {
+	code := make([]instr, len(s.Body))
+	for i, in := range s.Body {
+		code[i].s, code[i].t = parameters(in.Attr)
+	}
+	return code
+}
+
+// threads is how many a block has, but for two-loop and groups of many values.
+const threads = 128
 
 // slotLayout chooses threads and elements of a thread so that the slots fit into
-// shared memory and enough blocks of them onto a processor.
-func slotLayout(slots, size, n int) (threads, each, shared int) {
+// shared memory and enough blocks of them onto a processor; what one block can do
+// is done by one.
+func slotLayout(slots, size, n int) (block, each, shared int) {
 	const plenty = 24 << 10
-	threads, each = groupThreads, 4
-	if n < 1<<15 || slots*threads*each*size > plenty {
+	block, each = threads, 4
+	if n > 4*threads && n < 1<<15 || slots*block*each*size > plenty {
 		each = 1
 	}
-	if slots*threads*each*size > 48<<10 {
-		threads = 32
+	if slots*block*each*size > 48<<10 {
+		block = 32
 	}
-	return threads, each, slots * threads * each * size
+	return block, each, slots * block * each * size
 }
 
 // parameters returns s and t of an elementwise op's attribute.
@@ -320,8 +329,8 @@ func bindFill(b *binder, s *autograd.Step) error {
 	if p.code, err = putSlice(b.arena, code); err != nil {
 		return err
 	}
-	threads, each, shared := slotLayout(slots, out.DType.Real().Size(), out.Len())
-	ask(b, b.phase, fmt.Sprintf("ew_%s_%d", suffix(out.DType), each), blocksOf(out.Len(), threads*each), threads, shared, p)
+	t, each, shared := slotLayout(slots, out.DType.Real().Size(), out.Len())
+	ask(b, b.phase, fmt.Sprintf("ew_%s_%d", suffix(out.DType), each), blocksOf(out.Len(), t*each), t, shared, p)
 	return nil
 }
 
@@ -336,6 +345,6 @@ func bindCast(b *binder, s *autograd.Step) error {
 	if out.DType.IsComplex() {
 		p.words = 2
 	}
-	ask(b, b.phase, "cast_"+suffix(in.DType)+"_"+suffix(out.DType), blocksOf(out.Len(), 256), 256, 0, p)
+	ask(b, b.phase, "cast_"+suffix(in.DType)+"_"+suffix(out.DType), blocksOf(out.Len(), threads), threads, 0, p)
 	return nil
 }

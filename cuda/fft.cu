@@ -265,10 +265,8 @@ template <class T> __device__ static inline void line_moments(const FFT &p, cons
   ((double *)p.moments)[2 * l.id] = a; ((double *)p.moments)[2 * l.id + 1] = b;
 }
 
-template <class T> __device__ static inline void fft(const FFT *table, int count) {
+template <class T> __device__ static NOINLINE void fft(const FFT &p, int block) {
   DYN_SHARED(Complex<T>, sm);
-  int block;
-  const FFT &p = problem_of(table, count, block);
   const Lane<T> l = lane_of<T>(p, block);
   T sums[2] = {0, 0};
   const Line<T> line = line_of<T>(p, l.id, sums);
@@ -286,10 +284,8 @@ template <class T> __device__ static inline void fft(const FFT *table, int count
 }
 
 // Bluestein: X_k = c_k Σ (x_j c_j) c̄_{k−j} with c_k = e^{−πik²/n}.
-template <class T> __device__ static inline void fft_chirp(const FFT *table, int count) {
+template <class T> __device__ static NOINLINE void fft_chirp(const FFT &p, int block) {
   DYN_SHARED(Complex<T>, sm);
-  int block;
-  const FFT &p = problem_of(table, count, block);
   const Lane<T> l = lane_of<T>(p, block);
   T sums[2] = {0, 0};
   const Line<T> line = line_of<T>(p, l.id, sums);
@@ -308,7 +304,5 @@ template <class T> __device__ static inline void fft_chirp(const FFT *table, int
   if (p.moments) line_moments<T>(p, l, sums, (T *)sm);
 }
 
-extern "C" __global__ void __launch_bounds__(128) fft_f32(const FFT *p, int count, Mark mark) { ENTER(mark); fft<float>(p, count); }
-extern "C" __global__ void __launch_bounds__(128) fft_f64(const FFT *p, int count, Mark mark) { ENTER(mark); fft<double>(p, count); }
-extern "C" __global__ void __launch_bounds__(128) fft_chirp_f32(const FFT *p, int count, Mark mark) { ENTER(mark); fft_chirp<float>(p, count); }
-extern "C" __global__ void __launch_bounds__(128) fft_chirp_f64(const FFT *p, int count, Mark mark) { ENTER(mark); fft_chirp<double>(p, count); }
+ENTRY(fft_f32, FFT, fft<float>)
+ENTRY(fft_f64, FFT, fft<double>)

@@ -41,8 +41,7 @@ const (
 
 // Limits of one block.
 const (
-	fftThreads = 128
-	fftMost    = 1024 // points of a line, and half the points of a convolution
+	fftMost = 1024 // points of a line, and half the points of a convolution
 )
 
 // radices are tried in this order: large ones need fewer passes.
@@ -201,11 +200,11 @@ func (j *fftJob) line(phase int, p fft, n int) (err error) {
 		width = 16
 	}
 	// Threads of a line: about one per eight points.
-	threads := 1
-	for threads < fftThreads && threads*8 < size {
-		threads *= 2
+	each := 1
+	for each < threads && each*8 < size {
+		each *= 2
 	}
-	p.lines = int32(fftThreads / threads)
+	p.lines = int32(threads / each)
 	line := size + 1
 	if size < 2048 {
 		line += size / 16
@@ -220,7 +219,7 @@ func (j *fftJob) line(phase int, p fft, n int) (err error) {
 		p.plainIn = asFlag(p.inKind != fftHalf && p.pre == 0 && int(p.limit) == n && p.posStep == 1)
 		p.plainOut = asFlag(p.twist == 0 && p.post == 0 && p.conjFirst == 0 && p.moments == 0 && p.outPosStep == 1)
 	}
-	ask(j.b, j.phase+phase, kernel+map[bool]string{false: "f32", true: "f64"}[j.f64], blocksOf(int(p.total), int(p.lines)), fftThreads, 2*int(p.lines)*line*width, p)
+	ask(j.b, j.phase+phase, kernel+map[bool]string{false: "f32", true: "f64"}[j.f64], blocksOf(int(p.total), int(p.lines)), threads, 2*int(p.lines)*line*width, p)
 	return nil
 }
 

@@ -26,9 +26,7 @@ __device__ static inline int along(const Gather &p, i64 i, i64 &rest) {
   return at;
 }
 
-template <class T> __device__ static inline void gather(const Gather *table, int count) {
-  int block;
-  const Gather &p = problem_of(table, count, block);
+template <class T> __device__ static NOINLINE void gather(const Gather &p, int block) {
   const i64 j = (i64)block * blockDim.x + threadIdx.x;
   if (j >= p.n * p.words) return;
   i64 rest;
@@ -37,9 +35,7 @@ template <class T> __device__ static inline void gather(const Gather *table, int
   ((T *)p.out)[j] = ((const T *)p.in.at)[off * p.words + j % p.words];
 }
 
-template <class T> __device__ static inline void scatter(const Gather *table, int count) {
-  int block;
-  const Gather &p = problem_of(table, count, block);
+template <class T> __device__ static NOINLINE void scatter(const Gather &p, int block) {
   const i64 j = (i64)block * blockDim.x + threadIdx.x;
   if (j >= p.n * p.words) return;
   i64 rest;
@@ -51,7 +47,7 @@ template <class T> __device__ static inline void scatter(const Gather *table, in
 }
 
 #define GATHER(suffix, T) \
-extern "C" __global__ void gather_##suffix(const Gather *p, int count, Mark mark) { ENTER(mark); gather<T>(p, count); } \
-extern "C" __global__ void scatter_add_##suffix(const Gather *p, int count, Mark mark) { ENTER(mark); scatter<T>(p, count); }
+ENTRY(gather_##suffix, Gather, gather<T>) \
+ENTRY(scatter_add_##suffix, Gather, scatter<T>)
 GATHER(f32, float)
 GATHER(f64, double)

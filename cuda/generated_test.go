@@ -23,3 +23,5 @@ func checkGenerated(t *testing.T, file, want string) {
 }
 
 func TestGeneratedScalars(t *testing.T) { checkGenerated(t, "zz_scalars.cuh", writeScalars()) }
+
+func TestGeneratedJobs(t *testing.T) { checkGenerated(t, "zz_jobs.cuh", writeJobs()) }

@@ -2,9 +2,9 @@
 // and the next trial, for every image by itself. Images that ask for no new
 // direction cost a look at their row of the search.
 //
-// Sums over the elements of an image: a block of 256 threads per image (and row
-// of the history) and chunk of LBFGS_CHUNK elements, in double precision; a second
-// kernel adds the parts of an image in turn.
+// Sums over the elements of an image: a block per image (and row of the history)
+// and chunk of LBFGS_CHUNK elements, in double precision; the last block of a sum
+// adds the parts.
 //
 // Bytes per tick and image, S the bytes of a row of P elements: measure 2S;
 // secant 3S; products (count+2)S; descend (count+2)S; overlaps (count+1)S;
@@ -23,7 +23,7 @@ struct LBFGS {
   int first, blocks;
   int images, size, rows, chunks;
   Array arg[8], out;
-  u64 part;
+  u64 part, counter; // counter: unsigned for each row of each image
   double limit[6]; // of wolfe: iterations, evaluations, gradient, change, no line search, keep the history
 };
 
@@ -97,7 +97,7 @@ struct Wolfe {
     for (int i = 0; i < SLOTS; i++) if (i != s.At && i != s.Origin && i != s.Bracket[0].Slot && i != s.Bracket[1].Slot) return i;
     return SLOTS - 1;
   }
-  __device__ void direct(double rate) {
+  __device__ NOINLINE void direct(double rate) {
     s.Active = 1; s.Total++; s.Inner++;
     s.Before = s.Origin; s.Origin = s.At; s.F0 = s.F;
     s.T = rate;
@@ -107,13 +107,13 @@ struct Wolfe {
     s.Phase = no_line_search ? PLAIN : BRACKET;
     s.Slot = free_slot();
   }
-  __device__ void begin(double rate) {
+  __device__ NOINLINE void begin(double rate) {
     s.Began = 1; s.Begin = record(s.At);
     s.Inner = 0; s.InnerEvs = 1; s.Evs++; s.Last = s.At;
     if (fact(s.At).Max <= tolerance_grad) { s.Phase = IDLE; s.T = 0; s.Slot = free_slot(); return; }
     direct(rate);
   }
-  __device__ void end() {
+  __device__ NOINLINE void end() {
     s.Ended = 1; s.End = s.Begin; s.LastGradient = record(s.Last).Gradient; s.Done++; s.DoneEvs = s.Evs;
     if (s.Done != e.Stage) { begin(e.Next); return; }
     s.Phase = START; s.T = 0; s.Known = 0;
@@ -121,7 +121,7 @@ struct Wolfe {
     if (!keep_history) s.Total = 0;
   }
   __device__ void attempt(double t) { s.T = t; s.Slot = free_slot(); }
-  __device__ void accept(Point p) {
+  __device__ NOINLINE void accept(Point p) {
     s.Move = p.T; s.Taken = p.T; s.F = p.F; s.At = p.Slot;
     s.Bracket[0].Slot = p.Slot; s.Bracket[1].Slot = p.Slot;
     if (s.Inner == max_iterations || s.InnerEvs >= max_evaluations || fact(p.Slot).Max <= tolerance_grad ||
@@ -131,7 +131,7 @@ struct Wolfe {
   __device__ void sort() { s.Low = s.Bracket[0].F <= s.Bracket[1].F ? 0 : 1; }
   __device__ static double lesser(double a, double b) { return a != a ? a : b != b ? b : a < b ? a : b; }
   __device__ static double greater(double a, double b) { return a != a ? a : b != b ? b : a > b ? a : b; }
-  __device__ static double cubic_minimum(Point a, Point b, double lo, double hi) {
+  __device__ NOINLINE static double cubic_minimum(Point a, Point b, double lo, double hi) {
     const double d1 = a.Slope + b.Slope - 3 * (a.F - b.F) / (a.T - b.T), square = d1 * d1 - a.Slope * b.Slope;
     if (!(square >= 0)) return (lo + hi) / 2;
     const double d2 = sqrt(square);
@@ -139,7 +139,7 @@ struct Wolfe {
                                 : a.T - (a.T - b.T) * ((a.Slope + d2 - d1) / (a.Slope - b.Slope + 2 * d2));
     return lesser(greater(t, lo), hi);
   }
-  __device__ void shrink() {
+  __device__ NOINLINE void shrink() {
     const Point a = s.Bracket[0], b = s.Bracket[1];
     if (s.Tries >= MOST_TRIES || fabs(b.T - a.T) * e.Width < tolerance_change) { accept(s.Bracket[(int)s.Low & 1]); return; }
     const double lo = lesser(a.T, b.T), hi = greater(a.T, b.T), margin = .1 * (hi - lo);
@@ -184,10 +184,7 @@ struct Wolfe {
   }
 };
 
-extern "C" __global__ void wolfe(const LBFGS *table, int count, Mark mark) {
-  ENTER(mark);
-  int block;
-  const LBFGS &p = problem_of(table, count, block);
+__device__ static NOINLINE void transition(const LBFGS &p, int block) {
   const int n = block * blockDim.x + threadIdx.x;
   if (n >= p.images) return;
   Wolfe w;
@@ -219,11 +216,8 @@ __device__ static inline double block_max(double v, double *part) {
   return top;
 }
 
-extern "C" __global__ void lbfgs_measure(const LBFGS *table, int count, Mark mark) {
-  ENTER(mark);
+__device__ static NOINLINE void measure(const LBFGS &p, int block) {
   __shared__ double part[32];
-  int block;
-  const LBFGS &p = problem_of(table, count, block);
   const Part b = part_of(p, block, 1);
   double m[5] = {0, 0, 0, 0, 0};
   for (i64 i = b.from + threadIdx.x; i < b.to; i += blockDim.x) {
@@ -233,30 +227,24 @@ extern "C" __global__ void lbfgs_measure(const LBFGS *table, int count, Mark mar
     m[2] = m[2] != m[2] ? m[2] : ax != ax || ax > m[2] ? ax : m[2];
     m[4] = m[4] != m[4] ? m[4] : ay != ay || ay > m[4] ? ay : m[4];
   }
+  volatile double *parts = (double *)p.part + (i64)b.image * p.chunks * 5;
   for (int k = 0; k < 5; k++) {
     const double v = k == 2 || k == 4 ? block_max(m[k], part) : block_sum(m[k], part);
-    if (threadIdx.x == 0) ((double *)p.part)[((i64)b.image * p.chunks + b.chunk) * 5 + k] = v;
+    if (threadIdx.x == 0) parts[b.chunk * 5 + k] = v;
+  }
+  if (!last_block(p.counter + 4 * b.image, p.chunks)) return;
+  for (int k = 0; k < 5; k++) {
+    double all = 0; // of numbers that are not negative, where it is a maximum
+    for (int c = threadIdx.x; c < p.chunks; c += blockDim.x) {
+      const double v = parts[c * 5 + k];
+      all = k != 2 && k != 4 ? all + v : all != all ? all : v != v || v > all ? v : all;
+    }
+    all = k == 2 || k == 4 ? block_max(all, part) : block_sum(all, part);
+    if (threadIdx.x == 0) ((double *)p.out.at)[b.image * 5 + k] = all;
   }
 }
-extern "C" __global__ void lbfgs_measure_join(const LBFGS *table, int count, Mark mark) {
-  ENTER(mark);
-  int block;
-  const LBFGS &p = problem_of(table, count, block);
-  const int n = block * blockDim.x + threadIdx.x;
-  if (n >= p.images) return;
-  double m[5] = {0, 0, 0, 0, 0};
-  for (int c = 0; c < p.chunks; c++)
-    for (int k = 0; k < 5; k++) {
-      const double v = ((const double *)p.part)[((i64)n * p.chunks + c) * 5 + k];
-      if (k == 2 || k == 4) m[k] = m[k] != m[k] ? m[k] : v != v || v > m[k] ? v : m[k]; else m[k] += v;
-    }
-  for (int k = 0; k < 5; k++) ((double *)p.out.at)[n * 5 + k] = m[k];
-}
 
-extern "C" __global__ void lbfgs_secant(const LBFGS *table, int count, Mark mark) {
-  ENTER(mark);
-  int block;
-  const LBFGS &p = problem_of(table, count, block);
+__device__ static NOINLINE void secant(const LBFGS &p, int block) {
   const Array &search = p.arg[2], &slots = p.arg[1];
   const Part b = part_of(p, block, 1);
   if (FIELD(search, b.image, Active) == 0) return;
@@ -265,10 +253,7 @@ extern "C" __global__ void lbfgs_secant(const LBFGS *table, int count, Mark mark
   for (i64 i = b.from + threadIdx.x; i < b.to; i += blockDim.x) set(p.out, (i64)b.image * p.size + i, at(now, i) - at(before, i));
 }
 
-extern "C" __global__ void lbfgs_ring(const LBFGS *table, int count, Mark mark) {
-  ENTER(mark);
-  int block;
-  const LBFGS &p = problem_of(table, count, block);
+__device__ static NOINLINE void ring(const LBFGS &p, int block) {
   const int n = block * blockDim.x + threadIdx.x;
   if (n >= p.images) return;
   const Array &m = p.arg[1], &search = p.arg[2];
@@ -295,50 +280,44 @@ __device__ static inline int age_of(const Ring &r, int row, int rows) {
   return age < count_of(r, rows) ? age : -1;
 }
 
-// Inner products of an image's vectors with those of the history: blocks for each
-// row and chunk leave K numbers, which a second kernel adds.
-template <int K> __device__ static inline void leave_row(const LBFGS &p, const Part &b, double *sum, double *part) {
+// Inner products of an image's vectors with those of the history: the blocks of a
+// row leave K numbers for each chunk. The last of them adds those up and is told so.
+template <int K> __device__ static inline bool sum_row(const LBFGS &p, const Part &b, double *sum, double *part) {
+  const i64 row = (i64)b.image * p.rows + b.row;
+  volatile double *parts = (double *)p.part + row * p.chunks * K;
   for (int k = 0; k < K; k++) {
     const double s = block_sum(sum[k], part);
-    if (threadIdx.x == 0) ((double *)p.part)[(((i64)b.image * p.rows + b.row) * p.chunks + b.chunk) * K + k] = s;
+    if (threadIdx.x == 0) parts[b.chunk * K + k] = s;
   }
-}
-template <int K> __device__ static inline void join_row(const LBFGS &p, int i, double *sum) {
-  for (int c = 0; c < p.chunks; c++)
-    for (int k = 0; k < K; k++) sum[k] += ((const double *)p.part)[((i64)i * p.chunks + c) * K + k];
+  if (!last_block(p.counter + 4 * row, p.chunks)) return false;
+  for (int k = 0; k < K; k++) {
+    double all = 0;
+    for (int c = threadIdx.x; c < p.chunks; c += blockDim.x) all += parts[c * K + k];
+    sum[k] = block_sum(all, part);
+  }
+  return true;
 }
 
-extern "C" __global__ void lbfgs_products(const LBFGS *table, int count, Mark mark) {
-  ENTER(mark);
+__device__ static NOINLINE void products(const LBFGS &p, int block) {
   __shared__ double part[32];
-  int block;
-  const LBFGS &p = problem_of(table, count, block);
   const Array &search = p.arg[2], &fresh = p.arg[4];
   const Part b = part_of(p, block, p.rows);
   if (FIELD(search, b.image, Active) == 0) return;
   const Ring r = ring_of(p.arg[5], b.image);
-  if (age_of(r, b.row, p.rows) < 0) return;
+  double *out = (double *)p.out.at + ((i64)b.image * p.rows + b.row) * 2;
+  if (age_of(r, b.row, p.rows) < 0) {
+    if (b.chunk == 0 && threadIdx.x < 2) out[threadIdx.x] = 0;
+    return;
+  }
   const Vector g = accepted(p, search, b.image), y = {&fresh, b.image * fresh.s[0], fresh.s[1]}, d = direction_of(p.arg[3], b.image, b.row);
   double sum[2] = {0, 0};
   for (i64 i = b.from + threadIdx.x; i < b.to; i += blockDim.x) { const double u = at(d, i); sum[0] += u * at(y, i); sum[1] += u * at(g, i); }
-  leave_row<2>(p, b, sum, part);
-}
-extern "C" __global__ void lbfgs_products_join(const LBFGS *table, int count, Mark mark) {
-  ENTER(mark);
-  int block;
-  const LBFGS &p = problem_of(table, count, block);
-  const int i = block * blockDim.x + threadIdx.x, n = i / p.rows, row = i % p.rows;
-  if (n >= p.images || FIELD(p.arg[2], n, Active) == 0) return;
-  const Ring r = ring_of(p.arg[5], n);
-  double sum[2] = {0, 0};
-  if (age_of(r, row, p.rows) >= 0) {
-    join_row<2>(p, i, sum);
-    if (row != r.Pair) { // the product with the newest y, from those with g before and now
-      const Array &old = p.arg[6];
-      sum[0] = sum[1] - get(old, n * old.s[0] + row * old.s[1]);
-    }
+  if (!sum_row<2>(p, b, sum, part) || threadIdx.x != 0) return;
+  if (b.row != r.Pair) { // the product with the newest y, from those with g before and now
+    const Array &old = p.arg[6];
+    sum[0] = sum[1] - get(old, b.image * old.s[0] + b.row * old.s[1]);
   }
-  for (int k = 0; k < 2; k++) ((double *)p.out.at)[(i64)i * 2 + k] = sum[k];
+  out[0] = sum[0]; out[1] = sum[1];
 }
 
 // The recursions on coefficients: a block per image, a thread per pair; they
@@ -362,11 +341,8 @@ struct Recursion {
   }
 };
 
-extern "C" __global__ void lbfgs_alphas(const LBFGS *table, int count, Mark mark) {
-  ENTER(mark);
+__device__ static NOINLINE void alphas(const LBFGS &p, int block) {
   DYN_SHARED(double, alpha);
-  int block;
-  const LBFGS &p = problem_of(table, count, block);
   if (FIELD(p.arg[4], block, Active) == 0) return;
   const Ring r = ring_of(p.arg[3], block);
   const Recursion c = {p.arg[0], p.arg[1], p.arg[2], r, block, p.rows, count_of(r, p.rows)};
@@ -384,10 +360,7 @@ extern "C" __global__ void lbfgs_alphas(const LBFGS *table, int count, Mark mark
   c.store(p, alpha);
 }
 
-extern "C" __global__ void lbfgs_descend(const LBFGS *table, int count, Mark mark) {
-  ENTER(mark);
-  int block;
-  const LBFGS &p = problem_of(table, count, block);
+__device__ static NOINLINE void descend(const LBFGS &p, int block) {
   const int per = (p.size + blockDim.x - 1) / blockDim.x, n = block / per;
   const i64 k = (i64)(block % per) * blockDim.x + threadIdx.x;
   if (k >= p.size || FIELD(p.arg[2], n, Active) == 0) return;
@@ -402,36 +375,24 @@ extern "C" __global__ void lbfgs_descend(const LBFGS *table, int count, Mark mar
   set(p.out, (i64)n * p.size + k, p.limit[0] != 0 ? r.Gamma * sum : sum);
 }
 
-extern "C" __global__ void lbfgs_overlaps(const LBFGS *table, int count, Mark mark) {
-  ENTER(mark);
+__device__ static NOINLINE void overlaps(const LBFGS &p, int block) {
   __shared__ double part[32];
-  int block;
-  const LBFGS &p = problem_of(table, count, block);
   const Part b = part_of(p, block, p.rows);
   if (FIELD(p.arg[1], b.image, Active) == 0) return;
   const Ring r = ring_of(p.arg[4], b.image);
-  if (age_of(r, b.row, p.rows) < 0) return;
+  double *out = (double *)p.out.at + (i64)b.image * p.rows + b.row;
+  if (age_of(r, b.row, p.rows) < 0) {
+    if (b.chunk == 0 && threadIdx.x == 0) *out = 0;
+    return;
+  }
   const Vector q = {&p.arg[0], b.image * p.arg[0].s[0], p.arg[0].s[1]}, y = change_of(p, 2, r, b.image, b.row);
   double sum[1] = {0};
   for (i64 i = b.from + threadIdx.x; i < b.to; i += blockDim.x) sum[0] += at(y, i) * at(q, i);
-  leave_row<1>(p, b, sum, part);
-}
-extern "C" __global__ void lbfgs_overlaps_join(const LBFGS *table, int count, Mark mark) {
-  ENTER(mark);
-  int block;
-  const LBFGS &p = problem_of(table, count, block);
-  const int i = block * blockDim.x + threadIdx.x, n = i / p.rows;
-  if (n >= p.images || FIELD(p.arg[1], n, Active) == 0) return;
-  double sum[1] = {0};
-  if (age_of(ring_of(p.arg[4], n), i % p.rows, p.rows) >= 0) join_row<1>(p, i, sum);
-  ((double *)p.out.at)[i] = sum[0];
+  if (sum_row<1>(p, b, sum, part) && threadIdx.x == 0) *out = sum[0];
 }
 
-extern "C" __global__ void lbfgs_shares(const LBFGS *table, int count, Mark mark) {
-  ENTER(mark);
+__device__ static NOINLINE void shares(const LBFGS &p, int block) {
   DYN_SHARED(double, share);
-  int block;
-  const LBFGS &p = problem_of(table, count, block);
   const Array &alphas = p.arg[0], &overlaps = p.arg[1];
   if (FIELD(p.arg[6], block, Active) == 0) return;
   const Ring r = ring_of(p.arg[5], block);
@@ -450,10 +411,7 @@ extern "C" __global__ void lbfgs_shares(const LBFGS *table, int count, Mark mark
   c.store(p, share);
 }
 
-extern "C" __global__ void lbfgs_direction(const LBFGS *table, int count, Mark mark) {
-  ENTER(mark);
-  int block;
-  const LBFGS &p = problem_of(table, count, block);
+__device__ static NOINLINE void direction(const LBFGS &p, int block) {
   const int per = (p.size + blockDim.x - 1) / blockDim.x, n = block / per;
   const i64 k = (i64)(block % per) * blockDim.x + threadIdx.x;
   if (k >= p.size || FIELD(p.arg[1], n, Active) == 0) return;
@@ -469,12 +427,9 @@ extern "C" __global__ void lbfgs_direction(const LBFGS *table, int count, Mark m
 }
 
 // A block per image: the reference's recursion, which waits for every pair.
-extern "C" __global__ void lbfgs_two_loop(const LBFGS *table, int count, Mark mark) {
-  ENTER(mark);
+__device__ static inline void two_loop(const LBFGS &p, int block) {
   DYN_SHARED(double, alpha);
   __shared__ double part[32];
-  int block;
-  const LBFGS &p = problem_of(table, count, block);
   const int n = block;
   const Array &pairs = p.arg[7];
   if (FIELD(p.arg[2], n, Active) == 0) return;
@@ -507,44 +462,36 @@ extern "C" __global__ void lbfgs_two_loop(const LBFGS *table, int count, Mark ma
   for (i64 i = threadIdx.x; i < p.size; i += blockDim.x) set(p.out, (i64)n * p.size + i, q[i]);
 }
 
-// slope and change: one sum per image
-__device__ static inline void leave_sum(const LBFGS &p, const Part &b, double sum, double *part) {
+// slope and change: one sum per image, which the last block has.
+__device__ static inline bool sum_image(const LBFGS &p, const Part &b, double &sum, double *part) {
+  volatile double *parts = (double *)p.part + (i64)b.image * p.chunks;
   sum = block_sum(sum, part);
-  if (threadIdx.x == 0) ((double *)p.part)[(i64)b.image * p.chunks + b.chunk] = sum;
-}
-__device__ static inline double join_sum(const LBFGS &p, int n) {
-  double sum = 0;
-  for (int c = 0; c < p.chunks; c++) sum += ((const double *)p.part)[(i64)n * p.chunks + c];
-  return sum;
+  if (threadIdx.x == 0) parts[b.chunk] = sum;
+  if (!last_block(p.counter + 4 * b.image, p.chunks)) return false;
+  sum = 0;
+  for (int c = threadIdx.x; c < p.chunks; c += blockDim.x) sum += parts[c];
+  sum = block_sum(sum, part);
+  return true;
 }
 
-extern "C" __global__ void lbfgs_slope(const LBFGS *table, int count, Mark mark) {
-  ENTER(mark);
+__device__ static NOINLINE void slope(const LBFGS &p, int block) {
   __shared__ double part[32];
-  int block;
-  const LBFGS &p = problem_of(table, count, block);
   const Part b = part_of(p, block, 1);
   if (FIELD(p.arg[2], b.image, Active) == 0) return;
   const Vector g = accepted(p, p.arg[2], b.image), d = {&p.arg[3], b.image * p.arg[3].s[0], p.arg[3].s[1]};
   double sum = 0;
   for (i64 i = b.from + threadIdx.x; i < b.to; i += blockDim.x) sum += at(g, i) * at(d, i);
-  leave_sum(p, b, sum, part);
-}
-extern "C" __global__ void lbfgs_slope_join(const LBFGS *table, int count, Mark mark) {
-  ENTER(mark);
-  int block;
-  const LBFGS &p = problem_of(table, count, block);
-  const int n = block * blockDim.x + threadIdx.x;
-  if (n < p.images && FIELD(p.arg[2], n, Active) != 0) ((double *)p.out.at)[n] = join_sum(p, n);
+  if (sum_image(p, b, sum, part) && threadIdx.x == 0) ((double *)p.out.at)[b.image] = sum;
 }
 
-extern "C" __global__ void lbfgs_change(const LBFGS *table, int count, Mark mark) {
-  ENTER(mark);
+__device__ static NOINLINE void change(const LBFGS &p, int block) {
   __shared__ double part[32];
-  int block;
-  const LBFGS &p = problem_of(table, count, block);
   const Part b = part_of(p, block, 1);
-  if (FIELD(p.arg[4], b.image, Ended) == 0) return;
+  double *out = (double *)p.out.at + b.image;
+  if (FIELD(p.arg[4], b.image, Ended) == 0) {
+    if (b.chunk == 0 && threadIdx.x == 0) *out = 0;
+    return;
+  }
   const double move = FIELD(p.arg[4], b.image, Move);
   const Array &x = p.arg[0], &d = p.arg[1], &from = FIELD(p.arg[3], b.image, Began) != 0 ? p.arg[0] : p.arg[2];
   double sum = 0;
@@ -552,12 +499,17 @@ extern "C" __global__ void lbfgs_change(const LBFGS *table, int count, Mark mark
     const double v = get(x, b.image * x.s[0] + i * x.s[1]) + move * get(d, b.image * d.s[0] + i * d.s[1]) - get(from, b.image * from.s[0] + i * from.s[1]);
     sum += v * v;
   }
-  leave_sum(p, b, sum, part);
+  if (sum_image(p, b, sum, part) && threadIdx.x == 0) *out = sqrt(sum);
 }
-extern "C" __global__ void lbfgs_change_join(const LBFGS *table, int count, Mark mark) {
-  ENTER(mark);
-  int block;
-  const LBFGS &p = problem_of(table, count, block);
-  const int n = block * blockDim.x + threadIdx.x;
-  if (n < p.images) ((double *)p.out.at)[n] = FIELD(p.arg[4], n, Ended) != 0 ? sqrt(join_sum(p, n)) : 0;
+
+ENTRY(lbfgs_measure, LBFGS, measure)
+ENTRY(lbfgs_secant, LBFGS, secant)
+ENTRY(lbfgs_products, LBFGS, products)
+ENTRY(lbfgs_descend, LBFGS, descend)
+ENTRY(lbfgs_overlaps, LBFGS, overlaps)
+ENTRY(lbfgs_direction, LBFGS, direction)
+ENTRY(lbfgs_slope, LBFGS, slope)
+ENTRY(lbfgs_change, LBFGS, change)
+extern "C" __global__ void __launch_bounds__(1024) lbfgs_two_loop(const LBFGS *table, int count, Mark mark) {
+  ENTER(mark); int block; const LBFGS &p = problem_of(table, count, block); two_loop(p, block);
 }

@@ -21,51 +21,53 @@ type (
 		images, size, rows, chunks int32
 		arg                        [8]array
 		out                        array
-		part                       uint64
+		part, counter              uint64
 		limit                      [6]float64
 	}
 )
 
-const (
-	lbfgsChunk   = 4096
-	lbfgsThreads = 256
-)
+const lbfgsChunk = 4096
 
 // lbfgsOp says how the kernel of an op is launched.
 type lbfgsOp struct {
 	size, rows int // which argument and axis give the elements and the rows of the history
 	rowsAxis   int
 	blocks     func(p *lbfgs) int
-	threads    int
+	threads    int                // 0: as usual
 	part       func(p *lbfgs) int // numbers that blocks leave
+	sums       func(p *lbfgs) int // that are made of them
 	shared     func(p *lbfgs) int
-	join       bool // a second kernel adds the parts
-	joined     func(p *lbfgs) int
 }
 
 func perImage(p *lbfgs) int     { return int(p.images) }
+func perRow(p *lbfgs) int       { return int(p.images * p.rows) }
 func perChunk(p *lbfgs) int     { return int(p.images * p.chunks) }
 func perRowChunk(p *lbfgs) int  { return int(p.images * p.rows * p.chunks) }
-func perElement(p *lbfgs) int   { return int(p.images) * blocksOf(int(p.size), lbfgsThreads) }
-func rowThreads(p *lbfgs) int   { return blocksOf(int(p.images*p.rows), lbfgsThreads) }
-func imageThreads(p *lbfgs) int { return blocksOf(int(p.images), lbfgsThreads) }
+func perElement(p *lbfgs) int   { return int(p.images) * blocksOf(int(p.size), threads) }
+func imageThreads(p *lbfgs) int { return blocksOf(int(p.images), threads) }
+func ofHistory(n int) func(*lbfgs) int {
+	return func(p *lbfgs) int { return n * 8 * int(p.rows) }
+}
+func times(n int, f func(*lbfgs) int) func(*lbfgs) int {
+	return func(p *lbfgs) int { return n * f(p) }
+}
 
 // lbfgsOps lists the ops of package optim but for wolfe. -1: the op has no elements
 // or no history.
 var lbfgsOps = map[string]lbfgsOp{
-	"lbfgs-measure":   {size: 0, rows: -1, blocks: perChunk, part: func(p *lbfgs) int { return 5 * perChunk(p) }, join: true, joined: imageThreads},
+	"lbfgs-measure":   {size: 0, rows: -1, blocks: perChunk, part: times(5, perChunk), sums: perImage},
 	"lbfgs-secant":    {size: 0, rows: -1, blocks: perChunk},
 	"lbfgs-ring":      {size: -1, rows: -1, blocks: imageThreads},
-	"lbfgs-products":  {size: 0, rows: 3, rowsAxis: 1, blocks: perRowChunk, part: func(p *lbfgs) int { return 2 * perRowChunk(p) }, join: true, joined: rowThreads},
-	"lbfgs-alphas":    {size: -1, rows: 0, rowsAxis: 1, blocks: perImage, threads: 128, shared: func(p *lbfgs) int { return 2 * 8 * int(p.rows) }},
+	"lbfgs-products":  {size: 0, rows: 3, rowsAxis: 1, blocks: perRowChunk, part: times(2, perRowChunk), sums: perRow},
+	"lbfgs-alphas":    {size: -1, rows: 0, rowsAxis: 1, blocks: perImage, shared: ofHistory(2)},
 	"lbfgs-descend":   {size: 0, rows: 3, rowsAxis: 1, blocks: perElement},
-	"lbfgs-overlaps":  {size: 0, rows: 2, rowsAxis: 1, blocks: perRowChunk, part: perRowChunk, join: true, joined: rowThreads},
-	"lbfgs-shares":    {size: -1, rows: 2, rowsAxis: 1, blocks: perImage, threads: 128, shared: func(p *lbfgs) int { return 2 * 8 * int(p.rows) }},
+	"lbfgs-overlaps":  {size: 0, rows: 2, rowsAxis: 1, blocks: perRowChunk, part: perRowChunk, sums: perRow},
+	"lbfgs-shares":    {size: -1, rows: 2, rowsAxis: 1, blocks: perImage, shared: ofHistory(2)},
 	"lbfgs-direction": {size: 0, rows: 2, rowsAxis: 1, blocks: perElement},
 	"lbfgs-two-loop": {size: 0, rows: 3, rowsAxis: 1, blocks: perImage, threads: 1024, part: func(p *lbfgs) int { return int(p.images * p.size) },
-		shared: func(p *lbfgs) int { return 8 * int(p.rows) }},
-	"lbfgs-slope":  {size: 0, rows: -1, blocks: perChunk, part: perChunk, join: true, joined: imageThreads},
-	"lbfgs-change": {size: 0, rows: -1, blocks: perChunk, part: perChunk, join: true, joined: imageThreads},
+		shared: ofHistory(1)},
+	"lbfgs-slope":  {size: 0, rows: -1, blocks: perChunk, part: perChunk, sums: perImage},
+	"lbfgs-change": {size: 0, rows: -1, blocks: perChunk, part: perChunk, sums: perImage},
 }
 
 // problem describes the arguments of a step.
@@ -100,7 +102,7 @@ func bindWolfe(b *binder, s *autograd.Step) error {
 	}
 	p := b.lbfgs(s)
 	p.limit = s.Attr.(interface{ Limits() [6]float64 }).Limits()
-	ask(b, b.phase, "wolfe", blocksOf(int(p.images), 32), 32, 0, p)
+	ask(b, b.phase, "wolfe", imageThreads(&p), threads, 0, p)
 	return nil
 }
 
@@ -124,17 +126,18 @@ func bindLBFGS(b *binder, s *autograd.Step) (err error) {
 			return err
 		}
 	}
-	threads, shared := lbfgsThreads, 0
+	if o.sums != nil {
+		if p.counter, err = b.counters(o.sums(&p)); err != nil {
+			return err
+		}
+	}
+	block, shared := threads, 0
 	if o.threads > 0 {
-		threads = o.threads
+		block = o.threads
 	}
 	if o.shared != nil {
 		shared = o.shared(&p)
 	}
-	name := kernelName(s.Op.Name)
-	ask(b, b.phase, name, o.blocks(&p), threads, shared, p)
-	if o.join {
-		ask(b, b.phase+1, name+"_join", o.joined(&p), lbfgsThreads, 0, p)
-	}
+	ask(b, b.phase, kernelName(s.Op.Name), o.blocks(&p), block, shared, p)
 	return nil
 }

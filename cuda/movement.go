@@ -60,7 +60,7 @@ func bindGather(b *binder, s *autograd.Step) (err error) {
 			p.index, err = putSlice(b.arena, sources)
 		}
 	}
-	ask(b, b.phase, kernelName(s.Op.Name)+"_"+suffix(out.DType), blocksOf(out.Len()*int(p.words), 256), 256, 0, p)
+	ask(b, b.phase, kernelName(s.Op.Name)+"_"+suffix(out.DType), blocksOf(out.Len()*int(p.words), threads), threads, 0, p)
 	return err
 }
 
@@ -113,7 +113,7 @@ func bindAssemble(b *binder, s *autograd.Step) (err error) {
 	}
 	p := assemble{rank: int32(out.Rank), pieces: int32(len(pieces)), n: int64(out.Len()), dim: dims(out.Type), out: address(out)}
 	p.piece, err = putSlice(b.arena, pieces)
-	ask(b, b.phase, "assemble_"+typeSuffix(out.DType), blocksOf(out.Len(), 256), 256, 0, p)
+	ask(b, b.phase, "assemble_"+typeSuffix(out.DType), blocksOf(out.Len(), threads), threads, 0, p)
 	return err
 }
 
@@ -157,21 +157,11 @@ func bindRow(b *binder, s *autograd.Step) error {
 			p.guard, p.guardStride, guard = address(s.In[2]), int64(s.In[2].Stride[0]), suffix(s.In[2].DType)
 		}
 		kernel += "_" + guard
-		ask(b, b.turn(address(s.Out[0])), kernel, blocksOf(typ.Len(), 256), 256, 0, p)
+		ask(b, b.phase, kernel, blocksOf(typ.Len(), threads), threads, 0, p)
 		return nil
 	}
-	ask(b, b.phase, kernel, blocksOf(typ.Len(), 256), 256, 0, p)
+	ask(b, b.phase, kernel, blocksOf(typ.Len(), threads), threads, 0, p)
 	return nil
-}
-
-// turn returns the phase of a step that writes part of the Var at v: after those
-// of its level that write other parts of it, or the same.
-func (b *binder) turn(v uint64) int {
-	if b.stores == nil || b.storesStage != b.stage {
-		b.stores, b.storesStage = map[uint64]int{}, b.stage
-	}
-	b.stores[v]++
-	return b.phase + b.stores[v] - 1
 }
 
 // takeRows describes x with the axis of rows taken out.

@@ -3,9 +3,9 @@
 //
 // reduce_thread: one thread per result, for short reductions: n reads each,
 //   coalesced where the kept axes are the contiguous ones.
-// reduce_block: one block per result and chunk of REDUCE_CHUNK elements; 256 threads
-//   stride through it and are summed as a tree. Several chunks leave parts,
-// reduce_join: one thread per result, which it makes of the parts in turn.
+// reduce_block: one block per result and chunk of REDUCE_CHUNK elements; threads
+//   stride through it and are summed as a tree. Several chunks leave parts, of which
+//   the last block of a result makes it.
 //
 // Moves the argument once.
 #include "common.cuh"
@@ -21,6 +21,7 @@ struct Reduce {
   int kdim[MAX_RANK], rdim[MAX_RANK];
   i64 kstride[MAX_RANK], rstride[MAX_RANK];
   u64 in, out, part; // part: Complex<double>[outputs][chunks]
+  u64 counter;       // unsigned[outputs]
 };
 
 // NaN passes through max and min.
@@ -57,9 +58,7 @@ template <class T> __device__ static inline void fold_run(const Reduce &p, i64 b
   }
 }
 
-template <class T> __device__ static inline void by_thread(const Reduce *table, int count) {
-  int block;
-  const Reduce &p = problem_of(table, count, block);
+template <class T> __device__ static NOINLINE void by_thread(const Reduce &p, int block) {
   const i64 i = (i64)block * blockDim.x + threadIdx.x;
   if (i >= p.outputs) return;
   double re = neutral(p.op), im = re;
@@ -77,10 +76,8 @@ __device__ static inline double block_fold(int op, double v, double *part) {
   return all;
 }
 
-template <class T> __device__ static inline void by_block(const Reduce *table, int count) {
+template <class T> __device__ static NOINLINE void by_block(const Reduce &p, int block) {
   __shared__ double part[32];
-  int block;
-  const Reduce &p = problem_of(table, count, block);
   const i64 i = block / p.chunks;
   const int chunk = block % p.chunks;
   const i64 from = (i64)chunk * REDUCE_CHUNK, to = p.n < from + REDUCE_CHUNK ? p.n : from + REDUCE_CHUNK;
@@ -88,26 +85,20 @@ template <class T> __device__ static inline void by_block(const Reduce *table, i
   fold_run<T>(p, offset_of(p.kstride, p.kdim, p.kept, i), from + threadIdx.x, to, blockDim.x, re, im);
   re = block_fold(p.op, re, part);
   if (p.complex_) im = block_fold(p.op, im, part);
-  if (threadIdx.x != 0) return;
-  if (p.chunks == 1) { put<T>(p, i, re, im); return; }
-  double *out = (double *)p.part + 2 * (i * p.chunks + chunk);
-  out[0] = re; out[1] = im;
-}
-
-template <class T> __device__ static inline void join(const Reduce *table, int count) {
-  int block;
-  const Reduce &p = problem_of(table, count, block);
-  const i64 i = (i64)block * blockDim.x + threadIdx.x;
-  if (i >= p.outputs) return;
-  const double *part = (const double *)p.part + 2 * i * p.chunks;
-  double re = part[0], im = part[1];
-  for (int k = 1; k < p.chunks; k++) { re = fold(p.op, re, part[2 * k]); im = fold(p.op, im, part[2 * k + 1]); }
-  put<T>(p, i, re, im);
+  if (p.chunks > 1) {
+    volatile double *parts = (double *)p.part + 2 * i * p.chunks;
+    if (threadIdx.x == 0) { parts[2 * chunk] = re; parts[2 * chunk + 1] = im; }
+    if (!last_block(p.counter + 4 * i, p.chunks)) return;
+    re = im = neutral(p.op);
+    for (int k = threadIdx.x; k < p.chunks; k += blockDim.x) { re = fold(p.op, re, parts[2 * k]); im = fold(p.op, im, parts[2 * k + 1]); }
+    re = block_fold(p.op, re, part);
+    if (p.complex_) im = block_fold(p.op, im, part);
+  }
+  if (threadIdx.x == 0) put<T>(p, i, re, im);
 }
 
 #define REDUCE(suffix, T) \
-extern "C" __global__ void reduce_thread_##suffix(const Reduce *p, int count, Mark mark) { ENTER(mark); by_thread<T>(p, count); } \
-extern "C" __global__ void reduce_block_##suffix(const Reduce *p, int count, Mark mark) { ENTER(mark); by_block<T>(p, count); } \
-extern "C" __global__ void reduce_join_##suffix(const Reduce *p, int count, Mark mark) { ENTER(mark); join<T>(p, count); }
+ENTRY(reduce_thread_##suffix, Reduce, by_thread<T>) \
+ENTRY(reduce_block_##suffix, Reduce, by_block<T>)
 REDUCE(f32, float)
 REDUCE(f64, double)

@@ -17,7 +17,7 @@ type reduce struct {
 	outputs, n               int64
 	kdim, rdim               [tensor.MaxRank]int32
 	kstride, rstride         [tensor.MaxRank]int64
-	in, out, part            uint64
+	in, out, part, counter   uint64
 }
 
 // reductions gives the codes of reduce.cu.
@@ -52,7 +52,7 @@ func bindReduce(b *binder, s *autograd.Step) error {
 	}
 	suffix := suffix(in.DType)
 	if p.n <= 64 || p.outputs >= 1<<14 {
-		ask(b, b.phase, "reduce_thread_"+suffix, blocksOf(int(p.outputs), 128), 128, 0, p)
+		ask(b, b.phase, "reduce_thread_"+suffix, blocksOf(int(p.outputs), threads), threads, 0, p)
 		return nil
 	}
 	p.parts = int32(blocksOf(int(p.n), reduceChunk))
@@ -61,10 +61,10 @@ func bindReduce(b *binder, s *autograd.Step) error {
 		if p.part, err = b.temporary(16 * int(p.outputs) * int(p.parts)); err != nil {
 			return err
 		}
+		if p.counter, err = b.counters(int(p.outputs)); err != nil {
+			return err
+		}
 	}
-	ask(b, b.phase, "reduce_block_"+suffix, int(p.outputs)*int(p.parts), 256, 0, p)
-	if p.parts > 1 {
-		ask(b, b.phase+1, "reduce_join_"+suffix, blocksOf(int(p.outputs), 128), 128, 0, p)
-	}
+	ask(b, b.phase, "reduce_block_"+suffix, int(p.outputs)*int(p.parts), threads, 0, p)
 	return nil
 }

@@ -29,18 +29,14 @@ __device__ static inline i64 image_of(const Row &p, i64 i) {
   return i / per;
 }
 
-template <class E> __device__ static inline void row(const Row *table, int count) {
-  int block;
-  const Row &p = problem_of(table, count, block);
+template <class E> __device__ static NOINLINE void row(const Row &p, int block) {
   const i64 i = (i64)block * blockDim.x + threadIdx.x;
   if (i >= p.n) return;
   const i64 r = row_of(p, image_of(p, i));
   if (r >= 0) ((E *)p.out)[i] = ((const E *)p.x.at)[offset_of(p.x.stride, p.dim, p.rank, i) + r * p.row_stride];
 }
 
-template <class E, class G> __device__ static inline void store(const Row *table, int count) {
-  int block;
-  const Row &p = problem_of(table, count, block);
+template <class E, class G> __device__ static NOINLINE void store(const Row &p, int block) {
   const i64 i = (i64)block * blockDim.x + threadIdx.x;
   if (i >= p.n) return;
   const i64 k = image_of(p, i);
@@ -49,9 +45,7 @@ template <class E, class G> __device__ static inline void store(const Row *table
   if (r >= 0) ((E *)p.x.at)[offset_of(p.x.stride, p.dim, p.rank, i) + r * p.row_stride] = ((const E *)p.value.at)[offset_of(p.value.stride, p.dim, p.rank, i)];
 }
 
-template <class E> __device__ static inline void place(const Row *table, int count, E zero) {
-  int block;
-  const Row &p = problem_of(table, count, block);
+template <class E> __device__ static NOINLINE void place(const Row &p, int block) {
   const i64 i = (i64)block * blockDim.x + threadIdx.x;
   if (i >= p.n) return;
   int at[MAX_RANK];
@@ -60,15 +54,15 @@ template <class E> __device__ static inline void place(const Row *table, int cou
   const i64 r = row_of(p, p.axis ? at[0] : 0);
   i64 off = 0; // of the value, whose strides skip the axis of rows
   for (int a = 0; a < p.rank; a++) if (a != p.axis) off += at[a] * p.value.stride[a];
-  ((E *)p.out)[i] = at[p.axis] == r ? ((const E *)p.value.at)[off] : zero;
+  ((E *)p.out)[i] = at[p.axis] == r ? ((const E *)p.value.at)[off] : E();
 }
 
-#define ROWS(suffix, E, zero) \
-extern "C" __global__ void row_##suffix(const Row *p, int count, Mark mark) { ENTER(mark); row<E>(p, count); } \
-extern "C" __global__ void place_row_##suffix(const Row *p, int count, Mark mark) { ENTER(mark); place<E>(p, count, zero); } \
-extern "C" __global__ void store_row_##suffix##_f32(const Row *p, int count, Mark mark) { ENTER(mark); store<E, float>(p, count); } \
-extern "C" __global__ void store_row_##suffix##_f64(const Row *p, int count, Mark mark) { ENTER(mark); store<E, double>(p, count); }
-ROWS(f32, float, 0.f)
-ROWS(f64, double, 0.)
-ROWS(c64, Complex<float>, make(0.f, 0.f))
-ROWS(c128, Complex<double>, make(0., 0.))
+#define ROWS(suffix, E) \
+ENTRY(row_##suffix, Row, row<E>) \
+ENTRY(place_row_##suffix, Row, place<E>) \
+ENTRY(store_row_##suffix##_f32, Row, store<E, float>) \
+ENTRY(store_row_##suffix##_f64, Row, store<E, double>)
+ROWS(f32, float)
+ROWS(f64, double)
+ROWS(c64, Complex<float>)
+ROWS(c128, Complex<double>)

@@ -2,14 +2,14 @@
 // elementwise groups of the shipped models, each after its canonical text.
 #pragma once
 
-// c real_rc(0)>0 imag_rc(0)>1
-GROUP_BEGIN(group_794335c986a9f8e9)
+// c imag_rc(0)>0 real_rc(0)>1
+GROUP_BEGIN(group_2c0b8b18d1069639)
   IN_c(v0, 0)
-  const auto v1 = real_rc<T>(v0, S(0));
-  const auto v2 = imag_rc<T>(v0, S(1));
+  const auto v1 = imag_rc<T>(v0, S(0));
+  const auto v2 = real_rc<T>(v0, S(1));
   OUT_r(v1, 0)
   OUT_r(v2, 1)
-GROUP_END(group_794335c986a9f8e9)
+GROUP_END(group_2c0b8b18d1069639)
 
 // cc abs_rc(0)>0 abs_rc(1)>1 real_rc(0)>2 unit_cc(1) mul_ccc(1,5) imag_rc(6)>3 real_rc(6)>4
 GROUP_BEGIN(group_dabe6530b08a28f3)
@@ -48,19 +48,29 @@ GROUP_BEGIN(group_cd403afe031a66be)
   OUT_r(v8, 5)
 GROUP_END(group_cd403afe031a66be)
 
-// cc real_rc(0)>0 imag_rc(0)>1 real_rc(1)>2 imag_rc(1)>3
-GROUP_BEGIN(group_e682abec33db4bb9)
+// cc add_ccc(0,1) times_i_cc(2) neg_cc(3)>0
+GROUP_BEGIN(group_c5a719de340b30dd)
   IN_c(v0, 0)
   IN_c(v1, 1)
-  const auto v2 = real_rc<T>(v0, S(0));
-  const auto v3 = imag_rc<T>(v0, S(1));
-  const auto v4 = real_rc<T>(v1, S(2));
-  const auto v5 = imag_rc<T>(v1, S(3));
+  const auto v2 = add_ccc<T>(v0, v1, S(0));
+  const auto v3 = times_i_cc<T>(v2, S(1));
+  const auto v4 = neg_cc<T>(v3, S(2));
+  OUT_c(v4, 0)
+GROUP_END(group_c5a719de340b30dd)
+
+// cc imag_rc(0)>0 real_rc(0)>1 imag_rc(1)>2 real_rc(1)>3
+GROUP_BEGIN(group_acfafaa7f44f6b65)
+  IN_c(v0, 0)
+  IN_c(v1, 1)
+  const auto v2 = imag_rc<T>(v0, S(0));
+  const auto v3 = real_rc<T>(v0, S(1));
+  const auto v4 = imag_rc<T>(v1, S(2));
+  const auto v5 = real_rc<T>(v1, S(3));
   OUT_r(v2, 0)
   OUT_r(v3, 1)
   OUT_r(v4, 2)
   OUT_r(v5, 3)
-GROUP_END(group_e682abec33db4bb9)
+GROUP_END(group_acfafaa7f44f6b65)
 
 // cc times_i_cc(0)>0 times_i_cc(1)>1
 GROUP_BEGIN(group_7ddaae639dc10a3d)
@@ -71,18 +81,6 @@ GROUP_BEGIN(group_7ddaae639dc10a3d)
   OUT_c(v2, 0)
   OUT_c(v3, 1)
 GROUP_END(group_7ddaae639dc10a3d)
-
-// ccc add_ccc(0,1) times_i_cc(3) neg_cc(4) add_ccc(5,2)>0
-GROUP_BEGIN(group_1080272290acb483)
-  IN_c(v0, 0)
-  IN_c(v1, 1)
-  IN_c(v2, 2)
-  const auto v3 = add_ccc<T>(v0, v1, S(0));
-  const auto v4 = times_i_cc<T>(v3, S(1));
-  const auto v5 = neg_cc<T>(v4, S(2));
-  const auto v6 = add_ccc<T>(v5, v2, S(3));
-  OUT_c(v6, 0)
-GROUP_END(group_1080272290acb483)
 
 // cccc abs_rc(0)>0 abs_rc(1)>1 real_rc(0)>2 unit_cc(1) mul_ccc(1,7) imag_rc(8)>3 real_rc(8)>4 abs_rc(2)>5 abs_rc(3)>6 real_rc(2)>7 unit_cc(3) mul_ccc(3,14) imag_rc(15)>8 real_rc(15)>9
 GROUP_BEGIN(group_2773432061eea0f2)
@@ -115,6 +113,46 @@ GROUP_BEGIN(group_2773432061eea0f2)
   OUT_r(v16, 8)
   OUT_r(v17, 9)
 GROUP_END(group_2773432061eea0f2)
+
+// cccrrcr add_ccc(0,1) mul_ccr(2,3) mul_ccr(8,4) add_ccc(9,7,5) mul_ccr(10,6)>0
+GROUP_BEGIN(group_4b26b2502b5638e1)
+  IN_c(v0, 0)
+  IN_c(v1, 1)
+  IN_c(v2, 2)
+  IN_r(v3, 3)
+  IN_r(v4, 4)
+  IN_c(v5, 5)
+  IN_r(v6, 6)
+  const auto v7 = add_ccc<T>(v0, v1, S(0));
+  const auto v8 = mul_ccr<T>(v2, v3, S(1));
+  const auto v9 = mul_ccr<T>(v8, v4, S(2));
+  const auto v10 = add_ccc<T>(add_ccc<T>(v9, v7, S(3)), v5, S(3));
+  const auto v11 = mul_ccr<T>(v10, v6, S(4));
+  OUT_c(v11, 0)
+GROUP_END(group_4b26b2502b5638e1)
+
+// ccrrccrrcr add_ccc(0,1) mul_rrr(2,3) scale_rr(11) mul_ccr(4,12) mul_ccr(5,6) mul_ccr(14,7) add_ccc(15,13,10,8) mul_ccr(16,9)>0
+GROUP_BEGIN(group_5d0b7a2a54f40b25)
+  IN_c(v0, 0)
+  IN_c(v1, 1)
+  IN_r(v2, 2)
+  IN_r(v3, 3)
+  IN_c(v4, 4)
+  IN_c(v5, 5)
+  IN_r(v6, 6)
+  IN_r(v7, 7)
+  IN_c(v8, 8)
+  IN_r(v9, 9)
+  const auto v10 = add_ccc<T>(v0, v1, S(0));
+  const auto v11 = mul_rrr<T>(v2, v3, S(1));
+  const auto v12 = scale_rr<T>(v11, S(2));
+  const auto v13 = mul_ccr<T>(v4, v12, S(3));
+  const auto v14 = mul_ccr<T>(v5, v6, S(4));
+  const auto v15 = mul_ccr<T>(v14, v7, S(5));
+  const auto v16 = add_ccc<T>(add_ccc<T>(add_ccc<T>(v15, v13, S(6)), v10, S(6)), v8, S(6));
+  const auto v17 = mul_ccr<T>(v16, v9, S(7));
+  OUT_c(v17, 0)
+GROUP_END(group_5d0b7a2a54f40b25)
 
 // cr abs2_rc(0) complex_crr(2,1)>0
 GROUP_BEGIN(group_083cdef7cf2f0efd)
@@ -163,70 +201,64 @@ GROUP_BEGIN(group_c736c224c09df5b2)
   OUT_c(v8, 0)
 GROUP_END(group_c736c224c09df5b2)
 
-// crr mul_ccr(0,1) mul_ccr(3,2)>0
-GROUP_BEGIN(group_7409cd9af7816de6)
+// crr abs2_rc(0) mul_rrr(3,1)>0 mul_ccr(0,2)>1
+GROUP_BEGIN(group_be829817253888c8)
   IN_c(v0, 0)
   IN_r(v1, 1)
   IN_r(v2, 2)
-  const auto v3 = mul_ccr<T>(v0, v1, S(0));
-  const auto v4 = mul_ccr<T>(v3, v2, S(1));
-  OUT_c(v4, 0)
-GROUP_END(group_7409cd9af7816de6)
+  const auto v3 = abs2_rc<T>(v0, S(0));
+  const auto v4 = mul_rrr<T>(v3, v1, S(1));
+  const auto v5 = mul_ccr<T>(v0, v2, S(2));
+  OUT_r(v4, 0)
+  OUT_c(v5, 1)
+GROUP_END(group_be829817253888c8)
 
-// crrr abs2_rc(0) mul_rrr(4,1)>0 mul_ccr(0,2)>1 abs2_rc(6) complex_crr(7,3)>2
-GROUP_BEGIN(group_286c837192d79b3d)
+// crr times_i_cc(0)>0 sub_rrr(1,2)>1
+GROUP_BEGIN(group_30456701f396f9f4)
   IN_c(v0, 0)
   IN_r(v1, 1)
   IN_r(v2, 2)
-  IN_r(v3, 3)
+  const auto v3 = times_i_cc<T>(v0, S(0));
+  const auto v4 = sub_rrr<T>(v1, v2, S(1));
+  OUT_c(v3, 0)
+  OUT_r(v4, 1)
+GROUP_END(group_30456701f396f9f4)
+
+// crrc abs2_rc(0) mul_rrr(4,1)>0 mul_ccr(0,2)>1 abs2_rc(3) mul_rrr(7,1)>2 mul_ccr(3,2)>3
+GROUP_BEGIN(group_290e0eeb52b6f8c8)
+  IN_c(v0, 0)
+  IN_r(v1, 1)
+  IN_r(v2, 2)
+  IN_c(v3, 3)
   const auto v4 = abs2_rc<T>(v0, S(0));
   const auto v5 = mul_rrr<T>(v4, v1, S(1));
   const auto v6 = mul_ccr<T>(v0, v2, S(2));
-  const auto v7 = abs2_rc<T>(v6, S(3));
-  const auto v8 = complex_crr<T>(v7, v3, S(4));
+  const auto v7 = abs2_rc<T>(v3, S(3));
+  const auto v8 = mul_rrr<T>(v7, v1, S(4));
+  const auto v9 = mul_ccr<T>(v3, v2, S(5));
   OUT_r(v5, 0)
   OUT_c(v6, 1)
+  OUT_r(v8, 2)
+  OUT_c(v9, 3)
+GROUP_END(group_290e0eeb52b6f8c8)
+
+// crrcrr times_i_cc(0)>0 sub_rrr(1,2)>1 times_i_cc(3)>2 sub_rrr(4,5)>3
+GROUP_BEGIN(group_acf42db0a15bce8c)
+  IN_c(v0, 0)
+  IN_r(v1, 1)
+  IN_r(v2, 2)
+  IN_c(v3, 3)
+  IN_r(v4, 4)
+  IN_r(v5, 5)
+  const auto v6 = times_i_cc<T>(v0, S(0));
+  const auto v7 = sub_rrr<T>(v1, v2, S(1));
+  const auto v8 = times_i_cc<T>(v3, S(2));
+  const auto v9 = sub_rrr<T>(v4, v5, S(3));
+  OUT_c(v6, 0)
+  OUT_r(v7, 1)
   OUT_c(v8, 2)
-GROUP_END(group_286c837192d79b3d)
-
-// crrr times_i_cc(0)>0 eq_rrr(1,2)>1 eq_rrr(1,3)>2
-GROUP_BEGIN(group_96f1d0d1684e6826)
-  IN_c(v0, 0)
-  IN_r(v1, 1)
-  IN_r(v2, 2)
-  IN_r(v3, 3)
-  const auto v4 = times_i_cc<T>(v0, S(0));
-  const auto v5 = eq_rrr<T>(v1, v2, S(1));
-  const auto v6 = eq_rrr<T>(v1, v3, S(2));
-  OUT_c(v4, 0)
-  OUT_r(v5, 1)
-  OUT_r(v6, 2)
-GROUP_END(group_96f1d0d1684e6826)
-
-// crrrc abs2_rc(0) mul_rrr(5,1)>0 mul_ccr(0,2)>1 abs2_rc(7) complex_crr(8,3)>2 abs2_rc(4) mul_rrr(10,1)>3 mul_ccr(4,2)>4 abs2_rc(12) complex_crr(13,3)>5
-GROUP_BEGIN(group_709bb9e1c6ce207e)
-  IN_c(v0, 0)
-  IN_r(v1, 1)
-  IN_r(v2, 2)
-  IN_r(v3, 3)
-  IN_c(v4, 4)
-  const auto v5 = abs2_rc<T>(v0, S(0));
-  const auto v6 = mul_rrr<T>(v5, v1, S(1));
-  const auto v7 = mul_ccr<T>(v0, v2, S(2));
-  const auto v8 = abs2_rc<T>(v7, S(3));
-  const auto v9 = complex_crr<T>(v8, v3, S(4));
-  const auto v10 = abs2_rc<T>(v4, S(5));
-  const auto v11 = mul_rrr<T>(v10, v1, S(6));
-  const auto v12 = mul_ccr<T>(v4, v2, S(7));
-  const auto v13 = abs2_rc<T>(v12, S(8));
-  const auto v14 = complex_crr<T>(v13, v3, S(9));
-  OUT_r(v6, 0)
-  OUT_c(v7, 1)
-  OUT_c(v9, 2)
-  OUT_r(v11, 3)
-  OUT_c(v12, 4)
-  OUT_c(v14, 5)
-GROUP_END(group_709bb9e1c6ce207e)
+  OUT_r(v9, 3)
+GROUP_END(group_acf42db0a15bce8c)
 
 // r clamp_rr(0) sub_rrr(0,1) square_rr(2)>0
 GROUP_BEGIN(group_645c6156475a0404)
@@ -237,30 +269,36 @@ GROUP_BEGIN(group_645c6156475a0404)
   OUT_r(v3, 0)
 GROUP_END(group_645c6156475a0404)
 
-// rr complex_crr(0,1)>0 clamp_rr(0) sub_rrr(0,3) square_rr(4)>1
-GROUP_BEGIN(group_616ec25ee86dbb53)
+// r clamp_rr(0) sub_rrr(0,1)>0 square_rr(2)>1
+GROUP_BEGIN(group_85a94fd466a75a15)
   IN_r(v0, 0)
-  IN_r(v1, 1)
-  const auto v2 = complex_crr<T>(v0, v1, S(0));
-  const auto v3 = clamp_rr<T>(v0, S(1));
-  const auto v4 = sub_rrr<T>(v0, v3, S(2));
-  const auto v5 = square_rr<T>(v4, S(3));
-  OUT_c(v2, 0)
-  OUT_r(v5, 1)
-GROUP_END(group_616ec25ee86dbb53)
+  const auto v1 = clamp_rr<T>(v0, S(0));
+  const auto v2 = sub_rrr<T>(v0, v1, S(1));
+  const auto v3 = square_rr<T>(v2, S(2));
+  OUT_r(v2, 0)
+  OUT_r(v3, 1)
+GROUP_END(group_85a94fd466a75a15)
 
-// rr complex_crr(0,1)>0 clamp_rr(0) sub_rrr(0,3)>1 square_rr(4)>2
-GROUP_BEGIN(group_0940f0eb0f5f6089)
+// r square_rr(0) mul_rrr(1,0)>0 square_rr(1)>1
+GROUP_BEGIN(group_1a8bea3d618ba244)
   IN_r(v0, 0)
-  IN_r(v1, 1)
-  const auto v2 = complex_crr<T>(v0, v1, S(0));
-  const auto v3 = clamp_rr<T>(v0, S(1));
-  const auto v4 = sub_rrr<T>(v0, v3, S(2));
-  const auto v5 = square_rr<T>(v4, S(3));
-  OUT_c(v2, 0)
-  OUT_r(v4, 1)
-  OUT_r(v5, 2)
-GROUP_END(group_0940f0eb0f5f6089)
+  const auto v1 = square_rr<T>(v0, S(0));
+  const auto v2 = mul_rrr<T>(v1, v0, S(1));
+  const auto v3 = square_rr<T>(v1, S(2));
+  OUT_r(v2, 0)
+  OUT_r(v3, 1)
+GROUP_END(group_1a8bea3d618ba244)
+
+// r square_rr(0)>0 mul_rrr(1,0)>1 square_rr(1)>2
+GROUP_BEGIN(group_75772421e646aa1a)
+  IN_r(v0, 0)
+  const auto v1 = square_rr<T>(v0, S(0));
+  const auto v2 = mul_rrr<T>(v1, v0, S(1));
+  const auto v3 = square_rr<T>(v1, S(2));
+  OUT_r(v1, 0)
+  OUT_r(v2, 1)
+  OUT_r(v3, 2)
+GROUP_END(group_75772421e646aa1a)
 
 // rr scale_rr(0)>0 scale_rr(1)>1
 GROUP_BEGIN(group_012deff28ee0c493)
@@ -272,33 +310,6 @@ GROUP_BEGIN(group_012deff28ee0c493)
   OUT_r(v3, 1)
 GROUP_END(group_012deff28ee0c493)
 
-// rr scale_rr(0)>0 square_rr(1) mul_rrr(3,1)>1 square_rr(3)>2
-GROUP_BEGIN(group_7cb3166afab93922)
-  IN_r(v0, 0)
-  IN_r(v1, 1)
-  const auto v2 = scale_rr<T>(v0, S(0));
-  const auto v3 = square_rr<T>(v1, S(1));
-  const auto v4 = mul_rrr<T>(v3, v1, S(2));
-  const auto v5 = square_rr<T>(v3, S(3));
-  OUT_r(v2, 0)
-  OUT_r(v4, 1)
-  OUT_r(v5, 2)
-GROUP_END(group_7cb3166afab93922)
-
-// rr scale_rr(0)>0 square_rr(1)>1 mul_rrr(3,1)>2 square_rr(3)>3
-GROUP_BEGIN(group_190889f073abe10b)
-  IN_r(v0, 0)
-  IN_r(v1, 1)
-  const auto v2 = scale_rr<T>(v0, S(0));
-  const auto v3 = square_rr<T>(v1, S(1));
-  const auto v4 = mul_rrr<T>(v3, v1, S(2));
-  const auto v5 = square_rr<T>(v3, S(3));
-  OUT_r(v2, 0)
-  OUT_r(v3, 1)
-  OUT_r(v4, 2)
-  OUT_r(v5, 3)
-GROUP_END(group_190889f073abe10b)
-
 // rr shift_rr(0) sub_rrr(2,0) scale_rr(3) mul_rrr(1,4)>0
 GROUP_BEGIN(group_444effdb425cab8f)
   IN_r(v0, 0)
@@ -309,6 +320,22 @@ GROUP_BEGIN(group_444effdb425cab8f)
   const auto v5 = mul_rrr<T>(v1, v4, S(3));
   OUT_r(v5, 0)
 GROUP_END(group_444effdb425cab8f)
+
+// rr square_rr(0) mul_rrr(2,0)>0 square_rr(2)>1 square_rr(1) mul_rrr(5,1)>2 square_rr(5)>3
+GROUP_BEGIN(group_a3c7b003b80aba33)
+  IN_r(v0, 0)
+  IN_r(v1, 1)
+  const auto v2 = square_rr<T>(v0, S(0));
+  const auto v3 = mul_rrr<T>(v2, v0, S(1));
+  const auto v4 = square_rr<T>(v2, S(2));
+  const auto v5 = square_rr<T>(v1, S(3));
+  const auto v6 = mul_rrr<T>(v5, v1, S(4));
+  const auto v7 = square_rr<T>(v5, S(5));
+  OUT_r(v3, 0)
+  OUT_r(v4, 1)
+  OUT_r(v6, 2)
+  OUT_r(v7, 3)
+GROUP_END(group_a3c7b003b80aba33)
 
 // rr square_rr(0)>0 square_rr(1)>1
 GROUP_BEGIN(group_2a1716fc81bb680d)
@@ -342,87 +369,67 @@ GROUP_BEGIN(group_bc833bb2b4322a19)
   OUT_r(v5, 2)
 GROUP_END(group_bc833bb2b4322a19)
 
-// rr sub_rrr(0,1)>0 square_rr(2)>1 mul_rrr(3,2)>2 square_rr(3)>3
-GROUP_BEGIN(group_ec9d2402ce1ec0f0)
-  IN_r(v0, 0)
-  IN_r(v1, 1)
-  const auto v2 = sub_rrr<T>(v0, v1, S(0));
-  const auto v3 = square_rr<T>(v2, S(1));
-  const auto v4 = mul_rrr<T>(v3, v2, S(2));
-  const auto v5 = square_rr<T>(v3, S(3));
-  OUT_r(v2, 0)
-  OUT_r(v3, 1)
-  OUT_r(v4, 2)
-  OUT_r(v5, 3)
-GROUP_END(group_ec9d2402ce1ec0f0)
-
-// rrc sub_rrr(0,1) square_rr(3)>0 mul_rrr(4,3)>1 square_rr(4)>2 times_i_cc(2)>3
-GROUP_BEGIN(group_8eabbf2763d58733)
+// rrcrrrrrrrrrcrrrrrrrrr add_rrr(0,1) unit_cc(2) add_rrr(3,4) add_rrr(24,5) scale_rr(25) add_rrr(26,22) mul_rrr(6,7) add_rrr(8,28) add_rrr(29,9) scale_rr(30) mul_rrr(10,11) mul_ccr(23,27) mul_ccr(12,31) square_cc(12) conj_cc(35) mul_rrr(13,14) add_rrr(15,37) scale_rr(38) mul_rrr(16,17) add_rrr(18,40) scale_rr(41) complex_crr(42,39) mul_ccc(43,36) imag_rc(44) scale_rr(45) real_rc(44) complex_crr(47,46) mul_ccc(12,48) add_ccc(34,49)>0 add_rrr(19,20) add_rrr(51,32) scale_rr(52) complex_crr(53,21) add_ccc(33,54)>1
+GROUP_BEGIN(group_8065288252524989)
   IN_r(v0, 0)
   IN_r(v1, 1)
   IN_c(v2, 2)
-  const auto v3 = sub_rrr<T>(v0, v1, S(0));
-  const auto v4 = square_rr<T>(v3, S(1));
-  const auto v5 = mul_rrr<T>(v4, v3, S(2));
-  const auto v6 = square_rr<T>(v4, S(3));
-  const auto v7 = times_i_cc<T>(v2, S(4));
-  OUT_r(v4, 0)
-  OUT_r(v5, 1)
-  OUT_r(v6, 2)
-  OUT_c(v7, 3)
-GROUP_END(group_8eabbf2763d58733)
-
-// rrc sub_rrr(0,1)>0 square_rr(3)>1 mul_rrr(4,3)>2 square_rr(4)>3 times_i_cc(2)>4
-GROUP_BEGIN(group_f30dd89374fb6dc3)
-  IN_r(v0, 0)
-  IN_r(v1, 1)
-  IN_c(v2, 2)
-  const auto v3 = sub_rrr<T>(v0, v1, S(0));
-  const auto v4 = square_rr<T>(v3, S(1));
-  const auto v5 = mul_rrr<T>(v4, v3, S(2));
-  const auto v6 = square_rr<T>(v4, S(3));
-  const auto v7 = times_i_cc<T>(v2, S(4));
-  OUT_r(v3, 0)
-  OUT_r(v4, 1)
-  OUT_r(v5, 2)
-  OUT_r(v6, 3)
-  OUT_c(v7, 4)
-GROUP_END(group_f30dd89374fb6dc3)
-
-// rrccrccr mul_rrr(0,1) scale_rr(8) mul_ccr(2,9) mul_ccr(3,4) mul_ccr(5,4) real_rc(12) scale_rr(13) mul_ccr(6,14) add_ccc(15,11) mul_ccr(16,7) add_ccc(17,10)>0
-GROUP_BEGIN(group_9300b4510bf0c985)
-  IN_r(v0, 0)
-  IN_r(v1, 1)
-  IN_c(v2, 2)
-  IN_c(v3, 3)
+  IN_r(v3, 3)
   IN_r(v4, 4)
-  IN_c(v5, 5)
-  IN_c(v6, 6)
+  IN_r(v5, 5)
+  IN_r(v6, 6)
   IN_r(v7, 7)
-  const auto v8 = mul_rrr<T>(v0, v1, S(0));
-  const auto v9 = scale_rr<T>(v8, S(1));
-  const auto v10 = mul_ccr<T>(v2, v9, S(2));
-  const auto v11 = mul_ccr<T>(v3, v4, S(3));
-  const auto v12 = mul_ccr<T>(v5, v4, S(4));
-  const auto v13 = real_rc<T>(v12, S(5));
-  const auto v14 = scale_rr<T>(v13, S(6));
-  const auto v15 = mul_ccr<T>(v6, v14, S(7));
-  const auto v16 = add_ccc<T>(v15, v11, S(8));
-  const auto v17 = mul_ccr<T>(v16, v7, S(9));
-  const auto v18 = add_ccc<T>(v17, v10, S(10));
-  OUT_c(v18, 0)
-GROUP_END(group_9300b4510bf0c985)
-
-// rrr complex_crr(0,1)>0 complex_crr(2,1)>1
-GROUP_BEGIN(group_a36d3a0603c4a3d0)
-  IN_r(v0, 0)
-  IN_r(v1, 1)
-  IN_r(v2, 2)
-  const auto v3 = complex_crr<T>(v0, v1, S(0));
-  const auto v4 = complex_crr<T>(v2, v1, S(1));
-  OUT_c(v3, 0)
-  OUT_c(v4, 1)
-GROUP_END(group_a36d3a0603c4a3d0)
+  IN_r(v8, 8)
+  IN_r(v9, 9)
+  IN_r(v10, 10)
+  IN_r(v11, 11)
+  IN_c(v12, 12)
+  IN_r(v13, 13)
+  IN_r(v14, 14)
+  IN_r(v15, 15)
+  IN_r(v16, 16)
+  IN_r(v17, 17)
+  IN_r(v18, 18)
+  IN_r(v19, 19)
+  IN_r(v20, 20)
+  IN_r(v21, 21)
+  const auto v22 = add_rrr<T>(v0, v1, S(0));
+  const auto v23 = unit_cc<T>(v2, S(1));
+  const auto v24 = add_rrr<T>(v3, v4, S(2));
+  const auto v25 = add_rrr<T>(v24, v5, S(3));
+  const auto v26 = scale_rr<T>(v25, S(4));
+  const auto v27 = add_rrr<T>(v26, v22, S(5));
+  const auto v28 = mul_rrr<T>(v6, v7, S(6));
+  const auto v29 = add_rrr<T>(v8, v28, S(7));
+  const auto v30 = add_rrr<T>(v29, v9, S(8));
+  const auto v31 = scale_rr<T>(v30, S(9));
+  const auto v32 = mul_rrr<T>(v10, v11, S(10));
+  const auto v33 = mul_ccr<T>(v23, v27, S(11));
+  const auto v34 = mul_ccr<T>(v12, v31, S(12));
+  const auto v35 = square_cc<T>(v12, S(13));
+  const auto v36 = conj_cc<T>(v35, S(14));
+  const auto v37 = mul_rrr<T>(v13, v14, S(15));
+  const auto v38 = add_rrr<T>(v15, v37, S(16));
+  const auto v39 = scale_rr<T>(v38, S(17));
+  const auto v40 = mul_rrr<T>(v16, v17, S(18));
+  const auto v41 = add_rrr<T>(v18, v40, S(19));
+  const auto v42 = scale_rr<T>(v41, S(20));
+  const auto v43 = complex_crr<T>(v42, v39, S(21));
+  const auto v44 = mul_ccc<T>(v43, v36, S(22));
+  const auto v45 = imag_rc<T>(v44, S(23));
+  const auto v46 = scale_rr<T>(v45, S(24));
+  const auto v47 = real_rc<T>(v44, S(25));
+  const auto v48 = complex_crr<T>(v47, v46, S(26));
+  const auto v49 = mul_ccc<T>(v12, v48, S(27));
+  const auto v50 = add_ccc<T>(v34, v49, S(28));
+  const auto v51 = add_rrr<T>(v19, v20, S(29));
+  const auto v52 = add_rrr<T>(v51, v32, S(30));
+  const auto v53 = scale_rr<T>(v52, S(31));
+  const auto v54 = complex_crr<T>(v53, v21, S(32));
+  const auto v55 = add_ccc<T>(v33, v54, S(33));
+  OUT_c(v50, 0)
+  OUT_c(v55, 1)
+GROUP_END(group_8065288252524989)
 
 // rrr eq_rrr(0,1)>0 eq_rrr(0,2)>1
 GROUP_BEGIN(group_278533996bdd50bd)
@@ -483,18 +490,18 @@ GROUP_BEGIN(group_5aa237876ab84cab)
   OUT_r(v9, 2)
 GROUP_END(group_5aa237876ab84cab)
 
-// rrr sub_rrr(0,1) square_rr(3)>0 scale_rr(3) mul_rrr(2,5)>1
-GROUP_BEGIN(group_3b4c8fa10c15b7e5)
+// rrr sub_rrr(0,1) scale_rr(3) mul_rrr(2,4)>0 square_rr(3)>1
+GROUP_BEGIN(group_77404921c88d70f2)
   IN_r(v0, 0)
   IN_r(v1, 1)
   IN_r(v2, 2)
   const auto v3 = sub_rrr<T>(v0, v1, S(0));
-  const auto v4 = square_rr<T>(v3, S(1));
-  const auto v5 = scale_rr<T>(v3, S(2));
-  const auto v6 = mul_rrr<T>(v2, v5, S(3));
-  OUT_r(v4, 0)
+  const auto v4 = scale_rr<T>(v3, S(1));
+  const auto v5 = mul_rrr<T>(v2, v4, S(2));
+  const auto v6 = square_rr<T>(v3, S(3));
+  OUT_r(v5, 0)
   OUT_r(v6, 1)
-GROUP_END(group_3b4c8fa10c15b7e5)
+GROUP_END(group_77404921c88d70f2)
 
 // rrrr eq_rrr(0,1) where_rrrr(4,2,0) sqrt_rr(5) where_rrrr(4,1,6) shift_rr(7) scale_rr(8) shift_rr(9) div_rrr(3,10) softplus_rr(11)>0
 GROUP_BEGIN(group_969a80a65bcb2c17)
@@ -514,45 +521,17 @@ GROUP_BEGIN(group_969a80a65bcb2c17)
   OUT_r(v12, 0)
 GROUP_END(group_969a80a65bcb2c17)
 
-// rrrr mul_rrr(0,1) add_rrr(2,4)>0 complex_crr(5,3)>1 clamp_rr(5) sub_rrr(5,7)>2 square_rr(8)>3
-GROUP_BEGIN(group_f9a0d388c9b9f46f)
+// rrrr mul_rrr(0,1) add_rrr(2,4) where_rrrr(3,5,2)>0
+GROUP_BEGIN(group_9df5ab00d845a02a)
   IN_r(v0, 0)
   IN_r(v1, 1)
   IN_r(v2, 2)
   IN_r(v3, 3)
   const auto v4 = mul_rrr<T>(v0, v1, S(0));
   const auto v5 = add_rrr<T>(v2, v4, S(1));
-  const auto v6 = complex_crr<T>(v5, v3, S(2));
-  const auto v7 = clamp_rr<T>(v5, S(3));
-  const auto v8 = sub_rrr<T>(v5, v7, S(4));
-  const auto v9 = square_rr<T>(v8, S(5));
-  OUT_r(v5, 0)
-  OUT_c(v6, 1)
-  OUT_r(v8, 2)
-  OUT_r(v9, 3)
-GROUP_END(group_f9a0d388c9b9f46f)
-
-// rrrr scale_rr(0)>0 square_rr(1) mul_rrr(5,1)>1 square_rr(5)>2 scale_rr(2)>3 square_rr(3) mul_rrr(9,3)>4 square_rr(9)>5
-GROUP_BEGIN(group_e6b4b0c75b8d46c2)
-  IN_r(v0, 0)
-  IN_r(v1, 1)
-  IN_r(v2, 2)
-  IN_r(v3, 3)
-  const auto v4 = scale_rr<T>(v0, S(0));
-  const auto v5 = square_rr<T>(v1, S(1));
-  const auto v6 = mul_rrr<T>(v5, v1, S(2));
-  const auto v7 = square_rr<T>(v5, S(3));
-  const auto v8 = scale_rr<T>(v2, S(4));
-  const auto v9 = square_rr<T>(v3, S(5));
-  const auto v10 = mul_rrr<T>(v9, v3, S(6));
-  const auto v11 = square_rr<T>(v9, S(7));
-  OUT_r(v4, 0)
-  OUT_r(v6, 1)
-  OUT_r(v7, 2)
-  OUT_r(v8, 3)
-  OUT_r(v10, 4)
-  OUT_r(v11, 5)
-GROUP_END(group_e6b4b0c75b8d46c2)
+  const auto v6 = where_rrrr<T>(v3, v5, v2, S(2));
+  OUT_r(v6, 0)
+GROUP_END(group_9df5ab00d845a02a)
 
 // rrrr sub_rrr(0,1) square_rr(4)>0 mul_rrr(5,4)>1 square_rr(5)>2 sub_rrr(2,3) square_rr(8)>3 mul_rrr(9,8)>4 square_rr(9)>5
 GROUP_BEGIN(group_8a33113b574bbfd8)
@@ -632,14 +611,33 @@ GROUP_BEGIN(group_7698af4399aaa9d0)
   OUT_r(v15, 1)
 GROUP_END(group_7698af4399aaa9d0)
 
-// rrrrrc scale_rr(0) mul_rrr(1,6) neg_rr(7) le_rrr(2,3) le_rrr(3,4) mul_rrr(9,10) mul_rrr(8,11) real_rc(5) add_rrr(7,12,13)>0
-GROUP_BEGIN(group_e185610ebce556b3)
+// rrrrrr scale_rr(0) mul_rrr(1,6) mul_rrr(2,3) mul_rrr(2,0) add_rrr(7,8) scale_rr(3) mul_rrr(10,11) add_rrr(9,4,5,12)>0
+GROUP_BEGIN(group_f1873d0be7594343)
   IN_r(v0, 0)
   IN_r(v1, 1)
   IN_r(v2, 2)
   IN_r(v3, 3)
   IN_r(v4, 4)
-  IN_c(v5, 5)
+  IN_r(v5, 5)
+  const auto v6 = scale_rr<T>(v0, S(0));
+  const auto v7 = mul_rrr<T>(v1, v6, S(1));
+  const auto v8 = mul_rrr<T>(v2, v3, S(2));
+  const auto v9 = mul_rrr<T>(v2, v0, S(3));
+  const auto v10 = add_rrr<T>(v7, v8, S(4));
+  const auto v11 = scale_rr<T>(v3, S(5));
+  const auto v12 = mul_rrr<T>(v10, v11, S(6));
+  const auto v13 = add_rrr<T>(add_rrr<T>(add_rrr<T>(v9, v4, S(7)), v5, S(7)), v12, S(7));
+  OUT_r(v13, 0)
+GROUP_END(group_f1873d0be7594343)
+
+// rrrrrr scale_rr(0) mul_rrr(1,6) neg_rr(7) le_rrr(2,3) le_rrr(3,4) mul_rrr(9,10) mul_rrr(8,11) add_rrr(7,12,5)>0
+GROUP_BEGIN(group_46d58fc6ef56659b)
+  IN_r(v0, 0)
+  IN_r(v1, 1)
+  IN_r(v2, 2)
+  IN_r(v3, 3)
+  IN_r(v4, 4)
+  IN_r(v5, 5)
   const auto v6 = scale_rr<T>(v0, S(0));
   const auto v7 = mul_rrr<T>(v1, v6, S(1));
   const auto v8 = neg_rr<T>(v7, S(2));
@@ -647,10 +645,9 @@ GROUP_BEGIN(group_e185610ebce556b3)
   const auto v10 = le_rrr<T>(v3, v4, S(4));
   const auto v11 = mul_rrr<T>(v9, v10, S(5));
   const auto v12 = mul_rrr<T>(v8, v11, S(6));
-  const auto v13 = real_rc<T>(v5, S(7));
-  const auto v14 = add_rrr<T>(add_rrr<T>(v7, v12, S(8)), v13, S(8));
-  OUT_r(v14, 0)
-GROUP_END(group_e185610ebce556b3)
+  const auto v13 = add_rrr<T>(add_rrr<T>(v7, v12, S(7)), v5, S(7));
+  OUT_r(v13, 0)
+GROUP_END(group_46d58fc6ef56659b)
 
 // rrrrrr scale_rr(0) scale_rr(1) add_rrr(6,7) scale_rr(2) shift_rr(9) div_rrr(8,10)>0 square_rr(11)>1 scale_rr(3) scale_rr(4) add_rrr(13,14) scale_rr(5) shift_rr(16) div_rrr(15,17)>2 square_rr(18)>3
 GROUP_BEGIN(group_8e3fbd42ddd1453e)
@@ -679,40 +676,6 @@ GROUP_BEGIN(group_8e3fbd42ddd1453e)
   OUT_r(v18, 2)
   OUT_r(v19, 3)
 GROUP_END(group_8e3fbd42ddd1453e)
-
-// rrrrrr where_rrrr(0,1,2) mul_rrr(3,4) add_rrr(1,7) where_rrrr(5,6,2)>0 where_rrrr(5,8,1)>1
-GROUP_BEGIN(group_f2ad23754417a84f)
-  IN_r(v0, 0)
-  IN_r(v1, 1)
-  IN_r(v2, 2)
-  IN_r(v3, 3)
-  IN_r(v4, 4)
-  IN_r(v5, 5)
-  const auto v6 = where_rrrr<T>(v0, v1, v2, S(0));
-  const auto v7 = mul_rrr<T>(v3, v4, S(1));
-  const auto v8 = add_rrr<T>(v1, v7, S(2));
-  const auto v9 = where_rrrr<T>(v5, v6, v2, S(3));
-  const auto v10 = where_rrrr<T>(v5, v8, v1, S(4));
-  OUT_r(v9, 0)
-  OUT_r(v10, 1)
-GROUP_END(group_f2ad23754417a84f)
-
-// rrrrrr where_rrrr(0,1,2) where_rrrr(3,6,2)>0 mul_rrr(4,5) add_rrr(1,8) where_rrrr(3,9,1)>1
-GROUP_BEGIN(group_7d713bc8e95c00df)
-  IN_r(v0, 0)
-  IN_r(v1, 1)
-  IN_r(v2, 2)
-  IN_r(v3, 3)
-  IN_r(v4, 4)
-  IN_r(v5, 5)
-  const auto v6 = where_rrrr<T>(v0, v1, v2, S(0));
-  const auto v7 = where_rrrr<T>(v3, v6, v2, S(1));
-  const auto v8 = mul_rrr<T>(v4, v5, S(2));
-  const auto v9 = add_rrr<T>(v1, v8, S(3));
-  const auto v10 = where_rrrr<T>(v3, v9, v1, S(4));
-  OUT_r(v7, 0)
-  OUT_r(v10, 1)
-GROUP_END(group_7d713bc8e95c00df)
 
 // rrrrrrr eq_rrr(0,1) where_rrrr(7,2,0) sqrt_rr(8) where_rrrr(7,1,9) shift_rr(10) scale_rr(11) shift_rr(12) div_rrr(3,13) softplus_rr(14) sub_rrr(15,4) square_rr(16)>0 scale_rr(16) mul_rrr(5,18) lt_rrr(6,14) sigmoid_rr(14) where_rrrr(20,2,21) mul_rrr(19,22) div_rrr(23,13)>1 mul_rrr(24,14) neg_rr(25) scale_rr(26) where_rrrr(7,1,27) scale_rr(9) div_rrr(28,29) where_rrrr(7,1,30)>2
 GROUP_BEGIN(group_9e99ebd4f0f4a154)
@@ -829,39 +792,6 @@ GROUP_BEGIN(group_7b0d64412e51dec1)
   OUT_r(v11, 3)
 GROUP_END(group_7b0d64412e51dec1)
 
-// rrrrrrrrr scale_rr(0) scale_rr(1) scale_rr(2) scale_rr(3) mul_rrr(4,3) mul_rrr(5,11) add_rrr(14,13,6) mul_rrr(15,12) mul_rrr(4,2) add_rrr(17,16)>0 neg_rr(18)>1 mul_rrr(7,1) mul_rrr(8,9) add_rrr(21,20) mul_rrr(22,10) mul_rrr(7,0) add_rrr(24,23)>2
-GROUP_BEGIN(group_97b7a44b62f7536d)
-  IN_r(v0, 0)
-  IN_r(v1, 1)
-  IN_r(v2, 2)
-  IN_r(v3, 3)
-  IN_r(v4, 4)
-  IN_r(v5, 5)
-  IN_r(v6, 6)
-  IN_r(v7, 7)
-  IN_r(v8, 8)
-  const auto v9 = scale_rr<T>(v0, S(0));
-  const auto v10 = scale_rr<T>(v1, S(1));
-  const auto v11 = scale_rr<T>(v2, S(2));
-  const auto v12 = scale_rr<T>(v3, S(3));
-  const auto v13 = mul_rrr<T>(v4, v3, S(4));
-  const auto v14 = mul_rrr<T>(v5, v11, S(5));
-  const auto v15 = add_rrr<T>(add_rrr<T>(v14, v13, S(6)), v6, S(6));
-  const auto v16 = mul_rrr<T>(v15, v12, S(7));
-  const auto v17 = mul_rrr<T>(v4, v2, S(8));
-  const auto v18 = add_rrr<T>(v17, v16, S(9));
-  const auto v19 = neg_rr<T>(v18, S(10));
-  const auto v20 = mul_rrr<T>(v7, v1, S(11));
-  const auto v21 = mul_rrr<T>(v8, v9, S(12));
-  const auto v22 = add_rrr<T>(v21, v20, S(13));
-  const auto v23 = mul_rrr<T>(v22, v10, S(14));
-  const auto v24 = mul_rrr<T>(v7, v0, S(15));
-  const auto v25 = add_rrr<T>(v24, v23, S(16));
-  OUT_r(v18, 0)
-  OUT_r(v19, 1)
-  OUT_r(v25, 2)
-GROUP_END(group_97b7a44b62f7536d)
-
 // rrrrrrrrr where_rrrr(0,1,2)>0 where_rrrr(0,3,4)>1 where_rrrr(0,5,6)>2 where_rrrr(0,7,8)>3
 GROUP_BEGIN(group_31c6af1baed0affd)
   IN_r(v0, 0)
@@ -883,8 +813,8 @@ GROUP_BEGIN(group_31c6af1baed0affd)
   OUT_r(v12, 3)
 GROUP_END(group_31c6af1baed0affd)
 
-// rrrrrrrrrcrr scale_rr(0) mul_rrr(1,12) neg_rr(13) le_rrr(2,3) le_rrr(3,4) mul_rrr(15,16) mul_rrr(14,17) mul_rrr(5,6) mul_rrr(7,8) real_rc(9) add_rrr(13,18,21,20,19,10,11)>0
-GROUP_BEGIN(group_4801ac5ce074e004)
+// rrrrrrrrrrrrrrrrr scale_rr(0) mul_rrr(1,17) neg_rr(18) le_rrr(2,3) le_rrr(3,4) mul_rrr(20,21) mul_rrr(19,22) sub_rrr(3,5) square_rr(24) mul_rrr(24,6) sub_rrr(25,7) mul_rrr(27,8) mul_rrr(25,24) sub_rrr(29,9) mul_rrr(30,10) add_rrr(26,28,31) add_rrr(32,11) scale_rr(33) mul_rrr(12,13) mul_rrr(14,15) add_rrr(18,23,16,36,35,34)>0
+GROUP_BEGIN(group_ea80cce5ca484f64)
   IN_r(v0, 0)
   IN_r(v1, 1)
   IN_r(v2, 2)
@@ -894,97 +824,9 @@ GROUP_BEGIN(group_4801ac5ce074e004)
   IN_r(v6, 6)
   IN_r(v7, 7)
   IN_r(v8, 8)
-  IN_c(v9, 9)
+  IN_r(v9, 9)
   IN_r(v10, 10)
   IN_r(v11, 11)
-  const auto v12 = scale_rr<T>(v0, S(0));
-  const auto v13 = mul_rrr<T>(v1, v12, S(1));
-  const auto v14 = neg_rr<T>(v13, S(2));
-  const auto v15 = le_rrr<T>(v2, v3, S(3));
-  const auto v16 = le_rrr<T>(v3, v4, S(4));
-  const auto v17 = mul_rrr<T>(v15, v16, S(5));
-  const auto v18 = mul_rrr<T>(v14, v17, S(6));
-  const auto v19 = mul_rrr<T>(v5, v6, S(7));
-  const auto v20 = mul_rrr<T>(v7, v8, S(8));
-  const auto v21 = real_rc<T>(v9, S(9));
-  const auto v22 = add_rrr<T>(add_rrr<T>(add_rrr<T>(add_rrr<T>(add_rrr<T>(add_rrr<T>(v13, v18, S(10)), v21, S(10)), v20, S(10)), v19, S(10)), v10, S(10)), v11, S(10));
-  OUT_r(v22, 0)
-GROUP_END(group_4801ac5ce074e004)
-
-// rrrrrrrrrrccrrrrrrrrr add_rrr(0,1) add_rrr(21,2) scale_rr(22) add_rrr(23,3) mul_rrr(4,5) add_rrr(6,25) add_rrr(26,7) scale_rr(27) mul_rrr(8,9) unit_cc(10) mul_ccr(30,24) mul_ccr(11,28) square_cc(11) conj_cc(33) mul_rrr(12,13) add_rrr(14,35) scale_rr(36) mul_rrr(15,16) add_rrr(17,38) scale_rr(39) complex_crr(40,37) mul_ccc(41,34) imag_rc(42) scale_rr(43) real_rc(42) complex_crr(45,44) mul_ccc(11,46) add_ccc(32,47)>0 add_rrr(18,19) add_rrr(49,29) scale_rr(50) complex_crr(51,20) add_ccc(31,52)>1
-GROUP_BEGIN(group_c9abdcecf9b7c422)
-  IN_r(v0, 0)
-  IN_r(v1, 1)
-  IN_r(v2, 2)
-  IN_r(v3, 3)
-  IN_r(v4, 4)
-  IN_r(v5, 5)
-  IN_r(v6, 6)
-  IN_r(v7, 7)
-  IN_r(v8, 8)
-  IN_r(v9, 9)
-  IN_c(v10, 10)
-  IN_c(v11, 11)
-  IN_r(v12, 12)
-  IN_r(v13, 13)
-  IN_r(v14, 14)
-  IN_r(v15, 15)
-  IN_r(v16, 16)
-  IN_r(v17, 17)
-  IN_r(v18, 18)
-  IN_r(v19, 19)
-  IN_r(v20, 20)
-  const auto v21 = add_rrr<T>(v0, v1, S(0));
-  const auto v22 = add_rrr<T>(v21, v2, S(1));
-  const auto v23 = scale_rr<T>(v22, S(2));
-  const auto v24 = add_rrr<T>(v23, v3, S(3));
-  const auto v25 = mul_rrr<T>(v4, v5, S(4));
-  const auto v26 = add_rrr<T>(v6, v25, S(5));
-  const auto v27 = add_rrr<T>(v26, v7, S(6));
-  const auto v28 = scale_rr<T>(v27, S(7));
-  const auto v29 = mul_rrr<T>(v8, v9, S(8));
-  const auto v30 = unit_cc<T>(v10, S(9));
-  const auto v31 = mul_ccr<T>(v30, v24, S(10));
-  const auto v32 = mul_ccr<T>(v11, v28, S(11));
-  const auto v33 = square_cc<T>(v11, S(12));
-  const auto v34 = conj_cc<T>(v33, S(13));
-  const auto v35 = mul_rrr<T>(v12, v13, S(14));
-  const auto v36 = add_rrr<T>(v14, v35, S(15));
-  const auto v37 = scale_rr<T>(v36, S(16));
-  const auto v38 = mul_rrr<T>(v15, v16, S(17));
-  const auto v39 = add_rrr<T>(v17, v38, S(18));
-  const auto v40 = scale_rr<T>(v39, S(19));
-  const auto v41 = complex_crr<T>(v40, v37, S(20));
-  const auto v42 = mul_ccc<T>(v41, v34, S(21));
-  const auto v43 = imag_rc<T>(v42, S(22));
-  const auto v44 = scale_rr<T>(v43, S(23));
-  const auto v45 = real_rc<T>(v42, S(24));
-  const auto v46 = complex_crr<T>(v45, v44, S(25));
-  const auto v47 = mul_ccc<T>(v11, v46, S(26));
-  const auto v48 = add_ccc<T>(v32, v47, S(27));
-  const auto v49 = add_rrr<T>(v18, v19, S(28));
-  const auto v50 = add_rrr<T>(v49, v29, S(29));
-  const auto v51 = scale_rr<T>(v50, S(30));
-  const auto v52 = complex_crr<T>(v51, v20, S(31));
-  const auto v53 = add_ccc<T>(v31, v52, S(32));
-  OUT_c(v48, 0)
-  OUT_c(v53, 1)
-GROUP_END(group_c9abdcecf9b7c422)
-
-// rrrrrrrrrrrcrrrrr scale_rr(0) mul_rrr(1,17) neg_rr(18) le_rrr(2,3) le_rrr(3,4) mul_rrr(20,21) mul_rrr(19,22) scale_rr(5) scale_rr(6) mul_rrr(7,8) mul_rrr(9,10) real_rc(11) add_rrr(18,23,28,27,26,12,13)>0 square_rr(29) scale_rr(30) add_rrr(25,31)>1 max_rrr(14,32)>2 sqrt_rr(33) div_rrr(34,15) shift_rr(35) scale_rr(29) add_rrr(24,37)>3 div_rrr(38,36) mul_rrr(39,16) sub_rrr(3,40)>4 sub_rrr(41,3)>5
-GROUP_BEGIN(group_ae9bbb47b1da5500)
-  IN_r(v0, 0)
-  IN_r(v1, 1)
-  IN_r(v2, 2)
-  IN_r(v3, 3)
-  IN_r(v4, 4)
-  IN_r(v5, 5)
-  IN_r(v6, 6)
-  IN_r(v7, 7)
-  IN_r(v8, 8)
-  IN_r(v9, 9)
-  IN_r(v10, 10)
-  IN_c(v11, 11)
   IN_r(v12, 12)
   IN_r(v13, 13)
   IN_r(v14, 14)
@@ -997,30 +839,88 @@ GROUP_BEGIN(group_ae9bbb47b1da5500)
   const auto v21 = le_rrr<T>(v3, v4, S(4));
   const auto v22 = mul_rrr<T>(v20, v21, S(5));
   const auto v23 = mul_rrr<T>(v19, v22, S(6));
-  const auto v24 = scale_rr<T>(v5, S(7));
-  const auto v25 = scale_rr<T>(v6, S(8));
-  const auto v26 = mul_rrr<T>(v7, v8, S(9));
-  const auto v27 = mul_rrr<T>(v9, v10, S(10));
-  const auto v28 = real_rc<T>(v11, S(11));
-  const auto v29 = add_rrr<T>(add_rrr<T>(add_rrr<T>(add_rrr<T>(add_rrr<T>(add_rrr<T>(v18, v23, S(12)), v28, S(12)), v27, S(12)), v26, S(12)), v12, S(12)), v13, S(12));
-  const auto v30 = square_rr<T>(v29, S(13));
-  const auto v31 = scale_rr<T>(v30, S(14));
-  const auto v32 = add_rrr<T>(v25, v31, S(15));
-  const auto v33 = max_rrr<T>(v14, v32, S(16));
-  const auto v34 = sqrt_rr<T>(v33, S(17));
-  const auto v35 = div_rrr<T>(v34, v15, S(18));
-  const auto v36 = shift_rr<T>(v35, S(19));
-  const auto v37 = scale_rr<T>(v29, S(20));
-  const auto v38 = add_rrr<T>(v24, v37, S(21));
-  const auto v39 = div_rrr<T>(v38, v36, S(22));
-  const auto v40 = mul_rrr<T>(v39, v16, S(23));
-  const auto v41 = sub_rrr<T>(v3, v40, S(24));
-  const auto v42 = sub_rrr<T>(v41, v3, S(25));
-  OUT_r(v29, 0)
-  OUT_r(v32, 1)
-  OUT_r(v33, 2)
-  OUT_r(v38, 3)
-  OUT_r(v41, 4)
-  OUT_r(v42, 5)
-GROUP_END(group_ae9bbb47b1da5500)
+  const auto v24 = sub_rrr<T>(v3, v5, S(7));
+  const auto v25 = square_rr<T>(v24, S(8));
+  const auto v26 = mul_rrr<T>(v24, v6, S(9));
+  const auto v27 = sub_rrr<T>(v25, v7, S(10));
+  const auto v28 = mul_rrr<T>(v27, v8, S(11));
+  const auto v29 = mul_rrr<T>(v25, v24, S(12));
+  const auto v30 = sub_rrr<T>(v29, v9, S(13));
+  const auto v31 = mul_rrr<T>(v30, v10, S(14));
+  const auto v32 = add_rrr<T>(add_rrr<T>(v26, v28, S(15)), v31, S(15));
+  const auto v33 = add_rrr<T>(v32, v11, S(16));
+  const auto v34 = scale_rr<T>(v33, S(17));
+  const auto v35 = mul_rrr<T>(v12, v13, S(18));
+  const auto v36 = mul_rrr<T>(v14, v15, S(19));
+  const auto v37 = add_rrr<T>(add_rrr<T>(add_rrr<T>(add_rrr<T>(add_rrr<T>(v18, v23, S(20)), v16, S(20)), v36, S(20)), v35, S(20)), v34, S(20));
+  OUT_r(v37, 0)
+GROUP_END(group_ea80cce5ca484f64)
+
+// rrrrrrrrrrrrrrrrrrrrrr scale_rr(0) mul_rrr(1,22) neg_rr(23) le_rrr(2,3) le_rrr(3,4) mul_rrr(25,26) mul_rrr(24,27) scale_rr(5) scale_rr(6) sub_rrr(3,7) square_rr(31) mul_rrr(31,8) sub_rrr(32,9) mul_rrr(34,10) mul_rrr(32,31) sub_rrr(36,11) mul_rrr(37,12) add_rrr(33,35,38) add_rrr(39,13) scale_rr(40) mul_rrr(14,15) mul_rrr(16,17) add_rrr(23,28,18,43,42,41)>0 square_rr(44) scale_rr(45) add_rrr(30,46)>1 max_rrr(19,47)>2 sqrt_rr(48) div_rrr(49,20) shift_rr(50) scale_rr(44) add_rrr(29,52)>3 div_rrr(53,51) mul_rrr(54,21) sub_rrr(3,55)>4 sub_rrr(56,3)>5
+GROUP_BEGIN(group_6cc30e34f16d0dae)
+  IN_r(v0, 0)
+  IN_r(v1, 1)
+  IN_r(v2, 2)
+  IN_r(v3, 3)
+  IN_r(v4, 4)
+  IN_r(v5, 5)
+  IN_r(v6, 6)
+  IN_r(v7, 7)
+  IN_r(v8, 8)
+  IN_r(v9, 9)
+  IN_r(v10, 10)
+  IN_r(v11, 11)
+  IN_r(v12, 12)
+  IN_r(v13, 13)
+  IN_r(v14, 14)
+  IN_r(v15, 15)
+  IN_r(v16, 16)
+  IN_r(v17, 17)
+  IN_r(v18, 18)
+  IN_r(v19, 19)
+  IN_r(v20, 20)
+  IN_r(v21, 21)
+  const auto v22 = scale_rr<T>(v0, S(0));
+  const auto v23 = mul_rrr<T>(v1, v22, S(1));
+  const auto v24 = neg_rr<T>(v23, S(2));
+  const auto v25 = le_rrr<T>(v2, v3, S(3));
+  const auto v26 = le_rrr<T>(v3, v4, S(4));
+  const auto v27 = mul_rrr<T>(v25, v26, S(5));
+  const auto v28 = mul_rrr<T>(v24, v27, S(6));
+  const auto v29 = scale_rr<T>(v5, S(7));
+  const auto v30 = scale_rr<T>(v6, S(8));
+  const auto v31 = sub_rrr<T>(v3, v7, S(9));
+  const auto v32 = square_rr<T>(v31, S(10));
+  const auto v33 = mul_rrr<T>(v31, v8, S(11));
+  const auto v34 = sub_rrr<T>(v32, v9, S(12));
+  const auto v35 = mul_rrr<T>(v34, v10, S(13));
+  const auto v36 = mul_rrr<T>(v32, v31, S(14));
+  const auto v37 = sub_rrr<T>(v36, v11, S(15));
+  const auto v38 = mul_rrr<T>(v37, v12, S(16));
+  const auto v39 = add_rrr<T>(add_rrr<T>(v33, v35, S(17)), v38, S(17));
+  const auto v40 = add_rrr<T>(v39, v13, S(18));
+  const auto v41 = scale_rr<T>(v40, S(19));
+  const auto v42 = mul_rrr<T>(v14, v15, S(20));
+  const auto v43 = mul_rrr<T>(v16, v17, S(21));
+  const auto v44 = add_rrr<T>(add_rrr<T>(add_rrr<T>(add_rrr<T>(add_rrr<T>(v23, v28, S(22)), v18, S(22)), v43, S(22)), v42, S(22)), v41, S(22));
+  const auto v45 = square_rr<T>(v44, S(23));
+  const auto v46 = scale_rr<T>(v45, S(24));
+  const auto v47 = add_rrr<T>(v30, v46, S(25));
+  const auto v48 = max_rrr<T>(v19, v47, S(26));
+  const auto v49 = sqrt_rr<T>(v48, S(27));
+  const auto v50 = div_rrr<T>(v49, v20, S(28));
+  const auto v51 = shift_rr<T>(v50, S(29));
+  const auto v52 = scale_rr<T>(v44, S(30));
+  const auto v53 = add_rrr<T>(v29, v52, S(31));
+  const auto v54 = div_rrr<T>(v53, v51, S(32));
+  const auto v55 = mul_rrr<T>(v54, v21, S(33));
+  const auto v56 = sub_rrr<T>(v3, v55, S(34));
+  const auto v57 = sub_rrr<T>(v56, v3, S(35));
+  OUT_r(v44, 0)
+  OUT_r(v47, 1)
+  OUT_r(v48, 2)
+  OUT_r(v53, 3)
+  OUT_r(v56, 4)
+  OUT_r(v57, 5)
+GROUP_END(group_6cc30e34f16d0dae)
 
