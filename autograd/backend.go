@@ -83,8 +83,11 @@ func (s *Step) Bytes() (read, written int64) {
 	}
 	for i, t := range s.Out {
 		n := int64(uniqueBytes(t))
-		if s.Op == opStoreRow && i == 0 {
+		switch {
+		case s.Op == opStoreRow && i == 0:
 			n = int64(uniqueBytes(s.In[0]))
+		case s.Op != nil && s.Op.RowAxis > 0 && t == s.In[0]:
+			n /= int64(t.Dim[s.Op.RowAxis])
 		}
 		written += n
 	}

@@ -56,6 +56,9 @@ func (p *Program) unguarded() []int32 {
 	ids := g.targets()
 	for _, u := range p.updates {
 		ids = append(ids, u.given)
+		if n := &p.tape.nodes[u.given]; n.overwrites(u.v) { // it holds back by itself
+			ids = append(ids, n.args[1:]...)
+		}
 	}
 	return ids
 }

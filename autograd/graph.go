@@ -253,10 +253,11 @@ func (g *graph) fuse(enabled bool) {
 
 // inPlace finds the updates that may be written straight into their Var:
 // nothing reads the Var after or while they are written, but for reads of the
-// same elements before them in their own group.
+// same elements before them in their own group, and an op that may write over
+// its argument.
 func (g *graph) inPlace() {
 	for _, u := range g.updates {
-		if u.slot >= 0 || !g.runs(u.value) || g.group[u.value] < 0 {
+		if u.slot >= 0 || !g.runs(u.value) || g.group[u.value] < 0 && !g.node(u.value).overwrites(u.v) {
 			continue
 		}
 		if _, taken := g.into[u.value]; taken || !g.quiet(u) {
@@ -277,15 +278,23 @@ func (g *graph) quiet(u prepared) bool {
 		if !g.runs(id) || g.level[id] < g.level[u.value] {
 			continue
 		}
-		n := g.node(id)
-		for i, a := range n.args {
-			late := id > u.value || id == u.value && n.op == opAdd && i > 1 // a sum is written before its third term is read
-			if g.root[a] == u.v && (a != u.v || g.group[id] != g.group[u.value] || late) {
+		for i, a := range g.node(id).args {
+			if g.root[a] == u.v && (a != u.v || !g.mayRead(id, i, u.value)) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// mayRead reports whether argument i of the step id, not before the step value,
+// may be what that writes over.
+func (g *graph) mayRead(id int32, i int, value int32) bool {
+	if g.group[value] < 0 {
+		return id == value && i == 0
+	}
+	late := id > value || id == value && g.node(id).op == opAdd && i > 1 // a sum is written before its third term is read
+	return g.group[id] == g.group[value] && !late
 }
 
 // block is the place of a value in the arena, and when it is in use.

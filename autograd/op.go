@@ -48,6 +48,10 @@ type Op struct {
 	// InPlace says that Eval and every faster body may be given the memory of
 	// the first argument, which is contiguous, for a result of the same type.
 	InPlace bool
+	// RowAxis, where it is not 0, says that the result is the first argument but for
+	// one row along this axis for each image. Written over the argument, as InPlace
+	// allows, nothing but that row is touched.
+	RowAxis int
 	// Linear has bit i set if the op is real-linear in argument i.
 	Linear uint64
 	// FLOPs counts the operations; nil counts one per element of the result.

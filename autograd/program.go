@@ -325,8 +325,8 @@ func (p *Program) Dump() string {
 	return b.String()
 }
 
-// A StepProfile says what one step costs. Rows of Vars count where they were
-// written in the last run.
+// A StepProfile says what one step costs. Rows of Vars count as written whether
+// the last run wrote them or not.
 type StepProfile struct {
 	Name          string
 	Pos           string // file:line that recorded it
@@ -362,36 +362,8 @@ func (p *Program) Profile(runs int) (prof []StepProfile, err error) {
 		s := &p.steps[i]
 		prof[i].Name, prof[i].Pos, prof[i].FLOPs = s.Name(), s.Pos, s.FLOPs()
 		prof[i].Read, prof[i].Written = s.Bytes()
-		if s.Op == opStoreRow {
-			if prof[i].Written, err = p.stored(s); err != nil {
-				return nil, err
-			}
-		}
 	}
 	return prof, nil
-}
-
-// stored returns the bytes that a step which stores rows wrote when it last ran.
-func (p *Program) stored(s *Step) (int64, error) {
-	host := make([]tensor.Tensor, len(s.In))
-	for i, x := range s.In[1:] {
-		host[i+1] = tensor.New(x.DType, x.Shape()...)
-		if err := p.tape.backend.Copy(host[i+1], x); err != nil {
-			return 0, err
-		}
-	}
-	n := images(host[1].Type)
-	each := int64(uniqueBytes(s.In[0]) / n)
-	written := int64(0)
-	for i := range n {
-		if len(host) > 2 && host[2].LoadReal(i) == 0 {
-			continue
-		}
-		if slot := host[1].LoadReal(i); slot >= 0 {
-			written += each
-		}
-	}
-	return written, nil
 }
 
 // A Launch is one kernel call of a backend that does several steps in one.

@@ -17,10 +17,18 @@ type Update struct {
 	Var   Value
 	Slot  Value // the zero Value: all of Var
 	Value Value
+	// Unguarded stores Value whatever the guard of Compile says: Value leaves by
+	// itself what must stay.
+	Unguarded bool
 }
 
 // Becomes returns the Update that stores y in the Var x.
 func (x Value) Becomes(y Value) Update { return Update{Var: x, Value: y} }
+
+// WrittenOver returns the Update that stores y, the result of an op that may write
+// over its first argument x, and minds the guard of Compile by itself. Where
+// nothing else reads x by then, it is not copied.
+func (x Value) WrittenOver(y Value) Update { return Update{Var: x, Value: y, Unguarded: true} }
 
 // RowBecomes returns the Update that stores y in row slot of the Var x.
 func (x Value) RowBecomes(slot, y Value) Update { return Update{Var: x, Slot: slot, Value: y} }
@@ -202,10 +210,10 @@ func (t *Tape) prepare(guard Value, updates []Update) ([]prepared, error) {
 			if guard.Valid() {
 				p.guard = guard.id
 			}
-		case guard.Valid():
+		case guard.Valid() && !u.Unguarded:
 			value = Where(guardLike(guard, want), value, u.Var)
 		}
-		if n := value.node(); p.slot < 0 && (n.op.Scalar == nil || value == u.Var) {
+		if n := value.node(); p.slot < 0 && (n.op.Scalar == nil && !n.overwrites(p.v) || value == u.Var) {
 			value = t.apply(opCopy, nil, value)
 		}
 		p.value = value.id
@@ -213,6 +221,9 @@ func (t *Tape) prepare(guard Value, updates []Update) ([]prepared, error) {
 	}
 	return out, nil
 }
+
+// overwrites reports whether n may write over the Var v, its first argument.
+func (n *node) overwrites(v int32) bool { return n.op.InPlace && len(n.args) > 0 && n.args[0] == v }
 
 // guardLike shapes the guard (N,) so that it broadcasts against typ, whose
 // axis 0 counts images.

@@ -13,7 +13,7 @@ import (
 // elementwise or movements.
 var kernelOps = strings.Fields(`fft rfft irfft sum prod reduce-max reduce-min contract
 	correlate correlate-adjoint correlate-filter gather scatter-add assemble cast fill row place-row store-row assign
-	wolfe lbfgs-measure lbfgs-secant lbfgs-ring lbfgs-products lbfgs-alphas lbfgs-descend lbfgs-overlaps lbfgs-shares lbfgs-direction lbfgs-two-loop lbfgs-slope lbfgs-change`)
+	wolfe lbfgs-in-work lbfgs-measure lbfgs-keep lbfgs-secant lbfgs-curvature lbfgs-ring lbfgs-products lbfgs-alphas lbfgs-descend lbfgs-overlaps lbfgs-shares lbfgs-direction lbfgs-two-loop lbfgs-slope lbfgs-moved lbfgs-change`)
 
 var kernelOpSet = func() map[string]bool {
 	set := map[string]bool{}

@@ -58,7 +58,7 @@ func listJobs() (list []job) {
 		add("store_row_"+p.suffix+"_f64", "rows", "Row", "store<"+p.typ+", double>")
 	}
 	add("wolfe", "lbfgs", "LBFGS", "transition")
-	for _, k := range strings.Fields("measure secant ring products alphas descend overlaps shares direction slope change") {
+	for _, k := range strings.Fields("in_work measure keep secant curvature ring products alphas descend overlaps shares direction slope moved change") {
 		add("lbfgs_"+k, "lbfgs", "LBFGS", k)
 	}
 	return list

@@ -3,15 +3,14 @@
 // direction cost a look at their row of the search.
 //
 // Sums over the elements of an image: a block per image (and row of the history)
-// and chunk of LBFGS_CHUNK elements, in double precision; the last block of a sum
-// adds the parts.
+// and chunk of elements, a block of the history's, in double precision; the last
+// block of a sum adds the parts.
 //
-// Bytes per tick and image, S the bytes of a row of P elements: measure 2S;
-// secant 3S; products (count+2)S; descend (count+2)S; overlaps (count+1)S;
-// direction (count+2)S.
+// Bytes per tick and image, S the bytes of a row of P elements: measure 2S; keep
+// 2S; secant 3S; curvature 2S; products (count+1)S; descend (count+2)S; overlaps
+// (count+1)S; direction (count+2)S.
 #include "common.cuh"
 
-#define LBFGS_CHUNK 4096
 #define SLOTS 4
 
 // A view of up to four axes of single or double precision.
@@ -21,7 +20,7 @@ __device__ static inline void set(const Array &v, i64 off, double x) { if (v.f64
 
 struct LBFGS {
   int first, blocks;
-  int images, size, rows, chunks;
+  int images, size, rows, chunks, width, unused;
   Array arg[8], out;
   u64 part, counter; // counter: unsigned for each row of each image
   double limit[6]; // of wolfe: iterations, evaluations, gradient, change, no line search, keep the history
@@ -57,22 +56,18 @@ __device__ static inline int slot_number(double slot) { return (int)slot & (SLOT
 __device__ static inline int row_of(const Ring &r, int age, int rows) { return (((int)r.Slot - 1 - age) % rows + rows) % rows; }
 __device__ static inline int count_of(const Ring &r, int rows) { int c = (int)r.Count; return c < 0 ? 0 : c > rows - 1 ? rows - 1 : c; }
 
-// Where the gradient at x lies: that of this tick (g), or one in a slot.
-struct Vector { const Array *a; i64 off, step; };
-__device__ static inline double at(const Vector &v, i64 i) { return get(*v.a, v.off + i * v.step); }
-__device__ static inline Vector accepted(const LBFGS &p, const Array &search, int image) {
-  const Array &g = p.arg[0], &slots = p.arg[1];
-  const double slot = FIELD(search, image, At);
-  if (slot == FIELD(search, image, Written)) return {&g, image * g.s[0], g.s[1]};
-  return {&slots, image * slots.s[0] + slot_number(slot) * slots.s[1], slots.s[2]};
+// A vector of an image: its elements lie step apart, in blocks of width, jump apart.
+struct Vector { const Array *a; i64 off, step, jump; int width; };
+__device__ static inline i64 place(const Vector &v, int i) { return v.off + i / v.width * v.jump + i % v.width * v.step; }
+__device__ static inline double at(const Vector &v, int i) { return get(*v.a, place(v, i)); }
+__device__ static inline Vector image_of(const Array &a, int image) { return {&a, image * a.s[0], a.s[1], 0, 1 << 30}; }
+// The gradient in a slot.
+__device__ static inline Vector gradient_of(const Array &slots, double slot, int image) {
+  return {&slots, image * slots.s[0] + slot_number(slot) * slots.s[1], slots.s[2], 0, 1 << 30};
 }
-// y of a row of the history, or the new one.
-__device__ static inline Vector change_of(const LBFGS &p, int history, const Ring &r, int image, int row) {
-  const Array &y = p.arg[history], &fresh = p.arg[history + 1];
-  if (row == r.Pair) return {&fresh, image * fresh.s[0], fresh.s[1]};
-  return {&y, image * y.s[0] + row * y.s[1], y.s[2]};
-}
-__device__ static inline Vector direction_of(const Array &d, int image, int row) { return {&d, image * d.s[0] + row * d.s[1], d.s[2]}; }
+// A row of a history, which lies in blocks of p.width elements, and that in work.
+__device__ static inline Vector row_vector(const LBFGS &p, const Array &h, int image, int row) { return {&h, image * h.s[0] + row * h.s[2], h.s[3], h.s[1], p.width}; }
+__device__ static inline Vector in_work_of(const LBFGS &p, const Array &h, const Ring &r, int image) { return row_vector(p, h, image, row_of(r, -1, p.rows)); }
 __device__ static inline void pair_of(const Array &pairs, const Ring &r, int image, int row, double &tau, double &ys) {
   if (row == r.Pair) { tau = r.Tau; ys = r.Curvature; return; }
   const i64 off = image * pairs.s[0] + row * pairs.s[1];
@@ -170,7 +165,7 @@ struct Wolfe {
     if (done) accept(trial); else shrink();
   }
   __device__ void tick() {
-    s.Active = s.Move = s.Began = s.Ended = 0;
+    s.Active = s.Move = s.Began = s.Ended = 0; s.Written = -1;
     if (e.Go == 0) return;
     s.Written = s.Slot;
     fact(s.Slot) = {e.Penalty, e.Aside1, e.Aside2, e.Norm1, e.Max, e.Square};
@@ -199,11 +194,11 @@ __device__ static NOINLINE void transition(const LBFGS &p, int block) {
 
 // ---- sums over elements: which image and elements a block has
 
-struct Part { int image, row, chunk; i64 from, to; };
+struct Part { int image, row, chunk, from, to; };
 __device__ static inline Part part_of(const LBFGS &p, int block, int rows) {
   Part b;
   b.chunk = block % p.chunks; b.row = block / p.chunks % rows; b.image = block / p.chunks / rows;
-  b.from = (i64)b.chunk * LBFGS_CHUNK; b.to = p.size < b.from + LBFGS_CHUNK ? p.size : b.from + LBFGS_CHUNK;
+  b.from = b.chunk * p.width; b.to = p.size < b.from + p.width ? p.size : b.from + p.width;
   return b;
 }
 __device__ static inline double block_max(double v, double *part) {
@@ -244,13 +239,63 @@ __device__ static NOINLINE void measure(const LBFGS &p, int block) {
   }
 }
 
+// The element of an image that a thread has; none if it is beyond the last.
+struct Element { int image, i; };
+__device__ static inline Element element_of(const LBFGS &p, int block) {
+  const int per = (p.size + blockDim.x - 1) / blockDim.x;
+  return {block / per, (int)(block % per * blockDim.x + threadIdx.x)};
+}
+
+__device__ static NOINLINE void in_work(const LBFGS &p, int block) {
+  const Element e = element_of(p, block);
+  if (e.i < p.size) set(p.out, (i64)e.image * p.size + e.i, at(in_work_of(p, p.arg[0], ring_of(p.arg[1], e.image), e.image), e.i));
+}
+
+__device__ static NOINLINE void keep(const LBFGS &p, int block) {
+  const Element e = element_of(p, block);
+  const double slot = FIELD(p.arg[2], e.image, Written);
+  if (e.i < p.size && slot >= 0) set(p.out, place(gradient_of(p.out, slot, e.image), e.i), at(image_of(p.arg[1], e.image), e.i));
+}
+
 __device__ static NOINLINE void secant(const LBFGS &p, int block) {
-  const Array &search = p.arg[2], &slots = p.arg[1];
+  const Array &slots = p.arg[1], &search = p.arg[3];
+  const Element e = element_of(p, block);
+  if (e.i >= p.size || FIELD(search, e.image, Active) == 0) return;
+  const Vector now = gradient_of(slots, FIELD(search, e.image, At), e.image), before = gradient_of(slots, FIELD(search, e.image, Before), e.image);
+  set(p.out, place(in_work_of(p, p.out, ring_of(p.arg[2], e.image), e.image), e.i), at(now, e.i) - at(before, e.i));
+}
+
+// The blocks of sums leave K numbers for each chunk; sum counts those of images or
+// rows. The last block of a sum adds its parts up and is told so.
+template <int K> __device__ static inline bool join_sum(const LBFGS &p, const Part &b, i64 sum_number, double *sum, double *part) {
+  volatile double *parts = (double *)p.part + sum_number * p.chunks * K;
+  for (int k = 0; k < K; k++) {
+    const double s = block_sum(sum[k], part);
+    if (threadIdx.x == 0) parts[b.chunk * K + k] = s;
+  }
+  if (!last_block(p.counter + 4 * sum_number, p.chunks)) return false;
+  for (int k = 0; k < K; k++) {
+    double all = 0;
+    for (int c = threadIdx.x; c < p.chunks; c += blockDim.x) all += parts[c * K + k];
+    sum[k] = block_sum(all, part);
+  }
+  return true;
+}
+__device__ static inline double dot_part(const Vector &u, const Vector &v, const Part &b) {
+  double sum = 0;
+  for (int i = b.from + threadIdx.x; i < b.to; i += blockDim.x) sum += at(u, i) * at(v, i);
+  return sum;
+}
+
+__device__ static NOINLINE void curvature(const LBFGS &p, int block) {
+  __shared__ double part[32];
   const Part b = part_of(p, block, 1);
-  if (FIELD(search, b.image, Active) == 0) return;
-  const Vector now = accepted(p, search, b.image);
-  const Vector before = {&slots, b.image * slots.s[0] + slot_number(FIELD(search, b.image, Before)) * slots.s[1], slots.s[2]};
-  for (i64 i = b.from + threadIdx.x; i < b.to; i += blockDim.x) set(p.out, (i64)b.image * p.size + i, at(now, i) - at(before, i));
+  if (FIELD(p.arg[3], b.image, Active) == 0) return;
+  const Ring r = ring_of(p.arg[2], b.image);
+  const Vector y = in_work_of(p, p.arg[0], r, b.image), d = in_work_of(p, p.arg[1], r, b.image);
+  double sum[2] = {dot_part(y, d, b), dot_part(y, y, b)};
+  if (join_sum<2>(p, b, b.image, sum, part) && threadIdx.x == 0)
+    for (int k = 0; k < 2; k++) ((double *)p.out.at)[b.image * 2 + k] = sum[k];
 }
 
 __device__ static NOINLINE void ring(const LBFGS &p, int block) {
@@ -280,44 +325,24 @@ __device__ static inline int age_of(const Ring &r, int row, int rows) {
   return age < count_of(r, rows) ? age : -1;
 }
 
-// Inner products of an image's vectors with those of the history: the blocks of a
-// row leave K numbers for each chunk. The last of them adds those up and is told so.
-template <int K> __device__ static inline bool sum_row(const LBFGS &p, const Part &b, double *sum, double *part) {
-  const i64 row = (i64)b.image * p.rows + b.row;
-  volatile double *parts = (double *)p.part + row * p.chunks * K;
-  for (int k = 0; k < K; k++) {
-    const double s = block_sum(sum[k], part);
-    if (threadIdx.x == 0) parts[b.chunk * K + k] = s;
-  }
-  if (!last_block(p.counter + 4 * row, p.chunks)) return false;
-  for (int k = 0; k < K; k++) {
-    double all = 0;
-    for (int c = threadIdx.x; c < p.chunks; c += blockDim.x) all += parts[c * K + k];
-    sum[k] = block_sum(all, part);
-  }
-  return true;
-}
+__device__ static inline i64 row_number(const LBFGS &p, const Part &b) { return (i64)b.image * p.rows + b.row; }
 
 __device__ static NOINLINE void products(const LBFGS &p, int block) {
   __shared__ double part[32];
-  const Array &search = p.arg[2], &fresh = p.arg[4];
+  const Array &search = p.arg[1], &old = p.arg[4];
   const Part b = part_of(p, block, p.rows);
   if (FIELD(search, b.image, Active) == 0) return;
-  const Ring r = ring_of(p.arg[5], b.image);
-  double *out = (double *)p.out.at + ((i64)b.image * p.rows + b.row) * 2;
+  const Ring r = ring_of(p.arg[3], b.image);
+  double *out = (double *)p.out.at + row_number(p, b) * 2;
   if (age_of(r, b.row, p.rows) < 0) {
     if (b.chunk == 0 && threadIdx.x < 2) out[threadIdx.x] = 0;
     return;
   }
-  const Vector g = accepted(p, search, b.image), y = {&fresh, b.image * fresh.s[0], fresh.s[1]}, d = direction_of(p.arg[3], b.image, b.row);
-  double sum[2] = {0, 0};
-  for (i64 i = b.from + threadIdx.x; i < b.to; i += blockDim.x) { const double u = at(d, i); sum[0] += u * at(y, i); sum[1] += u * at(g, i); }
-  if (!sum_row<2>(p, b, sum, part) || threadIdx.x != 0) return;
-  if (b.row != r.Pair) { // the product with the newest y, from those with g before and now
-    const Array &old = p.arg[6];
-    sum[0] = sum[1] - get(old, b.image * old.s[0] + b.row * old.s[1]);
-  }
-  out[0] = sum[0]; out[1] = sum[1];
+  double sum[1] = {dot_part(row_vector(p, p.arg[2], b.image, b.row), gradient_of(p.arg[0], FIELD(search, b.image, At), b.image), b)};
+  if (!join_sum<1>(p, b, row_number(p, b), sum, part) || threadIdx.x != 0) return;
+  // The product with the newest y, from those with g before and now; its own is known.
+  out[0] = b.row == r.Pair ? r.Curvature / r.Tau : sum[0] - get(old, b.image * old.s[0] + b.row * old.s[1]);
+  out[1] = sum[0];
 }
 
 // The recursions on coefficients: a block per image, a thread per pair; they
@@ -360,35 +385,38 @@ __device__ static NOINLINE void alphas(const LBFGS &p, int block) {
   c.store(p, alpha);
 }
 
-__device__ static NOINLINE void descend(const LBFGS &p, int block) {
-  const int per = (p.size + blockDim.x - 1) / blockDim.x, n = block / per;
-  const i64 k = (i64)(block % per) * blockDim.x + threadIdx.x;
-  if (k >= p.size || FIELD(p.arg[2], n, Active) == 0) return;
-  const Ring r = ring_of(p.arg[5], n);
-  const Array &alphas = p.arg[6];
-  double sum = -at(accepted(p, p.arg[2], n), k);
+// The sum of the elements i of pairs, times what c says of each row.
+__device__ static inline double combined(const LBFGS &p, const Array &h, const Array &c, const Ring &r, int image, int i) {
+  const i64 off = place(row_vector(p, h, image, 0), i);
   const int kept = count_of(r, p.rows);
+  double sum = 0;
   for (int age = 0; age < kept; age++) {
     const int row = row_of(r, age, p.rows);
-    sum -= get(alphas, n * alphas.s[0] + row * alphas.s[1]) * at(change_of(p, 3, r, n, row), k);
+    sum += get(c, image * c.s[0] + row * c.s[1]) * get(h, off + row * h.s[2]);
   }
-  set(p.out, (i64)n * p.size + k, p.limit[0] != 0 ? r.Gamma * sum : sum);
+  return sum;
+}
+
+__device__ static NOINLINE void descend(const LBFGS &p, int block) {
+  const Array &search = p.arg[1];
+  const Element e = element_of(p, block);
+  if (e.i >= p.size || FIELD(search, e.image, Active) == 0) return;
+  const Ring r = ring_of(p.arg[3], e.image);
+  const double sum = -at(gradient_of(p.arg[0], FIELD(search, e.image, At), e.image), e.i) - combined(p, p.arg[2], p.arg[4], r, e.image, e.i);
+  set(p.out, (i64)e.image * p.size + e.i, p.limit[0] != 0 ? r.Gamma * sum : sum);
 }
 
 __device__ static NOINLINE void overlaps(const LBFGS &p, int block) {
   __shared__ double part[32];
   const Part b = part_of(p, block, p.rows);
   if (FIELD(p.arg[1], b.image, Active) == 0) return;
-  const Ring r = ring_of(p.arg[4], b.image);
-  double *out = (double *)p.out.at + (i64)b.image * p.rows + b.row;
-  if (age_of(r, b.row, p.rows) < 0) {
+  double *out = (double *)p.out.at + row_number(p, b);
+  if (age_of(ring_of(p.arg[3], b.image), b.row, p.rows) < 0) {
     if (b.chunk == 0 && threadIdx.x == 0) *out = 0;
     return;
   }
-  const Vector q = {&p.arg[0], b.image * p.arg[0].s[0], p.arg[0].s[1]}, y = change_of(p, 2, r, b.image, b.row);
-  double sum[1] = {0};
-  for (i64 i = b.from + threadIdx.x; i < b.to; i += blockDim.x) sum[0] += at(y, i) * at(q, i);
-  if (sum_row<1>(p, b, sum, part) && threadIdx.x == 0) *out = sum[0];
+  double sum[1] = {dot_part(row_vector(p, p.arg[2], b.image, b.row), image_of(p.arg[0], b.image), b)};
+  if (join_sum<1>(p, b, row_number(p, b), sum, part) && threadIdx.x == 0) *out = sum[0];
 }
 
 __device__ static NOINLINE void shares(const LBFGS &p, int block) {
@@ -412,18 +440,11 @@ __device__ static NOINLINE void shares(const LBFGS &p, int block) {
 }
 
 __device__ static NOINLINE void direction(const LBFGS &p, int block) {
-  const int per = (p.size + blockDim.x - 1) / blockDim.x, n = block / per;
-  const i64 k = (i64)(block % per) * blockDim.x + threadIdx.x;
-  if (k >= p.size || FIELD(p.arg[1], n, Active) == 0) return;
-  const Ring r = ring_of(p.arg[3], n);
-  const Array &q = p.arg[0], &shares = p.arg[4];
-  double sum = get(q, n * q.s[0] + k * q.s[1]);
-  const int kept = count_of(r, p.rows);
-  for (int age = 0; age < kept; age++) {
-    const int row = row_of(r, age, p.rows);
-    sum += get(shares, n * shares.s[0] + row * shares.s[1]) * at(direction_of(p.arg[2], n, row), k);
-  }
-  set(p.out, (i64)n * p.size + k, sum);
+  const Element e = element_of(p, block);
+  if (e.i >= p.size || FIELD(p.arg[2], e.image, Active) == 0) return;
+  const Ring r = ring_of(p.arg[3], e.image);
+  const double sum = at(image_of(p.arg[1], e.image), e.i) + combined(p, p.arg[0], p.arg[4], r, e.image, e.i);
+  set(p.out, place(in_work_of(p, p.out, r, e.image), e.i), sum);
 }
 
 // A block per image: the reference's recursion, which waits for every pair.
@@ -431,77 +452,70 @@ __device__ static inline void two_loop(const LBFGS &p, int block) {
   DYN_SHARED(double, alpha);
   __shared__ double part[32];
   const int n = block;
-  const Array &pairs = p.arg[7];
-  if (FIELD(p.arg[2], n, Active) == 0) return;
-  const Ring r = ring_of(p.arg[6], n);
+  const Array &search = p.arg[2], &pairs = p.arg[5];
+  if (FIELD(search, n, Active) == 0) return;
+  const Ring r = ring_of(p.arg[4], n);
   const int pairs_kept = count_of(r, p.rows);
   double *q = (double *)p.part + (i64)n * p.size; // every thread has elements of its own
-  const Vector g = accepted(p, p.arg[2], n);
-  for (i64 i = threadIdx.x; i < p.size; i += blockDim.x) q[i] = -at(g, i);
+  const Vector g = gradient_of(p.arg[1], FIELD(search, n, At), n), to = in_work_of(p, p.out, r, n);
+  for (int i = threadIdx.x; i < p.size; i += blockDim.x) q[i] = -at(g, i);
   for (int age = 0; age < pairs_kept; age++) {
     const int row = row_of(r, age, p.rows);
-    const Vector d = direction_of(p.arg[3], n, row), y = change_of(p, 4, r, n, row);
+    const Vector d = row_vector(p, p.arg[0], n, row), y = row_vector(p, p.arg[3], n, row);
     double tau, ys, dot = 0;
     pair_of(pairs, r, n, row, tau, ys);
-    for (i64 i = threadIdx.x; i < p.size; i += blockDim.x) dot += at(d, i) * q[i];
+    for (int i = threadIdx.x; i < p.size; i += blockDim.x) dot += at(d, i) * q[i];
     const double a = tau * block_sum(dot, part) / ys;
     if (threadIdx.x == 0) alpha[age] = a;
-    for (i64 i = threadIdx.x; i < p.size; i += blockDim.x) q[i] -= a * at(y, i);
+    for (int i = threadIdx.x; i < p.size; i += blockDim.x) q[i] -= a * at(y, i);
   }
-  for (i64 i = threadIdx.x; i < p.size; i += blockDim.x) q[i] *= r.Gamma;
+  for (int i = threadIdx.x; i < p.size; i += blockDim.x) q[i] *= r.Gamma;
   __syncthreads();
   for (int age = pairs_kept - 1; age >= 0; age--) {
     const int row = row_of(r, age, p.rows);
-    const Vector d = direction_of(p.arg[3], n, row), y = change_of(p, 4, r, n, row);
+    const Vector d = row_vector(p, p.arg[0], n, row), y = row_vector(p, p.arg[3], n, row);
     double tau, ys, dot = 0;
     pair_of(pairs, r, n, row, tau, ys);
-    for (i64 i = threadIdx.x; i < p.size; i += blockDim.x) dot += at(y, i) * q[i];
+    for (int i = threadIdx.x; i < p.size; i += blockDim.x) dot += at(y, i) * q[i];
     const double c = (alpha[age] - block_sum(dot, part) / ys) * tau;
-    for (i64 i = threadIdx.x; i < p.size; i += blockDim.x) q[i] += c * at(d, i);
+    for (int i = threadIdx.x; i < p.size; i += blockDim.x) q[i] += c * at(d, i);
   }
-  for (i64 i = threadIdx.x; i < p.size; i += blockDim.x) set(p.out, (i64)n * p.size + i, q[i]);
-}
-
-// slope and change: one sum per image, which the last block has.
-__device__ static inline bool sum_image(const LBFGS &p, const Part &b, double &sum, double *part) {
-  volatile double *parts = (double *)p.part + (i64)b.image * p.chunks;
-  sum = block_sum(sum, part);
-  if (threadIdx.x == 0) parts[b.chunk] = sum;
-  if (!last_block(p.counter + 4 * b.image, p.chunks)) return false;
-  sum = 0;
-  for (int c = threadIdx.x; c < p.chunks; c += blockDim.x) sum += parts[c];
-  sum = block_sum(sum, part);
-  return true;
+  for (int i = threadIdx.x; i < p.size; i += blockDim.x) set(p.out, place(to, i), q[i]);
 }
 
 __device__ static NOINLINE void slope(const LBFGS &p, int block) {
   __shared__ double part[32];
+  const Array &search = p.arg[1];
   const Part b = part_of(p, block, 1);
-  if (FIELD(p.arg[2], b.image, Active) == 0) return;
-  const Vector g = accepted(p, p.arg[2], b.image), d = {&p.arg[3], b.image * p.arg[3].s[0], p.arg[3].s[1]};
-  double sum = 0;
-  for (i64 i = b.from + threadIdx.x; i < b.to; i += blockDim.x) sum += at(g, i) * at(d, i);
-  if (sum_image(p, b, sum, part) && threadIdx.x == 0) ((double *)p.out.at)[b.image] = sum;
+  if (FIELD(search, b.image, Active) == 0) return;
+  double sum[1] = {dot_part(gradient_of(p.arg[0], FIELD(search, b.image, At), b.image), in_work_of(p, p.arg[2], ring_of(p.arg[3], b.image), b.image), b)};
+  if (join_sum<1>(p, b, b.image, sum, part) && threadIdx.x == 0) ((double *)p.out.at)[b.image] = sum[0];
+}
+
+__device__ static NOINLINE void moved(const LBFGS &p, int block) {
+  const Element e = element_of(p, block);
+  if (e.i >= p.size) return;
+  const double had = FIELD(p.arg[2], e.image, Began) != 0 ? 0 : at(image_of(p.arg[0], e.image), e.i);
+  set(p.out, (i64)e.image * p.size + e.i, had + FIELD(p.arg[3], e.image, Move) * at(image_of(p.arg[1], e.image), e.i));
 }
 
 __device__ static NOINLINE void change(const LBFGS &p, int block) {
   __shared__ double part[32];
   const Part b = part_of(p, block, 1);
   double *out = (double *)p.out.at + b.image;
-  if (FIELD(p.arg[4], b.image, Ended) == 0) {
+  if (FIELD(p.arg[1], b.image, Ended) == 0) {
     if (b.chunk == 0 && threadIdx.x == 0) *out = 0;
     return;
   }
-  const double move = FIELD(p.arg[4], b.image, Move);
-  const Array &x = p.arg[0], &d = p.arg[1], &from = FIELD(p.arg[3], b.image, Began) != 0 ? p.arg[0] : p.arg[2];
-  double sum = 0;
-  for (i64 i = b.from + threadIdx.x; i < b.to; i += blockDim.x) {
-    const double v = get(x, b.image * x.s[0] + i * x.s[1]) + move * get(d, b.image * d.s[0] + i * d.s[1]) - get(from, b.image * from.s[0] + i * from.s[1]);
-    sum += v * v;
-  }
-  if (sum_image(p, b, sum, part) && threadIdx.x == 0) *out = sqrt(sum);
+  const Vector v = image_of(p.arg[0], b.image);
+  double sum[1] = {dot_part(v, v, b)};
+  if (join_sum<1>(p, b, b.image, sum, part) && threadIdx.x == 0) *out = sqrt(sum[0]);
 }
 
+ENTRY(lbfgs_in_work, LBFGS, in_work)
+ENTRY(lbfgs_keep, LBFGS, keep)
+ENTRY(lbfgs_curvature, LBFGS, curvature)
+ENTRY(lbfgs_moved, LBFGS, moved)
 ENTRY(lbfgs_measure, LBFGS, measure)
 ENTRY(lbfgs_secant, LBFGS, secant)
 ENTRY(lbfgs_products, LBFGS, products)

@@ -19,6 +19,7 @@ type (
 	lbfgs struct {
 		first, blocks              int32
 		images, size, rows, chunks int32
+		width, _                   int32
 		arg                        [8]array
 		out                        array
 		part, counter              uint64
@@ -26,17 +27,16 @@ type (
 	}
 )
 
-const lbfgsChunk = 4096
+const lbfgsChunk = 4096 // elements, where there is no history to say
 
 // lbfgsOp says how the kernel of an op is launched.
 type lbfgsOp struct {
-	size, rows int // which argument and axis give the elements and the rows of the history
-	rowsAxis   int
-	blocks     func(p *lbfgs) int
-	threads    int                // 0: as usual
-	part       func(p *lbfgs) int // numbers that blocks leave
-	sums       func(p *lbfgs) int // that are made of them
-	shared     func(p *lbfgs) int
+	size    [2]int // which argument (−1: the result) and axis give the elements of an image; else those of rows
+	blocks  func(p *lbfgs) int
+	threads int                // 0: as usual
+	part    func(p *lbfgs) int // numbers that blocks leave
+	sums    func(p *lbfgs) int // that are made of them
+	shared  func(p *lbfgs) int
 }
 
 func perImage(p *lbfgs) int     { return int(p.images) }
@@ -52,29 +52,39 @@ func times(n int, f func(*lbfgs) int) func(*lbfgs) int {
 	return func(p *lbfgs) int { return n * f(p) }
 }
 
-// lbfgsOps lists the ops of package optim but for wolfe. -1: the op has no elements
-// or no history.
+// lbfgsOps lists the ops of package optim but for wolfe.
 var lbfgsOps = map[string]lbfgsOp{
-	"lbfgs-measure":   {size: 0, rows: -1, blocks: perChunk, part: times(5, perChunk), sums: perImage},
-	"lbfgs-secant":    {size: 0, rows: -1, blocks: perChunk},
-	"lbfgs-ring":      {size: -1, rows: -1, blocks: imageThreads},
-	"lbfgs-products":  {size: 0, rows: 3, rowsAxis: 1, blocks: perRowChunk, part: times(2, perRowChunk), sums: perRow},
-	"lbfgs-alphas":    {size: -1, rows: 0, rowsAxis: 1, blocks: perImage, shared: ofHistory(2)},
-	"lbfgs-descend":   {size: 0, rows: 3, rowsAxis: 1, blocks: perElement},
-	"lbfgs-overlaps":  {size: 0, rows: 2, rowsAxis: 1, blocks: perRowChunk, part: perRowChunk, sums: perRow},
-	"lbfgs-shares":    {size: -1, rows: 2, rowsAxis: 1, blocks: perImage, shared: ofHistory(2)},
-	"lbfgs-direction": {size: 0, rows: 2, rowsAxis: 1, blocks: perElement},
-	"lbfgs-two-loop": {size: 0, rows: 3, rowsAxis: 1, blocks: perImage, threads: 1024, part: func(p *lbfgs) int { return int(p.images * p.size) },
-		shared: ofHistory(1)},
-	"lbfgs-slope":  {size: 0, rows: -1, blocks: perChunk, part: perChunk, sums: perImage},
-	"lbfgs-change": {size: 0, rows: -1, blocks: perChunk, part: perChunk, sums: perImage},
+	"lbfgs-in-work":   {size: [2]int{-1, 1}, blocks: perElement},
+	"lbfgs-measure":   {size: [2]int{0, 1}, blocks: perChunk, part: times(5, perChunk), sums: perImage},
+	"lbfgs-keep":      {size: [2]int{1, 1}, blocks: perElement},
+	"lbfgs-secant":    {size: [2]int{1, 2}, blocks: perElement},
+	"lbfgs-curvature": {blocks: perChunk, part: times(2, perChunk), sums: perImage},
+	"lbfgs-ring":      {blocks: imageThreads},
+	"lbfgs-products":  {size: [2]int{0, 2}, blocks: perRowChunk, part: perRowChunk, sums: perRow},
+	"lbfgs-alphas":    {blocks: perImage, shared: ofHistory(2)},
+	"lbfgs-descend":   {size: [2]int{0, 2}, blocks: perElement},
+	"lbfgs-overlaps":  {size: [2]int{0, 1}, blocks: perRowChunk, part: perRowChunk, sums: perRow},
+	"lbfgs-shares":    {blocks: perImage, shared: ofHistory(2)},
+	"lbfgs-direction": {size: [2]int{1, 1}, blocks: perElement},
+	"lbfgs-two-loop":  {size: [2]int{1, 2}, blocks: perImage, threads: 1024, part: func(p *lbfgs) int { return int(p.images * p.size) }, shared: ofHistory(1)},
+	"lbfgs-slope":     {size: [2]int{0, 2}, blocks: perChunk, part: perChunk, sums: perImage},
+	"lbfgs-moved":     {size: [2]int{0, 1}, blocks: perElement},
+	"lbfgs-change":    {size: [2]int{0, 1}, blocks: perChunk, part: perChunk, sums: perImage},
 }
 
 // problem describes the arguments of a step.
 func (b *binder) lbfgs(s *autograd.Step) lbfgs {
-	p := lbfgs{images: int32(s.Out[0].Dim[0]), out: arrayOf(s.Out[0])}
+	p := lbfgs{images: int32(s.Out[0].Dim[0]), out: arrayOf(s.Out[0]), width: lbfgsChunk}
 	for i, t := range s.In {
-		p.arg[i] = arrayOf(t)
+		if p.arg[i] = arrayOf(t); t.Rank == 4 { // a history
+			p.rows, p.width = int32(t.Dim[2]), int32(t.Dim[3])
+			p.size = int32(t.Dim[1] * t.Dim[3])
+		}
+	}
+	if rows, ok := s.Attr.(int); ok { // of lbfgs-ring
+		p.rows = int32(rows)
+	} else if p.rows == 0 {
+		p.rows = int32(s.In[0].Dim[1]) // of ops on what is known of rows
 	}
 	return p
 }
@@ -109,17 +119,14 @@ func bindWolfe(b *binder, s *autograd.Step) error {
 // bindLBFGS binds the other ops of L-BFGS.
 func bindLBFGS(b *binder, s *autograd.Step) (err error) {
 	o, p := lbfgsOps[s.Op.Name], b.lbfgs(s)
-	if o.size >= 0 {
-		p.size = int32(s.In[o.size].Dim[1])
-		p.chunks = int32(blocksOf(int(p.size), lbfgsChunk))
+	if of := o.size[0]; of < 0 {
+		p.size = int32(s.Out[0].Dim[o.size[1]])
+	} else if o.size[1] > 0 {
+		p.size = int32(s.In[of].Dim[o.size[1]])
 	}
+	p.chunks = int32(blocksOf(int(p.size), int(p.width)))
 	if scaled, ok := s.Attr.(bool); ok && scaled {
 		p.limit[0] = 1
-	}
-	if n, ok := s.Attr.(int); ok {
-		p.rows = int32(n)
-	} else if o.rows >= 0 {
-		p.rows = int32(s.In[o.rows].Dim[o.rowsAxis])
 	}
 	if o.part != nil {
 		if p.part, err = b.temporary(8 * o.part(&p)); err != nil {
@@ -138,6 +145,13 @@ func bindLBFGS(b *binder, s *autograd.Step) (err error) {
 	if o.shared != nil {
 		shared = o.shared(&p)
 	}
-	ask(b, b.phase, kernelName(s.Op.Name), o.blocks(&p), block, shared, p)
+	phase := b.phase
+	if s.Op.InPlace && s.Out[0] != s.In[0] {
+		if err := bindCopy(b, s); err != nil {
+			return err
+		}
+		phase++
+	}
+	ask(b, phase, kernelName(s.Op.Name), o.blocks(&p), block, shared, p)
 	return nil
 }

@@ -52,15 +52,19 @@
   J(47, rows_cu::Row, rows_cu::store<Complex<double>, float>) \
   J(48, rows_cu::Row, rows_cu::store<Complex<double>, double>) \
   J(49, lbfgs_cu::LBFGS, lbfgs_cu::transition) \
-  J(50, lbfgs_cu::LBFGS, lbfgs_cu::measure) \
-  J(51, lbfgs_cu::LBFGS, lbfgs_cu::secant) \
-  J(52, lbfgs_cu::LBFGS, lbfgs_cu::ring) \
-  J(53, lbfgs_cu::LBFGS, lbfgs_cu::products) \
-  J(54, lbfgs_cu::LBFGS, lbfgs_cu::alphas) \
-  J(55, lbfgs_cu::LBFGS, lbfgs_cu::descend) \
-  J(56, lbfgs_cu::LBFGS, lbfgs_cu::overlaps) \
-  J(57, lbfgs_cu::LBFGS, lbfgs_cu::shares) \
-  J(58, lbfgs_cu::LBFGS, lbfgs_cu::direction) \
-  J(59, lbfgs_cu::LBFGS, lbfgs_cu::slope) \
-  J(60, lbfgs_cu::LBFGS, lbfgs_cu::change) \
+  J(50, lbfgs_cu::LBFGS, lbfgs_cu::in_work) \
+  J(51, lbfgs_cu::LBFGS, lbfgs_cu::measure) \
+  J(52, lbfgs_cu::LBFGS, lbfgs_cu::keep) \
+  J(53, lbfgs_cu::LBFGS, lbfgs_cu::secant) \
+  J(54, lbfgs_cu::LBFGS, lbfgs_cu::curvature) \
+  J(55, lbfgs_cu::LBFGS, lbfgs_cu::ring) \
+  J(56, lbfgs_cu::LBFGS, lbfgs_cu::products) \
+  J(57, lbfgs_cu::LBFGS, lbfgs_cu::alphas) \
+  J(58, lbfgs_cu::LBFGS, lbfgs_cu::descend) \
+  J(59, lbfgs_cu::LBFGS, lbfgs_cu::overlaps) \
+  J(60, lbfgs_cu::LBFGS, lbfgs_cu::shares) \
+  J(61, lbfgs_cu::LBFGS, lbfgs_cu::direction) \
+  J(62, lbfgs_cu::LBFGS, lbfgs_cu::slope) \
+  J(63, lbfgs_cu::LBFGS, lbfgs_cu::moved) \
+  J(64, lbfgs_cu::LBFGS, lbfgs_cu::change) \
 

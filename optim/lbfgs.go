@@ -72,13 +72,13 @@ type lbfgs struct {
 	search     autograd.Value // (N, searchColumns)
 	ring       autograd.Value // (N, ringColumns)
 	gradients  autograd.Value // (N, K, P)
-	d, y       autograd.Value // (N, R, P)
+	d, y       autograd.Value // (N, M, R, B): see history
 	pairs      autograd.Value // (N, R, 2): τ and yᵀs
 	gram       autograd.Value // (N, R, R): see recursion
 	products   autograd.Value // (N, R): dᵢᵀg for the gradient at the start of d
 	spectrum   *spectrum      // nil: the initial inverse Hessian is a multiple of the identity
 	slope      autograd.Value // (N,): gradient at x times d
-	origin     autograd.Value // (N, 1, P): the images at the start of the iteration
+	moved      autograd.Value // (N, P): what the iteration added to the images, as far as it went
 	converging autograd.Value // (N,): 1 if the iteration's loss has converged
 	direction  autograd.Value // d, of the images' type and shape
 	at         autograd.Value
@@ -97,8 +97,8 @@ func (o LBFGS) Start(t *autograd.Tape, x0 tensor.Tensor, c Control) State {
 	s.search = t.Var("lbfgs.search", zeros(tensor.Float64, s.n, searchColumns))
 	s.ring = t.Var("lbfgs.ring", zeros(tensor.Float64, s.n, ringColumns))
 	s.gradients = t.Var("lbfgs.gradients", zeros(x0.DType, s.n, gradientSlots, size))
-	s.d = t.Var("lbfgs.d", zeros(kind, s.n, s.rows, size))
-	s.y = t.Var("lbfgs.y", zeros(kind, s.n, s.rows, size))
+	s.d = t.Var("lbfgs.d", history(kind, s.n, s.rows, size))
+	s.y = t.Var("lbfgs.y", history(kind, s.n, s.rows, size))
 	s.pairs = t.Var("lbfgs.pairs", zeros(tensor.Float64, s.n, s.rows, 2))
 	if !o.TwoLoop {
 		s.gram = t.Var("lbfgs.gram", zeros(tensor.Float64, s.n, s.rows, s.rows))
@@ -108,8 +108,8 @@ func (o LBFGS) Start(t *autograd.Tape, x0 tensor.Tensor, c Control) State {
 		s.spectrum = newSpectrum(t, x0)
 	}
 	s.slope, s.converging = s.scalar("lbfgs.slope", 0), s.scalar("lbfgs.converging", 0)
-	s.origin = t.Var("lbfgs.origin", zeros(x0.DType, s.n, 1, size))
-	s.direction = s.d.Row(column(s.ring, ringSlot)).Cast(x0.DType).Reshape(x0.Shape()...)
+	s.moved = t.Var("lbfgs.moved", zeros(kind, s.n, size))
+	s.direction = t.Apply(opInWork, inWork{x0.DType, size}, s.d, s.ring).Reshape(x0.Shape()...)
 	s.at = s.x.Add(s.direction.Mul(per(column(s.search, searchT), s.x)))
 	return s
 }
@@ -130,12 +130,12 @@ func (s *lbfgs) Finish(e Evaluation) Tick {
 	converged, recorded := s.record(column(now, searchBegin), began)
 	up = append(append(up, recorded...), s.newDirection(g, now)...)
 	stopped := s.stopped.Max(ended.Mul(s.converging))
-	change := t.Apply(opChange, nil, flat(s.x), flat(s.direction), flat(s.origin), old, now)
+	moved := t.Apply(opMoved, nil, s.moved, flat(s.direction), old, now)
+	change := t.Apply(opChange, nil, moved, now)
 	move := per(column(now, searchMove), s.x)
 	up = append(up,
-		s.origin.RowBecomes(autograd.Where(column(old, searchBegan), s.number(0), s.number(-1)), flat(s.x)),
+		s.moved.WrittenOver(moved),
 		s.x.Becomes(s.x.Add(s.direction.Mul(move))),
-		s.gradients.RowBecomes(column(now, searchWritten), g),
 		s.search.Becomes(now),
 		s.stopped.Becomes(stopped),
 		s.converging.Becomes(autograd.Where(began, converged, s.converging)))
@@ -153,46 +153,42 @@ func (s *lbfgs) Finish(e Evaluation) Tick {
 	return Tick{guard, up, columns(r...)}
 }
 
-// newDirection records the new pair and the direction from it, for the images
-// that ask for one.
+// newDirection keeps the gradient and, for the images that ask for one, records
+// the new pair and the direction from it.
 func (s *lbfgs) newDirection(g, now autograd.Value) []autograd.Update {
 	t := s.tape
 	active := column(now, searchActive)
-	y := t.Apply(opSecant, s.y.Type().DType, g, s.gradients, now)
-	d := s.d.Row(column(s.ring, ringSlot))
-	m := t.Apply(opMeasure, nil, y, d)
-	r := t.Apply(opRing, s.rows, s.ring, columns(column(m, 0), column(m, 3)), now)
+	gradients := t.Apply(opKeep, nil, s.gradients, g, now)
+	y := t.Apply(opSecant, nil, s.y, gradients, s.ring, now)
+	r := t.Apply(opRing, s.rows, s.ring, t.Apply(opCurvature, nil, y, s.d, s.ring, now), now)
 	pair := column(r, ringPair)
 	var up []autograd.Update
-	var next autograd.Value
+	var d autograd.Value
 	if s.o.TwoLoop {
-		next = t.Apply(opTwoLoop, nil, g, s.gradients, now, s.d, s.y, y, r, s.pairs)
+		d = t.Apply(opTwoLoop, nil, s.d, gradients, now, y, r, s.pairs)
 	} else {
-		products := t.Apply(opProducts, nil, g, s.gradients, now, s.d, y, r, s.products)
+		products := t.Apply(opProducts, nil, gradients, now, s.d, r, s.products)
 		alphas := t.Apply(opAlphas, nil, products, s.gram, s.pairs, r, now)
-		q := t.Apply(opDescend, s.spectrum == nil, g, s.gradients, now, s.y, y, r, alphas)
+		q := t.Apply(opDescend, s.spectrum == nil, gradients, now, y, r, alphas)
 		if s.spectrum != nil {
-			q, up = s.spectrum.apply(q, d, y, r)
+			q, up = s.spectrum.apply(q, s.d, y, s.ring, r)
 			if s.movable.Valid() { // it is the filter that reaches what has no gradient
 				q = q.Mul(s.movable.Cast(q.Type().DType))
 			}
 		}
-		overlaps := t.Apply(opOverlaps, nil, q, now, s.y, y, r)
+		overlaps := t.Apply(opOverlaps, nil, q, now, y, r)
 		shares := t.Apply(opShares, nil, alphas, overlaps, products, s.gram, s.pairs, r, now)
-		next = t.Apply(opDirection, nil, q, now, s.d, r, shares)
+		d = t.Apply(opDirection, nil, s.d, q, now, r, shares)
 		rows := s.products.Type().Shape()
 		with := products.Crop(2, 1, 2).Reshape(rows...)
 		up = append(up, s.gram.RowBecomes(pair, products.Crop(2, 0, 1).Reshape(rows...)),
 			s.products.Becomes(autograd.Where(per(active, s.products), with, s.products)))
 	}
-	slope := t.Apply(opSlope, nil, g, s.gradients, now, next)
-	none := s.number(-1)
 	return append(up,
-		s.d.RowBecomes(autograd.Where(active, column(r, ringSlot), none), next),
-		s.y.RowBecomes(pair, y),
+		s.gradients.WrittenOver(gradients), s.y.WrittenOver(y), s.d.WrittenOver(d),
 		s.pairs.RowBecomes(pair, columns(column(r, ringTau), column(r, ringCurvature))),
 		s.ring.Becomes(r),
-		s.slope.Becomes(autograd.Where(active, slope, s.slope)))
+		s.slope.Becomes(autograd.Where(active, t.Apply(opSlope, nil, gradients, now, d, r), s.slope)))
 }
 
 // reportOf returns the columns of the report that searches have.

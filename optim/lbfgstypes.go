@@ -12,13 +12,15 @@ import (
 const decides = "it is part of an optimizer's decisions"
 
 // rowOp completes an op whose result and arguments have the given shapes. It is
-// tested with N = 2, P = 5 and R = 4.
+// tested with N = 2, P = 5, R = 4, and rows of the history in two blocks of 3.
 func rowOp(o autograd.Op, attr any, out rowType, want ...rowType) *autograd.Op {
 	in := make([]tensor.Type, len(want))
 	for i, w := range want {
-		in[i] = w.with(tensor.Float64, map[byte]int{'N': 2, 'P': 5, 'R': 4})
+		in[i] = w.with(tensor.Float64, map[byte]int{'N': 2, 'P': 5, 'R': 4, 'M': 2, 'B': 3})
 	}
-	o.Type = result(out, want)
+	if o.Type == nil {
+		o.Type = result(out, want)
+	}
 	o.Samples = []autograd.Sample{{Attr: attr, In: in, Values: sampleValues, NotSmooth: decides}}
 	return &o
 }
@@ -31,12 +33,8 @@ func sampleValues(in []tensor.Type, random func() float64) []tensor.Tensor {
 		for i := range typ.Len() {
 			xs[k].StoreReal(i, random())
 		}
-		for n := range typ.Dim[0] {
-			row := vectorOf(&xs[k], n, 0)
-			if typ.Rank == 2 {
-				row = vectorOf(&xs[k], n)
-			}
-			switch typ.Dim[typ.Rank-1] {
+		for n := 0; typ.Rank == 2 && n < typ.Dim[0]; n++ {
+			switch row := vectorOf(&xs[k], n); typ.Dim[1] {
 			case searchColumns:
 				row.store(sampleSearch(n).asRow())
 			case ringColumns:
@@ -70,6 +68,7 @@ var (
 	searchRow = rowType("=N" + strconv.Itoa(searchColumns))
 	ringRow   = rowType("=N" + strconv.Itoa(ringColumns))
 	slotsRow  = rowType("xN" + strconv.Itoa(gradientSlots) + "P")
+	pairsRow  = rowType("hNMRB")
 )
 
 // sizes checks the arguments of an op and returns the sizes of their axes and

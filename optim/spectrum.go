@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/kernels"
 	"github.com/percept-go/percept/tensor"
 )
 
@@ -61,12 +62,15 @@ func (p *spectrum) transform(v autograd.Value) autograd.Value {
 	return v.Reshape(p.shape...).RFFT(autograd.Ortho, 2, 3)
 }
 
-// apply filters q with gains that know of the newest pair, whose direction is d
-// and whose change of the gradient is y.
-func (p *spectrum) apply(q, d, y, r autograd.Value) (autograd.Value, []autograd.Update) {
+// apply filters q with gains that know of the newest pair, in the rows of d and y
+// that work names, the ring before it.
+func (p *spectrum) apply(q, d, y, work, r autograd.Value) (autograd.Value, []autograd.Update) {
 	t := q.Tape()
+	row := func(h autograd.Value) autograd.Value {
+		return t.Apply(opInWork, inWork{h.Type().DType, q.Type().Dim[1]}, h, work)
+	}
 	number := func(v float64) autograd.Value { return t.Scalar(tensor.Float64, v) }
-	sums := t.Apply(opShells, width{p.shape[3]}, p.transform(d), p.transform(y)) // (N, shells, 3)
+	sums := t.Apply(opShells, width{p.shape[3]}, p.transform(row(d)), p.transform(row(y))) // (N, shells, 3)
 	tau := column(r, ringTau)
 	sums = sums.Mul(autograd.Stack(1, tau, number(1).Expand(p.shape[0]), tau.Square()).Reshape(p.shape[0], 1, 3))
 	total := sums.Crop(2, 1, 2).Sum(1, 2)
@@ -80,8 +84,7 @@ func (p *spectrum) apply(q, d, y, r autograd.Value) (autograd.Value, []autograd.
 	silent := yy.Eq(number(0)).Max(per(none, yy))
 	over := autograd.Where(silent, number(1), yy)
 	gain := autograd.Where(silent, number(1), sy.Div(over).Max(ss.Div(over).Sqrt().Scale(leastGain)))
-	filter := gain.Cast(q.Type().DType).Gather(1, p.shell).Reshape(p.shape[0], 1, p.shape[2], p.shape[3]/2+1)
-	filtered := p.transform(q).Mul(filter).IRFFT(autograd.Ortho, p.shape[3], 2, 3)
+	filtered := t.Apply(opFilter, width{p.shape[3]}, p.transform(q), gain).IRFFT(autograd.Ortho, p.shape[3], 2, 3)
 	return filtered.Reshape(q.Type().Shape()...), []autograd.Update{p.measured.Becomes(measured)}
 }
 
@@ -106,11 +109,49 @@ var opShells = &autograd.Op{
 	},
 	CPU: func(b *autograd.Bind) func() {
 		if b.In[0].DType == tensor.Complex64 {
-			return shellsBody[complex64](b)
+			return shellsBody[float32](b)
 		}
-		return shellsBody[complex128](b)
+		return shellsBody[float64](b)
 	},
 	Samples: []autograd.Sample{{Attr: width{5}, In: []tensor.Type{tensor.MakeType(tensor.Complex128, 2, 2, 4, 3), tensor.MakeType(tensor.Complex128, 2, 2, 4, 3)}}},
+}
+
+// opFilter multiplies a spectrum by gains of its shells, in its memory.
+var opFilter = &autograd.Op{
+	Name: "lbfgs-filter", Doc: "a spectrum (N, C, H, W/2+1) times the gain of the shell of each frequency (N, shells)", InPlace: true,
+	Type: func(attr any, in []tensor.Type) (tensor.Type, error) {
+		if len(in) != 2 || in[0].Rank != 4 || !in[0].DType.IsComplex() || in[0].Dim[3] != attr.(width).w/2+1 || in[1] != tensor.MakeType(tensor.Float64, in[0].Dim[0], shells) {
+			return tensor.Type{}, fmt.Errorf("a spectrum (N, C, H, W/2+1) and gains (N, %d) expected", shells)
+		}
+		return in[0], nil
+	},
+	Lower: func(attr any, in []autograd.Value) autograd.Value {
+		d := in[0].Type().Dim
+		gain := in[1].Cast(in[0].Type().DType.Real()).Gather(1, shellsOf(d[2], attr.(width).w))
+		return in[0].Mul(gain.Reshape(d[0], 1, d[2], d[3]))
+	},
+	CPU: func(b *autograd.Bind) func() {
+		if b.Out.DType == tensor.Complex64 {
+			return filterBody[float32](b)
+		}
+		return filterBody[float64](b)
+	},
+	Samples: []autograd.Sample{{Attr: width{5}, In: []tensor.Type{tensor.MakeType(tensor.Complex128, 2, 2, 4, 3), tensor.MakeType(tensor.Float64, 2, shells)}}},
+}
+
+func filterBody[T kernels.Float](b *autograd.Bind) func() {
+	x, out, gains := tensor.Span[T](b.Contiguous(0)), tensor.Span[T](b.Out), tensor.Span[float64](b.Contiguous(1))
+	d, shell := b.In[0].Dim, shellsOf(b.In[0].Dim[2], b.Attr.(width).w)
+	row := func(_, lo, hi int) {
+		for i := lo; i < hi; i++ {
+			gain := gains[i/(d[1]*d[2])*shells:][:shells]
+			from, to := x[2*i*d[3]:][:2*d[3]], out[2*i*d[3]:][:2*d[3]]
+			for j, k := range shell[i%d[2]*d[3]:][:d[3]] {
+				to[2*j], to[2*j+1] = from[2*j]*T(gain[k]), from[2*j+1]*T(gain[k])
+			}
+		}
+	}
+	return func() { b.Pool.For(d[0]*d[1]*d[2], 16, row) }
 }
 
 // memberships returns the weights (H·(W/2+1), shells) with which frequencies count
@@ -133,23 +174,44 @@ func mirrored(j, w int) float64 {
 	return 2
 }
 
-func shellsBody[C complex64 | complex128](b *autograd.Bind) func() {
-	d, y, out, w := tensor.Span[C](b.Contiguous(0)), tensor.Span[C](b.Contiguous(1)), tensor.Slice[float64](b.Out), b.Attr.(width).w
-	typ, shell := b.In[0].Type, shellsOf(b.In[0].Dim[2], w)
-	return func() { measureShells(out, d, y, shell, typ, w) }
+// shellRows is how many rows of a spectrum are measured together.
+const shellRows = 16
+
+func shellsBody[T kernels.Float](b *autograd.Bind) func() {
+	d, y, out := tensor.Span[T](b.Contiguous(0)), tensor.Span[T](b.Contiguous(1)), tensor.Slice[float64](b.Out)
+	dim, w := b.In[0].Dim, b.Attr.(width).w
+	shell := shellsOf(dim[2], w)
+	rows := dim[1] * dim[2] // of an image
+	per := (rows + shellRows - 1) / shellRows
+	part := make([]float64, dim[0]*per*shells*3)
+	work := func(_, lo, hi int) {
+		for u := lo; u < hi; u++ {
+			sums := part[u*shells*3:][:shells*3]
+			clear(sums)
+			for i := u % per * shellRows; i < min(rows, (u%per+1)*shellRows); i++ {
+				at := 2 * (u/per*rows + i) * dim[3]
+				measureShells(sums, d[at:][:2*dim[3]], y[at:][:2*dim[3]], shell[i%dim[2]*dim[3]:], w)
+			}
+		}
+	}
+	return func() {
+		b.Pool.For(dim[0]*per, 1, work)
+		clear(out)
+		for i, v := range part {
+			out[i/(per*shells*3)*shells*3+i%(shells*3)] += v
+		}
+	}
 }
 
-// measureShells is opShells for spectra of type typ.
-func measureShells[C complex64 | complex128](out []float64, d, y []C, shell []int, typ tensor.Type, w int) {
-	clear(out)
-	each := typ.Len() / max(1, typ.Dim[0])
-	for i := range d {
-		at := i % len(shell)
-		u, v := complex128(d[i]), complex128(y[i])
-		weight := mirrored(at%typ.Dim[3], w)
-		s := out[3*(i/each*shells+shell[at]):][:3]
-		s[0] += weight * (real(u)*real(v) + imag(u)*imag(v))
-		s[1] += weight * (real(v)*real(v) + imag(v)*imag(v))
-		s[2] += weight * (real(u)*real(u) + imag(u)*imag(u))
+// measureShells adds to sums what a row of two spectra has, the parts of complex
+// numbers side by side.
+func measureShells[T kernels.Float](sums []float64, d, y []T, shell []int, w int) {
+	for j := range len(d) / 2 {
+		a, b := float64(d[2*j]), float64(d[2*j+1])
+		u, v := float64(y[2*j]), float64(y[2*j+1])
+		weight, s := mirrored(j, w), sums[3*shell[j]:][:3]
+		s[0] += weight * (a*u + b*v)
+		s[1] += weight * (u*u + v*v)
+		s[2] += weight * (a*a + b*b)
 	}
 }

@@ -12,7 +12,7 @@ type search struct {
 	Phase        float64
 	T            float64 // the next trial is x + T·d
 	Slot         float64 // where the gradient at the next trial goes
-	Written      float64 // where that of this tick went
+	Written      float64 // where that of this tick goes, or −1
 	At           float64 // slot of the gradient at x
 	Origin       float64 // slot of the gradient at x when d was made
 	Before       float64 // the Origin before that
@@ -93,7 +93,7 @@ type wolfe struct {
 
 // tick is the transition of one image.
 func (w *wolfe) tick(s *search, e *evaluated) {
-	s.Active, s.Move, s.Began, s.Ended = 0, 0, 0, 0
+	s.Active, s.Move, s.Began, s.Ended, s.Written = 0, 0, 0, 0, -1
 	if e.Go == 0 {
 		return
 	}
