@@ -46,6 +46,16 @@ cuda-test: emulator
 	env=$$(go run ./cuda/build -env) && eval "$$env" && go vet -tags cuda ./cuda/... ./cli && \
 		$(EMULATOR) go test -tags cuda ./cuda/...
 
+# A folder for a machine with an NVIDIA driver and nothing else: ./gpu-check there
+# checks and measures (docs/cuda.md). At most 60 MB.
+KIT = build/gpu-kit
+gpu-kit: cuda
+	rm -rf $(KIT) && mkdir -p $(KIT)
+	env=$$(go run ./cuda/build -env) && eval "$$env" && go build -tags cuda -trimpath -ldflags '-s -w' -o $(KIT)/gpu ./bench/gpu
+	cp bench/gpu/gpu-check bench/gpu/torch_compare.py $(KIT)/
+	python3 -m pip install -q --no-deps --no-compile --only-binary :all: --target $(KIT)/python -r bench/gpu/python.txt
+	size=$$(du -sm $(KIT) | cut -f1) && echo "$(KIT): $$size MB" && test $$size -le 60
+
 # Every family of kernels, beside what this machine can do.
 bench: build
 	bin/percept bench

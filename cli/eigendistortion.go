@@ -130,7 +130,7 @@ const basisBytes = 4 * 48 * 8
 
 // need returns what a run needs of memory.
 func (f *eigenFlags) need() memoryNeed {
-	n := memoryNeed{model: &f.model, optimizer: &noOptimizer, dtype: tensor.Float64}
+	n := memoryNeed{model: &f.model, optimizer: &noOptimizer, dtype: tensor.Float64, device: f.device.device}
 	if f.way.value == string(synth.EigenLanczos) {
 		n.extra = basisBytes * float64(max(1, f.k.n/8))
 	}

@@ -15,6 +15,7 @@ type memoryNeed struct {
 	model     *specFlag[modelKind]
 	optimizer *specFlag[func(spec.Spec) optim.Optimizer]
 	dtype     tensor.DType
+	device    *deviceName
 	extra     float64 // bytes for each number of an image beside
 }
 
@@ -57,9 +58,9 @@ func (f memoryNeed) optimizerBytes() float64 {
 }
 
 // checkMemory errs, saying what would fit, if images of this shape need more
-// memory than is free.
+// memory than is free. That of a GPU is checked by the plans (see fits).
 func (a *app) checkMemory(f memoryNeed, label string, shape []int) error {
-	free, known := a.freeMemory()
+	free, known := a.memoryFor(f.device)
 	need := f.bytes(shape)
 	if !known || need <= free {
 		return nil
@@ -89,6 +90,15 @@ func (f memoryNeed) whatFits(shape []int, free int64) string {
 		text += fmt.Sprintf("; at this size --optimizer lbfgs:history=%d does", (free-rest)/perPair)
 	}
 	return text
+}
+
+// memoryFor returns the memory that is free for what device computes; that of a GPU
+// is not known before it is opened.
+func (a *app) memoryFor(device *deviceName) (int64, bool) {
+	if device.gpu >= 0 {
+		return 0, false
+	}
+	return a.freeMemory()
 }
 
 // freeMemoryHere returns what freeMemory does for this system.

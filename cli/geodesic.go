@@ -172,7 +172,7 @@ func (f *geodesicFlags) checkMemory(a *app, label string, shape []int) error {
 	image := memoryNeed{model: &f.model, optimizer: optimizer, dtype: d}.bytes(shape) - baseBytes
 	one := int64(shareOfImage*float64(image)) + int64(searchBytesPerByte*d.Size()*shape[1]*shape[2]*shape[3])
 	need := baseBytes + frames*one
-	free, known := a.freeMemory()
+	free, known := a.memoryFor(f.device.device)
 	if !known || need <= free {
 		return nil
 	}

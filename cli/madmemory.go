@@ -66,7 +66,7 @@ func (f *madFlags) startCount() int {
 // checkMemory errs, saying what would fit, if a result for an image of this shape
 // needs more memory than is free.
 func (f *madFlags) checkMemory(a *app, label string, shape []int) error {
-	free, known := a.freeMemory()
+	free, known := a.memoryFor(f.device.device)
 	need := f.bytes(a, shape)
 	if !known || need+baseBytes <= float64(free) {
 		return nil
@@ -79,7 +79,7 @@ func (f *madFlags) checkMemory(a *app, label string, shape []int) error {
 
 // most returns how many jobs like j can be one synthesis.
 func (f *madFlags) most(a *app, j *job) int {
-	free, known := a.freeMemory()
+	free, known := a.memoryFor(f.device.device)
 	if !known {
 		return math.MaxInt
 	}

@@ -209,7 +209,7 @@ func (f *metamerFlags) joins(j, other *job) bool {
 
 // most returns how many jobs like j memory suffices for.
 func (f *metamerFlags) most(a *app, j *job) int {
-	free, known := a.freeMemory()
+	free, known := a.memoryFor(f.device.device)
 	if !known {
 		return math.MaxInt
 	}

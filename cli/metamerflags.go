@@ -62,7 +62,7 @@ func (f *metamerFlags) complete() {
 
 // need returns what a synthesis needs of memory.
 func (f *metamerFlags) need() memoryNeed {
-	return memoryNeed{model: &f.model, optimizer: &f.optimizer, dtype: f.device.element()}
+	return memoryNeed{model: &f.model, optimizer: &f.optimizer, dtype: f.device.element(), device: f.device.device}
 }
 
 // startFlags say what a synthesis begins with.

@@ -119,7 +119,10 @@ func (a *app) synthesize(c *cobra.Command, m *method, f methodFlags, paths []str
 	}
 	var firstErr error
 	for at := 0; at < len(jobs) && ctx.Err() == nil; {
-		n := a.together(jobs[at:])
+		n, err := a.fits(jobs[at : at+a.together(jobs[at:])])
+		if err != nil {
+			return err
+		}
 		j, err := a.runJobs(ctx, jobs[at:at+n], results[at:at+n])
 		if err != nil && firstErr == nil {
 			firstErr = fmt.Errorf("%s: %w", j.label(), err)
@@ -141,7 +144,7 @@ func (a *app) synthesize(c *cobra.Command, m *method, f methodFlags, paths []str
 }
 
 // together returns how many of the first jobs are one synthesis: those that can
-// be joined and that memory suffices for.
+// be joined and, on the CPU, that memory suffices for.
 func (a *app) together(jobs []*job) int {
 	n, most := 1, len(jobs)
 	if l, ok := jobs[0].flags.(limited); ok {

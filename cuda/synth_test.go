@@ -87,6 +87,57 @@ func TestBatch(t *testing.T) {
 	requireLosses(t, one.Losses(0), many.Losses(1), 3, 1e-9)
 }
 
+// One image takes the same steps alone and in a batch of 64: losses differ by less
+// than 1e-9 of themselves.
+func TestBatchOf64(t *testing.T) {
+	dev := open(t)
+	m, err := models.NewPortillaSimoncelli(16, 16, models.PortillaSimoncelliOptions{Scales: 1, Orientations: 2, CorrelationWidth: 3})
+	require.NoError(t, err)
+	batch := tensor.New(tensor.Float64, 64, 1, 16, 16)
+	for k := range 64 {
+		tensor.Copy(batch.Crop(0, k, k+1, 1), texture(16, 16, k))
+	}
+	many := metamer(t, dev, batch, m, 2, synth.MetamerOptions{Seed: 5})
+	for _, k := range []int{0, 17, 63} {
+		one := metamer(t, dev, texture(16, 16, k), m, 2, synth.MetamerOptions{Seed: 5 + uint64(k)})
+		requireLosses(t, one.Losses(0), many.Losses(k), len(one.Losses(0)), 1e-9)
+		a, b := one.History(0), many.History(k)
+		require.Equal(t, a[len(a)-1].Evaluations, b[len(b)-1].Evaluations)
+	}
+}
+
+// The plans for one and two images say how many fit: that many take no more memory
+// than there is, and most of it.
+func TestFits(t *testing.T) {
+	dev := open(t)
+	const free = 32 << 20
+	start := func(b autograd.Backend, n int) (*synth.Metamer, error) {
+		target := tensor.New(tensor.Float32, n, 1, 32, 32)
+		for k := range n {
+			tensor.Copy(target.Crop(0, k, k+1, 1), converted(texture(32, 32, k), tensor.Float32))
+		}
+		return synth.NewMetamer(b, target, statistics(t), synth.MetamerOptions{})
+	}
+	n, _, _, err := autograd.Fits(dev, free, func(b autograd.Backend, n int) error {
+		s, err := start(b, n)
+		if err == nil {
+			s.Close()
+		}
+		return err
+	})
+	require.NoError(t, err)
+	require.Greater(t, n, 10)
+	before := dev.Info().Free
+	s, err := start(dev, n)
+	require.NoError(t, err)
+	defer s.Close()
+	require.NoError(t, s.Step())
+	took := before - dev.Info().Free
+	t.Logf("%d images take %.1f MB of %.1f", n, float64(took)/1e6, free/1e6)
+	require.LessOrEqual(t, took, int64(free))
+	require.Greater(t, took, int64(free/2))
+}
+
 // A synthesis moves to the device and back, its optimizer's state with it.
 func TestMove(t *testing.T) {
 	dev := open(t)

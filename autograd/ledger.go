@@ -1,0 +1,98 @@
+package autograd
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/percept-go/percept/tensor"
+)
+
+// A Ledger is a Backend that computes nothing and has no memory: it keeps account
+// of what a Tape would allocate on another Backend, whose kernels it claims to
+// have. What is read from it is 1, which passes for a loss.
+type Ledger struct {
+	of         Backend
+	live, peak int64
+}
+
+// NewLedger returns a Ledger for of, nil standing for the CPU.
+func NewLedger(of Backend) *Ledger {
+	if of == nil {
+		of = CPU{}
+	}
+	return &Ledger{of: of}
+}
+
+// Peak returns the most bytes that were allocated at a time. It does not panic.
+func (l *Ledger) Peak() int64 { return l.peak }
+
+// Name returns the name of the Backend that l stands for.
+func (l *Ledger) Name() string { return l.of.Name() }
+
+// Has reports whether the Backend that l stands for has a kernel for op.
+func (l *Ledger) Has(op *Op) bool {
+	b, ok := l.of.(lowers)
+	return ok && b.Has(op)
+}
+
+// entry is memory that is only counted.
+type entry struct {
+	l     *Ledger
+	bytes int
+}
+
+func (e *entry) Bytes() int { return e.bytes }
+func (e *entry) Free()      { e.l.live, e.l = e.l.live-int64(e.bytes), &Ledger{} }
+
+// Alloc counts. It does not err.
+func (l *Ledger) Alloc(bytes int) (tensor.Memory, error) {
+	l.live += int64(bytes)
+	l.peak = max(l.peak, l.live)
+	return &entry{l, bytes}, nil
+}
+
+// Copy fills dst with ones if it is on the host. It errs if the types differ.
+func (l *Ledger) Copy(dst, src tensor.Tensor) error {
+	if dst.Type != src.Type {
+		return fmt.Errorf("autograd: Copy of a %v to a %v", src.Type, dst.Type)
+	}
+	if _, host := dst.Mem.(*tensor.Host); host {
+		one := tensor.New(dst.DType)
+		one.Store(0, 1)
+		tensor.Copy(dst, one.Expand(dst.Shape()...))
+	}
+	return nil
+}
+
+// Bind returns a Bound that does nothing. It does not err.
+func (l *Ledger) Bind([]Step) (Bound, error) { return unbound{}, nil }
+
+// Close does nothing.
+func (l *Ledger) Close() error { return nil }
+
+type unbound struct{}
+
+func (unbound) Run() error                    { return nil }
+func (unbound) Profile([]time.Duration) error { return nil }
+func (unbound) Close()                        {}
+
+// Fits returns how many images of a kind one Program can be for in free bytes of b,
+// and how many bytes the first and every further image takes, from the plans for
+// one and for two: make records and compiles all for n images on the Backend it is
+// given, and closes it. A sixteenth is left for what a backend keeps for itself. It
+// errs as make does.
+func Fits(b Backend, free int64, make func(b Backend, n int) error) (n int, first, further int64, err error) {
+	var peak [2]int64
+	for i := range peak {
+		l := NewLedger(b)
+		if err := make(l, i+1); err != nil {
+			return 0, 0, 0, err
+		}
+		peak[i] = l.Peak()
+	}
+	first, further = peak[0], max(peak[1]-peak[0], 1)
+	if free -= free / 16; free < first {
+		return 0, first, further, nil
+	}
+	return 1 + int((free-first)/further), first, further, nil
+}

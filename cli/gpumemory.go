@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"math"
+	"slices"
+
+	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/cuda"
+)
+
+// fits returns how many of the first jobs, which can be one synthesis, the GPU has
+// memory for, as the plans for one and for two say; all of them where the CPU
+// computes or the plans cannot be made, which then shows. It errs, saying what
+// would fit, if there is too little for one.
+func (a *app) fits(jobs []*job) (int, error) {
+	f := jobs[0].flags
+	if f.common().device.device.gpu < 0 {
+		return len(jobs), nil
+	}
+	b, err := f.common().backend()
+	if err != nil {
+		return 0, err
+	}
+	defer b.Close()
+	return a.fitsOn(b, b.(*cuda.Device).Info().Free, jobs)
+}
+
+// fitsOn is fits for a device with as many bytes free.
+func (a *app) fitsOn(b autograd.Backend, free int64, jobs []*job) (int, error) {
+	f, j := jobs[0].flags, jobs[0]
+	n, first, further, err := autograd.Fits(b, free, func(b autograd.Backend, n int) error {
+		m, err := f.start(b, slices.Repeat(jobs[:1], n))
+		if err == nil {
+			m.Close()
+		}
+		return err
+	})
+	if err != nil {
+		return len(jobs), nil
+	}
+	if n == 0 {
+		scale := math.Sqrt(float64(free) / float64(first))
+		return 0, usage("%s: a synthesis of %d×%d pixels needs about %s of %s, of which %s are free; about --size %dx%d fits, or less --optimizer lbfgs:history",
+			j.label(), j.target.Dim[2], j.target.Dim[3], bytesText(first), b.Name(), bytesText(free),
+			int(float64(j.target.Dim[2])*scale), int(float64(j.target.Dim[3])*scale))
+	}
+	if n < len(jobs) {
+		a.note("%s has memory for %d such images at a time: %s for one, %s for each other, %s are free",
+			b.Name(), n, bytesText(first), bytesText(further), bytesText(free))
+	}
+	return min(n, len(jobs)), nil
+}

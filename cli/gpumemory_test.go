@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"bytes"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/percept-go/percept/autograd"
+)
+
+// What fits a GPU is found from plans, for any Backend; here it is the CPU's.
+func TestFits(t *testing.T) {
+	var errs bytes.Buffer
+	a := newApp(io.Discard, &errs)
+	f := a.newMetamerFlags()
+	c := &cobra.Command{Use: "metamer"}
+	f.common().set = c.Flags()
+	f.register(c)
+	require.NoError(t, c.ParseFlags([]string{"--size", "64x64", "--model", "portilla-simoncelli:scales=2", "--batch", "5", "-o", filepath.Join(t.TempDir(), "runs")}))
+	f.complete()
+	jobs, _, err := a.newJobs(metamerMethod, f, []string{"example:pebbles"})
+	require.NoError(t, err)
+	require.Len(t, jobs, 5)
+	for _, j := range jobs {
+		require.NoError(t, j.prepare())
+	}
+	n, err := a.fitsOn(autograd.CPU{}, 1<<30, jobs)
+	require.NoError(t, err)
+	assert.Equal(t, 5, n)
+	assert.Empty(t, errs.String())
+
+	n, err = a.fitsOn(autograd.CPU{}, 20<<20, jobs)
+	require.NoError(t, err)
+	assert.Greater(t, n, 1)
+	assert.Less(t, n, 5)
+	assert.Regexp(t, `cpu has memory for \d such images at a time: .* MB for one, .* MB for each other, 21 MB are free`, errs.String())
+
+	_, err = a.fitsOn(autograd.CPU{}, 1<<20, jobs)
+	assert.Equal(t, ExitUsage, a.exitCode(err))
+	assert.True(t, strings.Contains(err.Error(), "fits"), err)
+}
