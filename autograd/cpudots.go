@@ -13,19 +13,21 @@ type dots[T kernels.Float] struct {
 	flipped        bool // rows are those of the second argument
 	symmetric      bool // both are the same: half of the products suffice
 	dot            kernels.Reduction[T]
-	chunk, chunks  int       // parts of k that units of their own sum
-	part           []float64 // sums of each chunk, where there are several
-	narrow         []T       // the result …
-	wide           []float64 // … or the result in float64
+	tile           kernels.DotTile[T]
+	sums           []kernels.DotSums // of each thread
+	chunk, chunks  int               // parts of k that units of their own sum
+	part           []float64         // sums of each chunk, where there are several
+	narrow         []T               // the result …
+	wide           []float64         // … or the result in float64
 	pool           *kernels.Pool
 	work, join     func(worker, lo, hi int)
 }
 
 const (
-	dotRows  = 4   // rows of a unit
-	dotCols  = 16  // the most columns
-	longDot  = 256 // from this length on, more than dotRows columns are worth it
-	fewUnits = 32  // below, k is split into chunks
+	dotRows  = kernels.DotRows // of a unit
+	dotCols  = 16              // the most columns
+	longDot  = 256             // from this length on, more than dotRows columns are worth it
+	fewUnits = 32              // below, k is split into chunks
 )
 
 // skinny reports whether p is for scalar products.
@@ -72,7 +74,7 @@ func vectorsOf[T kernels.Float](b *Bind, i int) vectors[T] {
 
 func newDots[T kernels.Float](b *Bind) func() {
 	out := b.Out
-	d := &dots[T]{batch: out.Dim[0], m: out.Dim[1], n: out.Dim[2], k: b.In[0].Dim[2], pool: b.Pool, dot: kernels.LookupReduction[T]("dot", b.Level)}
+	d := &dots[T]{batch: out.Dim[0], m: out.Dim[1], n: out.Dim[2], k: b.In[0].Dim[2], pool: b.Pool, dot: kernels.LookupReduction[T]("dot", b.Level), tile: kernels.DotTileOf[T](b.Level)}
 	d.rows, d.cols = vectorsOf[T](b, 0), vectorsOf[T](b, 1)
 	d.symmetric = d.m == d.n && d.rows.ld == d.cols.ld && d.rows.batch == d.cols.batch && &d.rows.data[0] == &d.cols.data[0]
 	if d.n > d.m {
@@ -90,6 +92,7 @@ func newDots[T kernels.Float](b *Bind) func() {
 		d.chunk, d.chunks = kernels.Block, (d.k+kernels.Block-1)/kernels.Block
 		d.part = make([]float64, d.chunks*d.batch*d.m*d.n)
 	}
+	d.sums = make([]kernels.DotSums, d.pool.Threads())
 	d.work, d.join = d.units, d.sum
 	grain := max(1, 1<<14/(dotRows*d.n*d.chunk))
 	return func() {
@@ -101,32 +104,45 @@ func newDots[T kernels.Float](b *Bind) func() {
 }
 
 // units computes units lo up to hi: dotRows rows by all columns by one chunk.
-func (d *dots[T]) units(_, lo, hi int) {
+func (d *dots[T]) units(worker, lo, hi int) {
 	tiles := (d.m + dotRows - 1) / dotRows
 	for u := lo; u < hi; u++ {
 		c, i, r := u%d.chunks, u/d.chunks/tiles, u/d.chunks%tiles*dotRows
-		d.unit(c, i, r, min(dotRows, d.m-r))
+		d.unit(&d.sums[worker], c, i, r, min(dotRows, d.m-r))
 	}
 }
 
 // unit multiplies rows r to r+count of matrix i with all columns, block by
 // block, so that a block of each is read from memory once.
-func (d *dots[T]) unit(c, i, r, count int) {
+func (d *dots[T]) unit(sums *kernels.DotSums, c, i, r, count int) {
 	var acc [dotRows][dotCols]float64
 	rows, cols := d.rows.of(i), d.cols.of(i)
 	end := min((c+1)*d.chunk, d.k)
 	for from := c * d.chunk; from < end; from += kernels.Block {
-		n := min(kernels.Block, end-from)
-		for x := range count {
-			row := rows[(r+x)*d.rows.ld+from:][:n]
-			for y := range d.columns(r + x) {
-				acc[x][y] += d.dot(row, cols[y*d.cols.ld+from:][:n])
-			}
-		}
+		d.block(&acc, sums, rows[r*d.rows.ld+from:], cols[from:], r, count, min(kernels.Block, end-from))
 	}
 	for x := range count {
 		for y := range d.columns(r + x) {
 			d.store(c, i, r+x, y, acc[x][y])
+		}
+	}
+}
+
+// block adds the products of n elements of count rows from row r on with all
+// columns: tile by tile where there are rows and columns enough.
+func (d *dots[T]) block(acc *[dotRows][dotCols]float64, sums *kernels.DotSums, rows, cols []T, r, count, n int) {
+	whole := 0
+	if count == dotRows {
+		for columns := d.columns(r + count - 1); whole+dotRows <= columns; whole += dotRows {
+			d.tile(sums, rows, cols[whole*d.cols.ld:], d.rows.ld, d.cols.ld, n)
+			for i, v := range sums.Sum {
+				acc[i/dotRows][whole+i%dotRows] += v
+			}
+		}
+	}
+	for x := range count {
+		for y := whole; y < d.columns(r+x); y++ {
+			acc[x][y] += d.dot(rows[x*d.rows.ld:][:n], cols[y*d.cols.ld:][:n])
 		}
 	}
 }

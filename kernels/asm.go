@@ -10,6 +10,10 @@ type asmTable[T Float] struct {
 	toFloat64   func(dst *float64, a *float32, n int) // likewise
 	fromFloat64 func(dst *float32, a *float64, n int) // likewise
 
+	// Dot products of rows, see DotTile. n is a multiple of lanes.
+	dots     func(acc *float64, a, b *T, lda, ldb, n int)
+	foldDots func(dst, acc *float64)
+
 	// Texture statistics, see Texture. n is a multiple of the lanes of a vector.
 	gram           func(acc, a, b *T, ld, n int)
 	moments        func(acc, a *T, ld, n int)
@@ -31,6 +35,7 @@ type asmTable[T Float] struct {
 	tiles                 [2][2]rawTile[T]
 	tileRows, tileColumns int
 	transpose             func(dst, src *T, ldd, lds, n int)
+	pack                  func(dst, src *T, lds, n int) // n rows of tileColumns
 }
 
 type (

@@ -116,7 +116,7 @@ func cabs2Go[T Float](dst, a, _, _ []T, _, _ T) {
 func cangleGo[T Float](dst, a, _, _ []T, _, _ T) {
 	a = a[:2*len(dst)]
 	for i := range dst {
-		dst[i] = T(math.Atan2(float64(a[2*i+1]), float64(a[2*i])))
+		dst[i] = T(atan2(float64(a[2*i+1]), float64(a[2*i])))
 	}
 }
 

@@ -58,6 +58,26 @@ func TestNoUnknownBodies(t *testing.T) {
 	}
 }
 
+// Every operation and every reduction has a body at every level of assembly, but
+// for copy, which the runtime does.
+func TestNoMissingBodies(t *testing.T) {
+	if !haveAssembly {
+		t.Skip("this build has no assembly")
+	}
+	for l := AVX2; l <= AVX512; l++ {
+		for _, s := range scalars {
+			if s.Name != "copy" && (asm32[l].elementwise[s.Name] == nil || asm64[l].elementwise[s.Name] == nil) {
+				t.Errorf("%v: %s has no body", l, s.Name)
+			}
+		}
+		for _, r := range reductions {
+			if asm32[l].blocks[r.name] == nil || asm64[l].blocks[r.name] == nil {
+				t.Errorf("%v: the reduction %s has no body", l, r.name)
+			}
+		}
+	}
+}
+
 func TestElementwise(t *testing.T) {
 	eachBody(t, testLengths[float32])
 	eachBody(t, testLengths[float64])

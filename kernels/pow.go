@@ -2,6 +2,45 @@ package kernels
 
 import "math"
 
+// ln 2 in two parts; the product of the first with an exponent is exact.
+const (
+	ln2High = 0.693147180369123816490
+	ln2Low  = 1.90821492927058770002e-10
+)
+
+// exp is eˣ: the assembly of math.Exp is off by 1.3 ulp, and infinite from 709.4
+// on.
+func exp(x float64) float64 {
+	high, _ := expPair(x)
+	return high
+}
+
+// expSteps are the quotients of the coefficients of (eʳ - 1 - r)/(r²/2).
+var expSteps = [...]float64{1. / 14, 1. / 13, 1. / 12, 1. / 11, 1. / 10, 1. / 9, 1. / 8, 1. / 7, 1. / 6, 1. / 5, 1. / 4, 1. / 3}
+
+// expPair returns eˣ as the sum of two numbers, 2ⁿ·eʳ by the power series of eʳ, r =
+// x - n·ln 2 as two numbers.
+func expPair(x float64) (high, low float64) {
+	switch {
+	case x > 709.8:
+		return math.Inf(1), 0
+	case x < -745.2:
+		return 0, 0
+	case x != x:
+		return x, 0
+	}
+	n := math.RoundToEven(x * math.Log2E)
+	head := math.FMA(-n, ln2High, x)
+	r := math.FMA(-n, ln2Low, head)
+	rest := math.FMA(-n, ln2Low, head-r)
+	q := 1.0
+	for _, f := range expSteps { // 1 + r/3 + r²/12 + …
+		q = math.FMA(q, r*f, 1)
+	}
+	high, low = twoSum(1, r+math.FMA(r*r, q/2, rest))
+	return math.Ldexp(high, int(n)), math.Ldexp(low, int(n))
+}
+
 // pow is math.Pow with an error of about an ulp, where that has up to hundreds:
 // exp(y·ln x), the logarithm and the product each as the sum of two numbers.
 func pow(x, y float64) float64 {
@@ -36,8 +75,6 @@ func logPair(x float64) (high, low float64) {
 		m, e = 2*m, e-1
 	}
 	const (
-		ln2High  = 0.693147180369123816490 // its product with an exponent is exact
-		ln2Low   = 1.90821492927058770002e-10
 		third    = 2.0 / 3
 		thirdLow = 3.700743415417188e-17
 	)

@@ -4,7 +4,7 @@ import "math/big"
 
 // Elementary functions of high precision, by series: what bodies are judged by.
 
-// digits is the precision in bits. Arguments reach 2³⁰ and series cancel 60 bits.
+// digits is the precision in bits. Series cancel up to 120 bits.
 const digits = 320
 
 func bigOf(x float64) *big.Float { return new(big.Float).SetPrec(digits).SetFloat64(x) }
@@ -28,8 +28,18 @@ func bigSum(term func(n int) *big.Float) *big.Float {
 	}
 }
 
+// bigLimited returns x, or a number of its sign whose exponential is as good as
+// infinite or 0.
+func bigLimited(x *big.Float) *big.Float {
+	if x.MantExp(nil) > 12 {
+		return bigOf(float64(4096 * x.Sign()))
+	}
+	return x
+}
+
 // bigExpm1 halves x until the series is short, and doubles: e²ʸ-1 = m·(m+2).
 func bigExpm1(x *big.Float) *big.Float {
+	x = bigLimited(x)
 	k := max(0, x.MantExp(nil)+4)
 	y := bigNew().SetMantExp(x, -k)
 	t := bigOf(1)
@@ -75,7 +85,14 @@ func bigLog(x *big.Float) *big.Float {
 	return bigAdd(l, bigMul(bigLn2, bigOf(float64(e))))
 }
 
+// bigLog1p returns nil for what is no number.
 func bigLog1p(x *big.Float) *big.Float {
+	switch x.Cmp(bigOf(-1)) {
+	case -1:
+		return nil
+	case 0:
+		return bigNew().SetInf(true)
+	}
 	if x.MantExp(nil) > -3 {
 		return bigLog(bigAdd(x, bigOf(1)))
 	}
@@ -83,7 +100,7 @@ func bigLog1p(x *big.Float) *big.Float {
 }
 
 func bigTanh(x *big.Float) *big.Float {
-	m := bigExpm1(bigMul(x, bigOf(2)))
+	m := bigExpm1(bigMul(bigLimited(x), bigOf(2)))
 	return bigDiv(m, bigAdd(m, bigOf(2)))
 }
 
@@ -119,25 +136,71 @@ func bigAtan2(y, x *big.Float) *big.Float {
 	return bigAdd(a, bigPi)
 }
 
-// bigSin reduces by multiples of π.
+// bigPiLong is π to 1,600 bits, by Machin's formula.
+var bigPiLong = func() *big.Float {
+	const bits = 1600
+	arccot := func(n int64) *big.Int {
+		t := new(big.Int).Lsh(big.NewInt(1), bits+64)
+		t.Quo(t, big.NewInt(n))
+		sum := new(big.Int)
+		for k := int64(0); t.Sign() != 0; k++ {
+			term := new(big.Int).Quo(t, big.NewInt(2*k+1))
+			if k%2 == 1 {
+				term.Neg(term)
+			}
+			sum.Add(sum, term)
+			t.Quo(t, big.NewInt(n*n))
+		}
+		return sum
+	}
+	pi := new(big.Int).Mul(arccot(5), big.NewInt(16))
+	pi.Sub(pi, new(big.Int).Mul(arccot(239), big.NewInt(4)))
+	return new(big.Float).SetPrec(bits).SetMantExp(new(big.Float).SetPrec(bits).SetInt(pi), -bits-64)
+}()
+
+// bigTurn returns the nearest multiple n of π to x, and x - nπ.
+func bigTurn(x *big.Float) (n *big.Int, r *big.Float) {
+	long := func() *big.Float { return new(big.Float).SetPrec(bigPiLong.Prec()) }
+	q := long().Quo(x, bigPiLong)
+	q.Add(q, long().SetFloat64(float64(x.Sign())/2))
+	n, _ = q.Int(nil)
+	return n, bigNew().Set(long().Sub(x, long().Mul(bigPiLong, long().SetInt(n))))
+}
+
 func bigSin(x *big.Float) *big.Float {
-	n, _ := bigAdd(bigDiv(x, bigPi), bigOf(float64(x.Sign())/2)).Int64()
-	r := bigSub(x, bigMul(bigPi, bigOf(float64(n))))
+	n, r := bigTurn(x)
+	s := bigSinSeries(r)
+	if n.Bit(0) == 1 {
+		s.Neg(s)
+	}
+	return s
+}
+
+// bigCos is the sine of half a π less |remainder|.
+func bigCos(x *big.Float) *big.Float {
+	n, r := bigTurn(x)
+	s := bigSinSeries(bigSub(bigMul(bigPi, bigOf(0.5)), bigNew().Abs(r)))
+	if n.Bit(0) == 1 {
+		s.Neg(s)
+	}
+	return s
+}
+
+func bigSinSeries(r *big.Float) *big.Float {
 	p, r2 := r, bigMul(r, r)
 	s := bigSum(func(n int) *big.Float {
 		t := p
 		p = bigDiv(bigMul(p, r2), bigOf(-float64((2*n+2)*(2*n+3))))
 		return t
 	})
-	if n%2 != 0 {
-		s.Neg(s)
-	}
 	return s
 }
 
-func bigCos(x *big.Float) *big.Float { return bigSin(bigAdd(x, bigMul(bigPi, bigOf(0.5)))) }
-
+// bigErf is for |x| ≤ 9, beyond which it is 1 but for 10⁻³⁶.
 func bigErf(x *big.Float) *big.Float {
+	if x.MantExp(nil) > 3 && bigNew().Abs(x).Cmp(bigOf(9)) > 0 {
+		x = bigOf(9 * float64(x.Sign()))
+	}
 	p, x2 := x, bigMul(x, x)
 	s := bigSum(func(n int) *big.Float {
 		t := bigDiv(p, bigOf(float64(2*n+1)))
@@ -152,6 +215,12 @@ func bigSigmoid(x *big.Float) *big.Float {
 	return bigDiv(e, bigAdd(e, bigOf(1)))
 }
 
-func bigSoftplus(x *big.Float) *big.Float { return bigLog1p(bigExp(x)) }
+// bigSoftplus is the argument itself above 20.
+func bigSoftplus(x *big.Float) *big.Float {
+	if x.Cmp(bigOf(20)) > 0 {
+		return x
+	}
+	return bigLog1p(bigExp(x))
+}
 
 func bigPow(x, y *big.Float) *big.Float { return bigExp(bigMul(y, bigLog(x))) }

@@ -6,7 +6,7 @@ import "math"
 //
 // Arithmetic rounds every operation to the element type and never contracts a
 // product and a sum, so that all bodies give the same bits; fma alone rounds
-// once. Functions are those of package math, computed in float64.
+// once. Functions are defined in float64, by package math where that is good enough.
 var scalars = []Scalar{
 	arith("add", 2, real3, "a + b", addGo[float32], addGo[float64]),
 	arith("sub", 2, real3, "a - b", subGo[float32], subGo[float64]),
@@ -18,7 +18,7 @@ var scalars = []Scalar{
 	arith("ne", 2, real3, "1 if a ≠ b or either is NaN, else 0", neGo[float32], neGo[float64]),
 	arith("lt", 2, real3, "1 if a < b, else 0", ltGo[float32], ltGo[float64]),
 	arith("le", 2, real3, "1 if a ≤ b, else 0", leGo[float32], leGo[float64]),
-	function2("atan2", "the angle of the point (b, a), in (-π, π]", 2, math.Atan2),
+	function2("atan2", "the angle of the point (b, a), in [-π, π]", 1.5, atan2),
 	function2("pow", "aᵇ", 1.5, pow),
 
 	arith("copy", 1, real3, "a", copyGo[float32], copyGo[float64]),
@@ -67,7 +67,7 @@ var scalars = []Scalar{
 	arith("cimag", 1, complexToReal, "Im a", cimagGo[float32], cimagGo[float64]),
 	arith("cabs", 1, complexToReal, "√((Re a)² + (Im a)²), without scaling: the squares must not overflow", cabsGo[float32], cabsGo[float64]),
 	arith("cabs2", 1, complexToReal, "|a|²", cabs2Go[float32], cabs2Go[float64]),
-	complexFunction("cangle", "the angle of a, in (-π, π]", 2, complexToReal, cangleGo[float32], cangleGo[float64]),
+	complexFunction("cangle", "the angle of a, in [-π, π]", 1.5, complexToReal, cangleGo[float32], cangleGo[float64]),
 	arith("cdot", 2, complexToReal, "Re(ā·b)", cdotGo[float32], cdotGo[float64]),
 	arith("cmake", 2, realToComplex, "a + i·b", cmakeGo[float32], cmakeGo[float64]),
 	ofAngle(2, Scalar{
@@ -128,16 +128,6 @@ func binary[T Float](f func(a, b float64) float64) Elementwise[T] {
 	}
 }
 
-// exp is math.Exp, whose assembly for amd64 is infinite from 709.4 on.
-func exp(x float64) float64 {
-	if x < 709 {
-		return math.Exp(x)
-	}
-	const eLow = 1.4456468917292502e-16 // e - math.E
-	y := math.Exp(x - 1)
-	return math.FMA(y, math.E, y*eLow)
-}
-
 // log is math.Log, whose assembly for amd64 is wrong for denormals.
 func log(x float64) float64 {
 	if x > 0 && x < 0x1p-1022 {
@@ -146,50 +136,25 @@ func log(x float64) float64 {
 	return math.Log(x)
 }
 
-// sincos is math.Sincos of the angle less n·π/2, the remainder as two numbers:
-// near the zeros of large angles package math is off by hundreds of ulp, and
-// still is beyond 2³⁰.
-func sincos(x float64) (sin, cos float64) {
-	const quarter, most = math.Pi / 4, 1 << 30
-	if x == 0 || !(math.Abs(x) > quarter && math.Abs(x) < most) {
-		return math.Sincos(x)
-	}
-	const ( // π/2 in parts
-		p1 = 1.5707963267948966
-		p2 = 6.123233995736766e-17
-		p3 = -1.4973849048591833e-33
-	)
-	n := math.RoundToEven(x * (2 / math.Pi))
-	head := math.FMA(-n, p1, x)
-	r := math.FMA(-n, p2, head)
-	rest := math.FMA(-n, p3, math.FMA(-n, p2, head-r))
-	s, c := math.Sincos(r)
-	s, c = math.FMA(rest, c, s), math.FMA(-rest, s, c)
-	switch int64(n) & 3 {
-	case 1:
-		s, c = c, -s
-	case 2:
-		s, c = -s, -c
-	case 3:
-		s, c = -c, s
-	}
-	return s, c
-}
-
-// sigmoid keeps the exponent negative, so that small results lose nothing.
+// sigmoid is 1/(1+e) or e/(1+e), e = e^-|x|, with the rounding of 1+e and of the
+// quotient put right by one step of division.
 func sigmoid(x float64) float64 {
+	n, nLow := 1.0, 0.0
+	e, low := expPair(-math.Abs(x))
 	if x < 0 {
-		e := math.Exp(x)
-		return e / (1 + e)
+		n, nLow = e, low
 	}
-	return 1 / (1 + math.Exp(-x))
+	d, dLow := twoSum(1, e)
+	dLow += low
+	y := n / d
+	return y + (math.FMA(-y, d, n)+math.FMA(-y, dLow, nLow))/d
 }
 
 func softplus(x float64) float64 {
 	if x > 20 {
 		return x
 	}
-	return math.Log1p(math.Exp(x))
+	return math.Log1p(exp(x))
 }
 
 func powcGo[T Float](dst, a, _, _ []T, s, _ T) {

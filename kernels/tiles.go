@@ -10,7 +10,8 @@ import (
 // panels tileDepth rows deep; of a, a block of rows; then tiles of dst, which stay
 // in registers, are passed over. An element is one chain of fused multiply-adds
 // in index order, whatever the tile, the block or the thread. Threads meet when
-// what fits packedSize is packed and when it is used up, not at every panel.
+// what fits packedSize is packed and when it is used up; between, at every panel
+// that is work enough, so that each finds that panel in its second-level cache.
 
 const (
 	tileDepth     = 256     // rows of b in a panel: a strip fits the first-level cache
@@ -18,6 +19,7 @@ const (
 	packedColumns = 1024    // columns of b packed at a time
 	blockRows     = 96      // rows of a in a block: it fits the second-level cache
 	threadWork    = 1 << 16 // multiplications below which threads do not pay
+	panelWork     = 1 << 21 // multiplications for which they may wait for each other
 )
 
 // tileStride is the distance of rows in a packed block.
@@ -32,6 +34,7 @@ type tiled[T Float] struct {
 	asm            *asmTable[T]
 
 	at, deep      int // rows of b that are packed
+	panel, panels int // those of them that are multiplied
 	from, columns int // columns
 	strips, units int // of the columns; of the rows
 	packed        []T
@@ -116,7 +119,14 @@ func gemmTiled[T Float](asm *asmTable[T], dst []T, ldd int, a []T, lda int, b []
 		for t.at = 0; t.at < k; t.at += deep {
 			t.deep = min(deep, k-t.at)
 			pool.For((t.deep+tileDepth-1)/tileDepth*t.strips, 4, t.packStrips)
-			pool.For(t.units, 1, t.multiplyUnits)
+			panels := t.deep
+			if m*t.columns*tileDepth >= panelWork {
+				panels = tileDepth
+			}
+			for t.panel = 0; t.panel < t.deep; t.panel += panels {
+				t.panels = min(panels, t.deep-t.panel)
+				pool.For(t.units, 1, t.multiplyUnits)
+			}
 		}
 	}
 	storeOf[T]().give(t)
@@ -150,6 +160,11 @@ func (t *tiled[T]) packB(_, lo, hi int) {
 		}
 		if t.transB {
 			t.transpose(strip, width, t.b[j*t.ldb+at:], t.ldb, columns, depth)
+			continue
+		}
+		if columns == width {
+			_ = t.b[(at+depth-1)*t.ldb+j+width-1]
+			t.asm.pack(&strip[0], &t.b[at*t.ldb+j], t.ldb, depth)
 			continue
 		}
 		for q := range depth {
@@ -188,13 +203,13 @@ func (t *tiled[T]) transpose(dst []T, ldd int, src []T, lds, m, n int) {
 	}
 }
 
-// multiply computes units lo up to hi of the rows of dst, as far as b is packed.
+// multiply computes units lo up to hi of the rows of dst, by the panels at hand.
 func (t *tiled[T]) multiply(worker, lo, hi int) {
 	step := t.asm.tileRows
 	tiles := (t.m + step - 1) / step
 	first, end := lo*tiles/t.units*step, min(hi*tiles/t.units*step, t.m)
 	rows := blockRows / step * step
-	for p := 0; p < t.deep; p += tileDepth {
+	for p := t.panel; p < t.panel+t.panels; p += tileDepth {
 		for i := first; i < end; i += rows {
 			t.multiplyBlock(&t.threads[worker], i, min(i+rows, end), p)
 		}

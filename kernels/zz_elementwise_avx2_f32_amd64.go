@@ -182,6 +182,9 @@ func blockSumsqAVX2F32(a *float32, b *float32, n int) (even float64, odd float64
 func blockDotAVX2F32(a *float32, b *float32, n int) (even float64, odd float64)
 
 //go:noescape
+func blockProdAVX2F32(a *float32, b *float32, n int) (even float64, odd float64)
+
+//go:noescape
 func blockMaxAVX2F32(a *float32, b *float32, n int) (even float64, odd float64)
 
 //go:noescape
@@ -192,6 +195,12 @@ func withinAVX2F32(a *float32, n int, limit float32) bool
 
 //go:noescape
 func accumulateAVX2F32(dst *float64, a *float32, n int)
+
+//go:noescape
+func dotsAVX2F32(acc *float64, a *float32, b *float32, lda int, ldb int, n int)
+
+//go:noescape
+func foldDotsAVX2F32(dst *float64, acc *float64)
 
 //go:noescape
 func gramAVX2F32(acc *float32, a *float32, b *float32, ld int, n int)
@@ -237,6 +246,9 @@ func tile10AVX2F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
 
 //go:noescape
 func tile11AVX2F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
+
+//go:noescape
+func packAVX2F32(dst *float32, src *float32, lds int, n int)
 
 //go:noescape
 func transposeAVX2F32(dst *float32, src *float32, ldd int, lds int, n int)

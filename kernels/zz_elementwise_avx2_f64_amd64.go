@@ -182,6 +182,9 @@ func blockSumsqAVX2F64(a *float64, b *float64, n int) (even float64, odd float64
 func blockDotAVX2F64(a *float64, b *float64, n int) (even float64, odd float64)
 
 //go:noescape
+func blockProdAVX2F64(a *float64, b *float64, n int) (even float64, odd float64)
+
+//go:noescape
 func blockMaxAVX2F64(a *float64, b *float64, n int) (even float64, odd float64)
 
 //go:noescape
@@ -192,6 +195,12 @@ func withinAVX2F64(a *float64, n int, limit float64) bool
 
 //go:noescape
 func accumulateAVX2F64(dst *float64, a *float64, n int)
+
+//go:noescape
+func dotsAVX2F64(acc *float64, a *float64, b *float64, lda int, ldb int, n int)
+
+//go:noescape
+func foldDotsAVX2F64(dst *float64, acc *float64)
 
 //go:noescape
 func gramAVX2F64(acc *float64, a *float64, b *float64, ld int, n int)
@@ -237,6 +246,9 @@ func tile10AVX2F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
 
 //go:noescape
 func tile11AVX2F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+
+//go:noescape
+func packAVX2F64(dst *float64, src *float64, lds int, n int)
 
 //go:noescape
 func transposeAVX2F64(dst *float64, src *float64, ldd int, lds int, n int)

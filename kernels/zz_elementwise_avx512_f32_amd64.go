@@ -182,6 +182,9 @@ func blockSumsqAVX512F32(a *float32, b *float32, n int) (even float64, odd float
 func blockDotAVX512F32(a *float32, b *float32, n int) (even float64, odd float64)
 
 //go:noescape
+func blockProdAVX512F32(a *float32, b *float32, n int) (even float64, odd float64)
+
+//go:noescape
 func blockMaxAVX512F32(a *float32, b *float32, n int) (even float64, odd float64)
 
 //go:noescape
@@ -192,6 +195,12 @@ func withinAVX512F32(a *float32, n int, limit float32) bool
 
 //go:noescape
 func accumulateAVX512F32(dst *float64, a *float32, n int)
+
+//go:noescape
+func dotsAVX512F32(acc *float64, a *float32, b *float32, lda int, ldb int, n int)
+
+//go:noescape
+func foldDotsAVX512F32(dst *float64, acc *float64)
 
 //go:noescape
 func gramAVX512F32(acc *float32, a *float32, b *float32, ld int, n int)
@@ -237,6 +246,9 @@ func tile10AVX512F32(a *float32, b *float32, c *float32, k int, ldc int, more in
 
 //go:noescape
 func tile11AVX512F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
+
+//go:noescape
+func packAVX512F32(dst *float32, src *float32, lds int, n int)
 
 //go:noescape
 func toFloat64AVX512F32(dst *float64, a *float32, n int)

@@ -182,6 +182,9 @@ func blockSumsqAVX512F64(a *float64, b *float64, n int) (even float64, odd float
 func blockDotAVX512F64(a *float64, b *float64, n int) (even float64, odd float64)
 
 //go:noescape
+func blockProdAVX512F64(a *float64, b *float64, n int) (even float64, odd float64)
+
+//go:noescape
 func blockMaxAVX512F64(a *float64, b *float64, n int) (even float64, odd float64)
 
 //go:noescape
@@ -192,6 +195,12 @@ func withinAVX512F64(a *float64, n int, limit float64) bool
 
 //go:noescape
 func accumulateAVX512F64(dst *float64, a *float64, n int)
+
+//go:noescape
+func dotsAVX512F64(acc *float64, a *float64, b *float64, lda int, ldb int, n int)
+
+//go:noescape
+func foldDotsAVX512F64(dst *float64, acc *float64)
 
 //go:noescape
 func gramAVX512F64(acc *float64, a *float64, b *float64, ld int, n int)
@@ -237,3 +246,6 @@ func tile10AVX512F64(a *float64, b *float64, c *float64, k int, ldc int, more in
 
 //go:noescape
 func tile11AVX512F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+
+//go:noescape
+func packAVX512F64(dst *float64, src *float64, lds int, n int)

@@ -29,11 +29,13 @@ var reductions = []reduction{
 	{"abssum", false, 0, func(k *isa, lane, a, _ V) V { return k.add(lane, k.abs(a)) }, plus},
 	{"sumsq", false, 0, func(k *isa, lane, a, _ V) V { return k.add(lane, k.mul(a, a)) }, plus},
 	{"dot", true, 0, func(k *isa, lane, a, b V) V { return k.add(lane, k.mul(a, b)) }, plus},
+	{"prod", false, 1, func(k *isa, lane, a, _ V) V { return k.mul(lane, a) }, times},
 	{"max", false, math.Inf(-1), func(k *isa, lane, a, _ V) V { return larger(k, lane, a) }, larger},
 	{"min", false, math.Inf(1), func(k *isa, lane, a, _ V) V { return smaller(k, lane, a) }, smaller},
 }
 
-func plus(k *isa, x, y V) V { return k.add(x, y) }
+func plus(k *isa, x, y V) V  { return k.add(x, y) }
+func times(k *isa, x, y V) V { return k.mul(x, y) }
 
 // larger and smaller pass NaN, and y where they are equal.
 func larger(k *isa, x, y V) V  { return k.sel(k.cmp(un, x, x), x, k.max(x, y)) }
@@ -134,6 +136,15 @@ func (k *isa) lastValues(r reduction, ptrs []reg.Register, n reg.Register, sums 
 
 // fold joins halves until two lanes are left, and returns them.
 func (k *isa) fold(r reduction, sums []V) {
+	x := k.foldVectors(r, sums)
+	odd := k.at(64, 16).vec()
+	k.VPERMILPD(Imm(1), x, odd)
+	k.storeFirst(x, "even")
+	k.storeFirst(odd, "odd")
+}
+
+// foldVectors joins halves until two lanes are left.
+func (k *isa) foldVectors(r reduction, sums []V) V {
 	d := k.at(64, k.width)
 	for len(sums) > 1 {
 		h := len(sums) / 2
@@ -156,11 +167,7 @@ func (k *isa) fold(r reduction, sums []V) {
 	} else {
 		k.VEXTRACTF128(Imm(1), x, upper)
 	}
-	x = r.join(d, x.AsX().(V), upper)
-	odd := d.vec()
-	k.VPERMILPD(Imm(1), x, odd)
-	k.storeFirst(x, "even")
-	k.storeFirst(odd, "odd")
+	return r.join(d, x.AsX().(V), upper)
 }
 
 // storeFirst returns the first float64 of a register.

@@ -267,16 +267,20 @@ func (k *isa) sincos(x V) (sin, cos V) {
 }
 
 // atan2 is ±(base ± artan t), t the smaller of |x| and |y| by the larger, base one
-// of 0, π/2, π; t and base are added exactly, the rest once.
+// of 0, π/2, π; t and base are added exactly, the rest once, with what the
+// quotient t lacks.
 func (k *isa) atan2(y, x V) V {
 	ax, ay := k.abs(x), k.abs(y)
 	least, most := k.min(ax, ay), k.max(ax, ay)
 	t := k.div(least, most)
+	off := k.div(k.fnma(t, most, least), most)
+	off = k.onlyV(k.cmp(le, off, k.c(1)), off) // neither NaN nor infinite
 	t = k.sel(k.cmp(eq, most, k.c(0)), k.c(0), t)
 	t = k.sel(k.cmp(eq, least, k.inf()), k.c(1), t)
 	z := k.mul(t, t)
-	q := k.poly(z, k.mul(z, z), k.coefficients(atan32, atan64)...)
-	w := k.mul(k.mul(z, q), t)
+	q := k.horner(z, k.coefficients(atan32, atan64)...) // the sums of poly would cancel
+	off = k.fnma(off, k.mul(z, k.c(0.5)), off)          // times the slope, 1/(1+z)
+	w := k.fma(k.mul(z, q), t, off)
 	flip := k.cmp(lt, ax, ay)
 	base := k.sel(k.negative(x), k.c2(2*halfPi1.single, 2*halfPi1.double), k.zero())
 	base = k.sel(flip, k.limit(halfPi1), base)

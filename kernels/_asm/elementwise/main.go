@@ -87,8 +87,12 @@ func (k *isa) emitAll() table {
 	}
 	k.emitWithin()
 	k.emitAccumulate()
-	t.others = append([]string{"within", "accumulate"}, k.emitTexture()...)
+	k.emitDots()
+	k.emitFoldDots()
+	t.others = append([]string{"within", "accumulate", "dots", "foldDots"}, k.emitTexture()...)
 	t.tiles = k.emitTiles()
+	k.emitPack()
+	t.others = append(t.others, "pack")
 	if !k.wide() { // for both levels
 		k.emitTranspose()
 	}

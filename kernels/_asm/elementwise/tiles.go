@@ -46,6 +46,7 @@ func (k *isa) emitTile(name string, rows, vectors int) {
 			sums[i] = append(sums[i], k.vec())
 		}
 	}
+	k.prefetchNext(rows, vectors, ldc)
 	k.tileStart(sums, ldc)
 	const unroll = 4
 	k.Label("four")
@@ -83,6 +84,21 @@ func (k *isa) tileStart(sums [][]V, ldc reg.Register) {
 	}
 }
 
+// prefetchNext brings the rows of c below the tile near: the next call's.
+func (k *isa) prefetchNext(rows, vectors int, ldc reg.Register) {
+	c, below := k.Load(k.Param("c"), k.GP64()), k.GP64()
+	k.IMUL3Q(U32(uint32(rows)), ldc, below)
+	k.ADDQ(below, c)
+	for i := range rows {
+		for line := 0; line < vectors*k.width; line += 64 {
+			k.PREFETCHT0(Mem{Base: c, Disp: line})
+		}
+		if i+1 < rows {
+			k.ADDQ(ldc, c)
+		}
+	}
+}
+
 // eachRow calls f for every vector of the tile with its place in c.
 func (k *isa) eachRow(ldc reg.Register, sums [][]V, f func(m Mem, r V)) {
 	c := k.Load(k.Param("c"), k.GP64())
@@ -115,6 +131,31 @@ func (k *isa) tileAdvance(a, b, depth reg.Register, steps int) {
 	k.ADDQ(U32(uint32(steps*k.size())), a)
 	k.ADDQ(U32(uint32(steps*2*k.width)), b)
 	k.SUBQ(U32(uint32(steps)), depth)
+}
+
+// emitPack writes func(dst, src *T, lds, n int): n rows of a strip as wide as a
+// tile, one after another.
+func (k *isa) emitPack() {
+	k.declare("pack", fmt.Sprintf("func(dst, src *%s, lds, n int)", k.goType()))
+	dst, src := k.Load(k.Param("dst"), k.GP64()), k.Load(k.Param("src"), k.GP64())
+	lds, n := k.Load(k.Param("lds"), k.GP64()), k.Load(k.Param("n"), k.GP64())
+	k.IMUL3Q(U32(uint32(k.size())), lds, lds)
+	ahead := k.GP64()
+	k.LEAQ(Mem{Base: src, Index: lds, Scale: 8}, ahead)
+	k.Label("row")
+	for line := 0; line < 2*k.width; line += 64 {
+		k.PREFETCHT0(Mem{Base: ahead, Disp: line})
+	}
+	for j := range 2 {
+		k.VMOVUPS(k.load(Mem{Base: src, Disp: j * k.width}), Mem{Base: dst, Disp: j * k.width})
+	}
+	k.ADDQ(U32(uint32(2*k.width)), dst)
+	k.ADDQ(lds, src)
+	k.ADDQ(lds, ahead)
+	k.DECQ(n)
+	k.JNZ(LabelRef("row"))
+	k.VZEROUPPER()
+	k.RET()
 }
 
 // emitTranspose writes func(dst, src *T, ldd, lds, n int): the columns of g rows of
