@@ -2917,36 +2917,107 @@ done:
 	RET
 
 // func expAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
 TEXT ·expAVX512F32(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), AX
 	MOVQ a+8(FP), CX
 	MOVQ n+32(FP), DX
 	XORQ BX, BX
 
+main:
+	CMPQ         DX, $0x00000040
+	JL           one
+	VMOVUPS      (CX)(BX*1), Z0
+	VMOVUPS      64(CX)(BX*1), Z4
+	VMOVUPS      128(CX)(BX*1), Z6
+	VMOVUPS      192(CX)(BX*1), Z8
+	VBROADCASTSS scalarx49400000<>+0(SB), Z1
+	VBROADCASTSS scalarx3fb8aa3b<>+0(SB), Z2
+	VMOVAPS      Z1, Z3
+	VMOVAPS      Z1, Z5
+	VMOVAPS      Z1, Z7
+	VMOVAPS      Z1, Z9
+	VFMADD231PS  Z2, Z0, Z3
+	VFMADD231PS  Z2, Z4, Z5
+	VFMADD231PS  Z2, Z6, Z7
+	VFMADD231PS  Z2, Z8, Z9
+	VSUBPS       Z1, Z3, Z2
+	VSUBPS       Z1, Z5, Z10
+	VSUBPS       Z1, Z7, Z11
+	VSUBPS       Z1, Z9, Z12
+	VBROADCASTSS scalarx3f317200<>+0(SB), Z1
+	VFNMADD231PS Z1, Z2, Z0
+	VFNMADD231PS Z1, Z10, Z4
+	VFNMADD231PS Z1, Z11, Z6
+	VFNMADD231PS Z1, Z12, Z8
+	VBROADCASTSS scalarx35bfbe8e<>+0(SB), Z1
+	VFNMADD231PS Z1, Z2, Z0
+	VFNMADD231PS Z1, Z10, Z4
+	VFNMADD231PS Z1, Z11, Z6
+	VFNMADD231PS Z1, Z12, Z8
+	VBROADCASTSS scalarx3cb43958<>+0(SB), Z1
+	VRANGEPS     $0x02, Z1, Z0, Z0
+	VRANGEPS     $0x02, Z1, Z4, Z4
+	VRANGEPS     $0x02, Z1, Z6, Z6
+	VRANGEPS     $0x02, Z1, Z8, Z8
+	VMOVUPS      powers16<>+0(SB), Z1
+	VPERMPS      Z1, Z3, Z3
+	VPERMPS      Z1, Z5, Z5
+	VPERMPS      Z1, Z7, Z7
+	VPERMPS      Z1, Z9, Z16
+	VBROADCASTSS scalarx3e2aaace<>+0(SB), Z1
+	VMOVAPS      Z1, Z9
+	VMOVAPS      Z1, Z14
+	VMOVAPS      Z1, Z15
+	VBROADCASTSS scalarx3f000110<>+0(SB), Z13
+	VFMADD213PS  Z13, Z0, Z9
+	VFMADD213PS  Z13, Z4, Z14
+	VFMADD213PS  Z13, Z6, Z15
+	VFMADD213PS  Z13, Z8, Z1
+	VBROADCASTSS scalarx3f800000<>+0(SB), Z13
+	VFMADD213PS  Z13, Z0, Z9
+	VFMADD213PS  Z13, Z4, Z14
+	VFMADD213PS  Z13, Z6, Z15
+	VFMADD213PS  Z13, Z8, Z1
+	VMULPS       Z0, Z3, Z0
+	VMULPS       Z4, Z5, Z4
+	VMULPS       Z6, Z7, Z6
+	VMULPS       Z8, Z16, Z8
+	VFMADD231PS  Z9, Z0, Z3
+	VFMADD231PS  Z14, Z4, Z5
+	VFMADD231PS  Z15, Z6, Z7
+	VFMADD231PS  Z1, Z8, Z16
+	VSCALEFPS    Z2, Z3, Z0
+	VSCALEFPS    Z10, Z5, Z1
+	VSCALEFPS    Z11, Z7, Z2
+	VSCALEFPS    Z12, Z16, Z3
+	VMOVUPS      Z0, (AX)(BX*1)
+	VMOVUPS      Z1, 64(AX)(BX*1)
+	VMOVUPS      Z2, 128(AX)(BX*1)
+	VMOVUPS      Z3, 192(AX)(BX*1)
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x00000040, DX
+	JMP          main
+
 one:
 	SUBQ    $0x00000010, DX
 	JL      last
-	VMOVUPS (CX)(BX*1), Z0
+	VMOVUPS (CX)(BX*1), Z8
 
 body:
-	VBROADCASTSS      scalarx42b30000<>+0(SB), Z1
-	VMINPS            Z0, Z1, Z0
-	VBROADCASTSS      scalarxc2d10000<>+0(SB), Z1
-	VMAXPS            Z0, Z1, Z0
-	VBROADCASTSS      scalarx4b400000<>+0(SB), Z1
-	VFMADD231PS.BCST  scalarx3fb8aa3b<>+0(SB), Z0, Z1
-	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z1, Z1
-	VFNMADD231PS.BCST scalarx3f317200<>+0(SB), Z1, Z0
-	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z1, Z0
-	VMULPS            Z0, Z0, Z2
-	VBROADCASTSS      scalarx3ab5575c<>+0(SB), Z3
-	VFMADD213PS.BCST  scalarx3c091e87<>+0(SB), Z0, Z3
-	VFMADD213PS.BCST  scalarx3d2aac2d<>+0(SB), Z0, Z3
-	VFMADD213PS.BCST  scalarx3e2aaa46<>+0(SB), Z0, Z3
-	VFMADD213PS.BCST  scalarx3efffffe<>+0(SB), Z0, Z3
+	VBROADCASTSS      scalarx49400000<>+0(SB), Z0
+	VFMADD231PS.BCST  scalarx3fb8aa3b<>+0(SB), Z8, Z0
+	VSUBPS.BCST       scalarx49400000<>+0(SB), Z0, Z1
+	VFNMADD231PS.BCST scalarx3f317200<>+0(SB), Z1, Z8
+	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z1, Z8
+	VRANGEPS.BCST     $0x02, scalarx3cb43958<>+0(SB), Z8, Z2
+	VMOVUPS           powers16<>+0(SB), Z3
+	VPERMPS           Z3, Z0, Z0
+	VBROADCASTSS      scalarx3e2aaace<>+0(SB), Z3
+	VFMADD213PS.BCST  scalarx3f000110<>+0(SB), Z2, Z3
+	VFMADD213PS.BCST  scalarx3f800000<>+0(SB), Z2, Z3
+	VMULPS            Z2, Z0, Z2
 	VFMADD231PS       Z3, Z2, Z0
-	VADDPS.BCST       scalarx3f800000<>+0(SB), Z0, Z0
 	VSCALEFPS         Z1, Z0, Z0
 	TESTQ             DX, DX
 	JL                lastStore
@@ -2962,7 +3033,7 @@ last:
 	BZHIQ     SI, DI, DI
 	KMOVQ     DI, K1
 	SHRQ      $0x10, DI
-	VMOVUPS.Z (CX)(BX*1), K1, Z0
+	VMOVUPS.Z (CX)(BX*1), K1, Z8
 	JMP       body
 
 lastStore:
@@ -2977,17 +3048,11 @@ done:
 	VZEROUPPER
 	RET
 
-DATA scalarx42b30000<>+0(SB)/4, $0x42b30000
-GLOBL scalarx42b30000<>(SB), RODATA|NOPTR, $4
-
-DATA scalarxc2d10000<>+0(SB)/4, $0xc2d10000
-GLOBL scalarxc2d10000<>(SB), RODATA|NOPTR, $4
+DATA scalarx49400000<>+0(SB)/4, $0x49400000
+GLOBL scalarx49400000<>(SB), RODATA|NOPTR, $4
 
 DATA scalarx3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
 GLOBL scalarx3fb8aa3b<>(SB), RODATA|NOPTR, $4
-
-DATA scalarx4b400000<>+0(SB)/4, $0x4b400000
-GLOBL scalarx4b400000<>(SB), RODATA|NOPTR, $4
 
 DATA scalarx3f317200<>+0(SB)/4, $0x3f317200
 GLOBL scalarx3f317200<>(SB), RODATA|NOPTR, $4
@@ -2995,20 +3060,32 @@ GLOBL scalarx3f317200<>(SB), RODATA|NOPTR, $4
 DATA scalarx35bfbe8e<>+0(SB)/4, $0x35bfbe8e
 GLOBL scalarx35bfbe8e<>(SB), RODATA|NOPTR, $4
 
-DATA scalarx3ab5575c<>+0(SB)/4, $0x3ab5575c
-GLOBL scalarx3ab5575c<>(SB), RODATA|NOPTR, $4
+DATA scalarx3cb43958<>+0(SB)/4, $0x3cb43958
+GLOBL scalarx3cb43958<>(SB), RODATA|NOPTR, $4
 
-DATA scalarx3c091e87<>+0(SB)/4, $0x3c091e87
-GLOBL scalarx3c091e87<>(SB), RODATA|NOPTR, $4
+DATA powers16<>+0(SB)/4, $0x3f800000
+DATA powers16<>+4(SB)/4, $0x3f85aac3
+DATA powers16<>+8(SB)/4, $0x3f8b95c2
+DATA powers16<>+12(SB)/4, $0x3f91c3d3
+DATA powers16<>+16(SB)/4, $0x3f9837f0
+DATA powers16<>+20(SB)/4, $0x3f9ef532
+DATA powers16<>+24(SB)/4, $0x3fa5fed7
+DATA powers16<>+28(SB)/4, $0x3fad583f
+DATA powers16<>+32(SB)/4, $0x3fb504f3
+DATA powers16<>+36(SB)/4, $0x3fbd08a4
+DATA powers16<>+40(SB)/4, $0x3fc5672a
+DATA powers16<>+44(SB)/4, $0x3fce248c
+DATA powers16<>+48(SB)/4, $0x3fd744fd
+DATA powers16<>+52(SB)/4, $0x3fe0ccdf
+DATA powers16<>+56(SB)/4, $0x3feac0c7
+DATA powers16<>+60(SB)/4, $0x3ff5257d
+GLOBL powers16<>(SB), RODATA|NOPTR, $64
 
-DATA scalarx3d2aac2d<>+0(SB)/4, $0x3d2aac2d
-GLOBL scalarx3d2aac2d<>(SB), RODATA|NOPTR, $4
+DATA scalarx3e2aaace<>+0(SB)/4, $0x3e2aaace
+GLOBL scalarx3e2aaace<>(SB), RODATA|NOPTR, $4
 
-DATA scalarx3e2aaa46<>+0(SB)/4, $0x3e2aaa46
-GLOBL scalarx3e2aaa46<>(SB), RODATA|NOPTR, $4
-
-DATA scalarx3efffffe<>+0(SB)/4, $0x3efffffe
-GLOBL scalarx3efffffe<>(SB), RODATA|NOPTR, $4
+DATA scalarx3f000110<>+0(SB)/4, $0x3f000110
+GLOBL scalarx3f000110<>(SB), RODATA|NOPTR, $4
 
 // func expm1AVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -3091,6 +3168,24 @@ GLOBL scalarx42b1cccd<>(SB), RODATA|NOPTR, $4
 
 DATA scalarxc2700000<>+0(SB)/4, $0xc2700000
 GLOBL scalarxc2700000<>(SB), RODATA|NOPTR, $4
+
+DATA scalarx4b400000<>+0(SB)/4, $0x4b400000
+GLOBL scalarx4b400000<>(SB), RODATA|NOPTR, $4
+
+DATA scalarx3ab5575c<>+0(SB)/4, $0x3ab5575c
+GLOBL scalarx3ab5575c<>(SB), RODATA|NOPTR, $4
+
+DATA scalarx3c091e87<>+0(SB)/4, $0x3c091e87
+GLOBL scalarx3c091e87<>(SB), RODATA|NOPTR, $4
+
+DATA scalarx3d2aac2d<>+0(SB)/4, $0x3d2aac2d
+GLOBL scalarx3d2aac2d<>(SB), RODATA|NOPTR, $4
+
+DATA scalarx3e2aaa46<>+0(SB)/4, $0x3e2aaa46
+GLOBL scalarx3e2aaa46<>(SB), RODATA|NOPTR, $4
+
+DATA scalarx3efffffe<>+0(SB)/4, $0x3efffffe
+GLOBL scalarx3efffffe<>(SB), RODATA|NOPTR, $4
 
 DATA scalarx3f000000<>+0(SB)/4, $0x3f000000
 GLOBL scalarx3f000000<>(SB), RODATA|NOPTR, $4
@@ -3718,6 +3813,9 @@ lastStore:
 done:
 	VZEROUPPER
 	RET
+
+DATA scalarxc2d10000<>+0(SB)/4, $0xc2d10000
+GLOBL scalarxc2d10000<>(SB), RODATA|NOPTR, $4
 
 // func softplusAVX512F32(dst *float32, a *float32, b *float32, c *float32, n int, s float32, t float32)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
@@ -4866,24 +4964,20 @@ body:
 	VXORPS            Z4, Z5, Z4
 	VBLENDMPS         Z0, Z4, K1, Z0
 	VXORPS            Z1, Z3, Z1
-	VBROADCASTSS      scalarx42b30000<>+0(SB), Z3
-	VMINPS            Z2, Z3, Z2
-	VBROADCASTSS      scalarxc2d10000<>+0(SB), Z3
-	VMAXPS            Z2, Z3, Z2
-	VBROADCASTSS      scalarx4b400000<>+0(SB), Z3
+	VBROADCASTSS      scalarx49400000<>+0(SB), Z3
 	VFMADD231PS.BCST  scalarx3fb8aa3b<>+0(SB), Z2, Z3
-	VSUBPS.BCST       scalarx4b400000<>+0(SB), Z3, Z3
-	VFNMADD231PS.BCST scalarx3f317200<>+0(SB), Z3, Z2
-	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z3, Z2
-	VMULPS            Z2, Z2, Z4
-	VBROADCASTSS      scalarx3ab5575c<>+0(SB), Z5
-	VFMADD213PS.BCST  scalarx3c091e87<>+0(SB), Z2, Z5
-	VFMADD213PS.BCST  scalarx3d2aac2d<>+0(SB), Z2, Z5
-	VFMADD213PS.BCST  scalarx3e2aaa46<>+0(SB), Z2, Z5
-	VFMADD213PS.BCST  scalarx3efffffe<>+0(SB), Z2, Z5
-	VFMADD231PS       Z5, Z4, Z2
-	VADDPS.BCST       scalarx3f800000<>+0(SB), Z2, Z2
-	VSCALEFPS         Z3, Z2, Z2
+	VSUBPS.BCST       scalarx49400000<>+0(SB), Z3, Z4
+	VFNMADD231PS.BCST scalarx3f317200<>+0(SB), Z4, Z2
+	VFNMADD231PS.BCST scalarx35bfbe8e<>+0(SB), Z4, Z2
+	VRANGEPS.BCST     $0x02, scalarx3cb43958<>+0(SB), Z2, Z2
+	VMOVUPS           powers16<>+0(SB), Z5
+	VPERMPS           Z5, Z3, Z3
+	VBROADCASTSS      scalarx3e2aaace<>+0(SB), Z5
+	VFMADD213PS.BCST  scalarx3f000110<>+0(SB), Z2, Z5
+	VFMADD213PS.BCST  scalarx3f800000<>+0(SB), Z2, Z5
+	VMULPS            Z2, Z3, Z2
+	VFMADD231PS       Z5, Z2, Z3
+	VSCALEFPS         Z4, Z3, Z2
 	VMULPS            Z2, Z1, Z1
 	VMULPS            Z2, Z0, Z0
 	VUNPCKLPS         Z0, Z1, Z2

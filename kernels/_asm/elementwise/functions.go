@@ -10,7 +10,7 @@ import (
 // infinities, the sign of zero and denormals as the definition does. sin, cos,
 // cexp and cpolar are for angles up to phaseLimit.
 var functions = []kernel{
-	{"exp", "r=r", 0, 1, real1((*isa).exp)},
+	{"exp", "r=r", 0, 4, real1((*isa).exp)},
 	{"expm1", "r=r", 0, 1, real1((*isa).expm1)},
 	{"log", "r=r", 0, 1, real1((*isa).log)},
 	{"log1p", "r=r", 0, 1, real1((*isa).log1p)},
@@ -38,7 +38,7 @@ var functions = []kernel{
 // A limit is a bound that depends on the precision.
 type limit struct{ single, double float64 }
 
-func (k *isa) limit(l limit) Mem { return k.c2(l.single, l.double) }
+func (k *isa) limit(l limit) Op { return k.c2(l.single, l.double) }
 
 // π/2 and ln 2 in parts: products of the first with the integers that occur are
 // exact, or are by a fused multiply-add.
@@ -58,7 +58,7 @@ func (k *isa) toInteger(x V, c float64) (t, n V) {
 }
 
 // magic is the number whose ulp is 1 in the middle of a binade.
-func (k *isa) magic() Mem { return k.c(math.Ldexp(1.5, k.mantissa())) }
+func (k *isa) magic() Op { return k.c(math.Ldexp(1.5, k.mantissa())) }
 
 // power2 returns 2ⁿ in the normal range; t is of toInteger.
 func (k *isa) power2(t V) V { return k.addInt(k.shl(t, k.mantissa()), k.c(1)) }
@@ -101,11 +101,60 @@ var (
 	expLeast = limit{-104.5, -746}
 )
 
+// exp is 2ⁿ·eʳ. With AVX-512, n counts sixteenths, so that r is small, and their
+// power comes from a table in registers.
 func (k *isa) exp(x V) V {
+	if k.wide() {
+		return k.expTable(x)
+	}
 	x = k.min(k.load(k.limit(expMost)), x)
 	x = k.max(k.load(k.limit(expLeast)), x)
 	e := k.reduce(x, false)
 	return k.scale(k.add(k.high(e), k.c(1)), e)
+}
+
+// expTable bounds r instead of x: with n alone infinite, scaling by it gives 0 or
+// infinity, and NaN where n is.
+func (k *isa) expTable(x V) V {
+	magic := k.c(math.Ldexp(1.5, k.mantissa()-4))
+	t := k.fma(x, k.c(math.Log2E), magic)
+	n := k.sub(t, magic)
+	r := k.fnma(n, k.limit(ln2High), x)
+	r = k.fnma(n, k.limit(ln2Low), r)
+	r = k.within(r, k.c(.022))
+	power := k.powers16(t)
+	q := k.horner(r, append([]float64{1}, k.coefficients(expSmall32, expSmall64)...)...)
+	return k.scaleBy(k.fma(k.mul(power, r), q, power), n)
+}
+
+// powers16 returns the powers of 2 by sixteenths, their number the last four bits
+// of t.
+func (k *isa) powers16(t V) V {
+	power := func(i int) uint64 { return k.bitsOf(math.Exp2(float64(i) / 16)) }
+	if !k.double() {
+		r := k.vec()
+		k.VPERMPS(k.load(k.share(k.table("powers16", 16, power))), t, r)
+		return r
+	}
+	low := k.share(k.table("powers16low", 8, power))
+	high := k.share(k.table("powers16high", 8, func(i int) uint64 { return power(8 + i) }))
+	r := k.copy(t)
+	k.VPERMI2PD(k.load(high), k.load(low), r)
+	return r
+}
+
+// within returns r with its size bounded, and the bound for NaN.
+func (k *isa) within(r V, bound Op) V {
+	y := k.vec()
+	k.by(k.VRANGEPS, k.VRANGEPD)(Imm(2), bound, r, y)
+	return y
+}
+
+// scaleBy returns a·2ⁿ for n rounded down.
+func (k *isa) scaleBy(a, n V) V {
+	r := k.vec()
+	k.by(k.VSCALEFPS, k.VSCALEFPD)(n, a, r)
+	return r
 }
 
 // scale returns a·2ⁿ, rounded once where it is denormal and infinite where it is
@@ -113,9 +162,7 @@ func (k *isa) exp(x V) V {
 // does so.
 func (k *isa) scale(a V, e reduced) V {
 	if k.wide() {
-		r := k.vec()
-		k.by(k.VSCALEFPS, k.VSCALEFPD)(e.n, a, r)
-		return r
+		return k.scaleBy(a, e.n)
 	}
 	half := k.shr(e.t, 1)
 	return k.mul(k.mul(a, k.power2(half)), k.power2(k.subInt(e.t, half)))

@@ -21,6 +21,9 @@ type isa struct {
 	bits   int    // of an element: 32 or 64
 	width  int    // bytes of a vector
 	consts map[string]Mem
+	// shared holds the constants that the vectors of one turn of a loop have in
+	// registers; nil outside of such loops. See interleave.
+	shared map[string]V
 }
 
 // widths are the bytes of the largest vectors.
@@ -71,11 +74,22 @@ const scalarPrefix = "scalar"
 // splat returns a read-only vector of equal words, an operand of any instruction
 // for elements of this size. For AVX-512 it is one word, see broadcastScalars: the
 // linker does not align to 64 bytes.
-func (k *isa) splat(word uint64) Mem {
+func (k *isa) splat(word uint64) Op {
 	if k.wide() {
-		return k.table(fmt.Sprintf("%sx%0*x", scalarPrefix, k.bits/4, word), 1, func(int) uint64 { return word })
+		return k.share(k.table(fmt.Sprintf("%sx%0*x", scalarPrefix, k.bits/4, word), 1, func(int) uint64 { return word }))
 	}
-	return k.table(fmt.Sprintf("splat%dx%0*x", k.width*8, k.bits/4, word), k.lanes(), func(int) uint64 { return word })
+	return k.share(k.table(fmt.Sprintf("splat%dx%0*x", k.width*8, k.bits/4, word), k.lanes(), func(int) uint64 { return word }))
+}
+
+// share returns the register that holds the constant, where there is one.
+func (k *isa) share(m Mem) Op {
+	if k.shared == nil {
+		return m
+	}
+	if _, ok := k.shared[m.Symbol.Name]; !ok {
+		k.shared[m.Symbol.Name] = k.load(m)
+	}
+	return k.shared[m.Symbol.Name]
 }
 
 // table returns read-only data of n words.
@@ -105,10 +119,10 @@ func (k *isa) bitsOf(x float64) uint64 {
 }
 
 // c returns the constant x, rounded to the precision.
-func (k *isa) c(x float64) Mem { return k.splat(k.bitsOf(x)) }
+func (k *isa) c(x float64) Op { return k.splat(k.bitsOf(x)) }
 
 // one of two constants, by precision.
-func (k *isa) c2(single, double float64) Mem {
+func (k *isa) c2(single, double float64) Op {
 	if k.double() {
 		return k.c(double)
 	}
@@ -123,9 +137,9 @@ func (k *isa) mantissa() int {
 	return 23
 }
 
-func (k *isa) signBit() Mem { return k.splat(1 << (k.bits - 1)) }
-func (k *isa) nan() Mem     { return k.c(math.NaN()) }
-func (k *isa) inf() Mem     { return k.c(math.Inf(1)) }
+func (k *isa) signBit() Op { return k.splat(1 << (k.bits - 1)) }
+func (k *isa) nan() Op     { return k.c(math.NaN()) }
+func (k *isa) inf() Op     { return k.c(math.Inf(1)) }
 
 // Arithmetic: new register = a op b.
 
@@ -141,7 +155,15 @@ func (k *isa) min(a V, b Op) V { r := k.vec(); k.by(k.VMINPS, k.VMINPD)(b, a, r)
 // max returns a if a > b, else b: also where either is NaN, or both are zero.
 func (k *isa) max(a V, b Op) V { r := k.vec(); k.by(k.VMAXPS, k.VMAXPD)(b, a, r); return r }
 
-func (k *isa) load(m Op) V { r := k.vec(); k.by(k.VMOVUPS, k.VMOVUPD)(m, r); return r }
+// load returns the register that holds m.
+func (k *isa) load(m Op) V {
+	if r, ok := m.(V); ok {
+		return r
+	}
+	r := k.vec()
+	k.by(k.VMOVUPS, k.VMOVUPD)(m, r)
+	return r
+}
 
 // copy returns a copy that an instruction may overwrite. See coalesce.
 func (k *isa) copy(a Op) V {
@@ -187,7 +209,7 @@ func (k *isa) round(a V) V {
 
 // horner returns c[0] + x·(c[1] + x·(…)).
 func (k *isa) horner(x V, c ...float64) V {
-	r := k.load(k.c(c[len(c)-1]))
+	r := k.copy(k.c(c[len(c)-1]))
 	for i := len(c) - 2; i >= 0; i-- {
 		k.by(k.VFMADD213PS, k.VFMADD213PD)(k.c(c[i]), x, r)
 	}
@@ -309,7 +331,7 @@ func (k *isa) both(a, b mask) mask {
 }
 
 // only returns a where m holds, else 0.
-func (k *isa) only(m mask, a Mem) V {
+func (k *isa) only(m mask, a Op) V {
 	if !k.wide() {
 		return k.and(m.r.(V), a)
 	}

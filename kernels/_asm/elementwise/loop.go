@@ -52,21 +52,18 @@ type loop struct {
 	x     in
 }
 
-// emit writes the function of a kernel:
+// emit writes the function of a kernel, turn being what emits the vectors of a turn:
 //
 //	main: while n ≥ unroll·lanes: that many vectors
 //	one:  while n ≥ lanes: one vector, by way of body
 //	last: the rest, masked, by way of body too
-func (k *isa) emit(kn kernel) {
+func (k *isa) emit(kn kernel, turn func(*loop)) {
 	l := k.begin(kn)
 	if kn.unroll > 1 {
 		k.Label("main")
 		k.CMPQ(l.n, U32(uint32(kn.unroll*k.lanes())))
 		k.JL(LabelRef("one"))
-		for u := range kn.unroll {
-			l.loadAll(u)
-			l.storeResult(u, l.run())
-		}
+		turn(l)
 		k.ADDQ(U32(uint32(kn.unroll*k.width)), l.at)
 		k.SUBQ(U32(uint32(kn.unroll*k.lanes())), l.n)
 		k.JMP(LabelRef("main"))
@@ -94,6 +91,23 @@ func (k *isa) emit(kn kernel) {
 	k.RET()
 }
 
+func (l *loop) inOrder() {
+	for u := range l.unroll {
+		l.loadAll(u)
+		l.storeResult(u, l.run())
+	}
+}
+
+func (l *loop) interleaved() {
+	l.interleave(l.unroll, func(u int) {
+		for i := range l.args {
+			l.args[i].newRegisters(l.isa)
+		}
+		l.loadAll(u)
+		l.storeResult(u, l.run())
+	})
+}
+
 // begin declares the function and loads its arguments.
 func (k *isa) begin(kn kernel) *loop {
 	t := k.goType()
@@ -117,11 +131,16 @@ func (k *isa) begin(kn kernel) *loop {
 }
 
 func (k *isa) stream(name string, complex bool) stream {
-	s := stream{complex: complex, ptr: k.Load(k.Param(name), k.GP64()), raw: []V{k.vec()}}
-	if complex {
+	s := stream{complex: complex, ptr: k.Load(k.Param(name), k.GP64())}
+	s.newRegisters(k)
+	return s
+}
+
+func (s *stream) newRegisters(k *isa) {
+	s.raw = []V{k.vec()}
+	if s.complex {
 		s.raw = append(s.raw, k.vec())
 	}
-	return s
 }
 
 // broadcast fills a vector with a scalar argument.

@@ -77,8 +77,16 @@ type table struct {
 // emitAll emits every kernel.
 func (k *isa) emitAll() table {
 	t := table{isa: k}
+	for _, kn := range arithmetic {
+		k.emit(kn, (*loop).inOrder)
+	}
+	for _, kn := range functions {
+		if !k.wide() { // has registers for one vector at a time
+			kn.unroll = 1
+		}
+		k.emit(kn, (*loop).interleaved)
+	}
 	for _, kn := range append(arithmetic, functions...) {
-		k.emit(kn)
 		t.elementwise = append(t.elementwise, [2]string{kn.name, kn.name})
 	}
 	for _, r := range reductions {

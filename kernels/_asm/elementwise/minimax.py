@@ -85,6 +85,7 @@ def fit(name, bits, f, w, lo, hi, powers, keep=None):
 
 ln2 = log(mpf(2))
 half = ln2 / 2 * mpf('1.001')
+sixteenth = half / 16
 quarter = pi / 4 * mpf('1.001')
 
 
@@ -101,9 +102,9 @@ def nz(x):
     return x if abs(x) > mpf(10) ** -25 else mpf(10) ** -25
 
 
-def floor2(x):
+def floor2(x, least=mpf('.02')):
     """x², but not 0: the exchange needs a positive weight."""
-    return max(x * x, mpf('.02') ** 2)
+    return max(x * x, least ** 2)
 
 
 expq = lambda r: over(lambda t: (expm1(t) - t) / (t * t), nz(r))
@@ -120,7 +121,9 @@ erfw = lambda x: x * erfc(x) / erf(x)
 
 jobs = {
     'exp': lambda: [fit('exp32', 24, expq, lambda r: floor2(r) / exp(r), -half, half, range(5)),
-                    fit('exp64', 53, expq, lambda r: floor2(r) / exp(r), -half, half, range(10))],
+                    fit('exp64', 53, expq, lambda r: floor2(r) / exp(r), -half, half, range(10)),
+                    fit('expSmall32', 24, expq, lambda r: floor2(r, sixteenth / 16) / exp(r), -sixteenth, sixteenth, range(2), 0),
+                    fit('expSmall64', 53, expq, lambda r: floor2(r, sixteenth / 16) / exp(r), -sixteenth, sixteenth, range(5), 3)],
     'log': lambda: [fit('log32', 24, logq, lambda t: floor2(t) * nz(t) / log1p(nz(t)), sqrt(mpf(.5)) - 1, sqrt(mpf(2)) - 1, range(9)),
                     fit('log64', 53, logz, lambda z: nz(z) / 2, 0, ((sqrt(mpf(2)) - 1) / (sqrt(mpf(2)) + 1)) ** 2 * mpf('1.001'), range(7))],
     'pow': lambda: [fit('pow64', 53, logt, lambda z: nz(z) ** 2 / 2 + mpf(10) ** -5, 0, ((sqrt(mpf(2)) - 1) / (sqrt(mpf(2)) + 1)) ** 2 * mpf('1.001'), range(8))],
