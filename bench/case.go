@@ -78,12 +78,23 @@ type recorder struct {
 }
 
 // draw returns a Var of uniform numbers.
-func (r *recorder) draw(shape ...int) autograd.Value {
+func (r *recorder) draw(shape ...int) autograd.Value { return r.drawAs(r.dtype, shape...) }
+
+// drawComplex returns a Var of complex numbers with uniform parts.
+func (r *recorder) drawComplex(shape ...int) autograd.Value {
+	return r.drawAs(r.dtype.Complex(), shape...)
+}
+
+func (r *recorder) drawAs(d tensor.DType, shape ...int) autograd.Value {
 	r.drawn++
 	g := rand.New(rand.NewPCG(r.drawn, 0))
-	x := tensor.New(r.dtype, shape...)
+	x := tensor.New(d, shape...)
 	for i := range x.Len() {
-		x.StoreReal(i, g.Float64())
+		if d.IsComplex() {
+			x.Store(i, complex(g.Float64(), g.Float64()))
+		} else {
+			x.StoreReal(i, g.Float64())
+		}
 	}
 	return r.tape.Var(fmt.Sprintf("x%d", r.drawn), x)
 }
@@ -97,17 +108,6 @@ func (r *recorder) matrix() autograd.Value {
 		return r.draw(r.Batch, r.Side, r.Side)
 	}
 	return r.draw(r.Side, r.Side)
-}
-
-// complexRows returns a Var of complex numbers (Batch, Side).
-func (r *recorder) complexRows() autograd.Value {
-	r.drawn++
-	g := rand.New(rand.NewPCG(r.drawn, 0))
-	x := tensor.New(r.dtype.Complex(), r.Batch, r.Side)
-	for i := range x.Len() {
-		x.Store(i, complex(g.Float64(), g.Float64()))
-	}
-	return r.tape.Var(fmt.Sprintf("x%d", r.drawn), x)
 }
 
 // withGradient asks for a loss and its gradient.

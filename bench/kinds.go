@@ -21,7 +21,7 @@ var Kinds = []Kind{
 		r.outs = append(r.outs, r.matrix().RFFT(autograd.Backward, -2, -1))
 	}},
 	{Name: "fft2", Doc: "complex transform of the plane", Table: one("fft2", 256), record: func(r *recorder) {
-		r.outs = append(r.outs, autograd.MakeComplex(r.matrix(), r.matrix()).FFT(autograd.Backward, -2, -1))
+		r.outs = append(r.outs, r.drawComplex(r.Side, r.Side).FFT(autograd.Backward, -2, -1))
 	}},
 	{Name: "matmul", Doc: "matrix product", Table: one("matmul", 512), Others: one("matmul", 64), record: func(r *recorder) {
 		r.outs = append(r.outs, autograd.Einsum("...ij,...jk->...ik", r.matrix(), r.matrix()))
@@ -44,7 +44,7 @@ var Kinds = []Kind{
 	{Name: "sin", Doc: "sine", Others: one("sin", 256), record: unary(autograd.Value.Sin)},
 	{Name: "pow", Doc: "power 2.2", Others: one("pow", 256), record: unary(func(x autograd.Value) autograd.Value { return x.PowScalar(2.2) })},
 	{Name: "abs", Doc: "modulus of complex numbers", Others: one("abs", 256), record: func(r *recorder) {
-		r.outs = append(r.outs, autograd.MakeComplex(r.matrix(), r.matrix()).Abs())
+		r.outs = append(r.outs, r.drawComplex(r.Side, r.Side).Abs())
 	}},
 	{Name: "sum", Doc: "sum of all elements", Others: one("sum", 256, 1024), record: unary(func(x autograd.Value) autograd.Value { return x.Sum() })},
 	{Name: "sum-rows", Doc: "sum along the first axis", Others: one("sum-rows", 256, 1024), record: unary(func(x autograd.Value) autograd.Value { return x.Sum(0) })},
@@ -68,12 +68,11 @@ var Kinds = []Kind{
 		return x.Pad(autograd.PadReflect, [2]int{15, 15}, [2]int{15, 15})
 	})},
 	{Name: "irfft2", Doc: "complex to real transform of the plane", Others: one("irfft2", 256, 512), record: func(r *recorder) {
-		n := r.Side/2 + 1
-		z := autograd.MakeComplex(r.draw(r.Side, n), r.draw(r.Side, n))
+		z := r.drawComplex(r.Side, r.Side/2+1)
 		r.outs = append(r.outs, z.IRFFT(autograd.Backward, r.Side, -2, -1))
 	}},
 	{Name: "fft-rows", Doc: "complex transforms of rows, side long", Others: many("fft-rows", 1024, 96, 121, 243, 251, 256, 500), record: func(r *recorder) {
-		r.outs = append(r.outs, r.complexRows().FFT(autograd.Backward, -1))
+		r.outs = append(r.outs, r.drawComplex(r.Batch, r.Side).FFT(autograd.Backward, -1))
 	}},
 	{Name: "rfft-rows", Doc: "real to complex transforms of rows, side long", Others: many("rfft-rows", 1024, 96, 121, 243, 251, 256, 500), record: func(r *recorder) {
 		r.outs = append(r.outs, r.draw(r.Batch, r.Side).RFFT(autograd.Backward, -1))
