@@ -46,6 +46,8 @@ type Step struct {
 	Body  []Instr // of a group
 	Level int     // steps of one level do not depend on each other
 	Pos   string  // where it was recorded
+
+	args []int32 // of an op, the nodes of In
 }
 
 // An Instr is one elementwise op of a fused group. Its arguments are numbered:

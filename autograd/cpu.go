@@ -60,9 +60,9 @@ type cpuBound struct {
 
 // Bind chooses the body of every step.
 func (c CPU) Bind(steps []Step) (Bound, error) {
-	p := &cpuBound{pool: kernels.NewPool(c.Threads)}
+	p, kept := &cpuBound{pool: kernels.NewPool(c.Threads)}, map[keptKey]any{}
 	for i := range steps {
-		p.run = append(p.run, c.bindStep(&steps[i], p.pool))
+		p.run = append(p.run, c.bindStep(&steps[i], p.pool, kept))
 	}
 	return p, nil
 }
@@ -88,7 +88,7 @@ func (p *cpuBound) Close() {
 	p.run, p.pool = nil, nil
 }
 
-func (c CPU) bindStep(s *Step, pool *kernels.Pool) func() {
+func (c CPU) bindStep(s *Step, pool *kernels.Pool, kept map[keptKey]any) func() {
 	level := c.Level.Resolve()
 	switch s.Op {
 	case nil:
@@ -96,7 +96,7 @@ func (c CPU) bindStep(s *Step, pool *kernels.Pool) func() {
 	case opAssign:
 		return bindCopy(s.Out[0], s.In[0], pool, level)
 	}
-	b := &Bind{Attr: s.Attr, Out: s.Out[0], In: append([]tensor.Tensor(nil), s.In...), Pool: pool, Level: level, BLAS: c.BLAS}
+	b := &Bind{Attr: s.Attr, Out: s.Out[0], In: append([]tensor.Tensor(nil), s.In...), Pool: pool, Level: level, BLAS: c.BLAS, args: s.args, kept: kept}
 	if s.Op.View != nil {
 		return bindView(s, pool, level)
 	}

@@ -59,7 +59,7 @@ func (g *graph) emitNode(id int32, arena tensor.Memory) Step {
 		return g.emitGroup([]int32{id}, arena)
 	}
 	n := g.node(id)
-	s := Step{Op: n.op, Attr: n.attr, Level: int(g.level[id]), Pos: n.pos.String(), Out: []tensor.Tensor{g.memory(id, arena)}}
+	s := Step{Op: n.op, Attr: n.attr, Level: int(g.level[id]), Pos: n.pos.String(), Out: []tensor.Tensor{g.memory(id, arena)}, args: n.args}
 	for _, a := range n.args {
 		s.In = append(s.In, g.memory(a, arena))
 	}

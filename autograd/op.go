@@ -94,6 +94,29 @@ type Bind struct {
 	Level kernels.Level
 	BLAS  BLAS
 	pre   []func() // copies that make arguments contiguous
+
+	args []int32 // the nodes of In
+	kept map[keptKey]any
+}
+
+// keptKey names what one step leaves for another: the node it is about, and what it is.
+type keptKey struct {
+	node int32
+	what any
+}
+
+// Kept returns what make made for the first step of the program that asked for the
+// same thing about the same Value, its argument i: memory in which it leaves what
+// later ones need. They must be able to do without, as they may be bound alone.
+func (b *Bind) Kept(i int, what any, make func() any) any {
+	if i >= len(b.args) {
+		return make()
+	}
+	key := keptKey{b.args[i], what}
+	if _, ok := b.kept[key]; !ok {
+		b.kept[key] = make()
+	}
+	return b.kept[key]
 }
 
 // Contiguous returns argument i with its elements in C order: the argument

@@ -4,183 +4,238 @@ import "unsafe"
 
 // An FFTBands cuts bands out of a spectrum, and puts them together: band k is
 // the inverse transform of the spectrum (h, w) times mask k, and the adjoint of
-// that adds the masked transforms of all bands. Masks, scaled as the transforms
-// are to be, multiply while numbers are loaded and stored, and columns where
-// they vanish are skipped. One goroutine at a time may use it.
+// that adds the masked transforms of all bands. Both go by way of halved bands,
+// whose columns are transformed and whose rows are not yet, so that what is done
+// to the rows of all bands can be done while they are near. Masks, scaled as the
+// transforms are to be, multiply while numbers are loaded and stored.
+//
+// Halved bands lie in tiles of columns, one tile after the other, without those where
+// the mask vanishes: columns are read and written in one go, rows in pieces. One
+// goroutine at a time may use it, but for the methods that take a worker.
 type FFTBands[T Float] struct {
 	*FFTMasks[T]
-	ld             int     // reals from row to row of the workspace
-	inverse, rows  *FFT[T] // of rows, from and to the workspace
-	work           [][]T   // of each thread
-	wide           []T     // a spectrum with rows as far apart as those of work
-	tiles          [][]T
-	plain          *fftPlainBands[T]
-	dst, src       []T // the Run in progress
-	band           int
-	cutBands       func(worker, lo, hi int)
-	joinRows, join func(worker, lo, hi int)
+	tileLen int        // reals from tile to tile of halved bands
+	runs    [][]fftRun // of each band
+	ordinal [][]int    // of each band and tile, which of all those kept it is
+	tiles   int        // that are kept
+	far     bool       // halved bands leave the near caches: see fftFar
+	workers []fftBandsWorker[T]
+	plain   *fftPlainBands[T]
+	rows    *fftLine[T] // of short rows, as many at a time as there are lanes; or nil
+	off     [2][]int    // of rows of a tile, and of a band
+	x, z    []T         // the loop in progress
+	image   []T         // of Cut or Join
+	halved  []T
+
+	cutTiles, joinTiles, finishRows, startRows func(worker, lo, hi int)
 }
 
-// fftPadding is what a row of the workspace is longer by than a power of two may
-// be, in reals, so that the elements of a column do not share cache sets.
-const fftPadding = 32
+// An fftRun is a number of tiles of columns that are kept: the first, and which of all
+// those kept it is.
+type fftRun struct{ tile, ordinal, n int }
+
+// fftBandsWorker is the memory of one thread.
+type fftBandsWorker[T Float] struct {
+	column, tile     []T // columns of the spectrum, and of a band
+	row              []T // rows of a halved band, with zeros
+	inverse, forward *fftRowSet[T]
+	cross            *fftCross[T] // of long rows, or nil
+}
+
+// fftFar is from how many bytes on halved bands are brought near before they are
+// needed.
+const fftFar = 512 << 10
 
 // NewFFTBands returns the bands of the masks, for up to that many threads. It does
 // not panic.
 func NewFFTBands[T Float](masks *FFTMasks[T], threads int) *FFTBands[T] {
-	h, w, level := masks.h, masks.w, masks.level
-	p := &FFTBands[T]{FFTMasks: masks, ld: 2*w + fftPadding}
-	if !p.fused() {
+	p := &FFTBands[T]{FFTMasks: masks}
+	if p.fused() {
+		p.setTiles()
+	} else {
 		p.setPlain()
-		return p
 	}
-	row := FFTSpec{Kind: FFTInverse, Shape: []int{h, w}, Axes: []int{1}, DstStride: []int{w, 1}, SrcStride: []int{p.ld / 2, 1}}
-	p.inverse = NewFFT[T](row, level, 1)
-	row.Kind, row.DstStride, row.SrcStride = FFTForward, row.SrcStride, row.DstStride
-	p.rows = NewFFT[T](row, level, 1)
-	p.setMemory(max(threads, 1))
+	p.far = p.HalvedLen()*int(unsafe.Sizeof(T(0))) >= fftFar
+	for range max(threads, 1) {
+		w := fftBandsWorker[T]{inverse: newFFTRowSet[T](FFTInverse, p.w, p.w, p.w, p.level), forward: newFFTRowSet[T](FFTForward, p.w, p.w, p.w, p.level)}
+		if p.plain == nil {
+			w.row = fftAligned[T](w.inverse.most() * 2 * p.w)
+			w.column, w.tile = fftAligned[T](2*p.h*p.body.lanes), fftAligned[T](2*max(p.columns.rows(), p.rows.rows())*p.body.lanes)
+			w.cross = w.inverse.of[len(w.inverse.of)-1].passes[0].cross
+		}
+		p.workers = append(p.workers, w)
+	}
+	p.cutTiles, p.joinTiles = p.cutColumns, p.joinColumns
+	p.finishRows, p.startRows = p.cutRows, p.joinRows
 	return p
 }
 
-func (p *FFTBands[T]) setMemory(threads int) {
-	longest := 0
-	for _, l := range []*fftLine[T]{p.columns, p.inverse.passes[0].line, p.rows.passes[0].line} {
-		longest = max(longest, l.rows())
+// setTiles says where the tiles are that are kept. They are longer by a row, so that
+// their rows do not share cache sets.
+func (p *FFTBands[T]) setTiles() {
+	width := 2 * p.body.lanes
+	p.tileLen = width * (p.h + 1)
+	p.rows = newFFTLine(p.body, p.w)
+	for i := range p.body.lanes {
+		p.off[0], p.off[1] = append(p.off[0], i*width), append(p.off[1], 2*i*p.w)
 	}
-	size := p.h * p.ld
-	memory := fftAligned[T]((threads + 1) * size)
-	p.wide = memory[threads*size:]
-	for i := range threads {
-		p.work = append(p.work, memory[i*size:(i+1)*size])
-		p.tiles = append(p.tiles, fftAligned[T](longest*2*p.body.lanes))
-	}
-	p.cutBands = func(worker, lo, hi int) {
-		for k := lo; k < hi; k++ {
-			p.cut(worker, k)
+	for k := range p.bands {
+		var runs []fftRun
+		var ordinal []int
+		for t, mask := range p.loads[k] {
+			ordinal = append(ordinal, p.tiles)
+			if mask == nil {
+				continue
+			}
+			if last := len(runs) - 1; last >= 0 && runs[last].tile+runs[last].n == t {
+				runs[last].n++
+			} else {
+				runs = append(runs, fftRun{t, p.tiles, 1})
+			}
+			p.tiles++
 		}
+		p.runs, p.ordinal = append(p.runs, runs), append(p.ordinal, ordinal)
 	}
-	p.joinRows = func(worker, lo, hi int) { p.transformRows(worker, p.src, lo, hi) }
-	p.join = func(worker, lo, hi int) { p.addColumns(worker, p.band, lo, hi) }
-}
-
-func (p *FFTBands[T]) image(x []T, i, k int) []T {
-	n := 2 * p.h * p.w
-	return x[(i*p.bands+k)*n:][:n]
-}
-
-func (p *FFTBands[T]) spectrum(x []T, i int) []T {
-	n := 2 * p.h * p.w
-	return x[i*n:][:n]
 }
 
 // Cut sets dst (images, bands, h, w) to the bands of the spectra src (images, h, w),
 // all complex and contiguous, on the threads of pool. It panics if a slice is too
 // short.
 func (p *FFTBands[T]) Cut(dst, src []T, images int, pool *Pool) {
-	p.dst, p.src = dst, src
-	if p.plain != nil {
-		p.plain.cut(p, images)
-		return
-	}
+	n := 2 * p.h * p.w
+	p.setHalved()
 	for i := range images {
-		p.dst, p.src = dst[i*p.bands*2*p.h*p.w:], p.spectrum(src, i)
-		for y := range p.h {
-			copy(p.wide[y*p.ld:], p.src[y*2*p.w:][:2*p.w])
-		}
-		pool.For(p.bands, 1, p.cutBands)
+		p.Halve(p.halved, src[i*n:], pool)
+		p.image = dst[i*p.bands*n:]
+		pool.For(p.bands*p.h, fftBandRows, p.finishRows)
 	}
-	p.dst, p.src = nil, nil
-}
-
-// cut makes band k.
-func (p *FFTBands[T]) cut(worker, k int) {
-	work, tile := p.work[worker], p.tiles[worker]
-	l, width := p.columns, 2*p.body.lanes
-	for t, mask := range p.loads[k] {
-		at := t * width
-		if mask == nil {
-			for y := range p.h {
-				clear(work[y*p.ld+at:][:width])
-			}
-			continue
-		}
-		p.prefetch(p.wide, p.loads[k], t+1)
-		p.prefetch(work, p.loads[k], t)
-		p.body.loadMasked[p.first.radix](tile, p.wide[at:], p.ld, p.first.tw, p.first.q, mask)
-		l.finish(tile, work[at:], fftAtStart, p.ld, fftColumns, true, 1, l.n, 1)
-	}
-	dst, pass := p.image(p.dst, 0, k), &p.inverse.passes[0]
-	for t := range pass.tiles() {
-		p.prefetchRows(dst, t+1)
-		pass.do(pass, tile, dst, work, t)
-	}
-}
-
-// fftFar is from how many bytes on an array is prefetched by columns.
-const fftFar = 512 << 10
-
-// prefetch has tile t of the columns of a brought near, if it is far and needed.
-func (p *FFTBands[T]) prefetch(a []T, masks [][]T, t int) {
-	if p.body.prefetch != nil && t < len(masks) && masks[t] != nil && p.h*p.w*2*int(unsafe.Sizeof(T(0))) >= fftFar {
-		p.body.prefetch(a[t*2*p.body.lanes:], p.ld, p.h)
-	}
-}
-
-// prefetchRows has the rows of tile t of a band brought near: they come from, or
-// go, far away.
-func (p *FFTBands[T]) prefetchRows(a []T, t int) {
-	n := 2 * p.w * p.body.lanes
-	if end := (t + 1) * n; end <= len(a) {
-		p.body.near(a[t*n : end])
-	}
+	p.image = nil
 }
 
 // Join sets dst (images, h, w) to the adjoint of Cut applied to src (images, bands,
 // h, w), on the threads of pool. It panics if a slice is too short.
 func (p *FFTBands[T]) Join(dst, src []T, images int, pool *Pool) {
-	if p.plain != nil {
-		p.dst, p.src = dst, src
-		p.plain.join(p, images)
-		return
-	}
+	n := 2 * p.h * p.w
+	p.setHalved()
 	for i := range images {
-		clear(p.wide)
-		for k := range p.bands {
-			p.src, p.band = p.image(src, i, k), k
-			pool.For(p.rows.passes[0].tiles(), 1, p.joinRows)
-			pool.For(p.w/p.body.lanes, 1, p.join)
-		}
-		p.dst = p.spectrum(dst, i)
-		for y := range p.h {
-			copy(p.dst[y*2*p.w:][:2*p.w], p.wide[y*p.ld:])
-		}
+		p.image = src[i*p.bands*n:]
+		pool.For(p.bands*p.h, fftBandRows, p.startRows)
+		p.JoinHalved(dst[i*n:], p.halved, pool)
 	}
-	p.dst, p.src = nil, nil
+	p.image = nil
 }
 
-// transformRows transforms tiles of rows of a band into the workspace.
-func (p *FFTBands[T]) transformRows(worker int, src []T, lo, hi int) {
-	pass := &p.rows.passes[0]
+// fftBandRows is how many rows of bands are worth a thread.
+const fftBandRows = 32
+
+func (p *FFTBands[T]) setHalved() {
+	if p.halved == nil {
+		p.halved = p.NewHalved(1)
+	}
+}
+
+func (p *FFTBands[T]) cutRows(worker, lo, hi int) {
+	p.eachBand(lo, hi, func(k, y, n int) {
+		p.Rows(worker, p.image[2*(k*p.h+y)*p.w:], p.halved, k, y, n)
+	})
+}
+
+func (p *FFTBands[T]) joinRows(worker, lo, hi int) {
+	p.eachBand(lo, hi, func(k, y, n int) {
+		p.HalveRows(worker, p.halved, p.image[2*(k*p.h+y)*p.w:], k, y, n)
+	})
+}
+
+// eachBand calls f for the rows [lo, hi) of all bands, band by band.
+func (p *FFTBands[T]) eachBand(lo, hi int, f func(k, y, n int)) {
+	for lo < hi {
+		k, y := lo/p.h, lo%p.h
+		n := min(p.h-y, hi-lo)
+		f(k, y, n)
+		lo += n
+	}
+}
+
+// NewHalved returns memory for the halved bands of that many images.
+func (p *FFTBands[T]) NewHalved(images int) []T { return fftAligned[T](images * p.HalvedLen()) }
+
+// HalvedLen is how many reals the halved bands of an image take.
+func (p *FFTBands[T]) HalvedLen() int {
+	if p.plain != nil {
+		return p.bands * 2 * p.h * p.w
+	}
+	return p.tiles * p.tileLen
+}
+
+// RowsAtOnce is how many rows, at least, Rows and HalveRows had better be given.
+func (p *FFTBands[T]) RowsAtOnce() int { return p.workers[0].inverse.most() }
+
+// Halve sets z, HalvedLen elements, to the halved bands of the spectrum x (h, w), on
+// the threads of pool. It panics if a slice is too short.
+func (p *FFTBands[T]) Halve(z, x []T, pool *Pool) {
+	p.x, p.z = x[:2*p.h*p.w], z[:p.HalvedLen()]
+	if p.plain != nil {
+		p.plain.halve(p)
+	} else {
+		pool.For(p.w/p.body.lanes, 1, p.cutTiles)
+	}
+	p.x, p.z = nil, nil
+}
+
+// tile returns tile t of band k.
+func (p *FFTBands[T]) tile(k, t int) []T {
+	at := p.ordinal[k][t] * p.tileLen
+	return p.z[at : at+2*p.h*p.body.lanes]
+}
+
+// cutColumns makes tiles of columns of all bands.
+func (p *FFTBands[T]) cutColumns(worker, lo, hi int) {
+	w, l, width := &p.workers[worker], p.columns, 2*p.body.lanes
 	for t := lo; t < hi; t++ {
-		p.prefetchRows(src, t+1)
-		pass.do(pass, p.tiles[worker], p.work[0], src, t)
+		p.body.pieces(w.column, p.x[t*width:], width, 2*p.w, 0, 0, p.h, 1)
+		p.nextColumns(t + 1)
+		for k := range p.bands {
+			if mask := p.loads[k][t]; mask != nil {
+				p.body.loadMasked[p.first.radix](w.tile, w.column, width, p.first.tw, p.first.q, mask)
+				l.finish(w.tile, p.tile(k, t), fftAtStart, width, fftColumns, true, 1, l.n, 1)
+			}
+		}
 	}
 }
 
-// addColumns transforms tiles of columns of the workspace and adds them, masked.
-func (p *FFTBands[T]) addColumns(worker, k, lo, hi int) {
-	work := p.work[0]
-	l, tile, width := p.columns, p.tiles[worker], 2*p.body.lanes
+// nextColumns has tile t of the columns of the spectrum brought near.
+func (p *FFTBands[T]) nextColumns(t int) {
+	if p.far && t*p.body.lanes < p.w {
+		p.body.prefetch(p.x[2*t*p.body.lanes:], 2*p.w, p.h)
+	}
+}
+
+// JoinHalved sets the spectrum x (h, w) to the adjoint of Halve applied to z, on the
+// threads of pool. It panics if a slice is too short.
+func (p *FFTBands[T]) JoinHalved(x, z []T, pool *Pool) {
+	p.x, p.z = x[:2*p.h*p.w], z[:p.HalvedLen()]
+	if p.plain != nil {
+		p.plain.join(p)
+	} else {
+		pool.For(p.w/p.body.lanes, 1, p.joinTiles)
+	}
+	p.x, p.z = nil, nil
+}
+
+// joinColumns adds up tiles of columns of all bands, masked.
+func (p *FFTBands[T]) joinColumns(worker, lo, hi int) {
+	w, l, width := &p.workers[worker], p.columns, 2*p.body.lanes
 	last := len(l.stages) - 1
 	for t := lo; t < hi; t++ {
-		mask := p.adds[k][t]
-		if mask == nil {
-			continue
+		clear(w.column)
+		p.nextColumns(t)
+		for k := range p.bands {
+			if mask := p.adds[k][t]; mask != nil {
+				done := l.load(w.tile, p.tile(k, t), fftAtStart, width, fftColumns, false, true)
+				l.transform(w.tile, done, last)
+				p.body.addMasked[p.last.radix](w.column, width, w.tile, l.heads, l.n/p.last.radix, mask)
+			}
 		}
-		p.prefetch(work, p.adds[k], t+1)
-		p.prefetch(p.wide, p.adds[k], t+1)
-		done := l.load(tile, work[t*width:], fftAtStart, p.ld, fftColumns, false, true)
-		l.transform(tile, done, last)
-		p.body.addMasked[p.last.radix](p.wide[t*width:], p.ld, tile, l.heads, l.n/p.last.radix, mask)
+		p.body.pieces(p.x[t*width:], w.column, 2*p.w, width, 0, 0, p.h, 1)
 	}
 }

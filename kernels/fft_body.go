@@ -57,6 +57,9 @@ type fftBody[T Float] struct {
 	addMasked  [fftMaxOdd + 1]fftAddMasked[T]
 	// prefetch has the columns side by side from src on brought near; or nil.
 	prefetch func(src []T, stride, rows int)
+	// pieces copies a row of a tile, 2·lanes reals, for each of rows rows and of tiles
+	// tiles, which lie so far apart; or nil.
+	pieces func(dst, src []T, dstRow, srcRow, dstNext, srcNext, rows, tiles int)
 	// stage does an inner stage on blocks blocks.
 	stage [fftMaxOdd + 1]func(tile, tw []T, q, blocks int)
 	// stageOdd and realOdd, see fftStageOddGo and fftRealOddGo.

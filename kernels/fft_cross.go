@@ -43,17 +43,21 @@ func newFFTCross[T Float](p *FFT[T], n, lines int, scale T) *fftCross[T] {
 
 // transform transforms the line at src[from:] to dst[to:].
 func (c *fftCross[T]) transform(tile, dst, src []T, to, from int, swap bool) {
+	c.pieces(tile, dst[to:], src[from:], 2*c.line.body.lanes, swap)
+}
+
+// pieces transforms a line that lies in pieces of lanes elements, stride reals apart.
+func (c *fftCross[T]) pieces(tile, dst, src []T, stride int, swap bool) {
 	l, i := c.line, fftSwap(swap)
-	width := 2 * l.body.lanes
 	s := &l.stages[0]
 	if f := c.first[i]; f != nil {
-		f(tile, src[from:], fftAtStart, width, s.tw, s.q)
+		f(tile, src, fftAtStart, stride, s.tw, s.q)
 		l.transform(tile, 1, len(l.stages))
 	} else {
-		l.body.load[fftColumns][1][i](tile, src[from:], fftAtStart, width, nil, l.n)
+		l.body.load[fftColumns][1][i](tile, src, fftAtStart, stride, nil, l.n)
 		l.transform(tile, 0, len(l.stages))
 	}
-	c.last[i](dst[to:][:width*l.n], tile, l.pos, c.tw, l.n/l.body.lanes)
+	c.last[i](dst[:2*l.body.lanes*l.n], tile, l.pos, c.tw, l.n/l.body.lanes)
 }
 
 var fftAtStart = []int{0}

@@ -74,6 +74,9 @@ func fftAddMasked4AVX2F32(dst []float32, stride int, tile []float32, heads []int
 func fftPrefetchAVX2F32(src []float32, stride int, rows int)
 
 //go:noescape
+func fftPiecesAVX2F32(dst []float32, src []float32, dstRow int, srcRow int, dstNext int, srcNext int, rows int, tiles int)
+
+//go:noescape
 func fftStage2AVX2F32(tile []float32, tw []float32, q int, blocks int)
 
 //go:noescape

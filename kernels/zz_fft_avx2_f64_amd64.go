@@ -80,6 +80,9 @@ func fftAddMasked4AVX2F64(dst []float64, stride int, tile []float64, heads []int
 func fftPrefetchAVX2F64(src []float64, stride int, rows int)
 
 //go:noescape
+func fftPiecesAVX2F64(dst []float64, src []float64, dstRow int, srcRow int, dstNext int, srcNext int, rows int, tiles int)
+
+//go:noescape
 func fftStage2AVX2F64(tile []float64, tw []float64, q int, blocks int)
 
 //go:noescape

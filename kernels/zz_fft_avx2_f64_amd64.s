@@ -1662,6 +1662,43 @@ row:
 	VZEROUPPER
 	RET
 
+// func fftPiecesAVX2F64(dst []float64, src []float64, dstRow int, srcRow int, dstNext int, srcNext int, rows int, tiles int)
+// Requires: AVX
+TEXT ·fftPiecesAVX2F64(SB), NOSPLIT, $0-96
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ dstRow+48(FP), DX
+	SHLQ $0x03, DX
+	MOVQ srcRow+56(FP), BX
+	SHLQ $0x03, BX
+	MOVQ dstNext+64(FP), SI
+	SHLQ $0x03, SI
+	MOVQ srcNext+72(FP), DI
+	SHLQ $0x03, DI
+	MOVQ rows+80(FP), R8
+	MOVQ tiles+88(FP), R9
+
+tile:
+	MOVQ AX, R10
+	MOVQ CX, R11
+	MOVQ R8, R12
+
+row:
+	VMOVUPD (R11), Y0
+	VMOVUPD 32(R11), Y1
+	VMOVUPD Y0, (R10)
+	VMOVUPD Y1, 32(R10)
+	ADDQ    BX, R11
+	ADDQ    DX, R10
+	DECQ    R12
+	JNZ     row
+	ADDQ    DI, CX
+	ADDQ    SI, AX
+	DECQ    R9
+	JNZ     tile
+	VZEROUPPER
+	RET
+
 // func fftStage2AVX2F64(tile []float64, tw []float64, q int, blocks int)
 // Requires: AVX, FMA3
 TEXT ·fftStage2AVX2F64(SB), NOSPLIT, $0-64

@@ -104,6 +104,9 @@ func fftAddMasked8AVX512F32(dst []float32, stride int, tile []float32, heads []i
 func fftPrefetchAVX512F32(src []float32, stride int, rows int)
 
 //go:noescape
+func fftPiecesAVX512F32(dst []float32, src []float32, dstRow int, srcRow int, dstNext int, srcNext int, rows int, tiles int)
+
+//go:noescape
 func fftStage2AVX512F32(tile []float32, tw []float32, q int, blocks int)
 
 //go:noescape

@@ -5177,6 +5177,43 @@ row:
 	VZEROUPPER
 	RET
 
+// func fftPiecesAVX512F32(dst []float32, src []float32, dstRow int, srcRow int, dstNext int, srcNext int, rows int, tiles int)
+// Requires: AVX, AVX512F
+TEXT ·fftPiecesAVX512F32(SB), NOSPLIT, $0-96
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ dstRow+48(FP), DX
+	SHLQ $0x02, DX
+	MOVQ srcRow+56(FP), BX
+	SHLQ $0x02, BX
+	MOVQ dstNext+64(FP), SI
+	SHLQ $0x02, SI
+	MOVQ srcNext+72(FP), DI
+	SHLQ $0x02, DI
+	MOVQ rows+80(FP), R8
+	MOVQ tiles+88(FP), R9
+
+tile:
+	MOVQ AX, R10
+	MOVQ CX, R11
+	MOVQ R8, R12
+
+row:
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	VMOVUPS Z0, (R10)
+	VMOVUPS Z1, 64(R10)
+	ADDQ    BX, R11
+	ADDQ    DX, R10
+	DECQ    R12
+	JNZ     row
+	ADDQ    DI, CX
+	ADDQ    SI, AX
+	DECQ    R9
+	JNZ     tile
+	VZEROUPPER
+	RET
+
 // func fftStage2AVX512F32(tile []float32, tw []float32, q int, blocks int)
 // Requires: AVX, AVX512F
 TEXT ·fftStage2AVX512F32(SB), NOSPLIT, $0-64

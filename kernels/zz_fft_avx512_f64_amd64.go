@@ -110,6 +110,9 @@ func fftAddMasked8AVX512F64(dst []float64, stride int, tile []float64, heads []i
 func fftPrefetchAVX512F64(src []float64, stride int, rows int)
 
 //go:noescape
+func fftPiecesAVX512F64(dst []float64, src []float64, dstRow int, srcRow int, dstNext int, srcNext int, rows int, tiles int)
+
+//go:noescape
 func fftStage2AVX512F64(tile []float64, tw []float64, q int, blocks int)
 
 //go:noescape

@@ -32,6 +32,7 @@ func fftSetAVX2F32(b *fftBody[float32]) {
 	b.loadMasked[4] = fftLoadMasked4AVX2F32
 	b.addMasked[4] = fftAddMasked4AVX2F32
 	b.prefetch = fftPrefetchAVX2F32
+	b.pieces = fftPiecesAVX2F32
 	b.stage[2] = fftStage2AVX2F32
 	b.stage[3] = fftStage3AVX2F32
 	b.stage[4] = fftStage4AVX2F32
@@ -73,6 +74,7 @@ func fftSetAVX2F64(b *fftBody[float64]) {
 	b.loadMasked[4] = fftLoadMasked4AVX2F64
 	b.addMasked[4] = fftAddMasked4AVX2F64
 	b.prefetch = fftPrefetchAVX2F64
+	b.pieces = fftPiecesAVX2F64
 	b.stage[2] = fftStage2AVX2F64
 	b.stage[3] = fftStage3AVX2F64
 	b.stage[4] = fftStage4AVX2F64
@@ -123,6 +125,7 @@ func fftSetAVX512F32(b *fftBody[float32]) {
 	b.loadMasked[8] = fftLoadMasked8AVX512F32
 	b.addMasked[8] = fftAddMasked8AVX512F32
 	b.prefetch = fftPrefetchAVX512F32
+	b.pieces = fftPiecesAVX512F32
 	b.stage[2] = fftStage2AVX512F32
 	b.stage[3] = fftStage3AVX512F32
 	b.stage[4] = fftStage4AVX512F32
@@ -175,6 +178,7 @@ func fftSetAVX512F64(b *fftBody[float64]) {
 	b.loadMasked[8] = fftLoadMasked8AVX512F64
 	b.addMasked[8] = fftAddMasked8AVX512F64
 	b.prefetch = fftPrefetchAVX512F64
+	b.pieces = fftPiecesAVX512F64
 	b.stage[2] = fftStage2AVX512F64
 	b.stage[3] = fftStage3AVX512F64
 	b.stage[4] = fftStage4AVX512F64

@@ -252,10 +252,16 @@ func (p *PortillaSimoncelli) reconstruction(half, v autograd.Value, l psLevel, s
 // autocorrelations of maps (…, h, w) without their mean, divided by h·w. An odd w
 // loses a column, as in the reference.
 func windowOf(maps autograd.Value, width int) autograd.Value {
+	rank := int(maps.Type().Rank)
+	return centredWindowOf(maps.Sub(maps.MeanKeep(rank-2, rank-1)), width)
+}
+
+// centredWindowOf is windowOf of maps that have no mean.
+func centredWindowOf(maps autograd.Value, width int) autograd.Value {
 	t := maps.Type()
 	rank := int(t.Rank)
 	ay, ax := rank-2, rank-1
-	power := maps.Sub(maps.MeanKeep(ay, ax)).RFFT(autograd.Backward, ay, ax).Abs2()
+	power := maps.RFFT(autograd.Backward, ay, ax).Abs2()
 	even := t.Dim[ax] / 2 * 2
 	a := power.Complex().IRFFT(autograd.Backward, even, ay, ax).Scale(1 / float64(t.Dim[ay]*t.Dim[ax]))
 	return wrapWindow(a, width)
@@ -266,10 +272,9 @@ func windowOf(maps autograd.Value, width int) autograd.Value {
 func (p *PortillaSimoncelli) bands(turned autograd.Value, l psLevel, s int, st psStats) {
 	k := p.o.Orientations
 	grid := cropSpectrum(turned, l.h, l.w, false)
-	all := grid.Tape().Apply(opCutBands, l.bands, grid)
 	width := p.o.CorrelationWidth
-	y := all.Tape().Apply(opMoments, momentAttr{k, width}, all)
-	at := newMomentLayout(momentAttr{k, width}, all.Type())
+	attr := spectrumAttr{l.bands, momentAttr{k, width}}
+	y, at := grid.Tape().Apply(opSpectrumMoments, attr, grid), attr.layout(grid.Type())
 	auto := at.part(y, at.auto, k, width, width)
 	if !p.o.Covariance {
 		auto = auto.Div(auto.Crop(3, width/2, width/2+1).Crop(4, width/2, width/2+1))

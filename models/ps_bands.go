@@ -94,19 +94,24 @@ func bandSamples(rank int) []autograd.Sample {
 	for _, size := range [][2]int{{16, 16}, {6, 5}} {
 		const n = 2
 		h, w := size[0], size[1]
-		m := make([]float64, n*h*w)
-		for i := range m {
-			if i%w > w/2 || i < h*w {
-				m[i] = float64(i%7) / 4
-			}
-		}
 		in := tensor.MakeType(tensor.Complex128, 2, 1, h, w)
 		if rank == 5 {
 			in = tensor.MakeType(tensor.Complex128, 2, 1, n, h, w)
 		}
-		samples = append(samples, autograd.Sample{Attr: newBandSet(newConstant(m, n, h, w)), In: []tensor.Type{in}})
+		samples = append(samples, autograd.Sample{Attr: newBandSet(newConstant(sampleMasks(n, h, w), n, h, w)), In: []tensor.Type{in}})
 	}
 	return samples
+}
+
+// sampleMasks are n masks that vanish in places.
+func sampleMasks(n, h, w int) []float64 {
+	m := make([]float64, n*h*w)
+	for i := range m {
+		if i%w > w/2 || i < h*w {
+			m[i] = float64(i%7) / 4
+		}
+	}
+	return m
 }
 
 // bindBands binds either op.

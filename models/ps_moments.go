@@ -65,7 +65,6 @@ var opMoments = &autograd.Op{
 	VJP: func(n autograd.Node, g autograd.Value) []autograd.Value {
 		return []autograd.Value{g.Tape().Apply(opMomentsAdjoint, n.Attr, n.In[0], n.Out, g)}
 	},
-	CPU:     bindMoments,
 	Samples: momentSamples,
 }
 
@@ -124,8 +123,6 @@ var opMomentsAdjoint = &autograd.Op{
 		l := newMomentLayout(attr, in[0].Type())
 		return l.adjoint(in[0], in[1], in[2])
 	},
-	CPU:     bindMomentsAdjoint,
-	InPlace: true,
 	Samples: adjointSamples(),
 }
 
@@ -149,9 +146,9 @@ func (l *momentLayout) adjoint(x, y, g autograd.Value) autograd.Value {
 	const rows, columns = "ncij,ncjhw->ncihw", "ncji,ncjhw->ncihw"
 	own := x.Crop(2, 0, k)
 	m := own.Abs()
-	window := l.part(g, l.auto, k, l.width, l.width)
-	auto := autograd.VJP(windowOf(m, l.width), window, m)[0]
 	m = m.Sub(keep(y, l.mean))
+	window := l.part(g, l.auto, k, l.width, l.width)
+	auto := autograd.VJP(centredWindowOf(m, l.width), window, m)[0]
 	gram := l.part(g, l.gram, k, k)
 	dm := mul(gram.Add(gram.Permute(0, 1, 3, 2)), m, rows)
 	if !l.parents {

@@ -7,26 +7,48 @@ import (
 )
 
 // momentChunk is how many pixels a thread takes at a time; sums over chunks are
-// added in order, in float64.
-const momentChunk = 4096
+// added in order, in float64. momentChunks is into how many parts of its rows an image
+// is divided at least, but for the smallest.
+const (
+	momentChunk  = 16 << 10
+	momentChunks = 4
+)
+
+// momentBlock is how many rows of magnitudes are transformed at a time.
+const momentBlock = 16
 
 // textureRows is a group of workspace rows, one per band, in fours; those beyond
 // the bands stay zero.
 type textureRows[T kernels.Float] []T
 
-// bandMoments is a bound opMoments or its adjoint.
+// bandMoments is a bound opSpectrumMoments or its adjoint. It takes the rows of the
+// bands as they are needed, from their halved transforms.
 type bandMoments[T kernels.Float] struct {
 	momentLayout
 	x, y, g, dx    []T
 	images, groups int // groups of four bands
-	strip, chunks  int
+	strip          int
+	bands          *kernels.FFTBands[T]
+	halved         *halvedBands[T]
+	z              []T // of the image in progress
 	tex            *kernels.Texture[T]
 	shift          kernels.Elementwise[T]
 	sum            kernels.Reduction[T]
 	workers        []momentWorker[T]
-	magnitudes     []T       // of the image in progress, then their cotangents
-	totals         []float64 // of each chunk: the accumulators
-	coefficients   []T       // of each image: the matrices of the adjoint
+	centre         []T       // near the means of the magnitudes
+	chunk, chunks  int       // rows of a chunk, and how many
+	totals         []float64 // of each chunk: the accumulators, then the windows
+	coefficients   []T       // of an image: the matrices of the adjoint
+	spread         []T       // the coefficients of the autocorrelations
+	halo           int
+	few            int // rows of all bands that are worked on at a time
+	edges          []T // spectra of magnitudes around the borders of chunks, whose rows change
+}
+
+// halvedBands is what opSpectrumMoments leaves for its adjoint.
+type halvedBands[T kernels.Float] struct {
+	z    []T
+	full []bool // of each image
 }
 
 // momentWorker is the memory of one thread.
@@ -34,57 +56,73 @@ type momentWorker[T kernels.Float] struct {
 	m, q, re, dr, di      textureRows[T] // centred magnitudes, parts
 	dm, dq, dre, ddr, ddi textureRows[T] // their cotangents
 	acc                   []T
-	centre                []T // near the means of the magnitudes
 	factors               [4]T
-	auto                  *kernels.Autocorrelation[T]
+	auto                  *kernels.AutocorrelationRows[T]
+	lines                 []T // of each band: rows in progress
+	own                   []T // of each band without parents: rows and those ahead of them
+	magnitudes            []T // of each such band: a block of rows, or their cotangents
+	spectra               []T // of each such band: those of a block and beside it
+	sums, work            []T
 	window                []float64
 }
 
 func bindMoments(b *autograd.Bind) func() {
 	if b.Out.DType.Real() == tensor.Float32 {
-		return newBandMoments[float32](b, false).forward(b.Pool)
+		return newBandMoments[float32](b, b.Attr.(spectrumAttr).bands.f32, false).forward(b.Pool)
 	}
-	return newBandMoments[float64](b, false).forward(b.Pool)
+	return newBandMoments[float64](b, b.Attr.(spectrumAttr).bands.f64, false).forward(b.Pool)
 }
 
 func bindMomentsAdjoint(b *autograd.Bind) func() {
 	if b.Out.DType.Real() == tensor.Float32 {
-		return newBandMoments[float32](b, true).backward(b.Pool)
+		return newBandMoments[float32](b, b.Attr.(spectrumAttr).bands.f32, true).backward(b.Pool)
 	}
-	return newBandMoments[float64](b, true).backward(b.Pool)
+	return newBandMoments[float64](b, b.Attr.(spectrumAttr).bands.f64, true).backward(b.Pool)
 }
 
-func newBandMoments[T kernels.Float](b *autograd.Bind, adjoint bool) *bandMoments[T] {
-	x := b.Contiguous(0)
-	p := &bandMoments[T]{momentLayout: newMomentLayout(b.Attr, x.Type), x: tensor.Span[T](x),
+func newBandMoments[T kernels.Float](b *autograd.Bind, masks tensor.Tensor, adjoint bool) *bandMoments[T] {
+	x, attr := b.Contiguous(0), b.Attr.(spectrumAttr)
+	p := &bandMoments[T]{momentLayout: attr.layout(x.Type), x: tensor.Span[T](x),
 		images: x.Dim[0] * x.Dim[1], tex: kernels.TextureOf[T](b.Level), strip: kernels.TextureStrip[T]()}
 	if adjoint {
 		p.y, p.g, p.dx = tensor.Span[T](b.Contiguous(1)), tensor.Span[T](b.Contiguous(2)), tensor.Span[T](b.Out)
 	} else {
 		p.y = tensor.Span[T](b.Out)
 	}
+	p.bands = kernels.NewFFTBands(masksOf[T](attr.bands, masks, b.Level), b.Pool.Threads())
+	p.halved = b.Kept(0, attr, func() any {
+		return &halvedBands[T]{z: p.bands.NewHalved(p.images), full: make([]bool, p.images)}
+	}).(*halvedBands[T])
+	p.few = min(p.bands.RowsAtOnce(), momentBlock)
 	p.groups = (p.k + kernels.TextureRows - 1) / kernels.TextureRows
-	p.chunks = (p.pixels + momentChunk - 1) / momentChunk
 	p.shift = kernels.Lookup[T]("shift", b.Level)
 	p.sum = kernels.LookupReduction[T]("sum", b.Level)
-	p.magnitudes = kernels.NewTextureRows[T](p.k, p.pixels)
 	p.workers = make([]momentWorker[T], b.Pool.Threads())
 	for i := range p.workers {
-		p.workers[i] = p.newWorker(adjoint)
-		p.workers[i].auto = kernels.NewAutocorrelation[T](p.h, p.w, p.width, b.Level, 1)
+		p.workers[i] = p.newWorker(adjoint, b.Level)
 	}
+	p.halo = p.workers[0].auto.Halo()
 	return p
 }
 
-func (p *bandMoments[T]) newWorker(adjoint bool) momentWorker[T] {
+func (p *bandMoments[T]) newWorker(adjoint bool, level kernels.Level) momentWorker[T] {
 	rows := func() textureRows[T] {
 		return kernels.NewTextureRows[T](p.groups*kernels.TextureRows, p.strip)
 	}
-	w := momentWorker[T]{m: rows(), re: rows(), q: rows(), dr: rows(), di: rows(), centre: make([]T, 2*p.k), window: make([]float64, p.width*p.width)}
+	w := momentWorker[T]{m: rows(), re: rows(), q: rows(), dr: rows(), di: rows(), window: make([]float64, p.width*p.width)}
+	w.auto = kernels.NewAutocorrelationRows[T](p.h, p.w, p.width, level)
+	ahead := momentBlock + 2*w.auto.Halo()
+	w.lines = kernels.NewTextureRows[T](2*p.k, 2*momentBlock*p.w)
+	w.magnitudes = kernels.NewTextureRows[T](p.k, momentBlock*p.w)
+	w.spectra = kernels.NewTextureRows[T](p.k, (ahead+momentBlock)*w.auto.Stride())
 	if adjoint {
 		w.dm, w.dq, w.dre, w.ddr, w.ddi = rows(), rows(), rows(), rows(), rows()
+		w.own = kernels.NewTextureRows[T](p.k, 2*ahead*p.w)
+		w.work = kernels.NewTextureRows[T](momentBlock, w.auto.Stride())
 	} else {
 		w.acc = kernels.NewTextureRows[T](p.accumulators(), p.tex.Lanes)
+		w.sums = kernels.NewTextureRows[T](p.k, w.auto.SumsLen())
+		w.work = kernels.NewTextureRows[T](1, w.auto.SumsLen())
 	}
 	return w
 }
@@ -133,102 +171,178 @@ func (p *bandMoments[T]) group(rows textureRows[T], i int) []T {
 	return rows[i*kernels.TextureRows*p.strip:]
 }
 
-// band returns n pixels of band k of an image, from pixel at on.
-func (p *bandMoments[T]) band(x []T, image, k, at, n int) []T {
-	bands := p.k
-	if p.parents {
-		bands *= 2
-	}
-	return x[2*((image*bands+k)*p.pixels+at):][:2*n]
+// line returns the rows in progress of a band, n pixels from pixel at on.
+func (p *bandMoments[T]) line(w *momentWorker[T], k, at, n int) []T {
+	return w.lines[2*(k*momentBlock*p.w+at):][:2*n]
 }
 
 // image returns the result, or a cotangent, of an image.
 func (p *bandMoments[T]) image(y []T, i int) []T { return y[i*p.size:][:p.size] }
 
-// forward returns what runs opMoments, image by image.
+// spectrum returns the spectrum of an image, or its cotangent.
+func (p *bandMoments[T]) spectrum(x []T, i int) []T { return x[2*i*p.pixels:][:2*p.pixels] }
+
+// halve sets z to the halved bands of an image.
+func (p *bandMoments[T]) halve(image int, pool *kernels.Pool) {
+	n := p.bands.HalvedLen()
+	p.z = p.halved.z[image*n:][:n]
+	if !p.halved.full[image] {
+		p.bands.Halve(p.z, p.spectrum(p.x, image), pool)
+	}
+}
+
+// forward returns what runs opSpectrumMoments, image by image.
 func (p *bandMoments[T]) forward(pool *kernels.Pool) func() {
-	p.totals = make([]float64, p.chunks*p.accumulators())
-	image := 0
+	p.chunk = max(1, min(momentChunk/p.w, max(momentBlock, (p.h+momentChunks-1)/momentChunks)))
+	p.chunks = (p.h + p.chunk - 1) / p.chunk
+	p.totals, p.centre = make([]float64, p.chunks*p.totalsOf()), make([]T, 2*p.k)
 	measure := func(worker, lo, hi int) {
 		for c := lo; c < hi; c++ {
-			p.measure(&p.workers[worker], image, c)
-		}
-	}
-	correlate := func(worker, lo, hi int) {
-		for k := lo; k < hi; k++ {
-			p.correlate(&p.workers[worker], image, k)
+			p.measure(worker, c)
 		}
 	}
 	return func() {
-		for image = range p.images {
+		for image := range p.images {
+			p.halved.full[image] = false
+			p.halve(image, pool)
+			p.halved.full[image] = true
+			p.findCentre()
 			pool.For(p.chunks, 1, measure)
-			pool.For(p.k, 1, correlate)
 			p.join(image)
 		}
 	}
 }
 
-// magnitude returns n magnitudes of band k of the image in progress, less a
-// constant.
-func (p *bandMoments[T]) magnitude(k, at, n int) []T { return p.magnitudes[k*p.pixels+at:][:n] }
+// totalsOf is how many sums a chunk has.
+func (p *bandMoments[T]) totalsOf() int { return p.accumulators() + p.k*p.width*p.width }
 
-// correlate computes the autocorrelation of the magnitudes of band k.
-func (p *bandMoments[T]) correlate(w *momentWorker[T], image, k int) {
-	w.auto.Window(w.window, p.magnitude(k, 0, p.pixels), nil)
-	y := p.image(p.y, image)[p.auto+k*len(w.window):]
-	for i, v := range w.window {
-		y[i] = T(v)
+// measure adds up the moments of a chunk of rows.
+func (p *bandMoments[T]) measure(worker, chunk int) {
+	w := &p.workers[worker]
+	totals := p.totals[chunk*p.totalsOf():][:p.totalsOf()]
+	clear(totals)
+	clear(w.acc)
+	clear(w.sums)
+	begin, end := chunk*p.chunk, min((chunk+1)*p.chunk, p.h)
+	have := 0 // rows of spectra
+	for y := begin; y < end+p.halo; {
+		n := min(momentBlock, p.h-y%p.h)
+		if y < end {
+			n = min(n, end-y)
+			p.measureRows(worker, y, n)
+		} else {
+			n = min(n, end+p.halo-y)
+			p.ownMagnitudes(worker, y%p.h, n)
+		}
+		have = p.correlate(w, have, n)
+		y += n
+	}
+	for i := range totals[:p.accumulators()] {
+		totals[i] = p.tex.Total(w.acc, i)
+	}
+	size := p.width * p.width
+	for k := range p.k {
+		w.auto.AddWindow(totals[p.accumulators()+k*size:][:size], w.window, w.sums[k*w.auto.SumsLen():][:w.auto.SumsLen()])
 	}
 }
 
-// measure writes the magnitudes of a chunk and adds up its moments.
-func (p *bandMoments[T]) measure(w *momentWorker[T], image, chunk int) {
-	p.findCentre(w, image)
-	clear(w.acc)
-	end := min((chunk+1)*momentChunk, p.pixels)
-	for at := chunk * momentChunk; at < end; at += p.strip {
-		n := min(p.strip, end-at)
-		p.near(image, at+n, min(p.strip, end-at-n))
+// measureRows writes the magnitudes of n rows and adds up their moments.
+func (p *bandMoments[T]) measureRows(worker, y, n int) {
+	w := &p.workers[worker]
+	for row := 0; row < n; row += p.few {
+		some := min(p.few, n-row)
+		for k := range p.all() {
+			p.bands.Rows(worker, p.line(w, k, 0, some*p.w), p.z, k, y+row, some)
+		}
+		p.measureStrips(w, row*p.w, some*p.w)
+	}
+}
+
+// measureStrips does so for the rows in progress, strip by strip; they go to the
+// magnitudes from pixel to on.
+func (p *bandMoments[T]) measureStrips(w *momentWorker[T], to, pixels int) {
+	for at := 0; at < pixels; at += p.strip {
+		n := min(p.strip, pixels-at)
 		for k := range p.k {
 			m := p.row(w.m, k, n)
-			p.tex.Modulus(m, p.row(w.re, k, n), p.band(p.x, image, k, at, n), w.centre[k])
-			copy(p.magnitude(k, at, n), m)
+			p.tex.Modulus(m, p.row(w.re, k, n), p.line(w, k, at, n), p.centre[k])
+			copy(p.magnitude(w, k, to+at, n), m)
 			if p.parents {
-				p.tex.Double(p.row(w.q, k, n), p.row(w.dr, k, n), p.row(w.di, k, n), p.band(p.x, image, p.k+k, at, n), w.centre[p.k+k])
+				p.tex.Double(p.row(w.q, k, n), p.row(w.dr, k, n), p.row(w.di, k, n), p.line(w, p.k+k, at, n), p.centre[p.k+k])
 			}
 			p.pad(w, k, n)
 		}
 		p.accumulate(w, n)
 	}
-	totals := p.totals[chunk*p.accumulators():][:p.accumulators()]
-	for i := range totals {
-		totals[i] = p.tex.Total(w.acc, i)
+}
+
+// all is how many bands there are, with parents.
+func (p *bandMoments[T]) all() int {
+	if p.parents {
+		return 2 * p.k
+	}
+	return p.k
+}
+
+// magnitude returns n magnitudes of band k in the block, less a constant.
+func (p *bandMoments[T]) magnitude(w *momentWorker[T], k, at, n int) []T {
+	return w.magnitudes[k*momentBlock*p.w+at:][:n]
+}
+
+// ownMagnitudes writes the magnitudes of n rows of the bands without parents.
+func (p *bandMoments[T]) ownMagnitudes(worker, y, n int) {
+	w := &p.workers[worker]
+	for k := range p.k {
+		z := p.line(w, k, 0, n*p.w)
+		p.bands.Rows(worker, z, p.z, k, y, n)
+		p.moduli(w, p.magnitude(w, k, 0, n*p.w), z, p.centre[k])
 	}
 }
 
-// near has n pixels of all bands brought near, which are in as many places.
-func (p *bandMoments[T]) near(image, at, n int) {
-	bands := p.k
-	if p.parents {
-		bands *= 2
+// moduli sets m to |z| - mean.
+func (p *bandMoments[T]) moduli(w *momentWorker[T], m, z []T, mean T) {
+	for at := 0; at < len(m); at += p.strip {
+		n := min(p.strip, len(m)-at)
+		p.tex.Modulus(m[at:][:n], p.row(w.re, 0, n), z[2*at:][:2*n], mean)
 	}
-	for k := range bands {
-		p.tex.Near(p.band(p.x, image, k, at, n))
+}
+
+// correlate transforms n rows of magnitudes behind the spectra of others, adds up
+// the products of those that have all rows after them that they need, and keeps the
+// rest, whose number it returns.
+func (p *bandMoments[T]) correlate(w *momentWorker[T], have, n int) int {
+	ld, done := w.auto.Stride(), max(0, have+n-p.halo)
+	for k := range p.k {
+		m := p.spectra(w, k)
+		w.auto.Spectra(m[have*ld:], p.magnitude(w, k, 0, n*p.w), n)
+		if done > 0 {
+			size := w.auto.SumsLen()
+			w.auto.AddProducts(w.sums[k*size:][:size], w.work, m, done)
+			copy(m, m[done*ld:(have+n)*ld])
+		}
 	}
+	return have + n - done
+}
+
+// spectra returns the row spectra of band k.
+func (p *bandMoments[T]) spectra(w *momentWorker[T], k int) []T {
+	n := len(w.spectra) / p.k
+	return w.spectra[k*n:][:n]
 }
 
 // findCentre sets values near the mean magnitudes, so that sums of squares do
-// not cancel: the means of the first pixels.
-func (p *bandMoments[T]) findCentre(w *momentWorker[T], image int) {
-	n := min(p.strip, p.pixels)
-	for k := range p.k {
-		m, re := p.row(w.m, 0, n), p.row(w.re, 0, n)
-		p.tex.Modulus(m, re, p.band(p.x, image, k, 0, n), 0)
-		w.centre[k] = T(p.sum(m, nil) / float64(n))
-		if p.parents {
-			p.tex.Modulus(m, re, p.band(p.x, image, p.k+k, 0, n), 0)
-			w.centre[p.k+k] = T(p.sum(m, nil) / float64(n))
+// not cancel: the means of some rows.
+func (p *bandMoments[T]) findCentre() {
+	w, rows := &p.workers[0], min(4, p.h)
+	for k := range p.all() {
+		sum := 0.
+		for i := range rows {
+			z, m := p.line(w, 0, 0, p.w), p.magnitude(w, 0, 0, p.w)
+			p.bands.Rows(0, z, p.z, k, i*p.h/rows, 1)
+			p.moduli(w, m, z, 0)
+			sum += p.sum(m, nil)
 		}
+		p.centre[k] = T(sum / float64(rows*p.w))
 	}
 }
 
@@ -267,19 +381,19 @@ func (p *bandMoments[T]) accumulate(w *momentWorker[T], n int) {
 
 // join adds the chunks of an image in order and writes its moments.
 func (p *bandMoments[T]) join(image int) {
-	n := p.accumulators()
+	n := p.totalsOf()
 	t := p.totals[:n]
 	for c := 1; c < p.chunks; c++ {
 		for i, v := range p.totals[c*n:][:n] {
 			t[i] += v
 		}
 	}
-	p.findCentre(&p.workers[0], image)
-	centre := p.workers[0].centre
+	centre := p.centre
 	mean := func(kind, k int) float64 { return t[p.moment(kind, k)] / float64(p.pixels) }
 	product := func(kind, i, j int) float64 { return t[p.product(kind, i, j)] / float64(p.pixels) }
 	y := p.image(p.y, image)
 	for i := range p.k {
+		p.joinWindow(y, t, i, mean(accM, i))
 		y[p.mean+i] = T(float64(centre[i]) + mean(accM, i))
 		for j := range p.k {
 			y[p.gram+i*p.k+j] = T(product(accGram, i, j) - mean(accM, i)*mean(accM, j))
@@ -298,6 +412,16 @@ func (p *bandMoments[T]) join(image int) {
 			y[p.real+i*p.k+j] = T(product(accReal, i, j))
 			y[p.real+(p.k+i)*p.k+j] = T(product(accImag, i, j))
 		}
+	}
+}
+
+// joinWindow writes the autocorrelation of the magnitudes of band k. Their sums are
+// those of magnitudes less the centre, whose mean has still to be taken away.
+func (p *bandMoments[T]) joinWindow(y []T, t []float64, k int, mean float64) {
+	n := p.width * p.width
+	constant := mean * mean * p.workers[0].auto.Constant()
+	for i, v := range t[p.accumulators()+k*n:][:n] {
+		y[p.auto+k*n+i] = T(v - constant)
 	}
 }
 

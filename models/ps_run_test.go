@@ -57,3 +57,47 @@ func gradientOn(t *testing.T, m *PortillaSimoncelli, d tensor.DType, threads int
 	}
 	return dst
 }
+
+// Two gradients of the same statistics, of which only one finds what the statistics
+// left, are those of programs of their own.
+func TestSpectrumMomentsTwice(t *testing.T) {
+	const h, w, n = 32, 48, 4
+	attr := spectrumAttr{newBandSet(newConstant(sampleMasks(n, h, w), n, h, w)), momentAttr{n / 2, 5}}
+	x := tensor.New(tensor.Complex128, 2, 1, h, w)
+	for i := range x.Len() {
+		x.Store(i, complex(float64(i*i%1009)/1009, float64(i*i%997)/997))
+	}
+	gradients := func(weights ...float64) (out []tensor.Tensor) {
+		tape := autograd.New(autograd.CPU{Threads: 2})
+		defer tape.Close()
+		v := tape.Var("spectrum", x)
+		y := tape.Apply(opSpectrumMoments, attr, v)
+		wanted := []autograd.Value{y}
+		for _, f := range weights {
+			wanted = append(wanted, autograd.Grad(y.Square().Scale(f).SumWide(1, 2), v)...)
+		}
+		p, err := tape.Compile(wanted, autograd.Value{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := p.Run(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range weights {
+			g := tensor.New(tensor.Complex128, 2, 1, h, w)
+			if err := p.Read(1+i, g); err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, g)
+		}
+		return out
+	}
+	both, first, second := gradients(1, 3), gradients(1)[0], gradients(3)[0]
+	for i := range first.Len() {
+		if both[0].Load(i) != first.Load(i) || both[1].Load(i) != second.Load(i) {
+			t.Fatalf("element %d: %v and %v together, %v and %v alone", i, both[0].Load(i), both[1].Load(i), first.Load(i), second.Load(i))
+		}
+	}
+}

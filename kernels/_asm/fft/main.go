@@ -87,6 +87,7 @@ func emitAll(k *isa) {
 		k.addMasked(radix)
 	}
 	k.prefetch()
+	k.pieces()
 	for _, radix := range k.radices() {
 		k.stage(radix)
 	}

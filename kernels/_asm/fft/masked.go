@@ -93,3 +93,25 @@ func (k *isa) prefetch() {
 	})
 	k.end()
 }
+
+// pieces is an fftBody.pieces of package kernels.
+func (k *isa) pieces() {
+	k.function("pieces", "Pieces", "func(dst, src []T, dstRow, srcRow, dstNext, srcNext, rows, tiles int)")
+	dst, src := k.slice("dst"), k.slice("src")
+	dstRow, srcRow, dstNext, srcNext := k.argBytes("dstRow"), k.argBytes("srcRow"), k.argBytes("dstNext"), k.argBytes("srcNext")
+	rows, tiles := k.arg("rows"), k.arg("tiles")
+	k.loop("tile", tiles, func() {
+		to, from, n := k.GP64(), k.GP64(), k.GP64()
+		k.MOVQ(dst, to)
+		k.MOVQ(src, from)
+		k.MOVQ(rows, n)
+		k.loop("row", n, func() {
+			k.saveRow(k.loadRow(Mem{Base: from}), Mem{Base: to})
+			k.ADDQ(srcRow, from)
+			k.ADDQ(dstRow, to)
+		})
+		k.ADDQ(srcNext, src)
+		k.ADDQ(dstNext, dst)
+	})
+	k.end()
+}

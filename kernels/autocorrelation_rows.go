@@ -1,0 +1,218 @@
+package kernels
+
+// An AutocorrelationRows is an Autocorrelation a few rows at a time, of maps that are
+// never in memory as a whole: the caller keeps the spectra of some rows, Stride reals
+// apart, and adds up what blocks of them give. One goroutine at a time may use it.
+type AutocorrelationRows[T Float] struct {
+	h, w, width   int
+	most          int // the largest lag
+	n, ld         int // reals of a padded row, and between rows
+	halo          int // rows before and after a block that go into it
+	few, fewBack  *fftRowSet[T]
+	dot           Reduction[T]
+	add           Elementwise[T]
+	texture       *Texture[T]
+	lags          func(acc, a, b []T, ld, rows, n, stride int)
+	adjoint       func(dst, m, c []T, ld, rows, n, stride, first int, more bool)
+	cos, sin      []T // of each lag along rows: weights of the products
+	cosT, sinT    []T // the same for the adjoint, in groups of four rows
+	mixed, matrix []T
+}
+
+// NewAutocorrelationRows returns that of maps of h×w, in a window of width×width lags,
+// with the bodies of level. It does not panic.
+func NewAutocorrelationRows[T Float](h, w, width int, level Level) *AutocorrelationRows[T] {
+	p := &AutocorrelationRows[T]{h: h, w: w, width: width, most: width / 2}
+	p.n = roundUp(2*(w/2+1), TexturePad)
+	p.ld = p.n
+	if p.ld*h%512 == 0 { // rows must not share cache sets
+		p.ld += TexturePad
+	}
+	p.halo = max(roundUp(p.most+1, lagGroup)-1, roundUp(p.most, lagSpread))
+	p.few, p.fewBack = newFFTRowSet[T](FFTReal, w, p.ld/2, w, level), newFFTRowSet[T](FFTRealInverse, w, w, p.ld/2, level)
+	p.dot, p.add, p.texture = LookupReduction[T]("dot", level), Lookup[T]("add", level), TextureOf[T](level)
+	p.mixed, p.matrix = fftAligned[T](TextureRows*p.n), make([]T, 16)
+	p.setKernels(level)
+	p.setTables()
+	return p
+}
+
+// Halo is how many rows before and after a block have to be at hand.
+func (p *AutocorrelationRows[T]) Halo() int { return p.halo }
+
+// Stride is how many reals lie from row to row of spectra.
+func (p *AutocorrelationRows[T]) Stride() int { return p.ld }
+
+// SumsLen is how many elements the sums of products take.
+func (p *AutocorrelationRows[T]) SumsLen() int { return (p.most/lagGroup + 1) * 2 * lagGroup * p.n }
+
+// Spectra sets n rows of m to the spectra of as many rows of x, w elements each.
+func (p *AutocorrelationRows[T]) Spectra(m, x []T, n int) { p.few.run(m, x, n) }
+
+// AddProducts adds to the sums those of n rows from m on with themselves and the rows
+// after them, Halo rows beyond n. work is of the length of sums.
+func (p *AutocorrelationRows[T]) AddProducts(sums, work, m []T, n int) {
+	for first := 0; first <= p.most; first += lagGroup {
+		p.lags(work, m, m[first*p.ld:], p.ld, n, p.n, p.n)
+		size := 2 * lagGroup * p.n
+		p.add(sums[:size], sums[:size], work, nil, 0, 0)
+		sums = sums[min(size, len(sums)):]
+	}
+}
+
+// AddWindow adds to out, width² elements, what sums give of the window of Window,
+// without taking away the mean.
+func (p *AutocorrelationRows[T]) AddWindow(out, work []float64, sums []T) {
+	for first := 0; first <= p.most; first += lagGroup {
+		p.window(work, sums[first*2*p.n:], first)
+	}
+	for i := range out {
+		out[i] += work[i]
+	}
+}
+
+// Constant is the window, all its lags, of a map that is 1.
+func (p *AutocorrelationRows[T]) Constant() float64 { return float64(p.w) / float64(p.w/2*2) }
+
+// SpreadLen is how many elements the coefficients of the adjoint take.
+func (p *AutocorrelationRows[T]) SpreadLen() int {
+	return max(1, (p.most+lagSpread-1)/lagSpread) * (1 + 2*lagSpread) * p.n
+}
+
+// SetSpread sets the coefficients that the adjoint has for the cotangent g of Window.
+func (p *AutocorrelationRows[T]) SetSpread(c, g []T) {
+	for first := 1; first == 1 || first <= p.most; first += lagSpread {
+		p.setCoefficients(c[(first-1)/lagSpread*(1+2*lagSpread)*p.n:], g, first)
+	}
+}
+
+// Spread sets n rows of dx to the adjoint, with the coefficients c, of a map whose
+// spectra m has from Halo rows before them to Halo rows after. The map has no mean.
+// work is room for n rows of spectra.
+func (p *AutocorrelationRows[T]) Spread(dx, work, m, c []T, n int) {
+	m = m[:(n+2*p.halo)*p.ld]
+	for first := 1; first == 1 || first <= p.most; first += lagSpread {
+		p.adjoint(work, m, c[(first-1)/lagSpread*(1+2*lagSpread)*p.n:], p.ld, n, p.n, p.n, first, first > 1)
+	}
+	p.fewBack.run(dx, work, n)
+}
+
+func roundUp(n, to int) int { return (n + to - 1) / to * to }
+
+func (p *AutocorrelationRows[T]) setKernels(level Level) {
+	p.lags, p.adjoint = lagsGo[T], lagsAdjointGo[T]
+	asm := asmOf[T](level.Resolve())
+	if asm.lags == nil {
+		return
+	}
+	p.lags = func(acc, a, b []T, ld, rows, n, stride int) {
+		asm.lags(&acc[0], &a[0], &b[0], ld, rows, n, stride)
+	}
+	p.adjoint = func(dst, m, c []T, ld, rows, n, stride, first int, more bool) {
+		add := 0
+		if more {
+			add = 1
+		}
+		asm.lagsAdjoint(&dst[0], &m[p.halo*ld], &c[0], ld, rows, n, stride, first, add)
+	}
+}
+
+// setTables sets what turns products into lags along rows: real and imaginary
+// parts side by side. All frequencies but the first and the last stand for their
+// conjugates too; so they do in the transform back.
+func (p *AutocorrelationRows[T]) setTables() {
+	even := p.w / 2 * 2
+	fours := roundUp(p.most+1, TextureRows)
+	p.cos, p.sin = fftAligned[T](fours*p.n), fftAligned[T](fours*p.n)
+	p.cosT, p.sinT = fftAligned[T](fours*p.n), fftAligned[T](fours*p.n)
+	scale := 1 / (float64(even) * float64(p.h) * float64(p.w))
+	for d := range p.most + 1 {
+		for k := range p.w/2 + 1 {
+			c, s := fftTwiddle(k*d%max(even, 1), max(even, 1))
+			s = -s
+			weight, back := 2., 2.
+			if k == 0 || 2*k == even {
+				weight = 1
+			}
+			if k == 0 || 2*k == p.w {
+				back = 1
+			}
+			at := d*p.n + 2*k
+			p.cos[at], p.cos[at+1] = T(weight*scale*c), T(weight*scale*c)
+			p.sin[at], p.sin[at+1] = T(-weight*scale*s), T(weight*scale*s)
+			weight *= scale / back
+			p.cosT[at], p.cosT[at+1] = T(weight*c), T(weight*c)
+			p.sinT[at], p.sinT[at+1] = T(weight*s), T(-weight*s)
+		}
+	}
+}
+
+// window makes the lags from first on of acc.
+func (p *AutocorrelationRows[T]) window(out []float64, acc []T, first int) {
+	low := p.width / 2
+	for j := range min(lagGroup, p.most+1-first) {
+		d := first + j
+		re, im := acc[j*p.n:][:p.n], acc[(lagGroup+j)*p.n:][:p.n]
+		for e := range p.most + 1 {
+			c, s := p.dot(re, p.cos[e*p.n:][:p.n]), p.dot(im, p.sin[e*p.n:][:p.n])
+			p.put(out, low, d, e, c+s)
+			p.put(out, low, d, -e, c-s)
+		}
+	}
+}
+
+// put stores the autocorrelation at a lag and its opposite.
+func (p *AutocorrelationRows[T]) put(out []float64, low, d, e int, v float64) {
+	for range 2 {
+		if y, x := low+d, low+e; y < p.width && x < p.width && y >= 0 && x >= 0 {
+			out[y*p.width+x] = v
+		}
+		d, e = -d, -e
+	}
+}
+
+// at returns the cotangent of a lag, 0 outside the window.
+func (p *AutocorrelationRows[T]) at(g []T, d, e int) T {
+	y, x := p.width/2+d, p.width/2+e
+	if y < 0 || x < 0 || y >= p.width || x >= p.width {
+		return 0
+	}
+	return g[y*p.width+x]
+}
+
+// setCoefficients sets those of the lags down columns from first on, and of lag 0
+// with the first.
+func (p *AutocorrelationRows[T]) setCoefficients(c, g []T, first int) {
+	even := func(d, e int) T { // of cos: the lags (d, ±e) and their opposites
+		v := p.at(g, d, e) + p.at(g, -d, -e)
+		if e != 0 {
+			v += p.at(g, d, -e) + p.at(g, -d, e)
+		}
+		return v
+	}
+	odd := func(d, e int) T {
+		return p.at(g, d, e) + p.at(g, -d, -e) - p.at(g, d, -e) - p.at(g, -d, e)
+	}
+	p.mixLags(c[p.n:], p.cosT, first, even)
+	p.mixLags(c[(1+lagSpread)*p.n:], p.sinT, first, odd)
+	clear(c[:p.n])
+	if first == 1 {
+		p.mixLags(p.mixed, p.cosT, 0, even)
+		copy(c[:p.n], p.mixed)
+	}
+}
+
+// mixLags sets four rows of dst to the sums of the rows of a table times f.
+func (p *AutocorrelationRows[T]) mixLags(dst, table []T, first int, f func(d, e int) T) {
+	for e := 0; e <= p.most; e += TextureRows {
+		for i := range TextureRows {
+			for j := range TextureRows {
+				p.matrix[i*TextureRows+j] = 0
+				if first+i <= p.most && e+j <= p.most {
+					p.matrix[i*TextureRows+j] = f(first+i, e+j)
+				}
+			}
+		}
+		p.texture.Mix(dst, p.matrix, table[e*p.n:], p.n, p.n, e > 0)
+	}
+}

@@ -1,0 +1,114 @@
+package kernels
+
+// Rows sets dst to the n rows from y on of band k, contiguous, given the halved bands z.
+// It has as many rows after them brought near. It panics if a slice is too short.
+func (p *FFTBands[T]) Rows(worker int, dst, z []T, k, y, n int) {
+	w := &p.workers[worker]
+	if p.plain != nil {
+		w.inverse.run(dst, z[2*(k*p.h+y)*p.w:], n)
+		return
+	}
+	for most := w.inverse.most(); n > 0; n, y = n-most, y+most {
+		some := min(n, most)
+		switch {
+		case w.cross != nil && len(p.runs[k]) == 1 && p.runs[k][0].n*p.body.lanes == p.w:
+			w.cross.pieces(w.tile, dst, z[p.piece(k, 0, y):], p.tileLen, true)
+		case some == p.body.lanes && w.cross == nil:
+			p.rowsTogether(w, dst, z, k, y)
+		default:
+			p.collect(w, z, k, y, some)
+			w.inverse.run(dst, w.row, some)
+		}
+		p.nextRows(z, k, y+some, some)
+		dst = dst[2*p.w*some:]
+	}
+}
+
+// piece returns where row y of a tile of a band is, given the run that the tile is in.
+func (p *FFTBands[T]) piece(k, run, y int) int {
+	return p.runs[k][run].ordinal*p.tileLen + y*2*p.body.lanes
+}
+
+// rowsTogether makes as many rows as there are lanes, straight from the tiles.
+func (p *FFTBands[T]) rowsTogether(w *fftBandsWorker[T], dst, z []T, k, y int) {
+	lanes, l := p.body.lanes, p.rows
+	block, at := 2*lanes*lanes, 0
+	load := p.body.loader(fftRows, 1, true, lanes)
+	for i, r := range p.runs[k] {
+		clear(w.tile[at*block : r.tile*block])
+		for t := range r.n {
+			load(w.tile[(r.tile+t)*block:], z[p.piece(k, i, y)+t*p.tileLen:], p.off[0], 0, nil, lanes)
+		}
+		at = r.tile + r.n
+	}
+	clear(w.tile[at*block : p.w/lanes*block])
+	l.finish(w.tile, dst, p.off[1], 2, fftRows, true, 0, l.n, 1)
+}
+
+// collect sets n rows of the workspace to halved rows, with zeros.
+func (p *FFTBands[T]) collect(w *fftBandsWorker[T], z []T, k, y, n int) {
+	width, at := 2*p.body.lanes, 0
+	for i, r := range p.runs[k] {
+		p.clear(w.row, at, r.tile, n)
+		p.body.pieces(w.row[r.tile*width:], z[p.piece(k, i, y):], 2*p.w, width, width, p.tileLen, n, r.n)
+		at = r.tile + r.n
+	}
+	p.clear(w.row, at, p.w/p.body.lanes, n)
+}
+
+// clear clears the tiles [from, to) of n rows.
+func (p *FFTBands[T]) clear(rows []T, from, to, n int) {
+	if from < to {
+		for y := range n {
+			clear(rows[2*(y*p.w+from*p.body.lanes) : 2*(y*p.w+to*p.body.lanes)])
+		}
+	}
+}
+
+// nextRows has n rows from y on brought near, if they are far.
+func (p *FFTBands[T]) nextRows(z []T, k, y, n int) {
+	if !p.far {
+		return
+	}
+	for ; n > 0 && y < p.h; n, y = n-1, y+1 {
+		for i, r := range p.runs[k] {
+			p.body.prefetch(z[p.piece(k, i, y):], p.tileLen, r.n)
+		}
+	}
+}
+
+// HalveRows sets the n rows from y on of the halved band k in z to the adjoint of Rows
+// applied to src. It panics if a slice is too short.
+func (p *FFTBands[T]) HalveRows(worker int, z, src []T, k, y, n int) {
+	w := &p.workers[worker]
+	if p.plain != nil {
+		w.forward.run(z[2*(k*p.h+y)*p.w:], src, n)
+		return
+	}
+	width := 2 * p.body.lanes
+	for most := w.forward.most(); n > 0; n, y = n-most, y+most {
+		some := min(n, most)
+		if some == p.body.lanes && w.cross == nil {
+			p.halveTogether(w, z, src, k, y)
+		} else {
+			w.forward.run(w.row, src, some)
+			for i, r := range p.runs[k] {
+				p.body.pieces(z[p.piece(k, i, y):], w.row[r.tile*width:], width, 2*p.w, p.tileLen, width, some, r.n)
+			}
+		}
+		src = src[2*p.w*some:]
+	}
+}
+
+// halveTogether is HalveRows of as many rows as there are lanes.
+func (p *FFTBands[T]) halveTogether(w *fftBandsWorker[T], z, src []T, k, y int) {
+	lanes, l := p.body.lanes, p.rows
+	done := l.load(w.tile, src, p.off[1], 2, fftRows, false, true)
+	l.transform(w.tile, done, len(l.stages))
+	store := p.body.storer(fftRows, 1, l.chirp != nil, lanes)
+	for i, r := range p.runs[k] {
+		for t := range r.n {
+			store(z[p.piece(k, i, y)+t*p.tileLen:], p.off[0], 0, w.tile, l.pos[(r.tile+t)*lanes:], lanes, 1)
+		}
+	}
+}
