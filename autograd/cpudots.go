@@ -24,10 +24,10 @@ type dots[T kernels.Float] struct {
 }
 
 const (
-	dotRows  = kernels.DotRows // of a unit
-	dotCols  = 16              // the most columns
-	longDot  = 256             // from this length on, more than dotRows columns are worth it
-	fewUnits = 32              // below, k is split into chunks
+	dotRows  = kernels.DotTileRows // of a unit
+	dotCols  = 16                  // the most columns
+	longDot  = 256                 // from this length on, more than dotRows columns are worth it
+	fewUnits = 32                  // below, k is split into chunks
 )
 
 // skinny reports whether p is for scalar products.

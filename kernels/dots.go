@@ -1,18 +1,18 @@
 package kernels
 
-// DotRows is how many rows of each argument a DotTile takes.
-const DotRows = 4
+// DotTileRows is how many rows of each argument a DotTile takes.
+const DotTileRows = 4
 
-// A DotTile sets Sum[DotRows·i+j] of s to the reduction dot of row i of a and row j
+// A DotTile sets Sum[DotTileRows·i+j] of s to the reduction dot of row i of a and row j
 // of b: rows of n elements, at most Block, lda and ldb apart. It panics if a slice
 // is too short.
 type DotTile[T Float] func(s *DotSums, a, b []T, lda, ldb, n int)
 
 // DotSums are the results of a DotTile, and its memory.
 type DotSums struct {
-	Sum   [DotRows * DotRows]float64
-	lanes [DotRows * DotRows * lanes]float64
-	parts [2 * DotRows * DotRows]float64
+	Sum   [DotTileRows * DotTileRows]float64
+	lanes [DotTileRows * DotTileRows * lanes]float64
+	parts [2 * DotTileRows * DotTileRows]float64
 }
 
 // dotStretch is how many elements of all rows stay in the first-level cache.
@@ -23,10 +23,10 @@ const dotStretch = 512
 func DotTileOf[T Float](l Level) DotTile[T] {
 	asm, dot := asmOf[T](l.Resolve()), LookupReduction[T]("dot", l)
 	return func(s *DotSums, a, b []T, lda, ldb, n int) {
-		a, b = a[:(DotRows-1)*lda+n], b[:(DotRows-1)*ldb+n]
+		a, b = a[:(DotTileRows-1)*lda+n], b[:(DotTileRows-1)*ldb+n]
 		if asm.dots == nil || n == 0 || n%lanes > 0 {
 			for i := range s.Sum {
-				s.Sum[i] = dot(a[i/DotRows*lda:][:n], b[i%DotRows*ldb:][:n])
+				s.Sum[i] = dot(a[i/DotTileRows*lda:][:n], b[i%DotTileRows*ldb:][:n])
 			}
 			return
 		}

@@ -23,7 +23,7 @@ func testDotTile[T Float](t *testing.T) {
 			got := new(DotSums)
 			tile(got, a, b, lda, ldb, n)
 			for i, g := range got.Sum {
-				if want := dot(a[i/DotRows*lda:][:n], b[i%DotRows*ldb:][:n]); g != want {
+				if want := dot(a[i/DotTileRows*lda:][:n], b[i%DotTileRows*ldb:][:n]); g != want {
 					t.Fatalf("%T, %v, n %d, product %d: got %v, want %v", T(0), l, n, i, g, want)
 				}
 			}
