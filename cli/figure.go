@@ -146,12 +146,12 @@ func (f *figureFlags) gather(paths []string) ([]drawing, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(runs) > 1 && allMAD(runs) {
-			list = append(list, drawing{folder: p, runs: runs})
-			continue
-		}
-		for _, r := range runs {
-			list = append(list, drawing{folder: r, runs: []string{r}})
+		for _, together := range competitions(runs) {
+			d := drawing{folder: together[0], runs: together}
+			if len(together) > 1 {
+				d.folder = filepath.Dir(together[0])
+			}
+			list = append(list, d)
 		}
 	}
 	return list, nil
@@ -197,14 +197,20 @@ func (a *app) figureOf(f *figureFlags, d drawing) (*figure.Figure, error) {
 		}
 		views = append(views, v)
 	}
-	if !f.compare && len(views) > 1 {
+	switch what := f.what.value; {
+	case len(views) > 1 && what == "loss":
+		return lossesOf(views), nil
+	case len(views) > 1 && what == "status" && !f.compare:
 		return competition(views)
 	}
 	var list []*figure.Figure
 	for _, v := range views {
 		fig, err := f.draw(v)
+		if err != nil && len(views) > 1 {
+			err = fmt.Errorf("%s: %w", v.folder.Dir, err)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", v.folder.Dir, err)
+			return nil, err
 		}
 		list = append(list, fig)
 	}
@@ -221,7 +227,7 @@ func (a *app) figureOf(f *figureFlags, d drawing) (*figure.Figure, error) {
 func (f *figureFlags) draw(v *runView) (*figure.Figure, error) {
 	switch f.what.value {
 	case "representation":
-		return v.representation()
+		return v.representation(f.amplitude)
 	case "images":
 		return v.images(f.display)
 	case "loss":
@@ -234,7 +240,8 @@ func (f *figureFlags) draw(v *runView) (*figure.Figure, error) {
 func lossesOf(views []*runView) *figure.Figure {
 	c := &figure.Curves{Title: "Loss", XLabel: "seconds", Log: true, Width: 640, Height: 380}
 	for _, v := range views {
-		c.Series = append(c.Series, figure.Series{Name: v.label(), X: v.history.Column("seconds"), Y: v.history.Column("loss")})
+		s := figure.Series{Name: v.label(), X: v.history.Column("seconds"), Y: v.history.Column("loss")}
+		c.Series, c.Log = append(c.Series, s), c.Log && canBeLog(s)
 	}
 	return &figure.Figure{Title: "Runs side by side", Rows: [][]figure.Panel{{c}}}
 }

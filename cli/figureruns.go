@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/percept-go/percept/figure"
@@ -116,9 +118,9 @@ func (v *runView) representations(x ...tensor.Tensor) ([]tensor.Tensor, []synth.
 	return reps, groupsOf(m), err
 }
 
-// representation draws what the model of the run makes of its result, above what
-// it makes of the target.
-func (v *runView) representation() (*figure.Figure, error) {
+// representation draws what the model of the run makes of its result and of the
+// target, above each other or side by side.
+func (v *runView) representation(amplitude float64) (*figure.Figure, error) {
 	image, err := v.image(runfolder.Result)
 	if err != nil {
 		return nil, err
@@ -127,6 +129,11 @@ func (v *runView) representation() (*figure.Figure, error) {
 	if err != nil {
 		return nil, err
 	}
+	name := "result"
+	if v.method == eigenMethod.name {
+		name = fmt.Sprintf("image + %g × eigendistortion 0", amplitude)
+		image = added(target, image, amplitude)
+	}
 	one, want, groups, err := v.resultAndTarget(image, target)
 	if err != nil {
 		return nil, err
@@ -134,7 +141,7 @@ func (v *runView) representation() (*figure.Figure, error) {
 	reps := []tensor.Tensor{one, want}
 	model, _, _ := strings.Cut(v.setting("model"), ":")
 	var list []*figure.Figure
-	for i, name := range []string{"result", "target"} {
+	for i, name := range []string{name, "target"} {
 		parts, err := figure.Parts(reps[i], groups, 0)
 		if err != nil {
 			return nil, err
@@ -145,12 +152,26 @@ func (v *runView) representation() (*figure.Figure, error) {
 		}
 		list = append(list, f)
 	}
+	if w, h := list[0].Size(); h > w {
+		return figure.Beside(v.title(), list...), nil
+	}
 	return figure.Above(v.title(), list...), nil
 }
 
-// images draws target, start and result, all of each.
+// added returns image + amplitude times the first vector.
+func added(image, vectors tensor.Tensor, amplitude float64) tensor.Tensor {
+	x, v := tensor.Floats(image), tensor.Floats(vectors.Crop(0, 0, 1, 1))
+	for i := range x {
+		x[i] += amplitude * v[i]
+	}
+	return tensor.Of(x, image.Shape()...)
+}
+
+// images draws target, start and result, all of each: side by side where each is
+// one picture.
 func (v *runView) images(d displayFlags) (*figure.Figure, error) {
 	var rows []*figure.Figure
+	together := figure.Beside
 	for _, name := range []string{runfolder.Target, runfolder.Start, runfolder.Result} {
 		x, err := v.image(name)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -159,25 +180,36 @@ func (v *runView) images(d displayFlags) (*figure.Figure, error) {
 		if err != nil {
 			return nil, err
 		}
+		d.rgb = d.rgb || x.Dim[1] == 3 && d.channel < 0
 		f, err := d.showAll(name, x)
 		if err != nil {
 			return nil, err
 		}
-		rows = append(rows, f)
+		if rows = append(rows, f); len(f.Rows) > 1 || len(f.Rows[0]) > 1 {
+			together = figure.Above
+		}
 	}
 	if rows == nil {
 		return nil, fmt.Errorf("%s holds no images", v.folder.Dir)
 	}
-	return figure.Above(v.title(), rows...), nil
+	return together(v.title(), rows...), nil
 }
 
 // lossCurves draws the loss and the penalty over the iterations.
 func (v *runView) lossCurves() *figure.Curves {
 	at := v.iteration()
-	return &figure.Curves{Title: "Loss", XLabel: "iteration", Log: true, Width: 640, Height: 380, At: &at, Series: []figure.Series{
+	c := &figure.Curves{Title: "Loss", XLabel: "iteration", Width: 640, Height: 380, At: &at, Series: []figure.Series{
 		{Name: "loss", X: v.history.Column("iteration"), Y: v.history.Column("loss")},
 		{Name: "penalty", X: v.history.Column("iteration"), Y: v.history.Column("penalty"), Dashed: true},
 	}}
+	c.Log = canBeLog(c.Series[0])
+	return c
+}
+
+// canBeLog reports whether a logarithmic axis shows s: a metric that is to grow
+// is a loss below 0.
+func canBeLog(s figure.Series) bool {
+	return !slices.ContainsFunc(s.Y, func(y float64) bool { return y < 0 })
 }
 
 // mad gathers what a picture of one MAD image shows.
@@ -202,15 +234,36 @@ func (v *runView) madStatus() (*figure.Figure, error) {
 	return m.Status()
 }
 
-// allMAD reports whether all folders are of MAD images.
-func allMAD(folders []string) bool {
+// competitions gathers the folders of one MAD competition: of one image, made
+// from one seed. Runs of other methods are by themselves.
+func competitions(folders []string) (list [][]string) {
+	at := map[string]int{}
 	for _, dir := range folders {
-		var r struct{ Method string }
-		if runfolder.ReadJSON((runfolder.Folder{Dir: dir}).Path(runfolder.RunJSON), &r) != nil || r.Method != "mad" {
-			return false
+		var r struct {
+			Method string
+			Input  struct {
+				Path  string
+				Index *int
+			}
+			Seed any
 		}
+		key := dir
+		if runfolder.ReadJSON((runfolder.Folder{Dir: dir}).Path(runfolder.RunJSON), &r) == nil && r.Method == madMethod.name {
+			index := -1
+			if r.Input.Index != nil {
+				index = *r.Input.Index
+			}
+			key = fmt.Sprintf("%s %d %v %s", r.Input.Path, index, r.Seed, filepath.Dir(dir))
+		}
+		i, ok := at[key]
+		if !ok {
+			i = len(list)
+			at[key] = i
+			list = append(list, nil)
+		}
+		list[i] = append(list[i], dir)
 	}
-	return true
+	return list
 }
 
 // competition draws all images of a MAD competition.

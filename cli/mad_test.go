@@ -222,3 +222,17 @@ func TestWhatMADRefuses(t *testing.T) {
 	assert.Equal(t, ExitUsage, code)
 	assert.Contains(t, errs, "an IMAGE is needed")
 }
+
+// The figure and the report of several competitions keep them apart.
+func TestMADOfSeveralImages(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	code, _, stderr := percept("mad", "example:bark", "example:weave", "--size", "16x16", "--iterations", "3", "-o", dir, "--progress", "none")
+	require.Contains(t, []int{ExitOK, ExitNotMatched}, code, stderr)
+	code, out, stderr := percept("figure", dir)
+	require.Equal(t, ExitOK, code, stderr)
+	assert.Equal(t, filepath.Join(dir, "bark", defaultFigure)+"\n"+filepath.Join(dir, "weave", defaultFigure)+"\n", out)
+	page, err := os.ReadFile(filepath.Join(dir, "report.html"))
+	require.NoError(t, err)
+	assert.Equal(t, 2, strings.Count(string(page), `class="scroll drawing"`))
+	assert.Contains(t, string(page), "are MAD images.")
+}

@@ -42,6 +42,7 @@ func (f *madFlags) overview(parent runfolder.Folder, results []*result) error {
 			p.Verdict.Outcome = interrupted
 		}
 	}
+	results[0].lookAtAll(&p, results)
 	var page bytes.Buffer
 	if err := report.Write(&page, p); err != nil {
 		return err

@@ -141,7 +141,7 @@ func (v *runView) picture(name string, like tensor.Tensor) (tensor.Tensor, error
 func (v *runView) model(h, w int) (synth.Model, error) {
 	text := v.setting("model")
 	if text == "" {
-		return nil, fmt.Errorf("%s names no model", v.folder.Path(runfolder.RunJSON))
+		return nil, fmt.Errorf("%s names no model", runfolder.RunJSON)
 	}
 	s, kind, err := v.app.models.Parse(text)
 	if err != nil {

@@ -109,7 +109,8 @@ func (p Part) isPicture() bool {
 	return n >= 2 && p.Shape[n-1] >= leastPicture && p.Shape[n-2] >= leastPicture
 }
 
-// bands shows each part as pictures, in a row: a level of a pyramid.
+// bands shows each part as pictures, in a row: a level of a pyramid. Parts of one
+// picture, as channels are, stand side by side.
 func bands(title string, parts []Part) (*Figure, error) {
 	h, w := 0, 0
 	for _, p := range parts {
@@ -119,8 +120,15 @@ func bands(title string, parts []Part) (*Figure, error) {
 	}
 	fit := 192
 	f := &Figure{Title: title}
+	var single []Panel
+	end := func() {
+		if single != nil {
+			f.Rows, single = append(f.Rows, wrap(single, 4)...), nil
+		}
+	}
 	for _, p := range parts {
 		if !p.isPicture() {
+			end()
 			f.Rows = append(f.Rows, stems([]Part{p}))
 			continue
 		}
@@ -144,8 +152,14 @@ func bands(title string, parts []Part) (*Figure, error) {
 		if err != nil {
 			return nil, err
 		}
+		if len(row) == 1 {
+			single = append(single, row[0])
+			continue
+		}
+		end()
 		f.Rows = append(f.Rows, wrap(row, 8)...)
 	}
+	end()
 	return f, nil
 }
 

@@ -35,6 +35,9 @@ func plot(c Curve) *chart {
 	if lo > hi {
 		return nil
 	}
+	if below, above := decades(c.Penalty); below <= above {
+		lo = min(lo, max(below, lo-mostBelow))
+	}
 	p := &chart{Width: 760, Height: 300, Left: 64, Right: 744, Top: 12, Bottom: 262, Name: cmp.Or(c.Name, "Loss")}
 	last := max(len(c.Loss)-1, 1)
 	x := func(k int) float64 { return p.Left + (p.Right-p.Left)*float64(k)/float64(last) }
@@ -75,8 +78,11 @@ func powerOfTen(d int) string {
 	return "10" + digits.Replace(fmt.Sprint(d))
 }
 
-// path draws v, with gaps where it is below 10^lo or not a number. Of many
-// points only so many are kept as can be told apart.
+// mostBelow is how many decades below the loss the axis goes for the penalty.
+const mostBelow = 3
+
+// path draws v, along the bottom where it is below 10^lo, with gaps where it is
+// not positive. Of many points only so many are kept as can be told apart.
 func path(v []float64, x func(int) float64, y func(float64) float64, lo int) string {
 	var b strings.Builder
 	pen := "M"
@@ -85,11 +91,11 @@ func path(v []float64, x func(int) float64, y func(float64) float64, lo int) str
 		if k%stride != 0 && k != len(v)-1 {
 			continue
 		}
-		if !(value >= math.Pow10(lo)) || math.IsInf(value, 1) {
+		if !(value > 0) || math.IsInf(value, 1) {
 			pen = "M"
 			continue
 		}
-		fmt.Fprintf(&b, "%s%.1f %.1f", pen, x(k), y(value))
+		fmt.Fprintf(&b, "%s%.1f %.1f", pen, x(k), y(math.Max(value, math.Pow10(lo))))
 		pen = "L"
 	}
 	return b.String()
