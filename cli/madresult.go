@@ -67,10 +67,13 @@ func (m *madRun) judge(n int, j *job) (*verdict, error) {
 	if !v.good {
 		v.reason = v.sentence + ", but " + madShortcomings(o, m.limit(), recentGain(m.History(n)))
 	}
+	if o.Matched && o.KKT > synth.MatchedKKT && o.Subgradient <= synth.MatchedKKT {
+		v.sentence += ", up to a kink"
+	}
 	v.facts = []report.Fact{
 		{Name: fmt.Sprintf("%s, held", held), Value: fmt.Sprintf("%.6g, %s from %.6g", o.Held, driftText(o.Drift), o.Level)},
 		{Name: fmt.Sprintf("%s, %simised", driven, f.target.value), Value: fmt.Sprintf("%.6g, from %.6g", o.Driven, o.AtStart)},
-		{Name: "Gradient along the level set", Value: fmt.Sprintf("%.2g of the gradient, over %d free pixels", o.KKT, o.Free)},
+		{Name: "Gradient along the level set", Value: gradientText(o)},
 		{Name: "Distance to the image", Value: fmt.Sprintf("pixels differ by %.3g RMS", o.FromImage)},
 	}
 	if p := m.png[n]; p != nil {
@@ -78,6 +81,15 @@ func (m *madRun) judge(n int, j *job) (*verdict, error) {
 	}
 	v.methods = fmt.Sprintf(" At the end, %s was %.4g (%.4g at the start) and %s had changed by %s.", driven, o.Driven, o.AtStart, held, driftText(o.Drift))
 	return v, nil
+}
+
+// gradientText says what is left of the gradient.
+func gradientText(o *synth.MADOutcome) string {
+	text := fmt.Sprintf("%.2g of the gradient, over %d free pixels", o.KKT, o.Free)
+	if o.Subgradient < o.KKT {
+		text += fmt.Sprintf("; %.2g of a combination of gradients within %.0e of the image, which is at a kink", o.Subgradient, synth.KinkRadius)
+	}
+	return text
 }
 
 // metricName returns what a sentence calls a metric: without its keys.
@@ -125,12 +137,15 @@ func madShortcomings(o *synth.MADOutcome, limit, recent float64) string {
 	if !(math.Abs(o.Drift) <= limit) {
 		list = append(list, fmt.Sprintf("that drifted by %s (%.0g allowed): --tradeoff constrained holds it", driftText(o.Drift), limit))
 	}
-	if !(o.KKT <= synth.MatchedKKT) {
+	if !(o.Subgradient <= synth.MatchedKKT) {
 		text := fmt.Sprintf("%.2g of the gradient still points along the level set (%.0g allowed): ", o.KKT, synth.MatchedKKT)
 		if recent > worthwhile {
 			text += "more --iterations go further"
 		} else {
-			text += fmt.Sprintf("the last %d iterations made %s of the change, so that more hardly help; where a metric has kinks, as nlpd does, no gradient vanishes, and in float32 rounding may be larger", recentRows, percentText(recent))
+			text += fmt.Sprintf("the last %d iterations made %s of the change, so that more hardly help", recentRows, percentText(recent))
+		}
+		if o.Subgradient < kinked*o.KKT {
+			text += fmt.Sprintf("; a metric has kinks here, since gradients within %.0e of the image differ so much that a combination of them leaves %.2g: where there are many, as nlpd has, no search ends; nlpd:epsilon=1e-6,rounding=0.001 is nlpd without kinks", synth.KinkRadius, o.Subgradient)
 		}
 		list = append(list, text)
 	}
@@ -139,6 +154,10 @@ func madShortcomings(o *synth.MADOutcome, limit, recent float64) string {
 	}
 	return strings.Join(list, "; ")
 }
+
+// kinked is the part of a residual that a combination of gradients may leave at
+// most for kinks to be the reason.
+const kinked = .9
 
 // worthwhile is the recentGain from which on it is worth while to go on.
 const worthwhile = .001
@@ -194,6 +213,7 @@ func madObject(o *synth.MADOutcome, png *madPNG, dtype tensor.DType) runfolder.O
 		{Key: "reference_metric", Value: runfolder.Object{{Key: "level", Value: o.Level}, {Key: "value", Value: o.Held}, {Key: "drift", Value: o.Drift}}},
 		{Key: "optimized_metric", Value: runfolder.Object{{Key: "at_start", Value: o.AtStart}, {Key: "value", Value: o.Driven}, {Key: "least", Value: o.Least}, {Key: "gap", Value: o.Gap}}},
 		{Key: "kkt_residual", Value: o.KKT},
+		{Key: "subgradient_residual", Value: o.Subgradient},
 		{Key: "free_pixels", Value: o.Free},
 		{Key: "moved_rms", Value: o.Moved},
 		{Key: "clipped", Value: o.Clipped},

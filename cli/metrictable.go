@@ -101,8 +101,11 @@ func builtinMetrics(table modelTable) metricTable {
 		},
 		{
 			Name: "nlpd", Doc: "normalised Laplacian pyramid distance (Laparra et al. 2016)",
-			Keys: []spec.Key{{Name: "epsilon", Type: spec.Float, Default: "1e-10", Min: 0, Max: infinity, Doc: "added to the mean square of each level under its root"}},
-			Make: always(func(s spec.Spec) metric { return models.NLPD{Epsilon: new(s.Float("epsilon"))} }),
+			Keys: []spec.Key{{Name: "epsilon", Type: spec.Float, Default: "1e-10", Min: 0, Max: infinity, Doc: "added to the mean square of each level under its root"},
+				{Name: "rounding", Type: spec.Float, Default: "0", Min: 0, Max: infinity, Doc: "amplitude over which the kinks of amplitudes are rounded"}},
+			Make: always(func(s spec.Spec) metric {
+				return models.NLPD{Epsilon: new(s.Float("epsilon")), Rounding: s.Float("rounding")}
+			}),
 		},
 		{
 			Name: "model", Rest: "SPEC", Doc: "root mean square difference of a model's outputs",

@@ -162,6 +162,45 @@ func TestMetricsOfDegenerateImages(t *testing.T) {
 	}
 }
 
+// TestNLPDWithoutKinks: with rounding, the distance of an image with a coefficient
+// moved across 0 has no kink there, and is that of the formula.
+func TestNLPDWithoutKinks(t *testing.T) {
+	const rounding = .01
+	tape := autograd.New(nil)
+	defer tape.Close()
+	a, b := tape.Const(texture(48, 40, 0)), tape.Const(texture(48, 40, 1))
+	p, err := NewLaplacianPyramid(48, 40, LaplacianPyramidOptions{Scales: nlpdScales, ScaleFilter: true})
+	require.NoError(t, err)
+	want := 0.
+	for k := range nlpdScales {
+		level := func(x autograd.Value) []float64 {
+			y := p.Levels(x)[k]
+			h, w := lastTwo("test", y)
+			v := make([]float64, h*w)
+			bands := evaluate(t, y)
+			for i := range v {
+				pool := nlpdLevels[k].sigma
+				for _, n := range nlpdLevels[k].weights {
+					if r, c := i/w+n.row-2, i%w+n.column-2; r >= 0 && r < h && c >= 0 && c < w {
+						pool += n.weight * math.Hypot(real(bands[r*w+c]), rounding)
+					}
+				}
+				v[i] = real(bands[i]) / pool
+			}
+			return v
+		}
+		x, y := level(a), level(b)
+		sum := 0.
+		for i := range x {
+			sum += (x[i] - y[i]) * (x[i] - y[i])
+		}
+		want += math.Sqrt(sum/float64(len(x))+1e-10) / nlpdScales
+	}
+	got := evaluate(t, NLPD{Rounding: rounding}.Metric(a, b))[0]
+	require.InEpsilon(t, want, real(got), 1e-9)
+	require.ErrorContains(t, autograd.Try(func() { NLPD{Rounding: -1}.Metric(a, b) }), "numbers from 0 expected")
+}
+
 // Where images are flat but for rounding, local variances are noise of either
 // sign; weights are not negative.
 func TestWeightsOfNearlyFlatImages(t *testing.T) {

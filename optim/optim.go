@@ -68,6 +68,8 @@ type Evaluation struct {
 	// For Tangent: the function that is held (N,), float64, its gradient, and the
 	// value (N,) that it must keep.
 	Held, HeldGrad, Level autograd.Value
+	// Enough (N,) is a loss at which Tangent stops, if it is given.
+	Enough autograd.Value
 }
 
 // Asides is how many numbers are reported beside loss and penalty.

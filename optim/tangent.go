@@ -12,14 +12,16 @@ import (
 // 8(12):8). An iteration moves along the tangent space of the level set, and
 // returns to it by Newton steps along the gradient of the function that is held.
 // The direction is that of the limited-memory quasi-Newton method for the
-// Lagrangian, projected; elements at a bound that the loss pushes outwards do not
+// Lagrangian, from a diagonal and a filter of spatial frequencies that are both
+// learned, projected; elements at a bound that the loss pushes outwards do not
 // take part. The step satisfies the weak Wolfe conditions (Lewis and Overton
 // 2013, Math. Programming 141:135–163) for the Lagrangian.
 //
 // Each tick evaluates every image at its own trial, or at its own Newton step. An
 // image stops when the projected gradient of the loss is at most
 // LimitTolerance of the gradient, over the elements that are free to move (see
-// TangentFloor), or when iterations change the loss by rounding only.
+// TangentFloor), when the loss is Evaluation.Enough, or when iterations change it
+// by hardly more than rounding.
 type Tangent struct {
 	Bounds  *[2]float64 // of all elements; nil means none
 	History int         // pairs; 0 means 20
@@ -28,8 +30,8 @@ type Tangent struct {
 	Level float64
 }
 
-// Iterations returns 1000. It does not panic.
-func (Tangent) Iterations() int { return 1000 }
+// Iterations returns 2000. It does not panic.
+func (Tangent) Iterations() int { return 2000 }
 
 // TangentFloor is the part of the gradient's norm at the first image below which
 // a gradient counts as that much: a loss may reach a minimum of its own on the
@@ -47,7 +49,8 @@ const (
 	tangentLong      = 10   // of them, that may find the step too short
 	tangentNewton    = 20   // Newton steps after a trial
 	tangentReach     = 100  // the same from the start
-	tangentIdle      = 20   // iterations in a row that change the loss by rounding only
+	tangentIdle      = 20   // iterations in a row that change the loss by hardly more than rounding
+	tangentIdleGain  = 100  // what hardly more is
 	tangentSlow      = .9   // most of the distance from the level that a Newton step may leave
 	tangentRounds    = 24   // of finding which elements are free
 )
@@ -95,7 +98,7 @@ type tangent struct {
 	g, c      autograd.Value // gradients at x of the loss and of the held function
 	free      autograd.Value // 1 for the elements that may move
 	normal    autograd.Value // c of these, of length 1
-	scale     autograd.Value
+	metric    *tangentMetric
 	s, y      autograd.Value // (N, R, P): steps, and the changes of the Lagrangian's gradient
 	direction autograd.Value // d of this tick
 	at        autograd.Value
@@ -132,7 +135,7 @@ func (o Tangent) Start(t *autograd.Tape, x0 tensor.Tensor, c Control) State {
 	s.d, s.p = vector("d", x0.DType, s.n, size), vector("p", x0.DType, s.n, size)
 	s.g, s.c = vector("g", x0.DType, s.n, size), vector("c", x0.DType, s.n, size)
 	s.normal = vector("normal", x0.DType, s.n, size)
-	s.scale = t.Var("tangent.scale", ones(x0.DType, s.n, size))
+	s.metric = newTangentMetric(t, x0)
 	s.free = t.Var("tangent.free", ones(x0.DType, s.n, size))
 	rows := positive(o.History, 20)
 	s.s, s.y = vector("s", tensor.Float32, s.n, rows, size), vector("y", tensor.Float32, s.n, rows, size)
@@ -159,7 +162,11 @@ func (s *tangent) At() autograd.Value { return s.at.Reshape(s.x.Type().Shape()..
 // head records what comes before the evaluation: a new direction where one is
 // due, and the point.
 func (s *tangent) head() {
-	d := s.tape.Apply(opTangentDirection, nil, s.p, s.normal, s.free, s.scale, s.s, s.y, columns(s.active, s.count, s.next))
+	state := columns(s.active, s.count, s.next)
+	shares := s.tape.Apply(opTangentShares, nil, s.p, s.normal, s.free, s.s, s.y, state)
+	z := s.tape.Apply(opTangentDescend, nil, s.p, s.normal, s.free, s.y, shares, state)
+	z = s.metric.apply(z, s.free, s.count.Eq(s.number(0)))
+	d := s.tape.Apply(opTangentDirection, nil, s.normal, s.free, z, s.s, s.y, shares, state)
 	p := norm(s.p)
 	longest := s.length.Scale(tangentLongest)
 	d = d.Mul(per(quotient(longest, norm(d)).Min(s.number(1)), d))
@@ -227,7 +234,11 @@ func (s *tangent) Finish(e Evaluation) Tick {
 	up = append(up, s.accepted(e, aside, away, v, k)...)
 	tolerance := column(s.limits, LimitTolerance)
 	converged := either(v.accept.Mul(k.residual.Le(tolerance)), v.stall)
-	converged = either(converged, v.accept.Mul(v.idle.Ge(s.number(tangentIdle))).Mul(tolerance.Gt(s.number(0))))
+	end := v.idle.Ge(s.number(tangentIdle))
+	if e.Enough.Valid() {
+		end = either(end, e.Loss.Le(e.Enough))
+	}
+	converged = either(converged, v.accept.Mul(end).Mul(tolerance.Gt(s.number(0))))
 	up = append(up, s.stopped.Becomes(either(s.stopped, converged)))
 	return Tick{guard, up, s.report(e, aside, v, k, guard, fine, converged)}
 }
@@ -291,7 +302,7 @@ func (s *tangent) decide(m tangentPoint) (v tangentVerdict) {
 	ready := good.Mul(not(v.short)) // of a trial or a Newton step
 	v.began = start.Mul(on)
 	v.accept = either(v.began, on.Mul(ready).Mul(not(start)))
-	v.idle = autograd.Where(not(start).Mul(gain.Abs().Le(rounding)), s.idle.AddScalar(1), n(0))
+	v.idle = autograd.Where(not(start).Mul(gain.Abs().Le(rounding.Scale(tangentIdleGain))), s.idle.AddScalar(1), n(0))
 	nearer := either(s.newton.Eq(n(0)), m.far.Le(s.far.Scale(tangentSlow)).Mul(s.newton.Lt(n(tangentNewton))))
 	off := not(on)
 	reach := start.Mul(off).Mul(s.newton.Lt(n(tangentReach)))
@@ -380,8 +391,7 @@ func (s *tangent) vectors(g, c, away autograd.Value, v tangentVerdict, k tangent
 	rows := float64(s.s.Type().Dim[1])
 	row := autograd.Where(store, s.next, n(-1))
 	following := autograd.Where(s.next.Ge(n(rows-1)), n(0), s.next.AddScalar(1))
-	return []autograd.Update{
-		s.scale.Becomes(autograd.Where(per(store, g), s.rescaled(dx, dy, curvature), s.scale)),
+	return append(s.metric.learn(dx, dy, curvature, store, s.count.Eq(n(0))), []autograd.Update{
 		s.z.Becomes(z), s.d.Becomes(s.direction),
 		when(s.p, k.p), when(s.g, g), when(s.c, c), when(s.free, k.free),
 		when(s.normal, k.c.Mul(per(quotient(n(1), norm(k.c)), c))),
@@ -389,7 +399,7 @@ func (s *tangent) vectors(g, c, away autograd.Value, v tangentVerdict, k tangent
 		s.s.RowBecomes(row, dx.Cast(tensor.Float32)), s.y.RowBecomes(row, dy.Cast(tensor.Float32)),
 		s.next.Becomes(autograd.Where(store, following, s.next)),
 		s.count.Becomes(autograd.Where(v.forget, n(0), s.count.Add(store).Min(n(rows)))),
-	}
+	}...)
 }
 
 // pair returns the step to the point and the change of the Lagrangian's gradient
@@ -399,19 +409,6 @@ func (s *tangent) pair(g, c autograd.Value, k tangentConditions) (dx, dy autogra
 	tangential := func(x autograd.Value) autograd.Value { return x.Sub(unit.Mul(per(dotWide(x, unit), x))) }
 	lagrangian := func(g, c autograd.Value) autograd.Value { return g.Sub(c.Mul(per(k.multiplier, c))) }
 	return tangential(s.at.Sub(flat(s.x))), tangential(lagrangian(g, c).Sub(lagrangian(s.g, s.c)))
-}
-
-// rescaled returns the diagonal that the inverse Hessian starts from, after a
-// pair: the inverse of the diagonal of what the BFGS formula makes of its inverse
-// (Gilbert and Lemaréchal 1989, Math. Programming 45:407–435, section 4).
-func (s *tangent) rescaled(dx, dy, curvature autograd.Value) autograd.Value {
-	one := s.tape.Full(dx.Type(), 1)
-	d := autograd.Where(per(s.count.Eq(s.number(0)), dx), one, s.scale)
-	b, bx := d.Reciprocal(), dx.Div(d)
-	size := quotient(dotWide(dy, dy.Mul(d)), curvature)
-	loss := quotient(size, dotWide(dx, bx))
-	gain := quotient(s.number(1), curvature)
-	return b.Mul(per(size, b)).Add(dy.Square().Mul(per(gain, b))).Sub(bx.Square().Mul(per(loss, b))).Reciprocal()
 }
 
 // accepted returns the Updates of what is known of x.

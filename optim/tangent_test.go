@@ -185,19 +185,23 @@ func TestTangentOpsAreTheirComposition(t *testing.T) {
 			for i := range free.Len() {
 				free.StoreReal(i, math.Floor(math.Min(1, free.LoadReal(i)+float64(i/size/2)))) // all of the last image
 			}
-			args := []tensor.Tensor{draw(dtype, normal, images, size), draw(dtype, normal, images, size), free,
-				draw(dtype, func() float64 { return .5 + random.Float64() }, images, size), s, y,
-				tensor.Of([]float64{1, 4, 1, 0, 3, 2, 1, 2, 0}, images, 3)}
-			sameOnDevice(t, opTangentDirection, nil, args)
+			p, n, z := draw(dtype, normal, images, size), draw(dtype, normal, images, size), draw(dtype, normal, images, 2, size)
+			state := tensor.Of([]float64{1, 4, 1, 0, 3, 2, 1, 2, 0}, images, 3)
+			shares := sameOnDevice(t, opTangentShares, nil, []tensor.Tensor{p, n, free, s, y, state})
+			sameOnDevice(t, opTangentDescend, nil, []tensor.Tensor{p, n, free, y, shares, state})
+			sameOnDevice(t, opTangentDirection, nil, []tensor.Tensor{n, free, z, s, y, shares, state})
 			clamped := draw(dtype, func() float64 { return math.Max(0, math.Min(1, normal())) }, images, size)
-			sameOnDevice(t, opTangentMultiplier, [2]float64{0, 1}, []tensor.Tensor{clamped, args[0], args[1]})
+			for i := range images { // where nothing is free, any multiplier serves
+				clamped.StoreReal(i*size, .5)
+			}
+			sameOnDevice(t, opTangentMultiplier, [2]float64{0, 1}, []tensor.Tensor{clamped, p, n})
 		}
 	}
 }
 
 // sameOnDevice requires that an op gives the same on the CPU as on a backend that
-// has no body for it.
-func sameOnDevice(t *testing.T, op *autograd.Op, attr any, args []tensor.Tensor) {
+// has no body for it, and returns that.
+func sameOnDevice(t *testing.T, op *autograd.Op, attr any, args []tensor.Tensor) (x tensor.Tensor) {
 	t.Helper()
 	var got [3][]float64
 	for i, dev := range []autograd.Backend{autograd.CPU{Threads: 1}, &optest.Device{}, autograd.CPU{Threads: 2}} {
@@ -212,7 +216,7 @@ func sameOnDevice(t *testing.T, op *autograd.Op, attr any, args []tensor.Tensor)
 		for range 2 {
 			require.NoError(t, prog.Run())
 		}
-		x := tensor.New(out.Type().DType, out.Type().Shape()...)
+		x = tensor.New(out.Type().DType, out.Type().Shape()...)
 		require.NoError(t, prog.Read(0, x))
 		got[i] = tensor.Floats(x)
 		tape.Close()
@@ -229,6 +233,7 @@ func sameOnDevice(t *testing.T, op *autograd.Op, attr any, args []tensor.Tensor)
 		require.InDelta(t, v, got[0][i], tol*most, "%s, element %d", op.Name, i)
 	}
 	require.Equal(t, got[0], got[2], "with more threads")
+	return x
 }
 
 // TestTangentEndsInRounding: where rounding hides the rest of the way, an image

@@ -8,25 +8,16 @@ import (
 	"github.com/percept-go/percept/tensor"
 )
 
-func bindTangentDirection(b *autograd.Bind) func() {
-	if b.In[4].DType != tensor.Float32 {
-		return nil // Tangent keeps its history in float32
-	}
-	if b.In[0].DType == tensor.Float32 {
-		return newTangentBody[float32](b).run
-	}
-	return newTangentBody[float64](b).run
-}
-
-// tangentBody computes the directions of the images that ask for one, all in
-// step. q, which is the result, begins as p, and r as the normal.
+// tangentBody does a part of the recursion for the images that ask for one, all
+// in step: their vectors q and r begin as p and the normal.
 type tangentBody[T kernels.Float] struct {
 	pool                    *kernels.Pool
 	level                   kernels.Level
 	images, size, rows, per int
-	p, normal, free, scale  []T
+	normal, free            []T
 	s, y                    []float32
-	q, r                    []T
+	shares                  []float64 // (images, 3, rows)
+	q, r                    [][]T     // of each image
 	state                   tensor.Tensor
 	search                  []tangentSearch
 	part                    []float64 // width of each block
@@ -42,28 +33,21 @@ type tangentBody[T kernels.Float] struct {
 type tangentSearch struct {
 	active, masked bool
 	count, next    int
-	curved         []bool
-	ys             []float64 // by age
-	alpha, alphaN  []float64
+	alpha, alphaN  []float64 // by age, as the rows of the shares
+	inverse        []float64
 	cq, cr         float64 // parts of the vector to add
 }
 
-func newTangentBody[T kernels.Float](b *autograd.Bind) *tangentBody[T] {
-	k := &tangentBody[T]{pool: b.Pool, level: b.Level, images: b.In[0].Dim[0], size: b.In[0].Dim[1], rows: b.In[4].Dim[1]}
+// newTangentBody returns a body for argument history of b, of which free is
+// another.
+func newTangentBody[T kernels.Float](b *autograd.Bind, history, free int) *tangentBody[T] {
+	h := b.In[history]
+	k := &tangentBody[T]{pool: b.Pool, level: b.Level, images: h.Dim[0], rows: h.Dim[1], size: h.Dim[2]}
 	k.per = (k.size + kernels.Block - 1) / kernels.Block
-	for i, to := range []*[]T{&k.p, &k.normal, &k.free, &k.scale} {
-		*to = tensor.Span[T](b.Contiguous(i))
-	}
-	k.s, k.y, k.state = tensor.Span[float32](b.Contiguous(4)), tensor.Span[float32](b.Contiguous(5)), b.In[6]
-	k.q, k.r = tensor.Slice[T](b.Out), make([]T, k.images*k.size)
+	k.free, k.state = tensor.Span[T](b.Contiguous(free)), b.In[len(b.In)-1]
 	k.width = 3 * k.rows
 	k.part = make([]float64, k.images*k.per*k.width)
-	k.search = make([]tangentSearch, k.images)
-	for n := range k.search {
-		k.search[n].curved = make([]bool, k.rows)
-		all := make([]float64, 3*k.rows)
-		k.search[n].ys, k.search[n].alpha, k.search[n].alphaN = all[:k.rows], all[k.rows:2*k.rows], all[2*k.rows:]
-	}
+	k.search, k.q, k.r = make([]tangentSearch, k.images), make([][]T, k.images), make([][]T, k.images)
 	k.tmp = make([][2][]T, b.Pool.Threads())
 	for i := range k.tmp {
 		k.tmp[i] = [2][]T{make([]T, kernels.Block), make([]T, kernels.Block)}
@@ -82,6 +66,15 @@ func newTangentBody[T kernels.Float](b *autograd.Bind) *tangentBody[T] {
 	return k
 }
 
+// share takes the shares of all images.
+func (k *tangentBody[T]) share(shares []float64) {
+	k.shares = shares
+	for n := range k.search {
+		all := shares[3*k.rows*n:]
+		k.search[n].alpha, k.search[n].alphaN, k.search[n].inverse = all[:k.rows], all[k.rows:2*k.rows], all[2*k.rows:3*k.rows]
+	}
+}
+
 // each runs block over all blocks of the active images.
 func (k *tangentBody[T]) each(block func(s *tangentSearch, n, lo, hi int, tmp *[2][]T, part []float64)) {
 	k.block = block
@@ -97,14 +90,10 @@ func (k *tangentBody[T]) sum(n, j int) float64 {
 	return total
 }
 
-// row returns the row of the pair of the given age.
-func (k *tangentBody[T]) row(s *tangentSearch, age int) int {
-	return ((s.next-1-age)%k.rows + k.rows) % k.rows
-}
-
 // vector returns a part of the step or the change of a pair, of free elements.
 func (k *tangentBody[T]) vector(x []float32, s *tangentSearch, n, age, lo, hi int, tmp []T) []T {
-	at := (n*k.rows + k.row(s, age)) * k.size
+	row := ((s.next-1-age)%k.rows + k.rows) % k.rows
+	at := (n*k.rows + row) * k.size
 	v := wide(tmp, x[at+lo:at+hi], k.level)
 	if s.masked {
 		tmp = tmp[:hi-lo]
@@ -116,7 +105,7 @@ func (k *tangentBody[T]) vector(x []float32, s *tangentSearch, n, age, lo, hi in
 
 // combine adds the parts cq and cr of v to q and r.
 func (k *tangentBody[T]) combine(s *tangentSearch, n, lo, hi int, v, tmp []T) {
-	q, r := k.q[n*k.size+lo:n*k.size+hi], k.r[n*k.size+lo:n*k.size+hi]
+	q, r := k.q[n][lo:hi], k.r[n][lo:hi]
 	tmp = tmp[:hi-lo]
 	k.times(tmp, v, nil, nil, T(s.cq), 0)
 	k.add(q, q, tmp, nil, 0, 0)
@@ -124,28 +113,26 @@ func (k *tangentBody[T]) combine(s *tangentSearch, n, lo, hi int, v, tmp []T) {
 	k.add(r, r, tmp, nil, 0, 0)
 }
 
-// begin reads the states of the images and sets q and r.
-func (k *tangentBody[T]) begin() {
+// begin reads the states of the images and returns the most pairs that one has.
+func (k *tangentBody[T]) begin() (most int) {
 	for n := range k.search {
 		s, row := &k.search[n], vectorOf(&k.state, n)
 		s.active, s.next = row.at(0) != 0, int(row.at(2))
 		s.count, s.masked = max(0, min(int(math.Ceil(row.at(1))), k.rows)), false
-		span := k.q[n*k.size : (n+1)*k.size]
 		if !s.active {
-			clear(span)
 			continue
 		}
+		most = max(most, s.count)
 		for _, v := range k.free[n*k.size : (n+1)*k.size] {
 			if s.masked = v != 1; s.masked {
 				break
 			}
 		}
-		copy(span, k.p[n*k.size:(n+1)*k.size])
-		copy(k.r[n*k.size:(n+1)*k.size], k.normal[n*k.size:(n+1)*k.size])
 	}
+	return most
 }
 
-// curvatures finds which pairs count, and their yᵀs.
+// curvatures finds which pairs count.
 func (k *tangentBody[T]) curvatures() {
 	k.each(func(s *tangentSearch, n, lo, hi int, tmp *[2][]T, part []float64) {
 		for age := range s.count {
@@ -156,8 +143,10 @@ func (k *tangentBody[T]) curvatures() {
 	for n := range k.search {
 		s := &k.search[n]
 		for age := 0; s.active && age < s.count; age++ {
-			s.ys[age] = k.sum(n, 3*age)
-			s.curved[age] = s.ys[age] > curvedEnough*math.Sqrt(k.sum(n, 3*age+1)*k.sum(n, 3*age+2)) && s.ys[age] > 0
+			ys := k.sum(n, 3*age)
+			if ys > curvedEnough*math.Sqrt(k.sum(n, 3*age+1)*k.sum(n, 3*age+2)) && ys > 0 {
+				s.inverse[age] = 1 / ys
+			}
 		}
 	}
 }
@@ -166,15 +155,15 @@ func (k *tangentBody[T]) curvatures() {
 // yᵀs.
 func (k *tangentBody[T]) products(x []float32, age int) {
 	k.each(func(s *tangentSearch, n, lo, hi int, tmp *[2][]T, part []float64) {
-		if age < s.count && s.curved[age] {
+		if s.inverse[age] != 0 {
 			v := k.vector(x, s, n, age, lo, hi, tmp[0])
-			part[0], part[1] = k.dot(v, k.q[n*k.size+lo:n*k.size+hi]), k.dot(v, k.r[n*k.size+lo:n*k.size+hi])
+			part[0], part[1] = k.dot(v, k.q[n][lo:hi]), k.dot(v, k.r[n][lo:hi])
 		}
 	})
 	for n := range k.search {
 		s := &k.search[n]
-		if s.cq, s.cr = 0, 0; s.active && age < s.count && s.curved[age] {
-			s.cq, s.cr = k.sum(n, 0)/s.ys[age], k.sum(n, 1)/s.ys[age]
+		if s.cq, s.cr = 0, 0; s.active && s.inverse[age] != 0 {
+			s.cq, s.cr = k.sum(n, 0)*s.inverse[age], k.sum(n, 1)*s.inverse[age]
 		}
 	}
 }
@@ -182,51 +171,119 @@ func (k *tangentBody[T]) products(x []float32, age int) {
 // put adds a pair's vector x to q and r.
 func (k *tangentBody[T]) put(x []float32, age int) {
 	k.each(func(s *tangentSearch, n, lo, hi int, tmp *[2][]T, _ []float64) {
-		if age < s.count && s.curved[age] {
+		if s.inverse[age] != 0 {
 			k.combine(s, n, lo, hi, k.vector(x, s, n, age, lo, hi, tmp[0]), tmp[1])
 		}
 	})
 }
 
-func (k *tangentBody[T]) run() {
-	k.begin()
-	most := 0
+// take subtracts the shares of the changes of the pairs of an age.
+func (k *tangentBody[T]) take(age int) {
 	for n := range k.search {
-		if s := &k.search[n]; s.active {
-			most = max(most, s.count)
+		s := &k.search[n]
+		s.cq, s.cr = -s.alpha[age], -s.alphaN[age]
+	}
+	k.put(k.y, age)
+}
+
+// tangentDType chooses the body of an op, whose argument history is a history.
+func tangentDType(history int, single, double func(b *autograd.Bind) func()) func(b *autograd.Bind) func() {
+	return func(b *autograd.Bind) func() {
+		switch {
+		case b.In[history].DType != tensor.Float32:
+			return nil // Tangent keeps its history in float32
+		case b.In[0].DType == tensor.Float32:
+			return single(b)
+		}
+		return double(b)
+	}
+}
+
+// spans returns the vectors of images in x, of which there are as many as stride.
+func spans[T kernels.Float](x []T, images, stride, which, size int) [][]T {
+	list := make([][]T, images)
+	for n := range list {
+		at := (n*stride + which) * size
+		list[n] = x[at : at+size]
+	}
+	return list
+}
+
+func tangentSharesBody[T kernels.Float](b *autograd.Bind) func() {
+	k := newTangentBody[T](b, 3, 2)
+	k.s, k.y = tensor.Span[float32](b.Contiguous(3)), tensor.Span[float32](b.Contiguous(4))
+	k.share(tensor.Slice[float64](b.Out))
+	p, normal := tensor.Span[T](b.Contiguous(0)), tensor.Span[T](b.Contiguous(1))
+	q, r := make([]T, len(p)), make([]T, len(p))
+	k.q, k.r = spans(q, k.images, 1, 0, k.size), spans(r, k.images, 1, 0, k.size)
+	return func() {
+		most := k.begin()
+		clear(k.shares)
+		copy(q, p)
+		copy(r, normal)
+		k.curvatures()
+		for age := range most {
+			k.products(k.s, age)
+			for n := range k.search {
+				s := &k.search[n]
+				s.alpha[age], s.alphaN[age] = s.cq, s.cr
+			}
+			k.take(age)
 		}
 	}
-	k.curvatures()
-	for age := range most {
-		k.products(k.s, age)
-		for n := range k.search {
-			s := &k.search[n]
-			s.alpha[age], s.alphaN[age] = s.cq, s.cr
-			s.cq, s.cr = -s.cq, -s.cr
+}
+
+func tangentDescendBody[T kernels.Float](b *autograd.Bind) func() {
+	k := newTangentBody[T](b, 3, 2)
+	k.y = tensor.Span[float32](b.Contiguous(3))
+	k.share(tensor.Span[float64](b.Contiguous(4)))
+	p, normal, out := tensor.Span[T](b.Contiguous(0)), tensor.Span[T](b.Contiguous(1)), tensor.Slice[T](b.Out)
+	k.q, k.r = spans(out, k.images, 2, 0, k.size), spans(out, k.images, 2, 1, k.size)
+	return func() {
+		most := k.begin()
+		for n := range k.q {
+			copy(k.q[n], p[n*k.size:])
+			copy(k.r[n], normal[n*k.size:])
 		}
-		k.put(k.y, age)
-	}
-	k.each(func(_ *tangentSearch, n, lo, hi int, _ *[2][]T, _ []float64) {
-		q, r, d := k.q[n*k.size+lo:n*k.size+hi], k.r[n*k.size+lo:n*k.size+hi], k.scale[n*k.size+lo:n*k.size+hi]
-		k.mul(q, q, d, nil, 0, 0)
-		k.mul(r, r, d, nil, 0, 0)
-	})
-	for age := most - 1; age >= 0; age-- {
-		k.products(k.y, age)
-		for n := range k.search {
-			s := &k.search[n]
-			s.cq, s.cr = s.alpha[age]-s.cq, s.alphaN[age]-s.cr
+		for age := range most {
+			k.take(age)
 		}
-		k.put(k.s, age)
 	}
-	k.project()
+}
+
+func tangentDirectionBody[T kernels.Float](b *autograd.Bind) func() {
+	k := newTangentBody[T](b, 3, 1)
+	k.s, k.y = tensor.Span[float32](b.Contiguous(3)), tensor.Span[float32](b.Contiguous(4))
+	k.share(tensor.Span[float64](b.Contiguous(5)))
+	k.normal = tensor.Span[T](b.Contiguous(0))
+	z, out := tensor.Span[T](b.Contiguous(2)), tensor.Slice[T](b.Out)
+	k.q, k.r = spans(out, k.images, 1, 0, k.size), spans(make([]T, len(out)), k.images, 1, 0, k.size)
+	return func() {
+		most := k.begin()
+		for n := range k.q {
+			clear(k.q[n])
+			if k.search[n].active {
+				copy(k.q[n], z[2*n*k.size:])
+				copy(k.r[n], z[(2*n+1)*k.size:])
+			}
+		}
+		for age := most - 1; age >= 0; age-- {
+			k.products(k.y, age)
+			for n := range k.search {
+				s := &k.search[n]
+				s.cq, s.cr = s.alpha[age]-s.cq, s.alphaN[age]-s.cr
+			}
+			k.put(k.s, age)
+		}
+		k.project()
+	}
 }
 
 // project makes q the direction.
 func (k *tangentBody[T]) project() {
 	k.each(func(_ *tangentSearch, n, lo, hi int, _ *[2][]T, part []float64) {
 		v := k.normal[n*k.size+lo : n*k.size+hi]
-		part[0], part[1] = k.dot(v, k.q[n*k.size+lo:n*k.size+hi]), k.dot(v, k.r[n*k.size+lo:n*k.size+hi])
+		part[0], part[1] = k.dot(v, k.q[n][lo:hi]), k.dot(v, k.r[n][lo:hi])
 	})
 	for n := range k.search {
 		s := &k.search[n]
@@ -237,8 +294,8 @@ func (k *tangentBody[T]) project() {
 		}
 	}
 	k.each(func(s *tangentSearch, n, lo, hi int, tmp *[2][]T, _ []float64) {
-		q, v := k.q[n*k.size+lo:n*k.size+hi], tmp[0][:hi-lo]
-		k.times(v, k.r[n*k.size+lo:n*k.size+hi], nil, nil, T(s.cr), 0)
+		q, v := k.q[n][lo:hi], tmp[0][:hi-lo]
+		k.times(v, k.r[n][lo:hi], nil, nil, T(s.cr), 0)
 		k.sub(q, v, q, nil, 0, 0)
 	})
 }

@@ -13,14 +13,31 @@ const curvedEnough = 1e-6
 // The ops of Tangent are compositions, so that they run on every backend; nobody
 // differentiates them.
 
-// opTangentDirection is algorithm 7.4 of Nocedal and Wright restricted to the
-// free elements, with a diagonal initial inverse Hessian, applied to p and to the
-// normal n: the step that is orthogonal to n and best for the quadratic model.
+// A direction is algorithm 7.4 of Nocedal and Wright restricted to the free
+// elements, applied to the projected gradient p and to the normal n: the step that
+// is orthogonal to n and best for the quadratic model. Three ops make it, since
+// what the recursion starts from in its middle, the initial inverse Hessian, is a
+// filter (see tangentMetric). Their last argument is (active, pairs, next row).
+
+// opTangentShares has rows by age: of y in p, of y in n, and 1/yᵀs; all are 0 for
+// a pair that does not count.
+var opTangentShares = rowOp(autograd.Op{
+	Name: "tangent-shares", Doc: "the shares of the changes of the gradient in p and n, by age, and 1/yᵀs, given p, n, 1 for the free, steps, changes of the gradient and (active, pairs, next row)",
+	Lower: func(_ any, in []autograd.Value) autograd.Value { return tangentShares(in) },
+	CPU:   tangentDType(3, tangentSharesBody[float32], tangentSharesBody[float64]),
+}, nil, "=N3R", "xNP", "xNP", "xNP", "hNRP", "hNRP", "=N3")
+
+var opTangentDescend = rowOp(autograd.Op{
+	Name: "tangent-descend", Doc: "p and n without their shares of the changes of the gradient, given p, n, 1 for the free, the changes, the shares and (active, pairs, next row)",
+	Lower: func(_ any, in []autograd.Value) autograd.Value { return tangentDescend(in) },
+	CPU:   tangentDType(3, tangentDescendBody[float32], tangentDescendBody[float64]),
+}, nil, "xN2P", "xNP", "xNP", "xNP", "hNRP", "=N3R", "=N3")
+
 var opTangentDirection = rowOp(autograd.Op{
-	Name: "tangent-direction", Doc: "−(Hp − Hn·nᵀHp/nᵀHn) among free elements, given p, n, 1 for the free, the diagonal that H starts from, steps, changes of the gradient and (active, pairs, next row); 0 where not active",
+	Name: "tangent-direction", Doc: "−(Hp − Hn·nᵀHp/nᵀHn) among free elements, given n, 1 for the free, the results of tangent-descend times the initial inverse Hessian, steps, changes of the gradient, shares and (active, pairs, next row); 0 where not active",
 	Lower: func(_ any, in []autograd.Value) autograd.Value { return tangentDirection(in) },
-	CPU:   bindTangentDirection,
-}, nil, "xNP", "xNP", "xNP", "xNP", "xNP", "hNRP", "hNRP", "=N3")
+	CPU:   tangentDType(3, tangentDirectionBody[float32], tangentDirectionBody[float64]),
+}, nil, "xNP", "xNP", "xNP", "xN2P", "hNRP", "hNRP", "=N3R", "=N3")
 
 // opTangentMultiplier finds the root of a function that grows piecewise linearly,
 // by Newton steps within a bracket.
@@ -32,42 +49,62 @@ var opTangentMultiplier = rowOp(autograd.Op{
 	CPU: bindTangentMultiplier,
 }, [2]float64{-.5, .5}, "=N", "xNP", "xNP", "xNP")
 
-// tangentPair is a pair of the history, as the direction needs it.
-type tangentPair struct {
-	s, y         autograd.Value // of free elements
-	ys           autograd.Value
-	alpha, alphN autograd.Value
-	counts       autograd.Value
+// tangentPairs are the pairs of the history, as compositions need them.
+type tangentPairs struct {
+	free, state autograd.Value
+	rows        int
+}
+
+// of returns the vector of the pair of the given age, of free elements.
+func (h tangentPairs) of(x autograd.Value, age int) autograd.Value {
+	n := func(v float64) autograd.Value { return scalarOf(x.Tape(), v) }
+	row := column(h.state, 2).AddScalar(float64(-1 - age))
+	row = autograd.Where(row.Lt(n(0)), row.AddScalar(float64(h.rows)), row)
+	return x.Row(row).Cast(h.free.Type().DType).Mul(h.free)
+}
+
+func tangentShares(in []autograd.Value) autograd.Value {
+	q, r, s, y, state := in[0], in[1], in[3], in[4], in[5]
+	h := tangentPairs{in[2], state, s.Type().Dim[1]}
+	n := func(v float64) autograd.Value { return scalarOf(q.Tape(), v) }
+	var all []autograd.Value
+	for age := range h.rows {
+		ps, py := h.of(s, age), h.of(y, age)
+		ys := dotWide(ps, py)
+		curved := ys.Gt(dotWide(ps, ps).Mul(dotWide(py, py)).Sqrt().Scale(curvedEnough))
+		counts := curved.Mul(column(state, 1).Gt(n(float64(age)))).Mul(column(state, 0))
+		inverse := autograd.Where(counts, quotient(n(1), ys), n(0))
+		a, b := dotWide(ps, q).Mul(inverse), dotWide(ps, r).Mul(inverse)
+		q, r = q.Sub(py.Mul(per(a, q))), r.Sub(py.Mul(per(b, r)))
+		all = append(all, columns(a, b, inverse))
+	}
+	return autograd.Stack(2, all...)
+}
+
+func tangentDescend(in []autograd.Value) autograd.Value {
+	q, r, y, shares, state := in[0], in[1], in[3], in[4], in[5]
+	h := tangentPairs{in[2], state, y.Type().Dim[1]}
+	for age := range h.rows {
+		py := h.of(y, age)
+		q, r = q.Sub(py.Mul(per(share(shares, 0, age), q))), r.Sub(py.Mul(per(share(shares, 1, age), r)))
+	}
+	return autograd.Stack(1, q, r)
+}
+
+// share returns element (kind, age) of each image's shares.
+func share(shares autograd.Value, kind, age int) autograd.Value {
+	return shares.Crop(1, kind, kind+1).Crop(2, age, age+1).Reshape(shares.Type().Dim[0])
 }
 
 func tangentDirection(in []autograd.Value) autograd.Value {
-	q, normal, free, state := in[0], in[1], in[2], in[6]
-	r := normal
-	t, rows := q.Tape(), in[4].Type().Dim[1]
-	n := func(v float64) autograd.Value { return scalarOf(t, v) }
-	count, next := column(state, 1), column(state, 2)
-	pairs := make([]tangentPair, rows)
-	for age := range pairs {
-		row := next.AddScalar(float64(-1 - age))
-		row = autograd.Where(row.Lt(n(0)), row.AddScalar(float64(rows)), row)
-		k := tangentPair{s: in[4].Row(row).Cast(q.Type().DType).Mul(free), y: in[5].Row(row).Cast(q.Type().DType).Mul(free)}
-		k.ys = dotWide(k.s, k.y)
-		curved := k.ys.Gt(dotWide(k.s, k.s).Mul(dotWide(k.y, k.y)).Sqrt().Scale(curvedEnough))
-		k.counts = curved.Mul(count.Gt(n(float64(age))))
-		part := func(a, b autograd.Value) autograd.Value {
-			return autograd.Where(k.counts, quotient(dotWide(a, b), k.ys), n(0))
-		}
-		k.alpha, k.alphN = part(k.s, q), part(k.s, r)
-		q, r = q.Sub(k.y.Mul(per(k.alpha, q))), r.Sub(k.y.Mul(per(k.alphN, r)))
-		pairs[age] = k
-	}
-	q, r = q.Mul(in[3]), r.Mul(in[3])
-	for age := rows - 1; age >= 0; age-- {
-		k := pairs[age]
-		part := func(b, alpha autograd.Value) autograd.Value {
-			return alpha.Sub(autograd.Where(k.counts, quotient(dotWide(k.y, b), k.ys), n(0)))
-		}
-		q, r = q.Add(k.s.Mul(per(part(q, k.alpha), q))), r.Add(k.s.Mul(per(part(r, k.alphN), r)))
+	normal, s, y, shares, state := in[0], in[3], in[4], in[5], in[6]
+	h := tangentPairs{in[1], state, s.Type().Dim[1]}
+	q, r := in[2].Crop(1, 0, 1).Reshape(normal.Type().Shape()...), in[2].Crop(1, 1, 2).Reshape(normal.Type().Shape()...)
+	for age := h.rows - 1; age >= 0; age-- {
+		ps, py, inverse := h.of(s, age), h.of(y, age), share(shares, 2, age)
+		a := share(shares, 0, age).Sub(dotWide(py, q).Mul(inverse))
+		b := share(shares, 1, age).Sub(dotWide(py, r).Mul(inverse))
+		q, r = q.Add(ps.Mul(per(a, q))), r.Add(ps.Mul(per(b, r)))
 	}
 	along := quotient(dotWide(normal, q), dotWide(normal, r))
 	return r.Mul(per(along, r)).Sub(q).Mul(per(column(state, 0), q))

@@ -87,7 +87,8 @@ type MADOptions struct {
 	Reference  bool
 	StoreEvery int // keep the image before every such iteration; 0 means never
 	// Tolerance ends the synthesis of an image. Constrained: when the projected
-	// gradient is at most this part of the gradient; nil means MatchedKKT.
+	// gradient is at most this part of the gradient, or the metric driven has come
+	// as near to its least value as MatchedGap; nil means MatchedKKT.
 	// Otherwise when the first and the last of Window recorded losses differ by
 	// less; nil means 1e-4. 0 never stops.
 	Tolerance *float64
@@ -350,6 +351,7 @@ func (s *MAD) record(x autograd.Value, problems []int) objective {
 		da, db := autograd.Grad(a, x)[0], autograd.Grad(b, x)[0]
 		d := s.choose(problems, da, db)
 		o.grad, o.held, o.heldGrad, o.level = d.Mul(perImage(sign, d)), held, s.choose(problems, db, da), level
+		o.enough = perProblem(t, problems, s.enough)
 		return o
 	}
 	lambda := perProblem(t, problems, func(k int) float64 { return s.lambda[k/s.options.Starts] })
@@ -357,6 +359,15 @@ func (s *MAD) record(x autograd.Value, problems []int) objective {
 	o.penalty = penalty
 	o.loss = o.loss.Add(level.Sub(held).Square().Mul(lambda)).Add(penalty.Scale(weight))
 	return o
+}
+
+// enough returns the loss of a problem from which nobody gains anything.
+func (s *MAD) enough(k int) float64 {
+	if s.goal(k).Max {
+		return math.Inf(-1)
+	}
+	least := s.least[k/s.options.Starts]
+	return least + MatchedGap*(s.startLoss[k]-least)
 }
 
 // Weights returns the weight of the trade-off of each result: 0 where

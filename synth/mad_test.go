@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gonum.org/v1/gonum/mat"
 
 	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/autograd/optest"
@@ -234,6 +235,71 @@ func TestMADAtABound(t *testing.T) {
 	require.Greater(t, list[0].KKT, synth.MatchedKKT)
 	require.LessOrEqual(t, list[0].Gap, synth.MatchedGap)
 	require.Zero(t, list[0].Least)
+}
+
+// TestMADAtAKink: the least of a quadratic metric with kinks across two directions,
+// on a sphere, is at both kinks: where it is the least eigenvalue among what is
+// orthogonal to both. No gradient vanishes there; a combination of some does.
+func TestMADAtAKink(t *testing.T) {
+	const size, edge = 64, 8
+	w, u := make([]float64, size), [2][]float64{make([]float64, size), make([]float64, size)}
+	for i := range w {
+		w[i] = 1 + float64((5*i+3)%23)
+		u[0][i], u[1][i] = math.Cos(float64(3*i*i+1)), math.Sin(float64(2*i*i))
+	}
+	kinked := synth.MetricFunc(func(r, x autograd.Value) autograd.Value {
+		t, d := x.Tape(), x.Sub(r).Reshape(x.Type().Dim[0], size)
+		sum := d.Square().Mul(t.Const(tensor.Of(w))).SumWide(1)
+		for _, u := range u {
+			sum = sum.Add(d.Mul(t.Const(tensor.Of(u))).SumWide(1).Abs().Scale(3))
+		}
+		return sum
+	})
+	gray := tensor.New(tensor.Float64, 1, 1, edge, edge)
+	for i := range size {
+		gray.StoreReal(i, .5)
+	}
+	s := newMAD(t, nil, gray, kinked, models.MSE{}, synth.MADOptions{Goals: []synth.Goal{{}}, Noise: .02}) // far from bounds
+	_, err := s.Run(context.Background(), synth.Stop{Iterations: 300})
+	require.NoError(t, err)
+	list, err := s.Outcome()
+	require.NoError(t, err)
+	o := list[0]
+	require.Greater(t, o.KKT, .1)
+	require.LessOrEqual(t, o.Subgradient, synth.MatchedKKT)
+	require.True(t, o.Matched, "%+v", o)
+	require.InEpsilon(t, leastAcross(w, u[:])*o.Level*size, o.Driven, 1e-5)
+
+	x, err := s.Image()
+	require.NoError(t, err)
+	for i := range size { // elsewhere on the sphere, away from kinks
+		x.StoreReal(i, .5+math.Sqrt(o.Level)*float64(1-2*(i%2)))
+	}
+	list, err = s.Judge(x)
+	require.NoError(t, err)
+	require.False(t, list[0].Matched)
+	require.InEpsilon(t, list[0].KKT, list[0].Subgradient, 1e-4, "no combination helps")
+}
+
+// leastAcross returns the least eigenvalue of the diagonal w among vectors that are
+// orthogonal to all of u: of w + 1e6·Σuuᵀ.
+func leastAcross(w []float64, u [][]float64) float64 {
+	a := mat.NewSymDense(len(w), nil)
+	for i := range w {
+		for j := range i + 1 {
+			sum := 0.
+			for _, u := range u {
+				sum += 1e6 * u[i] * u[j]
+			}
+			if i == j {
+				sum += w[i]
+			}
+			a.SetSym(i, j, sum)
+		}
+	}
+	var e mat.EigenSym
+	e.Factorize(a, false)
+	return e.Values(nil)[0]
 }
 
 // TestMADBatchIsAlone: an image of a batch becomes what it becomes alone.

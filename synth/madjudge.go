@@ -40,11 +40,16 @@ type MADOutcome struct {
 	// space of the level set, over that of the gradient: of the pixels that are
 	// free to move (see optim.TangentFloor). 0 means that no small step improves
 	// the image.
-	KKT       float64
-	Free      int     // pixels that are not held at a bound
-	Moved     float64 // root mean square change of pixels from the start
-	FromImage float64 // root mean square distance of pixels to the original
-	Clipped   int     // pixels outside the bounds, or [0, 1]
+	KKT float64
+	// Subgradient is the same of the shortest combination of gradients within
+	// KinkRadius, sought where a constrained search left a KKT that is not small
+	// enough: at the optimum of a metric with kinks no gradient vanishes, but this
+	// does. Elsewhere it is KKT.
+	Subgradient float64
+	Free        int     // pixels that are not held at a bound
+	Moved       float64 // root mean square change of pixels from the start
+	FromImage   float64 // root mean square distance of pixels to the original
+	Clipped     int     // pixels outside the bounds, or [0, 1]
 }
 
 // madJudge evaluates both metrics and their gradients, for a batch like that of
@@ -122,6 +127,12 @@ func (f *madJudgement) roles(g Goal, i int) (driven, held float64, dDriven, dHel
 		return f.reference[i], f.optimized[i], b, a
 	}
 	return f.optimized[i], f.reference[i], a, b
+}
+
+// gradients returns those of what is driven and of what is held of result i.
+func (f *madJudgement) gradients(g Goal, i int) (d, c []float64) {
+	_, _, d, c = f.roles(g, i)
+	return d, c
 }
 
 // check evaluates the starts, finds levels and weights, and refuses metrics that
@@ -318,6 +329,13 @@ func (s *MAD) Judge(x tensor.Tensor) ([]MADOutcome, error) {
 	for i := range out {
 		out[i] = s.outcome(f, x, i)
 	}
+	if err := s.kinks(j, f, x, out); err != nil {
+		return nil, err
+	}
+	for i := range out {
+		o := &out[i]
+		o.Matched = s.holds(o) && o.optimal(s.goal(s.problem(i))) && o.Clipped == 0
+	}
 	return out, nil
 }
 
@@ -338,24 +356,38 @@ func (s *MAD) outcome(f madJudgement, x tensor.Tensor, i int) MADOutcome {
 	o := MADOutcome{StoppedBy: s.tracks[k].ended, Start: s.Best(i), Level: s.level[i], Held: held, Drift: held/s.level[i] - 1,
 		Driven: driven, AtStart: s.tracks[k].first().Aside[1], Least: s.least[i], Moved: rmsDistance(image, row(s.start, k)),
 		FromImage: rmsDistance(image, row(s.images, s.imagesOf([]int{k})[0]))}
-	low, high := math.Inf(-1), math.Inf(1)
-	if r, ok := s.options.Penalty.(Range); ok {
-		low, high = r.withDefaults().Low, r.withDefaults().High
-	}
+	low, high := s.bounds()
 	for _, v := range image {
 		if v < low || v > high {
 			o.Clipped++
 		}
 	}
 	o.KKT, o.Free = tangentResidual(image, d, c, g.sign(), low, high, optim.TangentFloor*s.startNorm[k])
-	limit := MatchedDrift
-	if s.images.DType == tensor.Float32 {
-		limit = MatchedDrift32
-	}
+	o.Subgradient = o.KKT
 	o.Gap = (o.Driven - o.Least) / (o.AtStart - o.Least)
-	best := o.KKT <= MatchedKKT || !g.Max && o.Gap <= MatchedGap
-	o.Matched = math.Abs(o.Drift) <= limit && best && o.Clipped == 0
 	return o
+}
+
+// optimal reports whether nothing of account improves o, towards g.
+func (o *MADOutcome) optimal(g Goal) bool {
+	return o.Subgradient <= MatchedKKT || !g.Max && o.Gap <= MatchedGap
+}
+
+// holds reports whether the metric held has kept its level.
+func (s *MAD) holds(o *MADOutcome) bool {
+	if s.images.DType == tensor.Float32 {
+		return math.Abs(o.Drift) <= MatchedDrift32
+	}
+	return math.Abs(o.Drift) <= MatchedDrift
+}
+
+// bounds returns what pixels keep to.
+func (s *MAD) bounds() (low, high float64) {
+	if r, ok := s.options.Penalty.(Range); ok {
+		r = r.withDefaults()
+		return r.Low, r.High
+	}
+	return math.Inf(-1), math.Inf(1)
 }
 
 // tangentResidual returns how far image x is from the optimality conditions of
@@ -363,8 +395,25 @@ func (s *MAD) outcome(f madJudgement, x tensor.Tensor, i int) MADOutcome {
 // pixels keep to [low, high], and how many pixels are free. Gradients of a norm
 // below floor count as that.
 func tangentResidual(x, d, c []float64, sign, low, high, floor float64) (residual float64, free int) {
-	multiplier := 0.
-	held := make([]bool, len(x))
+	multiplier, held := tangentMultiplier(x, d, c, sign, low, high)
+	var p2, d2 float64
+	for i := range x {
+		if !held[i] {
+			free++
+			p := sign*d[i] - multiplier*c[i]
+			p2, d2 = p2+p*p, d2+d[i]*d[i]
+		}
+	}
+	if p2 == 0 {
+		return 0, free
+	}
+	return math.Sqrt(p2) / math.Max(math.Sqrt(d2), floor), free
+}
+
+// tangentMultiplier returns the multiplier of the gradient held, and which pixels
+// are held at a bound.
+func tangentMultiplier(x, d, c []float64, sign, low, high float64) (multiplier float64, held []bool) {
+	held = make([]bool, len(x))
 	for range 100 {
 		changed := false
 		var dc, cc float64
@@ -384,16 +433,5 @@ func tangentResidual(x, d, c []float64, sign, low, high, floor float64) (residua
 			break
 		}
 	}
-	var p2, d2 float64
-	for i := range x {
-		if !held[i] {
-			free++
-			p := sign*d[i] - multiplier*c[i]
-			p2, d2 = p2+p*p, d2+d[i]*d[i]
-		}
-	}
-	if p2 == 0 {
-		return 0, free
-	}
-	return math.Sqrt(p2) / math.Max(math.Sqrt(d2), floor), free
+	return multiplier, held
 }

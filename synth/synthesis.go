@@ -77,9 +77,9 @@ type objective struct {
 	loss    autograd.Value // (N,) float64, weighted penalty and all
 	penalty autograd.Value // (N,) float64, without weight
 	aside   [optim.Asides]autograd.Value
-	// What optim.Tangent holds, its gradient and its level; the gradient of the
-	// loss where it is known.
-	held, heldGrad, level, grad autograd.Value
+	// What optim.Tangent holds, its gradient and its level, and what loss is enough;
+	// the gradient of the loss where it is known.
+	held, heldGrad, level, enough, grad autograd.Value
 }
 
 // evaluation is o at x as an optimizer takes it.
@@ -87,7 +87,7 @@ func (o objective) evaluation(x autograd.Value) optim.Evaluation {
 	if !o.grad.Valid() {
 		o.grad = autograd.Grad(o.loss, x)[0]
 	}
-	return optim.Evaluation{Loss: o.loss, Penalty: o.penalty, Grad: o.grad, Aside: o.aside, Held: o.held, HeldGrad: o.heldGrad, Level: o.level}
+	return optim.Evaluation{Loss: o.loss, Penalty: o.penalty, Grad: o.grad, Aside: o.aside, Held: o.held, HeldGrad: o.heldGrad, Level: o.level, Enough: o.enough}
 }
 
 // track is what the host knows of one image.
