@@ -105,7 +105,7 @@ func (p *FFTBands[T]) halveTogether(w *fftBandsWorker[T], z, src []T, k, y int) 
 	lanes, l := p.body.lanes, p.rows
 	done := l.load(w.tile, src, p.off[1], 2, fftRows, false, true)
 	l.transform(w.tile, done, len(l.stages))
-	store := p.body.storer(fftRows, 1, l.chirp != nil, lanes)
+	store := p.body.storer(fftRows, 1, l.tail != nil, lanes)
 	for i, r := range p.runs[k] {
 		for t := range r.n {
 			store(z[p.piece(k, i, y)+t*p.tileLen:], p.off[0], 0, w.tile, l.pos[(r.tile+t)*lanes:], lanes, 1)
