@@ -14,6 +14,9 @@ type asmTable[T Float] struct {
 	dots     func(acc *float64, a, b *T, lda, ldb, n int)
 	foldDots func(dst, acc *float64)
 
+	// dotRowsAtOnce rows times b, see LookupDotRows; n a multiple of asmStretch.
+	dotRows func(dst *float64, a, b *T, lda, n int)
+
 	// Texture statistics, see Texture. n is a multiple of the lanes of a vector.
 	gram           func(acc, a, b *T, ld, n int)
 	moments        func(acc, a *T, ld, n int)

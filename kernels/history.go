@@ -18,12 +18,22 @@ func AddRows[T Float](dst, b []T, ldb int, x []T, l Level) {
 // begins at i·lda. It panics if a is too short.
 type DotRows[T Float] func(dst []float64, a []T, lda int, b []T)
 
+// dotRowsAtOnce is how many rows the assembly takes at a time.
+const dotRowsAtOnce = 4
+
 // LookupDotRows returns the body at or below level l (Auto: the best of this CPU).
 // All levels give the same bits. It does not panic.
 func LookupDotRows[T Float](l Level) DotRows[T] {
-	dot := LookupReduction[T]("dot", l)
+	dot, several := LookupReduction[T]("dot", l), asmOf[T](l.Resolve()).dotRows
 	return func(dst []float64, a []T, lda int, b []T) {
-		for i := range dst {
+		i := 0
+		if several != nil && len(b) > 0 && len(b) <= Block && len(b)%asmStretch == 0 {
+			for ; i+dotRowsAtOnce <= len(dst); i += dotRowsAtOnce {
+				_ = a[(i+dotRowsAtOnce-1)*lda:][:len(b)]
+				several(&dst[i], &a[i*lda], &b[0], lda, len(b))
+			}
+		}
+		for ; i < len(dst); i++ {
 			dst[i] = dot(a[i*lda:][:len(b)], b)
 		}
 	}

@@ -98,6 +98,10 @@ func (k *isa) emitAll() table {
 	k.emitDots()
 	k.emitFoldDots()
 	t.others = append([]string{"within", "accumulate", "dots", "foldDots"}, k.emitTexture()...)
+	if k.wide() { // the others have no registers for the lanes of several rows
+		k.emitDotRows()
+		t.others = append(t.others, "dotRows")
+	}
 	t.tiles = k.emitTiles()
 	k.emitPack()
 	t.others = append(t.others, "pack")
