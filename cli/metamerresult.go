@@ -201,8 +201,8 @@ func shortcomings(o *synth.Outcome) string {
 	if more := len(worst) - namedGroups; more > 0 {
 		list = append(list, fmt.Sprintf("%d more groups are above that", more))
 	}
-	if !o.Within {
-		list = append(list, fmt.Sprintf("%s of the objective is penalty (%s allowed)", percentText(o.PenaltyShare), percentText(synth.MatchedPenalty)))
+	if !(o.PenaltyShare <= synth.MatchedPenalty) {
+		list = append(list, fmt.Sprintf("the penalty is %s of the objective at the start (%s allowed)", percentText(o.PenaltyShare), percentText(synth.MatchedPenalty)))
 	}
 	if list == nil {
 		list = append(list, fmt.Sprintf("the image has hardly moved from its start (%.2g RMS)", o.Moved))

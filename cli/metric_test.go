@@ -125,7 +125,11 @@ func TestFrontEndsWithoutPretraining(t *testing.T) {
 		assert.Equal(t, ExitUsage, code, spec)
 		assert.Contains(t, stderr, want)
 	}
-	code, _, stderr := percept("represent", "example:bark", "--size", "12x24", "--model", "on-off", "-o", out)
+	gray := tensor.New(tensor.Float64, 32, 32)
+	code, _, stderr := percept("represent", writeArray(t, gray), "--model", "portilla-simoncelli:scales=1,correlation-width=5", "-o", out)
+	assert.Equal(t, ExitOK, code)
+	assert.Regexp(t, `\d+ of \d+ numbers are not finite: statistics that divide by a variance`, stderr)
+	code, _, stderr = percept("represent", "example:bark", "--size", "12x24", "--model", "on-off", "-o", out)
 	assert.Equal(t, ExitUsage, code)
 	assert.Contains(t, stderr, "at least 16×16 pixels, not 12×24")
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/cmplx"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -78,11 +79,25 @@ func (a *app) represent(f *representFlags, paths []string) error {
 		return err
 	}
 	members := append([]member{{name: "representation", tensor: rep}}, groupMembers(model, rep)...)
+	a.noteUndefined(rep)
 	members = append(members, member{name: "files", words: words})
 	if err := atomicfile.Write(f.out, 0o666, func(w io.Writer) error { return writeNPZ(w, members) }); err != nil {
 		return err
 	}
 	return a.printMembers(f, members)
+}
+
+// noteUndefined says that rep has numbers that do not exist.
+func (a *app) noteUndefined(rep tensor.Tensor) {
+	n := 0
+	for i := range rep.Len() {
+		if v := rep.Load(i); cmplx.IsNaN(v) || cmplx.IsInf(v) {
+			n++
+		}
+	}
+	if n > 0 {
+		a.note("%d of %d numbers are not finite: statistics that divide by a variance do not exist where an image, or a band of it, has none, and others of it may be rounding", n, rep.Len())
+	}
 }
 
 func (a *app) printMembers(f *representFlags, members []member) error {

@@ -73,6 +73,24 @@ func TestMixturesAreMatched(t *testing.T) {
 	require.ErrorContains(t, err, "the target is a")
 }
 
+// TestMatchedWithinBounds: what counts is the weighted penalty beside the objective
+// at the start, however little is left of the loss.
+func TestMatchedWithinBounds(t *testing.T) {
+	target := texture(8, 8, 1)
+	s := newMetamer(t, target, synth.ModelFunc(func(x autograd.Value) autograd.Value { return x.Crop(2, 0, 4) }),
+		synth.MetamerOptions{Init: texture(8, 8, 3), Loss: synth.MSE{ScaleStart: true}})
+	for beyond, want := range map[float64]bool{.3: true, .32: false} { // .1·.3² = .009 of 1
+		x := tensor.New(tensor.Float64, 1, 1, 8, 8)
+		tensor.Copy(x, target)
+		x.StoreReal(63, 1+beyond)
+		list, err := s.Judge(x)
+		require.NoError(t, err)
+		require.InDelta(t, .1*beyond*beyond, list[0].PenaltyShare, 1e-12)
+		require.Equal(t, want, list[0].Matched, "%+v", list[0])
+		require.Equal(t, 1, list[0].Clipped)
+	}
+}
+
 // TestKeptPixelsStay also with optimizers that shrink pixels, and in resumed runs.
 func TestKeptPixelsStay(t *testing.T) {
 	keep := tensor.New(tensor.Float64, 8, 8)

@@ -12,19 +12,13 @@ import (
 const (
 	MatchedError   = .01 // most of the representation's error at the start that may remain
 	MatchedGroup   = .02 // the same of each group
-	MatchedPenalty = .01 // most of the objective that may be weighted penalty
+	MatchedPenalty = .01 // most that the weighted penalty may be, of the objective at the start
 )
 
 const (
 	// A group whose error at the start is below this part of the target's norm is
 	// measured against that part instead: there is nothing to gain in it.
 	leastStart = .01
-	// A weighted penalty below this part of the loss at the start is none.
-	negligiblePenalty = 1e-6
-	// invisibleClip is the root mean square by which pixels may lie outside the
-	// bounds, of their distance, whatever is left of the loss: half a level of eight
-	// bits, so that a picture of them shows no difference.
-	invisibleClip = .5 / 255
 	// leastMove is the root mean square change of pixels that counts as having
 	// moved, of the target's standard deviation.
 	leastMove = .01
@@ -48,8 +42,7 @@ type Outcome struct {
 	Groups       []GroupError // of the model's groups
 	Loss         float64      // without scale and penalty
 	Penalty      float64      // without weight
-	PenaltyShare float64      // of the objective
-	Within       bool         // the penalty is small enough, or nobody sees what it is about
+	PenaltyShare float64      // with weight, of the objective at the start
 	Moved        float64      // root mean square change of pixels from the start
 	FromTarget   float64      // root mean square distance of pixels to the target; NaN if that is no one image
 	Clipped      int          // pixels outside the penalty's range, or [0, 1]
@@ -303,20 +296,16 @@ func (s *Metamer) outcome(j *judge, now judgement, x tensor.Tensor, k int) Outco
 	start, _ := s.start.Reshape(s.batch...)
 	o.Moved = rmsDistance(image, tensor.Floats(start.Crop(0, k, k+1, 1)))
 	low, high := 0., 1.
-	r, ranged := s.options.Penalty.(Range)
-	if ranged {
+	if r, ranged := s.options.Penalty.(Range); ranged {
 		low, high = r.withDefaults().Low, r.withDefaults().High
 	}
-	clipped := make([]float64, len(image))
-	for i, v := range image {
-		if clipped[i] = math.Min(math.Max(v, low), high); v < low || v > high {
+	for _, v := range image {
+		if v < low || v > high {
 			o.Clipped++
 		}
 	}
-	invisible := ranged && rmsDistance(image, clipped) <= invisibleClip*(high-low)
-	weighted := now.penalty[problem] * j.weight
-	if objective := now.loss[problem]/s.scale[problem] + weighted; objective > 0 {
-		o.PenaltyShare = weighted / objective
+	if weighted := now.penalty[problem] * j.weight; weighted > 0 {
+		o.PenaltyShare = weighted / (s.atStart.loss[problem]/s.scale[problem] + s.atStart.penalty[problem]*j.weight)
 	}
 	o.Whole = s.groupError(j, now, k, Group{Name: "all"})
 	o.Matched = o.Whole.Ratio <= MatchedError
@@ -325,8 +314,7 @@ func (s *Metamer) outcome(j *judge, now judgement, x tensor.Tensor, k int) Outco
 		o.Groups = append(o.Groups, e)
 		o.Matched = o.Matched && e.Ratio <= MatchedGroup
 	}
-	o.Within = o.PenaltyShare <= MatchedPenalty || invisible || weighted <= negligiblePenalty*s.atStart.loss[problem]/s.scale[problem]
-	o.Matched = o.Matched && o.Within && o.Moved >= leastMove*deviation(target)
+	o.Matched = o.Matched && o.PenaltyShare <= MatchedPenalty && o.Moved >= leastMove*deviation(target)
 	return o
 }
 
