@@ -415,6 +415,29 @@ func TestUselessPairsAreRefused(t *testing.T) {
 	}
 }
 
+// TestPairsThatRoundingTellsApart: a model of changes from pixel to pixel sees no
+// mean; what it makes of flat images is rounding.
+func TestPairsThatRoundingTellsApart(t *testing.T) {
+	changes := func(x autograd.Value) autograd.Value {
+		return x.Scale(1 / 3.).Add(x.Roll([]int{1}, 3).Scale(1 / 3.)).Add(x.Roll([]int{2}, 3).Scale(1 / 3.)).Sub(x)
+	}
+	for _, d := range []tensor.DType{tensor.Float64, tensor.Float32} {
+		var ends [3]tensor.Tensor
+		for i := range ends {
+			ends[i] = tensor.New(d, 1, 1, 12, 12)
+			for k := range 144 {
+				ends[i].StoreReal(k, .1+.3*float64(i))
+			}
+		}
+		_, err := synth.NewGeodesic(nil, ends[0], ends[1], synth.ModelFunc(changes), synth.GeodesicOptions{})
+		require.ErrorContains(t, err, "but for rounding, the model's output is the same")
+		ends[2].StoreReal(5, .71) // is seen
+		s, err := synth.NewGeodesic(nil, ends[0], ends[2], synth.ModelFunc(changes), synth.GeodesicOptions{})
+		require.NoError(t, err)
+		s.Close()
+	}
+}
+
 // TestShortestPathOfPixels: a model that sees all finds the straight line.
 func TestShortestPathOfPixels(t *testing.T) {
 	a, b := pairs(1)

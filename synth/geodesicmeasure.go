@@ -216,8 +216,17 @@ func (s *Geodesic) checkModel() error {
 	return s.checkMixing(j, before)
 }
 
+// unseenStep is the largest part of the change that is expected of a model's output
+// along a straight line, for its gradient and that of the images, that is rounding.
+func (s *Geodesic) unseenStep() float64 {
+	if s.line.DType == tensor.Float32 {
+		return 1e-6
+	}
+	return 1e-13
+}
+
 // checkGradient refuses a model whose output has no gradient along the straight
-// lines.
+// lines, or one that does not see what changes there.
 func (s *Geodesic) checkGradient(j *pathJudge) error {
 	var slope autograd.Value
 	if err := autograd.Try(func() {
@@ -246,6 +255,10 @@ func (s *Geodesic) checkGradient(j *pathJudge) error {
 		return err
 	}
 	for q, v := range framesOf(out) {
+		expected := v[0] / float64(s.line.Len()/s.line.Dim[0]) * s.fade[q].ImageEnergy
+		if limit := s.unseenStep(); v[0] > 0 && s.fade[q].Energy <= limit*limit*expected {
+			return fmt.Errorf("synth: but for rounding, the model's output is the same for every frame of the straight line of pair %d: it does not tell these images apart, and the straight line is as short as any path", q/s.options.Starts)
+		}
 		if v[0] == 0 {
 			return fmt.Errorf("synth: the gradient of the model's output is 0 on the whole straight line of pair %d: a path cannot be improved by it; take a model that is differentiable between these images", q/s.options.Starts)
 		}
