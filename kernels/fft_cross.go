@@ -15,7 +15,7 @@ type fftCross[T Float] struct {
 
 // fftCrossLength is the length from which lines side by side overflow the
 // first-level cache.
-const fftCrossLength = 256
+const fftCrossLength = 64
 
 // newFFTCross returns nil if the body cannot do so many lines of length n so,
 // or not faster.

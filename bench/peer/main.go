@@ -1,7 +1,8 @@
 // Command peer times cases for bench/compare.py. It reads lines
 //
-//	CASE DTYPE THREADS STRETCHES
+//	CASE DTYPE THREADS STRETCHES CLOCK
 //
+// where CLOCK is wall, or processor for the time that the program's threads ran,
 // and answers each by one line of JSON: {"ms": […]}, the milliseconds of one run
 // in each stretch of runs, or {"error": "…"}. What a case needs is kept until
 // another comes.
@@ -13,6 +14,8 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"syscall"
+	"time"
 
 	"github.com/percept-go/percept/bench"
 	"github.com/percept-go/percept/kernels"
@@ -41,9 +44,9 @@ func main() {
 }
 
 func serve(line string) ([]float64, error) {
-	var name, dtype string
+	var name, dtype, clock string
 	var threads, stretches int
-	if _, err := fmt.Sscan(line, &name, &dtype, &threads, &stretches); err != nil {
+	if _, err := fmt.Sscan(line, &name, &dtype, &threads, &stretches, &clock); err != nil {
 		return nil, fmt.Errorf("%q: %w", line, err)
 	}
 	key := fmt.Sprint(name, dtype, threads)
@@ -65,6 +68,9 @@ func serve(line string) ([]float64, error) {
 		}
 		last.name = key
 	}
+	if last.timer.Clock = nil; clock == "processor" {
+		last.timer.Clock = processorTime
+	}
 	took, err := last.timer.Time(stretches)
 	if err != nil {
 		return nil, err
@@ -74,4 +80,13 @@ func serve(line string) ([]float64, error) {
 		ms = append(ms, d.Seconds()*1e3)
 	}
 	return ms, nil
+}
+
+// processorTime returns the time that all threads have run.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		log.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
