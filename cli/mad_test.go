@@ -193,6 +193,24 @@ func TestMADInFloat32AndColour(t *testing.T) {
 	assert.Equal(t, tensor.Float32, readNPY(t, dir, runfolder.Result).DType)
 }
 
+// TestMADOfMetricsWithKinks: NLPD has more than any search could end at, and the
+// command says so; with its kinks rounded, it has an optimum.
+func TestMADOfMetricsWithKinks(t *testing.T) {
+	dir := t.TempDir()
+	run := func(name string, args ...string) (int, string) {
+		code, out, errs := percept(append([]string{"mad", "example:pebbles", "--size", "40x40", "--starts", "1", "--progress", "none", "-o", filepath.Join(dir, name)}, args...)...)
+		return code, out + errs
+	}
+	code, text := run("kinks", "--optimized-metric", "nlpd", "--target", "max", "--iterations", "400")
+	assert.Equal(t, ExitNotMatched, code)
+	assert.Contains(t, text, "a metric has kinks here: gradients within 1e-06 of the image")
+	assert.Contains(t, text, "nlpd:epsilon=1e-6,rounding=0.001 is nlpd without kinks")
+	code, text = run("rounded", "--reference-metric", "nlpd:epsilon=1e-6,rounding=0.01", "--optimized-metric", "mse", "--target", "min")
+	assert.Equal(t, ExitOK, code, text)
+	code, text, errs := percept("check", filepath.Join(dir, "rounded"))
+	assert.Equal(t, ExitOK, code, "%s%s", text, errs)
+}
+
 func TestWhatMADRefuses(t *testing.T) {
 	for want, args := range map[string][]string{
 		"dssim, one minus it":           {"--optimized-metric", "ssim"},

@@ -66,6 +66,9 @@ func (m *madRun) judge(n int, j *job) (*verdict, error) {
 	v.sentence = fmt.Sprintf("%s went from %.4g to %.4g while %s %s %.4g (%s)", driven, o.AtStart, o.Driven, held, kept, o.Level, driftText(o.Drift))
 	if !v.good {
 		v.reason = v.sentence + ", but " + madShortcomings(o, m.limit(), recentGain(m.History(n)))
+		if atKinks(o) {
+			v.reason += kinkAdvice(f)
+		}
 	}
 	if o.Matched && o.KKT > synth.MatchedKKT && o.Subgradient <= synth.MatchedKKT {
 		v.sentence += ", up to a kink"
@@ -144,8 +147,8 @@ func madShortcomings(o *synth.MADOutcome, limit, recent float64) string {
 		} else {
 			text += fmt.Sprintf("the last %d iterations made %s of the change, so that more hardly help", recentRows, percentText(recent))
 		}
-		if o.Subgradient < kinked*o.KKT {
-			text += fmt.Sprintf("; a metric has kinks here, since gradients within %.0e of the image differ so much that a combination of them leaves %.2g: where there are many, as nlpd has, no search ends; nlpd:epsilon=1e-6,rounding=0.001 is nlpd without kinks", synth.KinkRadius, o.Subgradient)
+		if atKinks(o) {
+			text += fmt.Sprintf("; a metric has kinks here: gradients within %.0e of the image differ so much that a combination of %d leaves %.2g", synth.KinkRadius, synth.KinkGradients, o.Subgradient)
 		}
 		list = append(list, text)
 	}
@@ -158,6 +161,25 @@ func madShortcomings(o *synth.MADOutcome, limit, recent float64) string {
 // kinked is the part of a residual that a combination of gradients may leave at
 // most for kinks to be the reason.
 const kinked = .9
+
+// atKinks reports whether the gradients around an image, which is no optimum by
+// them, say that it is at kinks.
+func atKinks(o *synth.MADOutcome) bool {
+	return o.Subgradient > synth.MatchedKKT && o.Subgradient < kinked*o.KKT
+}
+
+// kinkAdvice says what serves in place of a metric with kinks.
+func kinkAdvice(f *madFlags) string {
+	for _, m := range []*specFlag[metricKind]{&f.optimized, &f.reference} {
+		switch {
+		case m.spec.Name == "nlpd" && m.spec.Float("rounding") == 0:
+			return "; nlpd:epsilon=1e-6,rounding=0.001 is nlpd without kinks"
+		case strings.HasPrefix(m.spec.Rest, "portilla-simoncelli"):
+			return "; the texture model has them in the extrema of pixels"
+		}
+	}
+	return ""
+}
 
 // worthwhile is the recentGain from which on it is worth while to go on.
 const worthwhile = .001

@@ -102,7 +102,7 @@ func (j *jacobian) mixes() (bool, error) {
 	for _, r := range []dense.Rows{jv, fv} {
 		for _, v := range r.Slice(0, 1).V {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return false, fmt.Errorf("synth: the derivative of the model at this image is not finite%s", j.nanLine())
+				return false, fmt.Errorf("synth: the derivative of the model at this image is not finite%s; take an image with some variance everywhere, or guard the argument of the root or quotient", j.nanLine())
 			}
 		}
 		for _, v := range r.Slice(1, j.width).V {

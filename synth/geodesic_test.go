@@ -429,8 +429,12 @@ func TestPairsThatRoundingTellsApart(t *testing.T) {
 				ends[i].StoreReal(k, .1+.3*float64(i))
 			}
 		}
-		_, err := synth.NewGeodesic(nil, ends[0], ends[1], synth.ModelFunc(changes), synth.GeodesicOptions{})
-		require.ErrorContains(t, err, "but for rounding, the model's output is the same")
+		surround, err := models.NewCenterSurround(models.CenterSurroundOptions{Kernel: [2]int{7, 7}})
+		require.NoError(t, err)
+		for _, m := range []synth.Model{synth.ModelFunc(changes), surround} {
+			_, err := synth.NewGeodesic(nil, ends[0], ends[1], m, synth.GeodesicOptions{})
+			require.ErrorContains(t, err, "but for rounding, the model's output is the same")
+		}
 		ends[2].StoreReal(5, .71) // is seen
 		s, err := synth.NewGeodesic(nil, ends[0], ends[2], synth.ModelFunc(changes), synth.GeodesicOptions{})
 		require.NoError(t, err)

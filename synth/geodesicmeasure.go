@@ -220,9 +220,9 @@ func (s *Geodesic) checkModel() error {
 // along a straight line, for its gradient and that of the images, that is rounding.
 func (s *Geodesic) unseenStep() float64 {
 	if s.line.DType == tensor.Float32 {
-		return 1e-6
+		return 1e-5
 	}
-	return 1e-13
+	return 1e-12
 }
 
 // checkGradient refuses a model whose output has no gradient along the straight

@@ -12,8 +12,8 @@ import (
 // kink: a 4000th of a level of eight bits.
 const KinkRadius = 1e-6
 
-// kinkGradients is how many gradients are combined at most.
-const kinkGradients = 24
+// KinkGradients is how many gradients are combined at most.
+const KinkGradients = 24
 
 // A kink finds the shortest combination of gradients near an image. At the optimum
 // of a metric with kinks no gradient vanishes; what does is a convex combination
@@ -185,7 +185,7 @@ func Subgradient(x []float64, at func(p []float64) (driven, held []float64, err 
 		return 0, err
 	}
 	k := newKink(x, d, c, sign, low, high, floor)
-	for n := 1; n < kinkGradients && k.residual > MatchedKKT; n++ {
+	for n := 1; n < KinkGradients && k.residual > MatchedKKT; n++ {
 		if d, c, err = at(k.point()); err != nil {
 			return 0, err
 		}
@@ -209,7 +209,7 @@ func (s *MAD) kinks(j *madJudge, f madJudgement, x tensor.Tensor, out []MADOutco
 		search[i] = newKink(tensor.Floats(x.Crop(0, i, i+1, 1)), d, c, s.goal(k).sign(), low, high, optim.TangentFloor*s.startNorm[k])
 		going = true
 	}
-	for n := 1; going && n < kinkGradients; n++ {
+	for n := 1; going && n < KinkGradients; n++ {
 		going = false
 		near := pick(x, upTo(len(out)))
 		for i, k := range search {
