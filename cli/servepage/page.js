@@ -167,11 +167,18 @@ async function verdict(crops) {
   }));
 }
 
+// spec writes a setting as its flag takes it: name:key=value,…
+function spec(v) {
+  if (!v.name) return JSON.stringify(v);
+  const rest = Object.entries(v).filter(([k]) => k !== "name").map(([k, x]) => k === "spec" ? x : k + "=" + x).join(",");
+  return rest ? v.name + ":" + rest : v.name;
+}
+
 function settings(record) {
   const list = [];
   for (const [k, v] of Object.entries(record.settings || {})) {
     if (v === null) continue;
-    list.push(element("dt", "--" + k), element("dd", typeof v === "object" ? JSON.stringify(v) : String(v)));
+    list.push(element("dt", "--" + k), element("dd", typeof v === "object" ? spec(v) : String(v)));
   }
   for (const k of ["device", "cpu_level", "threads", "seed", "started"]) {
     if (record[k] !== undefined) list.push(element("dt", k), element("dd", String(record[k])));
