@@ -1,7 +1,7 @@
 # Everything here needs only Go; bench also needs python3 and the network.
 export CGO_ENABLED = 0
 
-.PHONY: build test levels race generate lint bench bench-peers bench-metamer contact fuzz soak cuda emulator cuda-test calibrate gpu-kit
+.PHONY: build test levels race generate lint bench bench-peers bench-metamer contact fuzz soak cuda emulator cuda-test calibrate calibrate-plenoptic gpu-kit
 
 build:
 	go build -o bin/percept ./cmd/percept
@@ -91,7 +91,14 @@ contact: build
 	go run ./bench/contact -start -o docs/metamer.png build/contact/pebbles
 	go run ./bench/contact -o docs/contact.png $$(ls -d build/contact/*/ | grep -v pebbles)
 
-# How often percept check is right, on runs of known quality.
+# How often percept check is right, on runs of known quality. The part on
+# plenoptic's runs is made by itself, with a Python environment of plenoptic.
 calibrate:
 	go run ./bench/calibrate > docs/calibration.md.new
+	sed -n '/^## Runs of plenoptic/,$$p' docs/calibration.md >> docs/calibration.md.new
+	mv docs/calibration.md.new docs/calibration.md
+
+calibrate-plenoptic:
+	sed '/^## Runs of plenoptic/,$$d' docs/calibration.md > docs/calibration.md.new
+	python3 bench/calibrate/peer_runs.py >> docs/calibration.md.new
 	mv docs/calibration.md.new docs/calibration.md

@@ -127,6 +127,7 @@ func (c *calibration) write(w io.Writer) {
 	if c.wrong != nil {
 		fmt.Fprintf(w, "\nThe misses:\n\n* %s\n", strings.Join(c.wrong, "\n* "))
 	}
+	fmt.Fprintln(w) // what follows is of other programs
 }
 
 const preface = `# How often is percept check right?
