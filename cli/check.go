@@ -133,12 +133,13 @@ func (a *app) checkRun(f *checkFlags, dir string) checked {
 	return c
 }
 
-// checkEnding returns the error with the exit code of the worst of list.
+// checkEnding returns the error with the exit code of the worst of list. What
+// failed has been printed.
 func checkEnding(list []checked) error {
 	var err error
 	for _, c := range list {
 		if c.err != nil {
-			return c.err
+			return &exitError{code: ExitFailed}
 		}
 		if !c.Good {
 			err = &exitError{code: ExitNotMatched}
@@ -148,6 +149,11 @@ func checkEnding(list []checked) error {
 }
 
 func (a *app) printChecked(f *checkFlags, list []checked) error {
+	for _, c := range list {
+		if c.err != nil {
+			fmt.Fprintf(a.stderr, "percept: %v\n", c.err)
+		}
+	}
 	if f.json {
 		runs := make([]runfolder.Object, len(list))
 		for i, c := range list {
@@ -159,12 +165,11 @@ func (a *app) printChecked(f *checkFlags, list []checked) error {
 		return a.printJSON(runfolder.Object{{Key: "runs", Value: runs}})
 	}
 	for i, c := range list {
+		if c.err != nil {
+			continue
+		}
 		if i > 0 {
 			fmt.Fprintln(a.stdout)
-		}
-		if c.err != nil {
-			fmt.Fprintf(a.stderr, "percept: %v\n", c.err)
-			continue
 		}
 		if err := c.print(a.stdout); err != nil {
 			return err

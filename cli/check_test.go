@@ -117,3 +117,13 @@ func TestFigure(t *testing.T) {
 		assert.Contains(t, stderr, want)
 	}
 }
+
+// What cannot be judged is said once, and the rest is judged.
+func TestCheckSaysOnce(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "run.json"), []byte(`{"method":"none"}`), 0o666))
+	code, out, stderr := percept("check", dir)
+	assert.Equal(t, ExitFailed, code)
+	assert.Empty(t, out)
+	assert.Equal(t, 1, strings.Count(stderr, "there is no judge"), stderr)
+}

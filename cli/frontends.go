@@ -172,7 +172,7 @@ func filterEntries() []spec.Entry[modelKind] {
 				if err != nil {
 					return nil, err
 				}
-				if s.Bool("default-filters") && s.Given("seed") {
+				if s.Bool("default-filters") && s.Int("seed") != 0 { // settings of a run say 0
 					return nil, usage("%s: the default filters are not random; to draw others add default-filters=false", s)
 				}
 				m, err := models.NewLinear(models.LinearOptions{Kernel: k, Pad: padMode(s), Random: !s.Bool("default-filters"), Seed: uint64(s.Int("seed"))})

@@ -94,16 +94,13 @@ func (a *app) tune(c *cobra.Command, k *tuner, f methodFlags, own *tuneFlags, pa
 	if err != nil {
 		return err
 	}
-	if err := t.load(); err != nil {
-		return err
-	}
 	ranking, err := t.search(ctx)
-	if err != nil {
-		return err
-	}
 	if ctx.Err() != nil {
 		a.note("to go on: percept tune --resume %s", commandWord(t.folder.Dir))
 		return &exitError{code: ExitInterrupted}
+	}
+	if err != nil {
+		return err
 	}
 	best := ranking[0]
 	if err := t.write(best); err != nil {
@@ -126,7 +123,10 @@ func (a *app) tuning(c *cobra.Command, k *tuner, f methodFlags, own *tuneFlags, 
 		t.log = io.Discard
 	}
 	if run.resume != "" {
-		return t, t.resume(c, own, run.resume, paths)
+		if err := t.resume(c, own, run.resume, paths); err != nil {
+			return nil, err
+		}
+		return t, t.load()
 	}
 	if len(paths) == 0 {
 		return nil, usage("an image to tune for is missing")
@@ -145,6 +145,9 @@ func (a *app) tuning(c *cobra.Command, k *tuner, f methodFlags, own *tuneFlags, 
 	}
 	t.Paths, t.Trials, t.Seeds, t.Budget, t.Drift = paths, own.trials.n, own.seeds.n, own.budget, own.drift.v
 	t.Settings = given(c.Flags())
+	if err := t.load(); err != nil {
+		return nil, err
+	}
 	if run.out != "" {
 		t.folder, err = runfolder.Create(run.out, run.force)
 	} else {

@@ -50,7 +50,7 @@ func TestTuneRefuses(t *testing.T) {
 		"no such file":          {"--resume", filepath.Join(t.TempDir(), "x")},
 		"cannot change when":    {"--resume", ".", "--seed", "3"},
 		"with the images of":    {"example:weave", "--resume", "."},
-		"two are needed":        {"geodesic", "example:weave"},
+		"are needed":            {"geodesic", "example:weave"},
 		"number of scales that": {"example:weave", "--size", "16x16", "--budget", "1s", "-o", filepath.Join(t.TempDir(), "y")},
 	} {
 		code, _, stderr := percept(append([]string{"tune"}, args...)...)
