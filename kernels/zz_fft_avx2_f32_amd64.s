@@ -426,7 +426,7 @@ row:
 	RET
 
 // func fftStoreColumns1AVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·fftStoreColumns1AVX2F32(SB), NOSPLIT, $0-116
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -441,21 +441,25 @@ TEXT ·fftStoreColumns1AVX2F32(SB), NOSPLIT, $0-116
 	MOVQ         (CX), CX
 	SHLQ         $0x02, CX
 	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
 
 row:
-	MOVQ      (SI), CX
-	VMOVUPS   (BX)(CX*4), Y1
-	VMOVUPS   32(BX)(CX*4), Y2
-	VMULPS    Y0, Y1, Y1
-	VMULPS    Y0, Y2, Y2
-	VUNPCKLPS Y2, Y1, Y3
-	VUNPCKHPS Y2, Y1, Y1
-	VMOVUPS   Y3, (AX)
-	VMOVUPS   Y1, 32(AX)
-	ADDQ      $0x08, SI
-	ADDQ      DX, AX
-	DECQ      DI
-	JNZ       row
+	PREFETCHT0 (CX)
+	PREFETCHT0 63(CX)
+	ADDQ       DX, CX
+	MOVQ       (SI), R8
+	VMOVUPS    (BX)(R8*4), Y1
+	VMOVUPS    32(BX)(R8*4), Y2
+	VMULPS     Y0, Y1, Y1
+	VMULPS     Y0, Y2, Y2
+	VUNPCKLPS  Y2, Y1, Y3
+	VUNPCKHPS  Y2, Y1, Y1
+	VMOVUPS    Y3, (AX)
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -546,7 +550,7 @@ row:
 	RET
 
 // func fftStoreColumns4AVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·fftStoreColumns4AVX2F32(SB), NOSPLIT, $0-116
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -562,61 +566,71 @@ TEXT ·fftStoreColumns4AVX2F32(SB), NOSPLIT, $0-116
 	MOVQ         (CX), CX
 	SHLQ         $0x02, CX
 	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
 
 row:
-	MOVQ      (SI), CX
-	VMOVUPS   (BX)(CX*4), Y1
-	VMOVUPS   32(BX)(CX*4), Y2
-	VMOVUPS   64(BX)(CX*4), Y3
-	VMOVUPS   96(BX)(CX*4), Y4
-	VMOVUPS   128(BX)(CX*4), Y5
-	VMOVUPS   160(BX)(CX*4), Y6
-	VMOVUPS   192(BX)(CX*4), Y7
-	VMOVUPS   224(BX)(CX*4), Y8
-	VADDPS    Y5, Y1, Y9
-	VADDPS    Y6, Y2, Y10
-	VSUBPS    Y5, Y1, Y1
-	VSUBPS    Y6, Y2, Y2
-	VADDPS    Y7, Y3, Y5
-	VADDPS    Y8, Y4, Y6
-	VSUBPS    Y7, Y3, Y3
-	VSUBPS    Y8, Y4, Y4
-	VADDPS    Y5, Y9, Y7
-	VADDPS    Y6, Y10, Y8
-	VADDPS    Y4, Y1, Y11
-	VSUBPS    Y3, Y2, Y12
-	VSUBPS    Y5, Y9, Y5
-	VSUBPS    Y6, Y10, Y6
-	VSUBPS    Y4, Y1, Y1
-	VADDPS    Y3, Y2, Y2
-	VMULPS    Y0, Y7, Y3
-	VMULPS    Y0, Y8, Y4
-	VMULPS    Y0, Y11, Y7
-	VMULPS    Y0, Y12, Y8
-	VMULPS    Y0, Y5, Y5
-	VMULPS    Y0, Y6, Y6
-	VMULPS    Y0, Y1, Y1
-	VMULPS    Y0, Y2, Y2
-	VUNPCKLPS Y4, Y3, Y9
-	VUNPCKHPS Y4, Y3, Y3
-	VMOVUPS   Y9, (AX)
-	VMOVUPS   Y3, 32(AX)
-	VUNPCKLPS Y8, Y7, Y3
-	VUNPCKHPS Y8, Y7, Y4
-	VMOVUPS   Y3, (AX)(R8*1)
-	VMOVUPS   Y4, 32(AX)(R8*1)
-	VUNPCKLPS Y6, Y5, Y3
-	VUNPCKHPS Y6, Y5, Y4
-	VMOVUPS   Y3, (AX)(R8*2)
-	VMOVUPS   Y4, 32(AX)(R8*2)
-	VUNPCKLPS Y2, Y1, Y3
-	VUNPCKHPS Y2, Y1, Y1
-	VMOVUPS   Y3, (AX)(R9*1)
-	VMOVUPS   Y1, 32(AX)(R9*1)
-	ADDQ      $0x08, SI
-	ADDQ      DX, AX
-	DECQ      DI
-	JNZ       row
+	PREFETCHT0 (CX)
+	PREFETCHT0 63(CX)
+	PREFETCHT0 (CX)(R8*1)
+	PREFETCHT0 63(CX)(R8*1)
+	PREFETCHT0 (CX)(R8*2)
+	PREFETCHT0 63(CX)(R8*2)
+	PREFETCHT0 (CX)(R9*1)
+	PREFETCHT0 63(CX)(R9*1)
+	ADDQ       DX, CX
+	MOVQ       (SI), R10
+	VMOVUPS    (BX)(R10*4), Y1
+	VMOVUPS    32(BX)(R10*4), Y2
+	VMOVUPS    64(BX)(R10*4), Y3
+	VMOVUPS    96(BX)(R10*4), Y4
+	VMOVUPS    128(BX)(R10*4), Y5
+	VMOVUPS    160(BX)(R10*4), Y6
+	VMOVUPS    192(BX)(R10*4), Y7
+	VMOVUPS    224(BX)(R10*4), Y8
+	VADDPS     Y5, Y1, Y9
+	VADDPS     Y6, Y2, Y10
+	VSUBPS     Y5, Y1, Y1
+	VSUBPS     Y6, Y2, Y2
+	VADDPS     Y7, Y3, Y5
+	VADDPS     Y8, Y4, Y6
+	VSUBPS     Y7, Y3, Y3
+	VSUBPS     Y8, Y4, Y4
+	VADDPS     Y5, Y9, Y7
+	VADDPS     Y6, Y10, Y8
+	VADDPS     Y4, Y1, Y11
+	VSUBPS     Y3, Y2, Y12
+	VSUBPS     Y5, Y9, Y5
+	VSUBPS     Y6, Y10, Y6
+	VSUBPS     Y4, Y1, Y1
+	VADDPS     Y3, Y2, Y2
+	VMULPS     Y0, Y7, Y3
+	VMULPS     Y0, Y8, Y4
+	VMULPS     Y0, Y11, Y7
+	VMULPS     Y0, Y12, Y8
+	VMULPS     Y0, Y5, Y5
+	VMULPS     Y0, Y6, Y6
+	VMULPS     Y0, Y1, Y1
+	VMULPS     Y0, Y2, Y2
+	VUNPCKLPS  Y4, Y3, Y9
+	VUNPCKHPS  Y4, Y3, Y3
+	VMOVUPS    Y9, (AX)
+	VMOVUPS    Y3, 32(AX)
+	VUNPCKLPS  Y8, Y7, Y3
+	VUNPCKHPS  Y8, Y7, Y4
+	VMOVUPS    Y3, (AX)(R8*1)
+	VMOVUPS    Y4, 32(AX)(R8*1)
+	VUNPCKLPS  Y6, Y5, Y3
+	VUNPCKHPS  Y6, Y5, Y4
+	VMOVUPS    Y3, (AX)(R8*2)
+	VMOVUPS    Y4, 32(AX)(R8*2)
+	VUNPCKLPS  Y2, Y1, Y3
+	VUNPCKHPS  Y2, Y1, Y1
+	VMOVUPS    Y3, (AX)(R9*1)
+	VMOVUPS    Y1, 32(AX)(R9*1)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -711,7 +725,7 @@ row:
 	RET
 
 // func fftStoreRows1AVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·fftStoreRows1AVX2F32(SB), NOSPLIT, $0-116
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -774,34 +788,42 @@ row:
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Y7, (DX)
+	PREFETCHT0 64(DX)
 	MOVQ       8(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Y8, (DX)
+	PREFETCHT0 64(DX)
 	MOVQ       16(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Y4, (DX)
+	PREFETCHT0 64(DX)
 	MOVQ       24(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Y2, (DX)
+	PREFETCHT0 64(DX)
 	MOVQ       32(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Y9, (DX)
+	PREFETCHT0 64(DX)
 	MOVQ       40(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Y5, (DX)
+	PREFETCHT0 64(DX)
 	MOVQ       48(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Y6, (DX)
+	PREFETCHT0 64(DX)
 	MOVQ       56(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Y1, (DX)
+	PREFETCHT0 64(DX)
 	ADDQ       $0x00000020, SI
 	ADDQ       $0x00000020, AX
 	DECQ       DI
@@ -1231,7 +1253,7 @@ row:
 	RET
 
 // func fftStoreColumns1SwapAVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·fftStoreColumns1SwapAVX2F32(SB), NOSPLIT, $0-116
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -1246,21 +1268,25 @@ TEXT ·fftStoreColumns1SwapAVX2F32(SB), NOSPLIT, $0-116
 	MOVQ         (CX), CX
 	SHLQ         $0x02, CX
 	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
 
 row:
-	MOVQ      (SI), CX
-	VMOVUPS   (BX)(CX*4), Y1
-	VMOVUPS   32(BX)(CX*4), Y2
-	VMULPS    Y0, Y1, Y1
-	VMULPS    Y0, Y2, Y2
-	VUNPCKLPS Y1, Y2, Y3
-	VUNPCKHPS Y1, Y2, Y1
-	VMOVUPS   Y3, (AX)
-	VMOVUPS   Y1, 32(AX)
-	ADDQ      $0x08, SI
-	ADDQ      DX, AX
-	DECQ      DI
-	JNZ       row
+	PREFETCHT0 (CX)
+	PREFETCHT0 63(CX)
+	ADDQ       DX, CX
+	MOVQ       (SI), R8
+	VMOVUPS    (BX)(R8*4), Y1
+	VMOVUPS    32(BX)(R8*4), Y2
+	VMULPS     Y0, Y1, Y1
+	VMULPS     Y0, Y2, Y2
+	VUNPCKLPS  Y1, Y2, Y3
+	VUNPCKHPS  Y1, Y2, Y1
+	VMOVUPS    Y3, (AX)
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -1351,7 +1377,7 @@ row:
 	RET
 
 // func fftStoreColumns4SwapAVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·fftStoreColumns4SwapAVX2F32(SB), NOSPLIT, $0-116
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -1367,61 +1393,71 @@ TEXT ·fftStoreColumns4SwapAVX2F32(SB), NOSPLIT, $0-116
 	MOVQ         (CX), CX
 	SHLQ         $0x02, CX
 	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
 
 row:
-	MOVQ      (SI), CX
-	VMOVUPS   (BX)(CX*4), Y1
-	VMOVUPS   32(BX)(CX*4), Y2
-	VMOVUPS   64(BX)(CX*4), Y3
-	VMOVUPS   96(BX)(CX*4), Y4
-	VMOVUPS   128(BX)(CX*4), Y5
-	VMOVUPS   160(BX)(CX*4), Y6
-	VMOVUPS   192(BX)(CX*4), Y7
-	VMOVUPS   224(BX)(CX*4), Y8
-	VADDPS    Y5, Y1, Y9
-	VADDPS    Y6, Y2, Y10
-	VSUBPS    Y5, Y1, Y1
-	VSUBPS    Y6, Y2, Y2
-	VADDPS    Y7, Y3, Y5
-	VADDPS    Y8, Y4, Y6
-	VSUBPS    Y7, Y3, Y3
-	VSUBPS    Y8, Y4, Y4
-	VADDPS    Y5, Y9, Y7
-	VADDPS    Y6, Y10, Y8
-	VADDPS    Y4, Y1, Y11
-	VSUBPS    Y3, Y2, Y12
-	VSUBPS    Y5, Y9, Y5
-	VSUBPS    Y6, Y10, Y6
-	VSUBPS    Y4, Y1, Y1
-	VADDPS    Y3, Y2, Y2
-	VMULPS    Y0, Y7, Y3
-	VMULPS    Y0, Y8, Y4
-	VMULPS    Y0, Y11, Y7
-	VMULPS    Y0, Y12, Y8
-	VMULPS    Y0, Y5, Y5
-	VMULPS    Y0, Y6, Y6
-	VMULPS    Y0, Y1, Y1
-	VMULPS    Y0, Y2, Y2
-	VUNPCKLPS Y3, Y4, Y9
-	VUNPCKHPS Y3, Y4, Y3
-	VMOVUPS   Y9, (AX)
-	VMOVUPS   Y3, 32(AX)
-	VUNPCKLPS Y7, Y8, Y3
-	VUNPCKHPS Y7, Y8, Y4
-	VMOVUPS   Y3, (AX)(R8*1)
-	VMOVUPS   Y4, 32(AX)(R8*1)
-	VUNPCKLPS Y5, Y6, Y3
-	VUNPCKHPS Y5, Y6, Y4
-	VMOVUPS   Y3, (AX)(R8*2)
-	VMOVUPS   Y4, 32(AX)(R8*2)
-	VUNPCKLPS Y1, Y2, Y3
-	VUNPCKHPS Y1, Y2, Y1
-	VMOVUPS   Y3, (AX)(R9*1)
-	VMOVUPS   Y1, 32(AX)(R9*1)
-	ADDQ      $0x08, SI
-	ADDQ      DX, AX
-	DECQ      DI
-	JNZ       row
+	PREFETCHT0 (CX)
+	PREFETCHT0 63(CX)
+	PREFETCHT0 (CX)(R8*1)
+	PREFETCHT0 63(CX)(R8*1)
+	PREFETCHT0 (CX)(R8*2)
+	PREFETCHT0 63(CX)(R8*2)
+	PREFETCHT0 (CX)(R9*1)
+	PREFETCHT0 63(CX)(R9*1)
+	ADDQ       DX, CX
+	MOVQ       (SI), R10
+	VMOVUPS    (BX)(R10*4), Y1
+	VMOVUPS    32(BX)(R10*4), Y2
+	VMOVUPS    64(BX)(R10*4), Y3
+	VMOVUPS    96(BX)(R10*4), Y4
+	VMOVUPS    128(BX)(R10*4), Y5
+	VMOVUPS    160(BX)(R10*4), Y6
+	VMOVUPS    192(BX)(R10*4), Y7
+	VMOVUPS    224(BX)(R10*4), Y8
+	VADDPS     Y5, Y1, Y9
+	VADDPS     Y6, Y2, Y10
+	VSUBPS     Y5, Y1, Y1
+	VSUBPS     Y6, Y2, Y2
+	VADDPS     Y7, Y3, Y5
+	VADDPS     Y8, Y4, Y6
+	VSUBPS     Y7, Y3, Y3
+	VSUBPS     Y8, Y4, Y4
+	VADDPS     Y5, Y9, Y7
+	VADDPS     Y6, Y10, Y8
+	VADDPS     Y4, Y1, Y11
+	VSUBPS     Y3, Y2, Y12
+	VSUBPS     Y5, Y9, Y5
+	VSUBPS     Y6, Y10, Y6
+	VSUBPS     Y4, Y1, Y1
+	VADDPS     Y3, Y2, Y2
+	VMULPS     Y0, Y7, Y3
+	VMULPS     Y0, Y8, Y4
+	VMULPS     Y0, Y11, Y7
+	VMULPS     Y0, Y12, Y8
+	VMULPS     Y0, Y5, Y5
+	VMULPS     Y0, Y6, Y6
+	VMULPS     Y0, Y1, Y1
+	VMULPS     Y0, Y2, Y2
+	VUNPCKLPS  Y3, Y4, Y9
+	VUNPCKHPS  Y3, Y4, Y3
+	VMOVUPS    Y9, (AX)
+	VMOVUPS    Y3, 32(AX)
+	VUNPCKLPS  Y7, Y8, Y3
+	VUNPCKHPS  Y7, Y8, Y4
+	VMOVUPS    Y3, (AX)(R8*1)
+	VMOVUPS    Y4, 32(AX)(R8*1)
+	VUNPCKLPS  Y5, Y6, Y3
+	VUNPCKHPS  Y5, Y6, Y4
+	VMOVUPS    Y3, (AX)(R8*2)
+	VMOVUPS    Y4, 32(AX)(R8*2)
+	VUNPCKLPS  Y1, Y2, Y3
+	VUNPCKHPS  Y1, Y2, Y1
+	VMOVUPS    Y3, (AX)(R9*1)
+	VMOVUPS    Y1, 32(AX)(R9*1)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -1516,7 +1552,7 @@ row:
 	RET
 
 // func fftStoreRows1SwapAVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·fftStoreRows1SwapAVX2F32(SB), NOSPLIT, $0-116
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -1579,34 +1615,42 @@ row:
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Y8, (DX)
+	PREFETCHT0 64(DX)
 	MOVQ       8(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Y7, (DX)
+	PREFETCHT0 64(DX)
 	MOVQ       16(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Y4, (DX)
+	PREFETCHT0 64(DX)
 	MOVQ       24(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Y2, (DX)
+	PREFETCHT0 64(DX)
 	MOVQ       32(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Y9, (DX)
+	PREFETCHT0 64(DX)
 	MOVQ       40(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Y5, (DX)
+	PREFETCHT0 64(DX)
 	MOVQ       48(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Y6, (DX)
+	PREFETCHT0 64(DX)
 	MOVQ       56(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Y1, (DX)
+	PREFETCHT0 64(DX)
 	ADDQ       $0x00000020, SI
 	ADDQ       $0x00000020, AX
 	DECQ       DI

@@ -328,7 +328,7 @@ row:
 	RET
 
 // func fftStoreColumns1AVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·fftStoreColumns1AVX2F64(SB), NOSPLIT, $0-120
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -343,21 +343,25 @@ TEXT ·fftStoreColumns1AVX2F64(SB), NOSPLIT, $0-120
 	MOVQ         (CX), CX
 	SHLQ         $0x03, CX
 	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
 
 row:
-	MOVQ      (SI), CX
-	VMOVUPD   (BX)(CX*8), Y1
-	VMOVUPD   32(BX)(CX*8), Y2
-	VMULPD    Y0, Y1, Y1
-	VMULPD    Y0, Y2, Y2
-	VUNPCKLPD Y2, Y1, Y3
-	VUNPCKHPD Y2, Y1, Y1
-	VMOVUPD   Y3, (AX)
-	VMOVUPD   Y1, 32(AX)
-	ADDQ      $0x08, SI
-	ADDQ      DX, AX
-	DECQ      DI
-	JNZ       row
+	PREFETCHT0 (CX)
+	PREFETCHT0 63(CX)
+	ADDQ       DX, CX
+	MOVQ       (SI), R8
+	VMOVUPD    (BX)(R8*8), Y1
+	VMOVUPD    32(BX)(R8*8), Y2
+	VMULPD     Y0, Y1, Y1
+	VMULPD     Y0, Y2, Y2
+	VUNPCKLPD  Y2, Y1, Y3
+	VUNPCKHPD  Y2, Y1, Y1
+	VMOVUPD    Y3, (AX)
+	VMOVUPD    Y1, 32(AX)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -448,7 +452,7 @@ row:
 	RET
 
 // func fftStoreColumns4AVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·fftStoreColumns4AVX2F64(SB), NOSPLIT, $0-120
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -464,61 +468,71 @@ TEXT ·fftStoreColumns4AVX2F64(SB), NOSPLIT, $0-120
 	MOVQ         (CX), CX
 	SHLQ         $0x03, CX
 	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
 
 row:
-	MOVQ      (SI), CX
-	VMOVUPD   (BX)(CX*8), Y1
-	VMOVUPD   32(BX)(CX*8), Y2
-	VMOVUPD   64(BX)(CX*8), Y3
-	VMOVUPD   96(BX)(CX*8), Y4
-	VMOVUPD   128(BX)(CX*8), Y5
-	VMOVUPD   160(BX)(CX*8), Y6
-	VMOVUPD   192(BX)(CX*8), Y7
-	VMOVUPD   224(BX)(CX*8), Y8
-	VADDPD    Y5, Y1, Y9
-	VADDPD    Y6, Y2, Y10
-	VSUBPD    Y5, Y1, Y1
-	VSUBPD    Y6, Y2, Y2
-	VADDPD    Y7, Y3, Y5
-	VADDPD    Y8, Y4, Y6
-	VSUBPD    Y7, Y3, Y3
-	VSUBPD    Y8, Y4, Y4
-	VADDPD    Y5, Y9, Y7
-	VADDPD    Y6, Y10, Y8
-	VADDPD    Y4, Y1, Y11
-	VSUBPD    Y3, Y2, Y12
-	VSUBPD    Y5, Y9, Y5
-	VSUBPD    Y6, Y10, Y6
-	VSUBPD    Y4, Y1, Y1
-	VADDPD    Y3, Y2, Y2
-	VMULPD    Y0, Y7, Y3
-	VMULPD    Y0, Y8, Y4
-	VMULPD    Y0, Y11, Y7
-	VMULPD    Y0, Y12, Y8
-	VMULPD    Y0, Y5, Y5
-	VMULPD    Y0, Y6, Y6
-	VMULPD    Y0, Y1, Y1
-	VMULPD    Y0, Y2, Y2
-	VUNPCKLPD Y4, Y3, Y9
-	VUNPCKHPD Y4, Y3, Y3
-	VMOVUPD   Y9, (AX)
-	VMOVUPD   Y3, 32(AX)
-	VUNPCKLPD Y8, Y7, Y3
-	VUNPCKHPD Y8, Y7, Y4
-	VMOVUPD   Y3, (AX)(R8*1)
-	VMOVUPD   Y4, 32(AX)(R8*1)
-	VUNPCKLPD Y6, Y5, Y3
-	VUNPCKHPD Y6, Y5, Y4
-	VMOVUPD   Y3, (AX)(R8*2)
-	VMOVUPD   Y4, 32(AX)(R8*2)
-	VUNPCKLPD Y2, Y1, Y3
-	VUNPCKHPD Y2, Y1, Y1
-	VMOVUPD   Y3, (AX)(R9*1)
-	VMOVUPD   Y1, 32(AX)(R9*1)
-	ADDQ      $0x08, SI
-	ADDQ      DX, AX
-	DECQ      DI
-	JNZ       row
+	PREFETCHT0 (CX)
+	PREFETCHT0 63(CX)
+	PREFETCHT0 (CX)(R8*1)
+	PREFETCHT0 63(CX)(R8*1)
+	PREFETCHT0 (CX)(R8*2)
+	PREFETCHT0 63(CX)(R8*2)
+	PREFETCHT0 (CX)(R9*1)
+	PREFETCHT0 63(CX)(R9*1)
+	ADDQ       DX, CX
+	MOVQ       (SI), R10
+	VMOVUPD    (BX)(R10*8), Y1
+	VMOVUPD    32(BX)(R10*8), Y2
+	VMOVUPD    64(BX)(R10*8), Y3
+	VMOVUPD    96(BX)(R10*8), Y4
+	VMOVUPD    128(BX)(R10*8), Y5
+	VMOVUPD    160(BX)(R10*8), Y6
+	VMOVUPD    192(BX)(R10*8), Y7
+	VMOVUPD    224(BX)(R10*8), Y8
+	VADDPD     Y5, Y1, Y9
+	VADDPD     Y6, Y2, Y10
+	VSUBPD     Y5, Y1, Y1
+	VSUBPD     Y6, Y2, Y2
+	VADDPD     Y7, Y3, Y5
+	VADDPD     Y8, Y4, Y6
+	VSUBPD     Y7, Y3, Y3
+	VSUBPD     Y8, Y4, Y4
+	VADDPD     Y5, Y9, Y7
+	VADDPD     Y6, Y10, Y8
+	VADDPD     Y4, Y1, Y11
+	VSUBPD     Y3, Y2, Y12
+	VSUBPD     Y5, Y9, Y5
+	VSUBPD     Y6, Y10, Y6
+	VSUBPD     Y4, Y1, Y1
+	VADDPD     Y3, Y2, Y2
+	VMULPD     Y0, Y7, Y3
+	VMULPD     Y0, Y8, Y4
+	VMULPD     Y0, Y11, Y7
+	VMULPD     Y0, Y12, Y8
+	VMULPD     Y0, Y5, Y5
+	VMULPD     Y0, Y6, Y6
+	VMULPD     Y0, Y1, Y1
+	VMULPD     Y0, Y2, Y2
+	VUNPCKLPD  Y4, Y3, Y9
+	VUNPCKHPD  Y4, Y3, Y3
+	VMOVUPD    Y9, (AX)
+	VMOVUPD    Y3, 32(AX)
+	VUNPCKLPD  Y8, Y7, Y3
+	VUNPCKHPD  Y8, Y7, Y4
+	VMOVUPD    Y3, (AX)(R8*1)
+	VMOVUPD    Y4, 32(AX)(R8*1)
+	VUNPCKLPD  Y6, Y5, Y3
+	VUNPCKHPD  Y6, Y5, Y4
+	VMOVUPD    Y3, (AX)(R8*2)
+	VMOVUPD    Y4, 32(AX)(R8*2)
+	VUNPCKLPD  Y2, Y1, Y3
+	VUNPCKHPD  Y2, Y1, Y1
+	VMOVUPD    Y3, (AX)(R9*1)
+	VMOVUPD    Y1, 32(AX)(R9*1)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -575,7 +589,7 @@ row:
 	RET
 
 // func fftStoreRows1AVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·fftStoreRows1AVX2F64(SB), NOSPLIT, $0-120
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -612,18 +626,22 @@ row:
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Y4, (DX)
+	PREFETCHT0 64(DX)
 	MOVQ       8(CX), DX
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Y5, (DX)
+	PREFETCHT0 64(DX)
 	MOVQ       16(CX), DX
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Y3, (DX)
+	PREFETCHT0 64(DX)
 	MOVQ       24(CX), DX
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Y1, (DX)
+	PREFETCHT0 64(DX)
 	ADDQ       $0x00000010, SI
 	ADDQ       $0x00000020, AX
 	DECQ       DI
@@ -1059,7 +1077,7 @@ row:
 	RET
 
 // func fftStoreColumns1SwapAVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·fftStoreColumns1SwapAVX2F64(SB), NOSPLIT, $0-120
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -1074,21 +1092,25 @@ TEXT ·fftStoreColumns1SwapAVX2F64(SB), NOSPLIT, $0-120
 	MOVQ         (CX), CX
 	SHLQ         $0x03, CX
 	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
 
 row:
-	MOVQ      (SI), CX
-	VMOVUPD   (BX)(CX*8), Y1
-	VMOVUPD   32(BX)(CX*8), Y2
-	VMULPD    Y0, Y1, Y1
-	VMULPD    Y0, Y2, Y2
-	VUNPCKLPD Y1, Y2, Y3
-	VUNPCKHPD Y1, Y2, Y1
-	VMOVUPD   Y3, (AX)
-	VMOVUPD   Y1, 32(AX)
-	ADDQ      $0x08, SI
-	ADDQ      DX, AX
-	DECQ      DI
-	JNZ       row
+	PREFETCHT0 (CX)
+	PREFETCHT0 63(CX)
+	ADDQ       DX, CX
+	MOVQ       (SI), R8
+	VMOVUPD    (BX)(R8*8), Y1
+	VMOVUPD    32(BX)(R8*8), Y2
+	VMULPD     Y0, Y1, Y1
+	VMULPD     Y0, Y2, Y2
+	VUNPCKLPD  Y1, Y2, Y3
+	VUNPCKHPD  Y1, Y2, Y1
+	VMOVUPD    Y3, (AX)
+	VMOVUPD    Y1, 32(AX)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -1179,7 +1201,7 @@ row:
 	RET
 
 // func fftStoreColumns4SwapAVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·fftStoreColumns4SwapAVX2F64(SB), NOSPLIT, $0-120
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -1195,61 +1217,71 @@ TEXT ·fftStoreColumns4SwapAVX2F64(SB), NOSPLIT, $0-120
 	MOVQ         (CX), CX
 	SHLQ         $0x03, CX
 	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
 
 row:
-	MOVQ      (SI), CX
-	VMOVUPD   (BX)(CX*8), Y1
-	VMOVUPD   32(BX)(CX*8), Y2
-	VMOVUPD   64(BX)(CX*8), Y3
-	VMOVUPD   96(BX)(CX*8), Y4
-	VMOVUPD   128(BX)(CX*8), Y5
-	VMOVUPD   160(BX)(CX*8), Y6
-	VMOVUPD   192(BX)(CX*8), Y7
-	VMOVUPD   224(BX)(CX*8), Y8
-	VADDPD    Y5, Y1, Y9
-	VADDPD    Y6, Y2, Y10
-	VSUBPD    Y5, Y1, Y1
-	VSUBPD    Y6, Y2, Y2
-	VADDPD    Y7, Y3, Y5
-	VADDPD    Y8, Y4, Y6
-	VSUBPD    Y7, Y3, Y3
-	VSUBPD    Y8, Y4, Y4
-	VADDPD    Y5, Y9, Y7
-	VADDPD    Y6, Y10, Y8
-	VADDPD    Y4, Y1, Y11
-	VSUBPD    Y3, Y2, Y12
-	VSUBPD    Y5, Y9, Y5
-	VSUBPD    Y6, Y10, Y6
-	VSUBPD    Y4, Y1, Y1
-	VADDPD    Y3, Y2, Y2
-	VMULPD    Y0, Y7, Y3
-	VMULPD    Y0, Y8, Y4
-	VMULPD    Y0, Y11, Y7
-	VMULPD    Y0, Y12, Y8
-	VMULPD    Y0, Y5, Y5
-	VMULPD    Y0, Y6, Y6
-	VMULPD    Y0, Y1, Y1
-	VMULPD    Y0, Y2, Y2
-	VUNPCKLPD Y3, Y4, Y9
-	VUNPCKHPD Y3, Y4, Y3
-	VMOVUPD   Y9, (AX)
-	VMOVUPD   Y3, 32(AX)
-	VUNPCKLPD Y7, Y8, Y3
-	VUNPCKHPD Y7, Y8, Y4
-	VMOVUPD   Y3, (AX)(R8*1)
-	VMOVUPD   Y4, 32(AX)(R8*1)
-	VUNPCKLPD Y5, Y6, Y3
-	VUNPCKHPD Y5, Y6, Y4
-	VMOVUPD   Y3, (AX)(R8*2)
-	VMOVUPD   Y4, 32(AX)(R8*2)
-	VUNPCKLPD Y1, Y2, Y3
-	VUNPCKHPD Y1, Y2, Y1
-	VMOVUPD   Y3, (AX)(R9*1)
-	VMOVUPD   Y1, 32(AX)(R9*1)
-	ADDQ      $0x08, SI
-	ADDQ      DX, AX
-	DECQ      DI
-	JNZ       row
+	PREFETCHT0 (CX)
+	PREFETCHT0 63(CX)
+	PREFETCHT0 (CX)(R8*1)
+	PREFETCHT0 63(CX)(R8*1)
+	PREFETCHT0 (CX)(R8*2)
+	PREFETCHT0 63(CX)(R8*2)
+	PREFETCHT0 (CX)(R9*1)
+	PREFETCHT0 63(CX)(R9*1)
+	ADDQ       DX, CX
+	MOVQ       (SI), R10
+	VMOVUPD    (BX)(R10*8), Y1
+	VMOVUPD    32(BX)(R10*8), Y2
+	VMOVUPD    64(BX)(R10*8), Y3
+	VMOVUPD    96(BX)(R10*8), Y4
+	VMOVUPD    128(BX)(R10*8), Y5
+	VMOVUPD    160(BX)(R10*8), Y6
+	VMOVUPD    192(BX)(R10*8), Y7
+	VMOVUPD    224(BX)(R10*8), Y8
+	VADDPD     Y5, Y1, Y9
+	VADDPD     Y6, Y2, Y10
+	VSUBPD     Y5, Y1, Y1
+	VSUBPD     Y6, Y2, Y2
+	VADDPD     Y7, Y3, Y5
+	VADDPD     Y8, Y4, Y6
+	VSUBPD     Y7, Y3, Y3
+	VSUBPD     Y8, Y4, Y4
+	VADDPD     Y5, Y9, Y7
+	VADDPD     Y6, Y10, Y8
+	VADDPD     Y4, Y1, Y11
+	VSUBPD     Y3, Y2, Y12
+	VSUBPD     Y5, Y9, Y5
+	VSUBPD     Y6, Y10, Y6
+	VSUBPD     Y4, Y1, Y1
+	VADDPD     Y3, Y2, Y2
+	VMULPD     Y0, Y7, Y3
+	VMULPD     Y0, Y8, Y4
+	VMULPD     Y0, Y11, Y7
+	VMULPD     Y0, Y12, Y8
+	VMULPD     Y0, Y5, Y5
+	VMULPD     Y0, Y6, Y6
+	VMULPD     Y0, Y1, Y1
+	VMULPD     Y0, Y2, Y2
+	VUNPCKLPD  Y3, Y4, Y9
+	VUNPCKHPD  Y3, Y4, Y3
+	VMOVUPD    Y9, (AX)
+	VMOVUPD    Y3, 32(AX)
+	VUNPCKLPD  Y7, Y8, Y3
+	VUNPCKHPD  Y7, Y8, Y4
+	VMOVUPD    Y3, (AX)(R8*1)
+	VMOVUPD    Y4, 32(AX)(R8*1)
+	VUNPCKLPD  Y5, Y6, Y3
+	VUNPCKHPD  Y5, Y6, Y4
+	VMOVUPD    Y3, (AX)(R8*2)
+	VMOVUPD    Y4, 32(AX)(R8*2)
+	VUNPCKLPD  Y1, Y2, Y3
+	VUNPCKHPD  Y1, Y2, Y1
+	VMOVUPD    Y3, (AX)(R9*1)
+	VMOVUPD    Y1, 32(AX)(R9*1)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -1306,7 +1338,7 @@ row:
 	RET
 
 // func fftStoreRows1SwapAVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·fftStoreRows1SwapAVX2F64(SB), NOSPLIT, $0-120
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -1343,18 +1375,22 @@ row:
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Y3, (DX)
+	PREFETCHT0 64(DX)
 	MOVQ       8(CX), DX
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Y5, (DX)
+	PREFETCHT0 64(DX)
 	MOVQ       16(CX), DX
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Y4, (DX)
+	PREFETCHT0 64(DX)
 	MOVQ       24(CX), DX
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Y1, (DX)
+	PREFETCHT0 64(DX)
 	ADDQ       $0x00000010, SI
 	ADDQ       $0x00000020, AX
 	DECQ       DI

@@ -1427,7 +1427,7 @@ row:
 	RET
 
 // func fftStoreColumns1AVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·fftStoreColumns1AVX512F32(SB), NOSPLIT, $0-116
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -1442,21 +1442,26 @@ TEXT ·fftStoreColumns1AVX512F32(SB), NOSPLIT, $0-116
 	MOVQ         (CX), CX
 	SHLQ         $0x02, CX
 	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
 
 row:
-	MOVQ      (SI), CX
-	VMOVUPS   (BX)(CX*4), Z1
-	VMOVUPS   64(BX)(CX*4), Z2
-	VMULPS    Z0, Z1, Z1
-	VMULPS    Z0, Z2, Z2
-	VUNPCKLPS Z2, Z1, Z3
-	VUNPCKHPS Z2, Z1, Z1
-	VMOVUPS   Z3, (AX)
-	VMOVUPS   Z1, 64(AX)
-	ADDQ      $0x08, SI
-	ADDQ      DX, AX
-	DECQ      DI
-	JNZ       row
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 127(CX)
+	ADDQ       DX, CX
+	MOVQ       (SI), R8
+	VMOVUPS    (BX)(R8*4), Z1
+	VMOVUPS    64(BX)(R8*4), Z2
+	VMULPS     Z0, Z1, Z1
+	VMULPS     Z0, Z2, Z2
+	VUNPCKLPS  Z2, Z1, Z3
+	VUNPCKHPS  Z2, Z1, Z1
+	VMOVUPS    Z3, (AX)
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -1547,7 +1552,7 @@ row:
 	RET
 
 // func fftStoreColumns4AVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·fftStoreColumns4AVX512F32(SB), NOSPLIT, $0-116
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -1563,61 +1568,75 @@ TEXT ·fftStoreColumns4AVX512F32(SB), NOSPLIT, $0-116
 	MOVQ         (CX), CX
 	SHLQ         $0x02, CX
 	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
 
 row:
-	MOVQ      (SI), CX
-	VMOVUPS   (BX)(CX*4), Z1
-	VMOVUPS   64(BX)(CX*4), Z2
-	VMOVUPS   128(BX)(CX*4), Z3
-	VMOVUPS   192(BX)(CX*4), Z4
-	VMOVUPS   256(BX)(CX*4), Z5
-	VMOVUPS   320(BX)(CX*4), Z6
-	VMOVUPS   384(BX)(CX*4), Z7
-	VMOVUPS   448(BX)(CX*4), Z8
-	VADDPS    Z5, Z1, Z9
-	VADDPS    Z6, Z2, Z10
-	VSUBPS    Z5, Z1, Z1
-	VSUBPS    Z6, Z2, Z2
-	VADDPS    Z7, Z3, Z5
-	VADDPS    Z8, Z4, Z6
-	VSUBPS    Z7, Z3, Z3
-	VSUBPS    Z8, Z4, Z4
-	VADDPS    Z5, Z9, Z7
-	VADDPS    Z6, Z10, Z8
-	VADDPS    Z4, Z1, Z11
-	VSUBPS    Z3, Z2, Z12
-	VSUBPS    Z5, Z9, Z5
-	VSUBPS    Z6, Z10, Z6
-	VSUBPS    Z4, Z1, Z1
-	VADDPS    Z3, Z2, Z2
-	VMULPS    Z0, Z7, Z3
-	VMULPS    Z0, Z8, Z4
-	VMULPS    Z0, Z11, Z7
-	VMULPS    Z0, Z12, Z8
-	VMULPS    Z0, Z5, Z5
-	VMULPS    Z0, Z6, Z6
-	VMULPS    Z0, Z1, Z1
-	VMULPS    Z0, Z2, Z2
-	VUNPCKLPS Z4, Z3, Z9
-	VUNPCKHPS Z4, Z3, Z3
-	VMOVUPS   Z9, (AX)
-	VMOVUPS   Z3, 64(AX)
-	VUNPCKLPS Z8, Z7, Z3
-	VUNPCKHPS Z8, Z7, Z4
-	VMOVUPS   Z3, (AX)(R8*1)
-	VMOVUPS   Z4, 64(AX)(R8*1)
-	VUNPCKLPS Z6, Z5, Z3
-	VUNPCKHPS Z6, Z5, Z4
-	VMOVUPS   Z3, (AX)(R8*2)
-	VMOVUPS   Z4, 64(AX)(R8*2)
-	VUNPCKLPS Z2, Z1, Z3
-	VUNPCKHPS Z2, Z1, Z1
-	VMOVUPS   Z3, (AX)(R9*1)
-	VMOVUPS   Z1, 64(AX)(R9*1)
-	ADDQ      $0x08, SI
-	ADDQ      DX, AX
-	DECQ      DI
-	JNZ       row
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 127(CX)
+	PREFETCHT0 (CX)(R8*1)
+	PREFETCHT0 64(CX)(R8*1)
+	PREFETCHT0 127(CX)(R8*1)
+	PREFETCHT0 (CX)(R8*2)
+	PREFETCHT0 64(CX)(R8*2)
+	PREFETCHT0 127(CX)(R8*2)
+	PREFETCHT0 (CX)(R9*1)
+	PREFETCHT0 64(CX)(R9*1)
+	PREFETCHT0 127(CX)(R9*1)
+	ADDQ       DX, CX
+	MOVQ       (SI), R10
+	VMOVUPS    (BX)(R10*4), Z1
+	VMOVUPS    64(BX)(R10*4), Z2
+	VMOVUPS    128(BX)(R10*4), Z3
+	VMOVUPS    192(BX)(R10*4), Z4
+	VMOVUPS    256(BX)(R10*4), Z5
+	VMOVUPS    320(BX)(R10*4), Z6
+	VMOVUPS    384(BX)(R10*4), Z7
+	VMOVUPS    448(BX)(R10*4), Z8
+	VADDPS     Z5, Z1, Z9
+	VADDPS     Z6, Z2, Z10
+	VSUBPS     Z5, Z1, Z1
+	VSUBPS     Z6, Z2, Z2
+	VADDPS     Z7, Z3, Z5
+	VADDPS     Z8, Z4, Z6
+	VSUBPS     Z7, Z3, Z3
+	VSUBPS     Z8, Z4, Z4
+	VADDPS     Z5, Z9, Z7
+	VADDPS     Z6, Z10, Z8
+	VADDPS     Z4, Z1, Z11
+	VSUBPS     Z3, Z2, Z12
+	VSUBPS     Z5, Z9, Z5
+	VSUBPS     Z6, Z10, Z6
+	VSUBPS     Z4, Z1, Z1
+	VADDPS     Z3, Z2, Z2
+	VMULPS     Z0, Z7, Z3
+	VMULPS     Z0, Z8, Z4
+	VMULPS     Z0, Z11, Z7
+	VMULPS     Z0, Z12, Z8
+	VMULPS     Z0, Z5, Z5
+	VMULPS     Z0, Z6, Z6
+	VMULPS     Z0, Z1, Z1
+	VMULPS     Z0, Z2, Z2
+	VUNPCKLPS  Z4, Z3, Z9
+	VUNPCKHPS  Z4, Z3, Z3
+	VMOVUPS    Z9, (AX)
+	VMOVUPS    Z3, 64(AX)
+	VUNPCKLPS  Z8, Z7, Z3
+	VUNPCKHPS  Z8, Z7, Z4
+	VMOVUPS    Z3, (AX)(R8*1)
+	VMOVUPS    Z4, 64(AX)(R8*1)
+	VUNPCKLPS  Z6, Z5, Z3
+	VUNPCKHPS  Z6, Z5, Z4
+	VMOVUPS    Z3, (AX)(R8*2)
+	VMOVUPS    Z4, 64(AX)(R8*2)
+	VUNPCKLPS  Z2, Z1, Z3
+	VUNPCKHPS  Z2, Z1, Z1
+	VMOVUPS    Z3, (AX)(R9*1)
+	VMOVUPS    Z1, 64(AX)(R9*1)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -1801,7 +1820,7 @@ row:
 	RET
 
 // func fftStoreColumns8AVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·fftStoreColumns8AVX512F32(SB), NOSPLIT, $0-116
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -1818,25 +1837,53 @@ TEXT ·fftStoreColumns8AVX512F32(SB), NOSPLIT, $0-116
 	SHLQ         $0x02, CX
 	LEAQ         (AX)(CX*1), AX
 	LEAQ         (AX)(R8*4), CX
+	LEAQ         (AX)(DX*1), R10
+	LEAQ         (R10)(R8*4), R11
 
 row:
-	MOVQ         (SI), R10
-	VMOVUPS      (BX)(R10*4), Z1
-	VMOVUPS      64(BX)(R10*4), Z2
-	VMOVUPS      128(BX)(R10*4), Z3
-	VMOVUPS      192(BX)(R10*4), Z4
-	VMOVUPS      256(BX)(R10*4), Z5
-	VMOVUPS      320(BX)(R10*4), Z6
-	VMOVUPS      384(BX)(R10*4), Z7
-	VMOVUPS      448(BX)(R10*4), Z8
-	VMOVUPS      512(BX)(R10*4), Z9
-	VMOVUPS      576(BX)(R10*4), Z10
-	VMOVUPS      640(BX)(R10*4), Z11
-	VMOVUPS      704(BX)(R10*4), Z12
-	VMOVUPS      768(BX)(R10*4), Z13
-	VMOVUPS      832(BX)(R10*4), Z14
-	VMOVUPS      896(BX)(R10*4), Z15
-	VMOVUPS      960(BX)(R10*4), Z16
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	PREFETCHT0   127(R10)
+	PREFETCHT0   (R10)(R8*1)
+	PREFETCHT0   64(R10)(R8*1)
+	PREFETCHT0   127(R10)(R8*1)
+	PREFETCHT0   (R10)(R8*2)
+	PREFETCHT0   64(R10)(R8*2)
+	PREFETCHT0   127(R10)(R8*2)
+	PREFETCHT0   (R10)(R9*1)
+	PREFETCHT0   64(R10)(R9*1)
+	PREFETCHT0   127(R10)(R9*1)
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	PREFETCHT0   127(R11)
+	PREFETCHT0   (R11)(R8*1)
+	PREFETCHT0   64(R11)(R8*1)
+	PREFETCHT0   127(R11)(R8*1)
+	PREFETCHT0   (R11)(R8*2)
+	PREFETCHT0   64(R11)(R8*2)
+	PREFETCHT0   127(R11)(R8*2)
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   127(R11)(R9*1)
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	MOVQ         (SI), R12
+	VMOVUPS      (BX)(R12*4), Z1
+	VMOVUPS      64(BX)(R12*4), Z2
+	VMOVUPS      128(BX)(R12*4), Z3
+	VMOVUPS      192(BX)(R12*4), Z4
+	VMOVUPS      256(BX)(R12*4), Z5
+	VMOVUPS      320(BX)(R12*4), Z6
+	VMOVUPS      384(BX)(R12*4), Z7
+	VMOVUPS      448(BX)(R12*4), Z8
+	VMOVUPS      512(BX)(R12*4), Z9
+	VMOVUPS      576(BX)(R12*4), Z10
+	VMOVUPS      640(BX)(R12*4), Z11
+	VMOVUPS      704(BX)(R12*4), Z12
+	VMOVUPS      768(BX)(R12*4), Z13
+	VMOVUPS      832(BX)(R12*4), Z14
+	VMOVUPS      896(BX)(R12*4), Z15
+	VMOVUPS      960(BX)(R12*4), Z16
 	VADDPS       Z9, Z1, Z17
 	VADDPS       Z10, Z2, Z18
 	VSUBPS       Z9, Z1, Z1
@@ -2125,7 +2172,7 @@ row:
 	RET
 
 // func fftStoreRows1AVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·fftStoreRows1AVX512F32(SB), NOSPLIT, $0-116
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -2248,66 +2295,82 @@ row:
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z12, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       8(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z8, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       16(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z7, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       24(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z11, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       32(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z16, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       40(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z6, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       48(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z4, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       56(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z2, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       64(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z10, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       72(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z9, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       80(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z13, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       88(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z5, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       96(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z17, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       104(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z14, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       112(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z15, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       120(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z1, (DX)
+	PREFETCHT0 128(DX)
 	ADDQ       $0x00000040, SI
 	ADDQ       $0x00000040, AX
 	DECQ       DI
@@ -3720,7 +3783,7 @@ row:
 	RET
 
 // func fftStoreColumns1SwapAVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·fftStoreColumns1SwapAVX512F32(SB), NOSPLIT, $0-116
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -3735,21 +3798,26 @@ TEXT ·fftStoreColumns1SwapAVX512F32(SB), NOSPLIT, $0-116
 	MOVQ         (CX), CX
 	SHLQ         $0x02, CX
 	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
 
 row:
-	MOVQ      (SI), CX
-	VMOVUPS   (BX)(CX*4), Z1
-	VMOVUPS   64(BX)(CX*4), Z2
-	VMULPS    Z0, Z1, Z1
-	VMULPS    Z0, Z2, Z2
-	VUNPCKLPS Z1, Z2, Z3
-	VUNPCKHPS Z1, Z2, Z1
-	VMOVUPS   Z3, (AX)
-	VMOVUPS   Z1, 64(AX)
-	ADDQ      $0x08, SI
-	ADDQ      DX, AX
-	DECQ      DI
-	JNZ       row
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 127(CX)
+	ADDQ       DX, CX
+	MOVQ       (SI), R8
+	VMOVUPS    (BX)(R8*4), Z1
+	VMOVUPS    64(BX)(R8*4), Z2
+	VMULPS     Z0, Z1, Z1
+	VMULPS     Z0, Z2, Z2
+	VUNPCKLPS  Z1, Z2, Z3
+	VUNPCKHPS  Z1, Z2, Z1
+	VMOVUPS    Z3, (AX)
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -3840,7 +3908,7 @@ row:
 	RET
 
 // func fftStoreColumns4SwapAVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·fftStoreColumns4SwapAVX512F32(SB), NOSPLIT, $0-116
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -3856,61 +3924,75 @@ TEXT ·fftStoreColumns4SwapAVX512F32(SB), NOSPLIT, $0-116
 	MOVQ         (CX), CX
 	SHLQ         $0x02, CX
 	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
 
 row:
-	MOVQ      (SI), CX
-	VMOVUPS   (BX)(CX*4), Z1
-	VMOVUPS   64(BX)(CX*4), Z2
-	VMOVUPS   128(BX)(CX*4), Z3
-	VMOVUPS   192(BX)(CX*4), Z4
-	VMOVUPS   256(BX)(CX*4), Z5
-	VMOVUPS   320(BX)(CX*4), Z6
-	VMOVUPS   384(BX)(CX*4), Z7
-	VMOVUPS   448(BX)(CX*4), Z8
-	VADDPS    Z5, Z1, Z9
-	VADDPS    Z6, Z2, Z10
-	VSUBPS    Z5, Z1, Z1
-	VSUBPS    Z6, Z2, Z2
-	VADDPS    Z7, Z3, Z5
-	VADDPS    Z8, Z4, Z6
-	VSUBPS    Z7, Z3, Z3
-	VSUBPS    Z8, Z4, Z4
-	VADDPS    Z5, Z9, Z7
-	VADDPS    Z6, Z10, Z8
-	VADDPS    Z4, Z1, Z11
-	VSUBPS    Z3, Z2, Z12
-	VSUBPS    Z5, Z9, Z5
-	VSUBPS    Z6, Z10, Z6
-	VSUBPS    Z4, Z1, Z1
-	VADDPS    Z3, Z2, Z2
-	VMULPS    Z0, Z7, Z3
-	VMULPS    Z0, Z8, Z4
-	VMULPS    Z0, Z11, Z7
-	VMULPS    Z0, Z12, Z8
-	VMULPS    Z0, Z5, Z5
-	VMULPS    Z0, Z6, Z6
-	VMULPS    Z0, Z1, Z1
-	VMULPS    Z0, Z2, Z2
-	VUNPCKLPS Z3, Z4, Z9
-	VUNPCKHPS Z3, Z4, Z3
-	VMOVUPS   Z9, (AX)
-	VMOVUPS   Z3, 64(AX)
-	VUNPCKLPS Z7, Z8, Z3
-	VUNPCKHPS Z7, Z8, Z4
-	VMOVUPS   Z3, (AX)(R8*1)
-	VMOVUPS   Z4, 64(AX)(R8*1)
-	VUNPCKLPS Z5, Z6, Z3
-	VUNPCKHPS Z5, Z6, Z4
-	VMOVUPS   Z3, (AX)(R8*2)
-	VMOVUPS   Z4, 64(AX)(R8*2)
-	VUNPCKLPS Z1, Z2, Z3
-	VUNPCKHPS Z1, Z2, Z1
-	VMOVUPS   Z3, (AX)(R9*1)
-	VMOVUPS   Z1, 64(AX)(R9*1)
-	ADDQ      $0x08, SI
-	ADDQ      DX, AX
-	DECQ      DI
-	JNZ       row
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 127(CX)
+	PREFETCHT0 (CX)(R8*1)
+	PREFETCHT0 64(CX)(R8*1)
+	PREFETCHT0 127(CX)(R8*1)
+	PREFETCHT0 (CX)(R8*2)
+	PREFETCHT0 64(CX)(R8*2)
+	PREFETCHT0 127(CX)(R8*2)
+	PREFETCHT0 (CX)(R9*1)
+	PREFETCHT0 64(CX)(R9*1)
+	PREFETCHT0 127(CX)(R9*1)
+	ADDQ       DX, CX
+	MOVQ       (SI), R10
+	VMOVUPS    (BX)(R10*4), Z1
+	VMOVUPS    64(BX)(R10*4), Z2
+	VMOVUPS    128(BX)(R10*4), Z3
+	VMOVUPS    192(BX)(R10*4), Z4
+	VMOVUPS    256(BX)(R10*4), Z5
+	VMOVUPS    320(BX)(R10*4), Z6
+	VMOVUPS    384(BX)(R10*4), Z7
+	VMOVUPS    448(BX)(R10*4), Z8
+	VADDPS     Z5, Z1, Z9
+	VADDPS     Z6, Z2, Z10
+	VSUBPS     Z5, Z1, Z1
+	VSUBPS     Z6, Z2, Z2
+	VADDPS     Z7, Z3, Z5
+	VADDPS     Z8, Z4, Z6
+	VSUBPS     Z7, Z3, Z3
+	VSUBPS     Z8, Z4, Z4
+	VADDPS     Z5, Z9, Z7
+	VADDPS     Z6, Z10, Z8
+	VADDPS     Z4, Z1, Z11
+	VSUBPS     Z3, Z2, Z12
+	VSUBPS     Z5, Z9, Z5
+	VSUBPS     Z6, Z10, Z6
+	VSUBPS     Z4, Z1, Z1
+	VADDPS     Z3, Z2, Z2
+	VMULPS     Z0, Z7, Z3
+	VMULPS     Z0, Z8, Z4
+	VMULPS     Z0, Z11, Z7
+	VMULPS     Z0, Z12, Z8
+	VMULPS     Z0, Z5, Z5
+	VMULPS     Z0, Z6, Z6
+	VMULPS     Z0, Z1, Z1
+	VMULPS     Z0, Z2, Z2
+	VUNPCKLPS  Z3, Z4, Z9
+	VUNPCKHPS  Z3, Z4, Z3
+	VMOVUPS    Z9, (AX)
+	VMOVUPS    Z3, 64(AX)
+	VUNPCKLPS  Z7, Z8, Z3
+	VUNPCKHPS  Z7, Z8, Z4
+	VMOVUPS    Z3, (AX)(R8*1)
+	VMOVUPS    Z4, 64(AX)(R8*1)
+	VUNPCKLPS  Z5, Z6, Z3
+	VUNPCKHPS  Z5, Z6, Z4
+	VMOVUPS    Z3, (AX)(R8*2)
+	VMOVUPS    Z4, 64(AX)(R8*2)
+	VUNPCKLPS  Z1, Z2, Z3
+	VUNPCKHPS  Z1, Z2, Z1
+	VMOVUPS    Z3, (AX)(R9*1)
+	VMOVUPS    Z1, 64(AX)(R9*1)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -4094,7 +4176,7 @@ row:
 	RET
 
 // func fftStoreColumns8SwapAVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·fftStoreColumns8SwapAVX512F32(SB), NOSPLIT, $0-116
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -4111,25 +4193,53 @@ TEXT ·fftStoreColumns8SwapAVX512F32(SB), NOSPLIT, $0-116
 	SHLQ         $0x02, CX
 	LEAQ         (AX)(CX*1), AX
 	LEAQ         (AX)(R8*4), CX
+	LEAQ         (AX)(DX*1), R10
+	LEAQ         (R10)(R8*4), R11
 
 row:
-	MOVQ         (SI), R10
-	VMOVUPS      (BX)(R10*4), Z1
-	VMOVUPS      64(BX)(R10*4), Z2
-	VMOVUPS      128(BX)(R10*4), Z3
-	VMOVUPS      192(BX)(R10*4), Z4
-	VMOVUPS      256(BX)(R10*4), Z5
-	VMOVUPS      320(BX)(R10*4), Z6
-	VMOVUPS      384(BX)(R10*4), Z7
-	VMOVUPS      448(BX)(R10*4), Z8
-	VMOVUPS      512(BX)(R10*4), Z9
-	VMOVUPS      576(BX)(R10*4), Z10
-	VMOVUPS      640(BX)(R10*4), Z11
-	VMOVUPS      704(BX)(R10*4), Z12
-	VMOVUPS      768(BX)(R10*4), Z13
-	VMOVUPS      832(BX)(R10*4), Z14
-	VMOVUPS      896(BX)(R10*4), Z15
-	VMOVUPS      960(BX)(R10*4), Z16
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	PREFETCHT0   127(R10)
+	PREFETCHT0   (R10)(R8*1)
+	PREFETCHT0   64(R10)(R8*1)
+	PREFETCHT0   127(R10)(R8*1)
+	PREFETCHT0   (R10)(R8*2)
+	PREFETCHT0   64(R10)(R8*2)
+	PREFETCHT0   127(R10)(R8*2)
+	PREFETCHT0   (R10)(R9*1)
+	PREFETCHT0   64(R10)(R9*1)
+	PREFETCHT0   127(R10)(R9*1)
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	PREFETCHT0   127(R11)
+	PREFETCHT0   (R11)(R8*1)
+	PREFETCHT0   64(R11)(R8*1)
+	PREFETCHT0   127(R11)(R8*1)
+	PREFETCHT0   (R11)(R8*2)
+	PREFETCHT0   64(R11)(R8*2)
+	PREFETCHT0   127(R11)(R8*2)
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   127(R11)(R9*1)
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	MOVQ         (SI), R12
+	VMOVUPS      (BX)(R12*4), Z1
+	VMOVUPS      64(BX)(R12*4), Z2
+	VMOVUPS      128(BX)(R12*4), Z3
+	VMOVUPS      192(BX)(R12*4), Z4
+	VMOVUPS      256(BX)(R12*4), Z5
+	VMOVUPS      320(BX)(R12*4), Z6
+	VMOVUPS      384(BX)(R12*4), Z7
+	VMOVUPS      448(BX)(R12*4), Z8
+	VMOVUPS      512(BX)(R12*4), Z9
+	VMOVUPS      576(BX)(R12*4), Z10
+	VMOVUPS      640(BX)(R12*4), Z11
+	VMOVUPS      704(BX)(R12*4), Z12
+	VMOVUPS      768(BX)(R12*4), Z13
+	VMOVUPS      832(BX)(R12*4), Z14
+	VMOVUPS      896(BX)(R12*4), Z15
+	VMOVUPS      960(BX)(R12*4), Z16
 	VADDPS       Z9, Z1, Z17
 	VADDPS       Z10, Z2, Z18
 	VSUBPS       Z9, Z1, Z1
@@ -4418,7 +4528,7 @@ row:
 	RET
 
 // func fftStoreRows1SwapAVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·fftStoreRows1SwapAVX512F32(SB), NOSPLIT, $0-116
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -4541,66 +4651,82 @@ row:
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z12, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       8(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z7, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       16(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z8, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       24(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z11, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       32(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z16, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       40(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z6, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       48(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z4, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       56(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z2, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       64(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z10, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       72(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z9, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       80(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z14, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       88(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z5, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       96(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z17, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       104(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z13, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       112(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z15, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       120(CX), DX
 	SHLQ       $0x02, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPS    Z1, (DX)
+	PREFETCHT0 128(DX)
 	ADDQ       $0x00000040, SI
 	ADDQ       $0x00000040, AX
 	DECQ       DI

@@ -973,7 +973,7 @@ row:
 	RET
 
 // func fftStoreColumns1AVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·fftStoreColumns1AVX512F64(SB), NOSPLIT, $0-120
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -988,21 +988,26 @@ TEXT ·fftStoreColumns1AVX512F64(SB), NOSPLIT, $0-120
 	MOVQ         (CX), CX
 	SHLQ         $0x03, CX
 	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
 
 row:
-	MOVQ      (SI), CX
-	VMOVUPD   (BX)(CX*8), Z1
-	VMOVUPD   64(BX)(CX*8), Z2
-	VMULPD    Z0, Z1, Z1
-	VMULPD    Z0, Z2, Z2
-	VUNPCKLPD Z2, Z1, Z3
-	VUNPCKHPD Z2, Z1, Z1
-	VMOVUPD   Z3, (AX)
-	VMOVUPD   Z1, 64(AX)
-	ADDQ      $0x08, SI
-	ADDQ      DX, AX
-	DECQ      DI
-	JNZ       row
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 127(CX)
+	ADDQ       DX, CX
+	MOVQ       (SI), R8
+	VMOVUPD    (BX)(R8*8), Z1
+	VMOVUPD    64(BX)(R8*8), Z2
+	VMULPD     Z0, Z1, Z1
+	VMULPD     Z0, Z2, Z2
+	VUNPCKLPD  Z2, Z1, Z3
+	VUNPCKHPD  Z2, Z1, Z1
+	VMOVUPD    Z3, (AX)
+	VMOVUPD    Z1, 64(AX)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -1093,7 +1098,7 @@ row:
 	RET
 
 // func fftStoreColumns4AVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·fftStoreColumns4AVX512F64(SB), NOSPLIT, $0-120
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -1109,61 +1114,75 @@ TEXT ·fftStoreColumns4AVX512F64(SB), NOSPLIT, $0-120
 	MOVQ         (CX), CX
 	SHLQ         $0x03, CX
 	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
 
 row:
-	MOVQ      (SI), CX
-	VMOVUPD   (BX)(CX*8), Z1
-	VMOVUPD   64(BX)(CX*8), Z2
-	VMOVUPD   128(BX)(CX*8), Z3
-	VMOVUPD   192(BX)(CX*8), Z4
-	VMOVUPD   256(BX)(CX*8), Z5
-	VMOVUPD   320(BX)(CX*8), Z6
-	VMOVUPD   384(BX)(CX*8), Z7
-	VMOVUPD   448(BX)(CX*8), Z8
-	VADDPD    Z5, Z1, Z9
-	VADDPD    Z6, Z2, Z10
-	VSUBPD    Z5, Z1, Z1
-	VSUBPD    Z6, Z2, Z2
-	VADDPD    Z7, Z3, Z5
-	VADDPD    Z8, Z4, Z6
-	VSUBPD    Z7, Z3, Z3
-	VSUBPD    Z8, Z4, Z4
-	VADDPD    Z5, Z9, Z7
-	VADDPD    Z6, Z10, Z8
-	VADDPD    Z4, Z1, Z11
-	VSUBPD    Z3, Z2, Z12
-	VSUBPD    Z5, Z9, Z5
-	VSUBPD    Z6, Z10, Z6
-	VSUBPD    Z4, Z1, Z1
-	VADDPD    Z3, Z2, Z2
-	VMULPD    Z0, Z7, Z3
-	VMULPD    Z0, Z8, Z4
-	VMULPD    Z0, Z11, Z7
-	VMULPD    Z0, Z12, Z8
-	VMULPD    Z0, Z5, Z5
-	VMULPD    Z0, Z6, Z6
-	VMULPD    Z0, Z1, Z1
-	VMULPD    Z0, Z2, Z2
-	VUNPCKLPD Z4, Z3, Z9
-	VUNPCKHPD Z4, Z3, Z3
-	VMOVUPD   Z9, (AX)
-	VMOVUPD   Z3, 64(AX)
-	VUNPCKLPD Z8, Z7, Z3
-	VUNPCKHPD Z8, Z7, Z4
-	VMOVUPD   Z3, (AX)(R8*1)
-	VMOVUPD   Z4, 64(AX)(R8*1)
-	VUNPCKLPD Z6, Z5, Z3
-	VUNPCKHPD Z6, Z5, Z4
-	VMOVUPD   Z3, (AX)(R8*2)
-	VMOVUPD   Z4, 64(AX)(R8*2)
-	VUNPCKLPD Z2, Z1, Z3
-	VUNPCKHPD Z2, Z1, Z1
-	VMOVUPD   Z3, (AX)(R9*1)
-	VMOVUPD   Z1, 64(AX)(R9*1)
-	ADDQ      $0x08, SI
-	ADDQ      DX, AX
-	DECQ      DI
-	JNZ       row
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 127(CX)
+	PREFETCHT0 (CX)(R8*1)
+	PREFETCHT0 64(CX)(R8*1)
+	PREFETCHT0 127(CX)(R8*1)
+	PREFETCHT0 (CX)(R8*2)
+	PREFETCHT0 64(CX)(R8*2)
+	PREFETCHT0 127(CX)(R8*2)
+	PREFETCHT0 (CX)(R9*1)
+	PREFETCHT0 64(CX)(R9*1)
+	PREFETCHT0 127(CX)(R9*1)
+	ADDQ       DX, CX
+	MOVQ       (SI), R10
+	VMOVUPD    (BX)(R10*8), Z1
+	VMOVUPD    64(BX)(R10*8), Z2
+	VMOVUPD    128(BX)(R10*8), Z3
+	VMOVUPD    192(BX)(R10*8), Z4
+	VMOVUPD    256(BX)(R10*8), Z5
+	VMOVUPD    320(BX)(R10*8), Z6
+	VMOVUPD    384(BX)(R10*8), Z7
+	VMOVUPD    448(BX)(R10*8), Z8
+	VADDPD     Z5, Z1, Z9
+	VADDPD     Z6, Z2, Z10
+	VSUBPD     Z5, Z1, Z1
+	VSUBPD     Z6, Z2, Z2
+	VADDPD     Z7, Z3, Z5
+	VADDPD     Z8, Z4, Z6
+	VSUBPD     Z7, Z3, Z3
+	VSUBPD     Z8, Z4, Z4
+	VADDPD     Z5, Z9, Z7
+	VADDPD     Z6, Z10, Z8
+	VADDPD     Z4, Z1, Z11
+	VSUBPD     Z3, Z2, Z12
+	VSUBPD     Z5, Z9, Z5
+	VSUBPD     Z6, Z10, Z6
+	VSUBPD     Z4, Z1, Z1
+	VADDPD     Z3, Z2, Z2
+	VMULPD     Z0, Z7, Z3
+	VMULPD     Z0, Z8, Z4
+	VMULPD     Z0, Z11, Z7
+	VMULPD     Z0, Z12, Z8
+	VMULPD     Z0, Z5, Z5
+	VMULPD     Z0, Z6, Z6
+	VMULPD     Z0, Z1, Z1
+	VMULPD     Z0, Z2, Z2
+	VUNPCKLPD  Z4, Z3, Z9
+	VUNPCKHPD  Z4, Z3, Z3
+	VMOVUPD    Z9, (AX)
+	VMOVUPD    Z3, 64(AX)
+	VUNPCKLPD  Z8, Z7, Z3
+	VUNPCKHPD  Z8, Z7, Z4
+	VMOVUPD    Z3, (AX)(R8*1)
+	VMOVUPD    Z4, 64(AX)(R8*1)
+	VUNPCKLPD  Z6, Z5, Z3
+	VUNPCKHPD  Z6, Z5, Z4
+	VMOVUPD    Z3, (AX)(R8*2)
+	VMOVUPD    Z4, 64(AX)(R8*2)
+	VUNPCKLPD  Z2, Z1, Z3
+	VUNPCKHPD  Z2, Z1, Z1
+	VMOVUPD    Z3, (AX)(R9*1)
+	VMOVUPD    Z1, 64(AX)(R9*1)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -1347,7 +1366,7 @@ row:
 	RET
 
 // func fftStoreColumns8AVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·fftStoreColumns8AVX512F64(SB), NOSPLIT, $0-120
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -1364,25 +1383,53 @@ TEXT ·fftStoreColumns8AVX512F64(SB), NOSPLIT, $0-120
 	SHLQ         $0x03, CX
 	LEAQ         (AX)(CX*1), AX
 	LEAQ         (AX)(R8*4), CX
+	LEAQ         (AX)(DX*1), R10
+	LEAQ         (R10)(R8*4), R11
 
 row:
-	MOVQ         (SI), R10
-	VMOVUPD      (BX)(R10*8), Z1
-	VMOVUPD      64(BX)(R10*8), Z2
-	VMOVUPD      128(BX)(R10*8), Z3
-	VMOVUPD      192(BX)(R10*8), Z4
-	VMOVUPD      256(BX)(R10*8), Z5
-	VMOVUPD      320(BX)(R10*8), Z6
-	VMOVUPD      384(BX)(R10*8), Z7
-	VMOVUPD      448(BX)(R10*8), Z8
-	VMOVUPD      512(BX)(R10*8), Z9
-	VMOVUPD      576(BX)(R10*8), Z10
-	VMOVUPD      640(BX)(R10*8), Z11
-	VMOVUPD      704(BX)(R10*8), Z12
-	VMOVUPD      768(BX)(R10*8), Z13
-	VMOVUPD      832(BX)(R10*8), Z14
-	VMOVUPD      896(BX)(R10*8), Z15
-	VMOVUPD      960(BX)(R10*8), Z16
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	PREFETCHT0   127(R10)
+	PREFETCHT0   (R10)(R8*1)
+	PREFETCHT0   64(R10)(R8*1)
+	PREFETCHT0   127(R10)(R8*1)
+	PREFETCHT0   (R10)(R8*2)
+	PREFETCHT0   64(R10)(R8*2)
+	PREFETCHT0   127(R10)(R8*2)
+	PREFETCHT0   (R10)(R9*1)
+	PREFETCHT0   64(R10)(R9*1)
+	PREFETCHT0   127(R10)(R9*1)
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	PREFETCHT0   127(R11)
+	PREFETCHT0   (R11)(R8*1)
+	PREFETCHT0   64(R11)(R8*1)
+	PREFETCHT0   127(R11)(R8*1)
+	PREFETCHT0   (R11)(R8*2)
+	PREFETCHT0   64(R11)(R8*2)
+	PREFETCHT0   127(R11)(R8*2)
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   127(R11)(R9*1)
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	MOVQ         (SI), R12
+	VMOVUPD      (BX)(R12*8), Z1
+	VMOVUPD      64(BX)(R12*8), Z2
+	VMOVUPD      128(BX)(R12*8), Z3
+	VMOVUPD      192(BX)(R12*8), Z4
+	VMOVUPD      256(BX)(R12*8), Z5
+	VMOVUPD      320(BX)(R12*8), Z6
+	VMOVUPD      384(BX)(R12*8), Z7
+	VMOVUPD      448(BX)(R12*8), Z8
+	VMOVUPD      512(BX)(R12*8), Z9
+	VMOVUPD      576(BX)(R12*8), Z10
+	VMOVUPD      640(BX)(R12*8), Z11
+	VMOVUPD      704(BX)(R12*8), Z12
+	VMOVUPD      768(BX)(R12*8), Z13
+	VMOVUPD      832(BX)(R12*8), Z14
+	VMOVUPD      896(BX)(R12*8), Z15
+	VMOVUPD      960(BX)(R12*8), Z16
 	VADDPD       Z9, Z1, Z17
 	VADDPD       Z10, Z2, Z18
 	VSUBPD       Z9, Z1, Z1
@@ -1587,7 +1634,7 @@ row:
 	RET
 
 // func fftStoreRows1AVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·fftStoreRows1AVX512F64(SB), NOSPLIT, $0-120
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -1650,34 +1697,42 @@ row:
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Z4, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       8(CX), DX
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Z6, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       16(CX), DX
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Z7, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       24(CX), DX
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Z9, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       32(CX), DX
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Z5, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       40(CX), DX
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Z3, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       48(CX), DX
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Z8, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       56(CX), DX
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Z1, (DX)
+	PREFETCHT0 128(DX)
 	ADDQ       $0x00000020, SI
 	ADDQ       $0x00000040, AX
 	DECQ       DI
@@ -2875,7 +2930,7 @@ row:
 	RET
 
 // func fftStoreColumns1SwapAVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·fftStoreColumns1SwapAVX512F64(SB), NOSPLIT, $0-120
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -2890,21 +2945,26 @@ TEXT ·fftStoreColumns1SwapAVX512F64(SB), NOSPLIT, $0-120
 	MOVQ         (CX), CX
 	SHLQ         $0x03, CX
 	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
 
 row:
-	MOVQ      (SI), CX
-	VMOVUPD   (BX)(CX*8), Z1
-	VMOVUPD   64(BX)(CX*8), Z2
-	VMULPD    Z0, Z1, Z1
-	VMULPD    Z0, Z2, Z2
-	VUNPCKLPD Z1, Z2, Z3
-	VUNPCKHPD Z1, Z2, Z1
-	VMOVUPD   Z3, (AX)
-	VMOVUPD   Z1, 64(AX)
-	ADDQ      $0x08, SI
-	ADDQ      DX, AX
-	DECQ      DI
-	JNZ       row
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 127(CX)
+	ADDQ       DX, CX
+	MOVQ       (SI), R8
+	VMOVUPD    (BX)(R8*8), Z1
+	VMOVUPD    64(BX)(R8*8), Z2
+	VMULPD     Z0, Z1, Z1
+	VMULPD     Z0, Z2, Z2
+	VUNPCKLPD  Z1, Z2, Z3
+	VUNPCKHPD  Z1, Z2, Z1
+	VMOVUPD    Z3, (AX)
+	VMOVUPD    Z1, 64(AX)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -2995,7 +3055,7 @@ row:
 	RET
 
 // func fftStoreColumns4SwapAVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·fftStoreColumns4SwapAVX512F64(SB), NOSPLIT, $0-120
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -3011,61 +3071,75 @@ TEXT ·fftStoreColumns4SwapAVX512F64(SB), NOSPLIT, $0-120
 	MOVQ         (CX), CX
 	SHLQ         $0x03, CX
 	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
 
 row:
-	MOVQ      (SI), CX
-	VMOVUPD   (BX)(CX*8), Z1
-	VMOVUPD   64(BX)(CX*8), Z2
-	VMOVUPD   128(BX)(CX*8), Z3
-	VMOVUPD   192(BX)(CX*8), Z4
-	VMOVUPD   256(BX)(CX*8), Z5
-	VMOVUPD   320(BX)(CX*8), Z6
-	VMOVUPD   384(BX)(CX*8), Z7
-	VMOVUPD   448(BX)(CX*8), Z8
-	VADDPD    Z5, Z1, Z9
-	VADDPD    Z6, Z2, Z10
-	VSUBPD    Z5, Z1, Z1
-	VSUBPD    Z6, Z2, Z2
-	VADDPD    Z7, Z3, Z5
-	VADDPD    Z8, Z4, Z6
-	VSUBPD    Z7, Z3, Z3
-	VSUBPD    Z8, Z4, Z4
-	VADDPD    Z5, Z9, Z7
-	VADDPD    Z6, Z10, Z8
-	VADDPD    Z4, Z1, Z11
-	VSUBPD    Z3, Z2, Z12
-	VSUBPD    Z5, Z9, Z5
-	VSUBPD    Z6, Z10, Z6
-	VSUBPD    Z4, Z1, Z1
-	VADDPD    Z3, Z2, Z2
-	VMULPD    Z0, Z7, Z3
-	VMULPD    Z0, Z8, Z4
-	VMULPD    Z0, Z11, Z7
-	VMULPD    Z0, Z12, Z8
-	VMULPD    Z0, Z5, Z5
-	VMULPD    Z0, Z6, Z6
-	VMULPD    Z0, Z1, Z1
-	VMULPD    Z0, Z2, Z2
-	VUNPCKLPD Z3, Z4, Z9
-	VUNPCKHPD Z3, Z4, Z3
-	VMOVUPD   Z9, (AX)
-	VMOVUPD   Z3, 64(AX)
-	VUNPCKLPD Z7, Z8, Z3
-	VUNPCKHPD Z7, Z8, Z4
-	VMOVUPD   Z3, (AX)(R8*1)
-	VMOVUPD   Z4, 64(AX)(R8*1)
-	VUNPCKLPD Z5, Z6, Z3
-	VUNPCKHPD Z5, Z6, Z4
-	VMOVUPD   Z3, (AX)(R8*2)
-	VMOVUPD   Z4, 64(AX)(R8*2)
-	VUNPCKLPD Z1, Z2, Z3
-	VUNPCKHPD Z1, Z2, Z1
-	VMOVUPD   Z3, (AX)(R9*1)
-	VMOVUPD   Z1, 64(AX)(R9*1)
-	ADDQ      $0x08, SI
-	ADDQ      DX, AX
-	DECQ      DI
-	JNZ       row
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 127(CX)
+	PREFETCHT0 (CX)(R8*1)
+	PREFETCHT0 64(CX)(R8*1)
+	PREFETCHT0 127(CX)(R8*1)
+	PREFETCHT0 (CX)(R8*2)
+	PREFETCHT0 64(CX)(R8*2)
+	PREFETCHT0 127(CX)(R8*2)
+	PREFETCHT0 (CX)(R9*1)
+	PREFETCHT0 64(CX)(R9*1)
+	PREFETCHT0 127(CX)(R9*1)
+	ADDQ       DX, CX
+	MOVQ       (SI), R10
+	VMOVUPD    (BX)(R10*8), Z1
+	VMOVUPD    64(BX)(R10*8), Z2
+	VMOVUPD    128(BX)(R10*8), Z3
+	VMOVUPD    192(BX)(R10*8), Z4
+	VMOVUPD    256(BX)(R10*8), Z5
+	VMOVUPD    320(BX)(R10*8), Z6
+	VMOVUPD    384(BX)(R10*8), Z7
+	VMOVUPD    448(BX)(R10*8), Z8
+	VADDPD     Z5, Z1, Z9
+	VADDPD     Z6, Z2, Z10
+	VSUBPD     Z5, Z1, Z1
+	VSUBPD     Z6, Z2, Z2
+	VADDPD     Z7, Z3, Z5
+	VADDPD     Z8, Z4, Z6
+	VSUBPD     Z7, Z3, Z3
+	VSUBPD     Z8, Z4, Z4
+	VADDPD     Z5, Z9, Z7
+	VADDPD     Z6, Z10, Z8
+	VADDPD     Z4, Z1, Z11
+	VSUBPD     Z3, Z2, Z12
+	VSUBPD     Z5, Z9, Z5
+	VSUBPD     Z6, Z10, Z6
+	VSUBPD     Z4, Z1, Z1
+	VADDPD     Z3, Z2, Z2
+	VMULPD     Z0, Z7, Z3
+	VMULPD     Z0, Z8, Z4
+	VMULPD     Z0, Z11, Z7
+	VMULPD     Z0, Z12, Z8
+	VMULPD     Z0, Z5, Z5
+	VMULPD     Z0, Z6, Z6
+	VMULPD     Z0, Z1, Z1
+	VMULPD     Z0, Z2, Z2
+	VUNPCKLPD  Z3, Z4, Z9
+	VUNPCKHPD  Z3, Z4, Z3
+	VMOVUPD    Z9, (AX)
+	VMOVUPD    Z3, 64(AX)
+	VUNPCKLPD  Z7, Z8, Z3
+	VUNPCKHPD  Z7, Z8, Z4
+	VMOVUPD    Z3, (AX)(R8*1)
+	VMOVUPD    Z4, 64(AX)(R8*1)
+	VUNPCKLPD  Z5, Z6, Z3
+	VUNPCKHPD  Z5, Z6, Z4
+	VMOVUPD    Z3, (AX)(R8*2)
+	VMOVUPD    Z4, 64(AX)(R8*2)
+	VUNPCKLPD  Z1, Z2, Z3
+	VUNPCKHPD  Z1, Z2, Z1
+	VMOVUPD    Z3, (AX)(R9*1)
+	VMOVUPD    Z1, 64(AX)(R9*1)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -3249,7 +3323,7 @@ row:
 	RET
 
 // func fftStoreColumns8SwapAVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·fftStoreColumns8SwapAVX512F64(SB), NOSPLIT, $0-120
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -3266,25 +3340,53 @@ TEXT ·fftStoreColumns8SwapAVX512F64(SB), NOSPLIT, $0-120
 	SHLQ         $0x03, CX
 	LEAQ         (AX)(CX*1), AX
 	LEAQ         (AX)(R8*4), CX
+	LEAQ         (AX)(DX*1), R10
+	LEAQ         (R10)(R8*4), R11
 
 row:
-	MOVQ         (SI), R10
-	VMOVUPD      (BX)(R10*8), Z1
-	VMOVUPD      64(BX)(R10*8), Z2
-	VMOVUPD      128(BX)(R10*8), Z3
-	VMOVUPD      192(BX)(R10*8), Z4
-	VMOVUPD      256(BX)(R10*8), Z5
-	VMOVUPD      320(BX)(R10*8), Z6
-	VMOVUPD      384(BX)(R10*8), Z7
-	VMOVUPD      448(BX)(R10*8), Z8
-	VMOVUPD      512(BX)(R10*8), Z9
-	VMOVUPD      576(BX)(R10*8), Z10
-	VMOVUPD      640(BX)(R10*8), Z11
-	VMOVUPD      704(BX)(R10*8), Z12
-	VMOVUPD      768(BX)(R10*8), Z13
-	VMOVUPD      832(BX)(R10*8), Z14
-	VMOVUPD      896(BX)(R10*8), Z15
-	VMOVUPD      960(BX)(R10*8), Z16
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	PREFETCHT0   127(R10)
+	PREFETCHT0   (R10)(R8*1)
+	PREFETCHT0   64(R10)(R8*1)
+	PREFETCHT0   127(R10)(R8*1)
+	PREFETCHT0   (R10)(R8*2)
+	PREFETCHT0   64(R10)(R8*2)
+	PREFETCHT0   127(R10)(R8*2)
+	PREFETCHT0   (R10)(R9*1)
+	PREFETCHT0   64(R10)(R9*1)
+	PREFETCHT0   127(R10)(R9*1)
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	PREFETCHT0   127(R11)
+	PREFETCHT0   (R11)(R8*1)
+	PREFETCHT0   64(R11)(R8*1)
+	PREFETCHT0   127(R11)(R8*1)
+	PREFETCHT0   (R11)(R8*2)
+	PREFETCHT0   64(R11)(R8*2)
+	PREFETCHT0   127(R11)(R8*2)
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   127(R11)(R9*1)
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	MOVQ         (SI), R12
+	VMOVUPD      (BX)(R12*8), Z1
+	VMOVUPD      64(BX)(R12*8), Z2
+	VMOVUPD      128(BX)(R12*8), Z3
+	VMOVUPD      192(BX)(R12*8), Z4
+	VMOVUPD      256(BX)(R12*8), Z5
+	VMOVUPD      320(BX)(R12*8), Z6
+	VMOVUPD      384(BX)(R12*8), Z7
+	VMOVUPD      448(BX)(R12*8), Z8
+	VMOVUPD      512(BX)(R12*8), Z9
+	VMOVUPD      576(BX)(R12*8), Z10
+	VMOVUPD      640(BX)(R12*8), Z11
+	VMOVUPD      704(BX)(R12*8), Z12
+	VMOVUPD      768(BX)(R12*8), Z13
+	VMOVUPD      832(BX)(R12*8), Z14
+	VMOVUPD      896(BX)(R12*8), Z15
+	VMOVUPD      960(BX)(R12*8), Z16
 	VADDPD       Z9, Z1, Z17
 	VADDPD       Z10, Z2, Z18
 	VSUBPD       Z9, Z1, Z1
@@ -3489,7 +3591,7 @@ row:
 	RET
 
 // func fftStoreRows1SwapAVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·fftStoreRows1SwapAVX512F64(SB), NOSPLIT, $0-120
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         off_base+24(FP), CX
@@ -3552,34 +3654,42 @@ row:
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Z3, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       8(CX), DX
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Z6, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       16(CX), DX
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Z8, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       24(CX), DX
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Z9, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       32(CX), DX
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Z5, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       40(CX), DX
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Z4, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       48(CX), DX
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Z7, (DX)
+	PREFETCHT0 128(DX)
 	MOVQ       56(CX), DX
 	SHLQ       $0x03, DX
 	LEAQ       (AX)(DX*1), DX
 	VMOVUPD    Z1, (DX)
+	PREFETCHT0 128(DX)
 	ADDQ       $0x00000020, SI
 	ADDQ       $0x00000040, AX
 	DECQ       DI

@@ -167,9 +167,15 @@ func (k *isa) store(layout, radix int, swap bool) {
 	if layout == rows {
 		k.SHRQ(Imm(map[int]uint64{2: 1, 4: 2, 8: 3}[k.lanes()/2]), q)
 	}
+	var next *strided
+	if layout == columns {
+		next = to.from(stride)
+	}
 	k.loop("row", q, func() {
 		switch layout {
 		case columns:
+			k.fetchRows(next)
+			next.advance(stride)
 			k.saveColumns(k.last(tile, heads, 0, radix, swap, scale), to)
 		case anyhow:
 			k.saveLanes(k.last(tile, heads, 0, radix, swap, scale), to, off)
@@ -201,6 +207,18 @@ func (k *isa) last(tile, heads R, i, radix int, swap bool, scale V) []C {
 		y[t] = swapped(C{k.mul(y[t].re, scale), k.mul(y[t].im, scale)}, swap)
 	}
 	return y
+}
+
+// fetchRows has rows brought into the first-level cache before they are stored to:
+// otherwise stores wait for them one after the other. They need not begin on a
+// cache line.
+func (k *isa) fetchRows(to *strided) {
+	for t := range to.count {
+		for line := 0; line < k.rowBytes(); line += 64 {
+			k.PREFETCHT0(disp(to.at(t), line))
+		}
+		k.PREFETCHT0(disp(to.at(t), k.rowBytes()-1))
+	}
 }
 
 func (k *isa) saveColumns(y []C, to *strided) {
@@ -243,7 +261,9 @@ func (k *isa) saveRows(tile, heads R, swap bool, scale V, to *strided, off R) {
 		x = append(x, k.last(tile, heads, j, 1, swap, scale)[0])
 	}
 	for i, v := range k.lines(x) {
-		k.save1(v, to.from(k.offset(off, i)).at(0))
+		m := to.from(k.offset(off, i)).at(0)
+		k.save1(v, m)
+		k.PREFETCHT0(disp(m, 2*k.bytes)) // see fetchRows
 	}
 }
 
