@@ -13,6 +13,9 @@ import (
 // stay in the caches of one core.
 const stripBytes = 8192
 
+// loneStripBytes is the same where one kernel does the work: it returns to nothing.
+const loneStripBytes = 8 * stripBytes
+
 // loop describes nested loops over operands that share a shape. Its last axis
 // is the row that kernels see; the others are merged where all operands allow.
 type loop struct {
@@ -135,9 +138,6 @@ func newGroup[T kernels.Float](s *Step, pool *kernels.Pool, level kernels.Level)
 		panic("autograd: a group without operands")
 	}
 	g.loop = newLoop(all)
-	size := int(unsafe.Sizeof(T(0)))
-	g.width = min(stripBytes/size, max(g.loop.n, 1))
-	g.per = (g.loop.n + g.width - 1) / g.width
 	for i, t := range s.In {
 		o := operand[T]{base: basePointer(t), words: words(t.DType), at: i, strip: -1}
 		if g.loop.inner[i] != 1 {
@@ -147,6 +147,12 @@ func newGroup[T kernels.Float](s *Step, pool *kernels.Pool, level kernels.Level)
 		g.keep = append(g.keep, t.Mem)
 	}
 	g.compile(s, level)
+	bytes := stripBytes
+	if len(g.code) == 1 && g.strips == 0 {
+		bytes = loneStripBytes
+	}
+	g.width = min(bytes/int(unsafe.Sizeof(T(0))), max(g.loop.n, 1))
+	g.per = (g.loop.n + g.width - 1) / g.width
 	units := g.loop.rows() * g.per
 	perUnit := max(len(g.code), 1) * min(g.width, g.loop.n)
 	g.grain = max(1, 1<<14/max(perUnit, 1))
