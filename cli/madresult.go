@@ -65,8 +65,8 @@ func (m *madRun) judge(n int, j *job) (*verdict, error) {
 	}
 	v.sentence = fmt.Sprintf("%s went from %.4g to %.4g while %s %s %.4g (%s)", driven, o.AtStart, o.Driven, held, kept, o.Level, driftText(o.Drift))
 	if !v.good {
-		v.reason = v.sentence + ", but " + madShortcomings(o, m.limit(), recentGain(m.History(n)))
-		if atKinks(o) {
+		v.reason = v.sentence + ", but " + m.shortcomings(o, recentGain(m.History(n)))
+		if m.atKinks(o) {
 			v.reason += kinkAdvice(f)
 		}
 	}
@@ -105,11 +105,13 @@ func metricName(f *specFlag[metricKind]) string {
 
 // limit returns how far the metric that is held may drift.
 func (m *madRun) limit() float64 {
-	if m.jobs[0].target.DType == tensor.Float32 {
+	if m.single() {
 		return synth.MatchedDrift32
 	}
 	return synth.MatchedDrift
 }
+
+func (m *madRun) single() bool { return m.jobs[0].target.DType == tensor.Float32 }
 
 // driftText writes a relative difference.
 func driftText(d float64) string {
@@ -133,10 +135,10 @@ func recentGain(h []synth.Record) float64 {
 	return (h[last-recentRows].Loss - h[last].Loss) / whole
 }
 
-// madShortcomings says why o is not matched, given the largest drift and what
-// recentGain says.
-func madShortcomings(o *synth.MADOutcome, limit, recent float64) string {
+// shortcomings says why o is not matched, given what recentGain says.
+func (m *madRun) shortcomings(o *synth.MADOutcome, recent float64) string {
 	var list []string
+	limit := m.limit()
 	if !(math.Abs(o.Drift) <= limit) {
 		list = append(list, fmt.Sprintf("that drifted by %s (%.0g allowed): --tradeoff constrained holds it", driftText(o.Drift), limit))
 	}
@@ -147,7 +149,10 @@ func madShortcomings(o *synth.MADOutcome, limit, recent float64) string {
 		} else {
 			text += fmt.Sprintf("the last %d iterations made %s of the change, so that more hardly help", recentRows, percentText(recent))
 		}
-		if atKinks(o) {
+		if m.single() {
+			text += "; in float32 rounding may be larger than what is left"
+		}
+		if m.atKinks(o) {
 			text += fmt.Sprintf("; a metric has kinks here: gradients within %.0e of the image differ so much that a combination of %d leaves %.2g", synth.KinkRadius, synth.KinkGradients, o.Subgradient)
 		}
 		list = append(list, text)
@@ -163,9 +168,9 @@ func madShortcomings(o *synth.MADOutcome, limit, recent float64) string {
 const kinked = .9
 
 // atKinks reports whether the gradients around an image, which is no optimum by
-// them, say that it is at kinks.
-func atKinks(o *synth.MADOutcome) bool {
-	return o.Subgradient > synth.MatchedKKT && o.Subgradient < kinked*o.KKT
+// them, say that it is at kinks. In single precision rounding looks the same.
+func (m *madRun) atKinks(o *synth.MADOutcome) bool {
+	return !m.single() && o.Subgradient > synth.MatchedKKT && o.Subgradient < kinked*o.KKT
 }
 
 // kinkAdvice says what serves in place of a metric with kinks.

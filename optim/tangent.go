@@ -40,19 +40,19 @@ const TangentFloor = 1e-3
 
 // Constants of the search.
 const (
-	tangentDecrease  = 1e-4 // sufficient decrease
-	tangentCurvature = .9   // most of the slope that may remain
-	tangentFar       = .3   // from the level, relatively, at which a trial is too long
-	tangentFirst     = .01  // root mean square of the first trial
-	tangentLongest   = 10   // of the first trial, in twice the last step
-	tangentTries     = 30   // trials along a direction
-	tangentLong      = 10   // of them, that may find the step too short
-	tangentNewton    = 20   // Newton steps after a trial
-	tangentReach     = 100  // the same from the start
-	tangentIdle      = 20   // iterations in a row that change the loss by hardly more than rounding
-	tangentIdleGain  = 100  // what hardly more is
-	tangentSlow      = .9   // most of the distance from the level that a Newton step may leave
-	tangentRounds    = 24   // of finding which elements are free
+	tangentDecrease  = 1e-4  // sufficient decrease
+	tangentCurvature = .9    // most of the slope that may remain
+	tangentFar       = .3    // from the level, relatively, at which a trial is too long
+	tangentFirst     = .01   // root mean square of the first trial
+	tangentLongest   = 10    // of the first trial, in twice the last step
+	tangentTries     = 30    // trials along a direction
+	tangentLong      = 10    // of them, that may find the step too short
+	tangentNewton    = 20    // Newton steps after a trial
+	tangentReach     = 100   // the same from the start
+	tangentIdle      = 20    // iterations in a row that change the loss by hardly more than rounding
+	tangentIdleGain  = 1e-11 // what hardly more is, relatively, if rounding is not that
+	tangentSlow      = .9    // most of the distance from the level that a Newton step may leave
+	tangentRounds    = 24    // of finding which elements are free
 )
 
 // The phases of an image.
@@ -302,7 +302,7 @@ func (s *tangent) decide(m tangentPoint) (v tangentVerdict) {
 	ready := good.Mul(not(v.short)) // of a trial or a Newton step
 	v.began = start.Mul(on)
 	v.accept = either(v.began, on.Mul(ready).Mul(not(start)))
-	v.idle = autograd.Where(not(start).Mul(gain.Abs().Le(rounding.Scale(tangentIdleGain))), s.idle.AddScalar(1), n(0))
+	v.idle = autograd.Where(not(start).Mul(gain.Abs().Le(s.merit.Abs().Scale(math.Max(tangentIdleGain, s.rounding())))), s.idle.AddScalar(1), n(0))
 	nearer := either(s.newton.Eq(n(0)), m.far.Le(s.far.Scale(tangentSlow)).Mul(s.newton.Lt(n(tangentNewton))))
 	off := not(on)
 	reach := start.Mul(off).Mul(s.newton.Lt(n(tangentReach)))
