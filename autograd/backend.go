@@ -41,7 +41,7 @@ type Bound interface {
 type Step struct {
 	Op    *Op // nil for a group
 	Attr  any
-	Out   []tensor.Tensor // one for an op; for a group, the results that others read
+	Out   []tensor.Tensor // one for an op (but see masks); for a group, the results that others read
 	In    []tensor.Tensor
 	Body  []Instr // of a group
 	Level int     // steps of one level do not depend on each other

@@ -31,7 +31,8 @@ func (g *graph) emit(arena tensor.Memory) []Step {
 	}
 	var units []unit
 	for i := range g.live {
-		if id := int32(i); g.runs(id) && g.group[id] < 0 {
+		id := int32(i)
+		if _, left := g.leaves[id]; g.runs(id) && g.group[id] < 0 && !left {
 			units = append(units, unit{g.level[id], id, -1})
 		}
 	}
@@ -59,8 +60,11 @@ func (g *graph) emitNode(id int32, arena tensor.Memory) Step {
 		return g.emitGroup([]int32{id}, arena)
 	}
 	n := g.node(id)
-	s := Step{Op: n.op, Attr: n.attr, Level: int(g.level[id]), Pos: n.pos.String(), Out: []tensor.Tensor{g.memory(id, arena)}, args: n.args}
-	for _, a := range n.args {
+	s := Step{Op: n.op, Attr: n.attr, Level: int(g.level[id]), Pos: n.pos.String(), Out: []tensor.Tensor{g.memory(id, arena)}, args: g.args(id)}
+	if y, ok := g.modulus[id]; ok {
+		s.Out = append(s.Out, g.memory(y, arena))
+	}
+	for _, a := range g.args(id) {
 		s.In = append(s.In, g.memory(a, arena))
 	}
 	return s

@@ -14,24 +14,29 @@ type graph struct {
 	outs    []int32
 	updates []prepared
 
-	live   []bool          // prune: needed by an output or an update
-	static []bool          // hoist: depends on Consts alone
-	root   []int32         // layout: whose memory holds the node
-	layout []tensor.Tensor // layout: how it lies there
-	level  []int32         // level: the stage at which it runs
-	group  []int32         // fuse: its group, or -1
-	groups [][]int32       // fuse: members in order of recording
-	stored []bool          // fuse: has memory of its own
-	into   map[int32]int32 // fuse: updates written straight into their Var
-	offset []int           // plan: bytes from the start of the arena
-	arena  int             // plan: bytes of the arena
-	last   int32           // level: the last stage
+	live     []bool            // prune: needed by an output or an update
+	static   []bool            // hoist: depends on Consts alone
+	root     []int32           // layout: whose memory holds the node
+	layout   []tensor.Tensor   // layout: how it lies there
+	absorbed []bool            // absorb: part of the step that reads it
+	instead  map[int32][]int32 // absorb: what a step reads in place of its node's arguments
+	modulus  map[int32]int32   // absorb: the modulus that the step of a node leaves too
+	leaves   map[int32]int32   // absorb: the node whose step leaves a modulus
+	level    []int32           // level: the stage at which it runs
+	group    []int32           // fuse: its group, or -1
+	groups   [][]int32         // fuse: members in order of recording
+	stored   []bool            // fuse: has memory of its own
+	into     map[int32]int32   // fuse: updates written straight into their Var
+	offset   []int             // plan: bytes from the start of the arena
+	arena    int               // plan: bytes of the arena
+	last     int32             // level: the last stage
 }
 
 func newGraph(t *Tape, outs []int32, updates []prepared) *graph {
 	n := len(t.nodes)
 	return &graph{tape: t, outs: outs, updates: updates,
 		live: make([]bool, n), static: make([]bool, n), root: make([]int32, n), layout: make([]tensor.Tensor, n),
+		absorbed: make([]bool, n), instead: map[int32][]int32{}, modulus: map[int32]int32{}, leaves: map[int32]int32{},
 		level: make([]int32, n), group: make([]int32, n), stored: make([]bool, n), offset: make([]int, n), into: map[int32]int32{}}
 }
 
@@ -125,10 +130,14 @@ func (g *graph) layouts() {
 // runs reports whether id is a step of the loop: live, not static, neither a
 // leaf nor a view.
 func (g *graph) runs(id int32) bool {
-	return g.live[id] && !g.static[id] && g.root[id] == id && !g.node(id).leaf()
+	return g.live[id] && !g.static[id] && g.root[id] == id && !g.node(id).leaf() && !g.absorbed[id]
 }
 
-func (g *graph) elementwise(id int32) bool { return g.node(id).op.Scalar != nil }
+// elementwise reports whether id can be part of a group.
+func (g *graph) elementwise(id int32) bool {
+	_, left := g.leaves[id]
+	return g.node(id).op.Scalar != nil && !left
+}
 
 // fusible reports whether elementwise consumer c can be in one group with its
 // argument a.
@@ -151,7 +160,11 @@ func (g *graph) levels() {
 		if !g.runs(id) {
 			continue
 		}
-		for _, a := range g.node(id).args {
+		if by, ok := g.leaves[id]; ok {
+			g.level[id] = g.level[by]
+			continue
+		}
+		for _, a := range g.args(id) {
 			r := g.root[a]
 			if !g.runs(r) {
 				continue
@@ -192,7 +205,7 @@ func (g *graph) sink(updates map[int32]bool) {
 		if g.elementwise(id) {
 			g.level[id] = max(g.level[id], latest[id])
 		}
-		for _, a := range g.node(id).args {
+		for _, a := range g.args(id) {
 			r := g.root[a]
 			s := g.level[id]
 			if !g.fusible(a, id) {
@@ -239,7 +252,7 @@ func (g *graph) fuse(enabled bool) {
 		if !g.runs(id) {
 			continue
 		}
-		for _, a := range g.node(id).args {
+		for _, a := range g.args(id) {
 			if r := g.root[a]; r != a || g.group[r] != g.group[id] || g.group[r] < 0 {
 				g.stored[r] = g.runs(r)
 			}
@@ -278,7 +291,7 @@ func (g *graph) quiet(u prepared) bool {
 		if !g.runs(id) || g.level[id] < g.level[u.value] {
 			continue
 		}
-		for i, a := range g.node(id).args {
+		for i, a := range g.args(id) {
 			if g.root[a] == u.v && (a != u.v || !g.mayRead(id, i, u.value)) {
 				return false
 			}
@@ -342,7 +355,7 @@ func (g *graph) lifetimes() (until []int32, readers []int) {
 		id := int32(i)
 		if g.runs(id) {
 			until[id] = max(until[id], g.level[id])
-			for _, a := range g.node(id).args {
+			for _, a := range g.args(id) {
 				r := g.root[a]
 				if g.level[id] > until[r] {
 					until[r], readers[r] = g.level[id], 0
@@ -366,7 +379,7 @@ func (g *graph) replaces(id int32, until []int32, readers []int, of map[int32]in
 	if !n.op.InPlace {
 		return 0, false
 	}
-	a := n.args[0]
+	a := g.args(id)[0]
 	b, ok := of[a]
 	return b, ok && readers[a] == 1 && until[a] == g.level[id] && g.node(a).typ == n.typ
 }

@@ -35,6 +35,12 @@ func (l *Ledger) Has(op *Op) bool {
 	return ok && b.Has(op)
 }
 
+// Masks reports whether the Backend that l stands for has a kernel of op that does.
+func (l *Ledger) Masks(op *Op) bool {
+	b, ok := l.of.(masks)
+	return ok && b.Masks(op)
+}
+
 // entry is memory that is only counted.
 type entry struct {
 	l     *Ledger

@@ -134,8 +134,11 @@ func (p *Program) build() error {
 	return err
 }
 
-// schedule runs the passes that order, fuse and place the steps.
+// schedule runs the passes that absorb, order, fuse and place the steps.
 func (g *graph) schedule(opt passes) {
+	if !opt.noFuse {
+		g.absorb()
+	}
 	g.levels()
 	g.fuse(!opt.noFuse)
 	if opt.noPlan {

@@ -22,7 +22,8 @@ func (a *app) fits(jobs []*job) (int, error) {
 		return 0, err
 	}
 	defer b.Close()
-	return a.fitsOn(b, b.(*cuda.Device).Info().Free, jobs)
+	const tables = 64 << 20 // of kernels and transforms, whatever the batch
+	return a.fitsOn(b, b.(*cuda.Device).Info().Free-tables, jobs)
 }
 
 // fitsOn is fits for a device with as many bytes free.

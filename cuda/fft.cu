@@ -165,13 +165,14 @@ template <class T> struct Line {
       const bool mirror = at >= p.limit;
       const i64 k = mirror ? p.points - at : at;
       v = ((const Complex<T> *)p.in)[in + j * p.in_step + (k - at) * (p.in_step / p.pos_step)];
+      if (p.mask) v = v * ((const T *)p.mask)[mask + j * p.mask_step + (k - at) * (p.mask_step / p.pos_step)];
       if (mirror) v.im = -v.im;
       if (at == 0 || 2 * at == p.points) v.im = 0;
     } else {
       if (at >= p.limit) return make((T)0, (T)0);
       v = p.in_kind == REAL ? make(((const T *)p.in)[in + j * p.in_step], (T)0) : ((const Complex<T> *)p.in)[in + j * p.in_step];
     }
-    if (p.mask) v = v * ((const T *)p.mask)[mask + j * p.mask_step];
+    if (p.mask && p.in_kind != HALF) v = v * ((const T *)p.mask)[mask + j * p.mask_step];
     if (p.conj_in) v = conj(v);
     return p.pre ? v * ((const Complex<T> *)p.pre)[at] : v;
   }
@@ -209,7 +210,7 @@ template <class T> struct PlainStore {
   __device__ void operator()(int k, Complex<T> v) const {
     if (k >= keep) return;
     v = make(v.re * scale, v.im * sign);
-    if (re) re[k * step] = v.re; else z[k * step] = v;
+    if (re) re[k * step] = v.re; else if (z) z[k * step] = v;
     if (magnitude) magnitude[k * step] = hypot(v.re, v.im);
   }
 };
@@ -220,7 +221,7 @@ template <class T> __device__ static inline PlainLoad<T> plain_load(const Line<T
 }
 template <class T> __device__ static inline PlainStore<T> plain_store(const Line<T> &l) {
   const FFT &p = l.p;
-  return {p.real_out ? (T *)p.out + l.out : 0, (Complex<T> *)p.out + l.out, p.magnitude ? (T *)p.magnitude + l.out : 0,
+  return {p.real_out ? (T *)p.out + l.out : 0, p.out ? (Complex<T> *)p.out + l.out : 0, p.magnitude ? (T *)p.magnitude + l.out : 0,
           p.out_step, (T)p.scale, p.conj_out ? -(T)p.scale : (T)p.scale, l.on ? p.keep : 0};
 }
 

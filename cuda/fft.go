@@ -81,7 +81,7 @@ type fftJob struct {
 	half     bool // src holds the first half of a Hermitian line
 	scale    float64
 	mask     *tensor.Tensor // of src's shape, strides 0 where it repeats
-	modulus  uint64         // where |dst| goes, laid out as dst
+	modulus  uint64         // where |dst| goes, laid out as dst, which then is not stored
 	moments  uint64
 }
 
@@ -102,12 +102,22 @@ func bindFFT(b *binder, s *autograd.Step) error {
 	}
 	cur := in
 	phase := b.phase
+	var mask *tensor.Tensor
+	if len(s.In) > 1 {
+		mask = &s.In[1]
+	}
 	for k, axis := range order {
 		j := &fftJob{b: b, phase: phase, f64: out.DType.Real() == tensor.Float64, src: cur, dst: out, axis: axis,
 			points: cur.Dim[axis], inverse: inverse || toReal, scale: 1}
 		last := k == len(order)-1
+		if k == 0 {
+			j.mask = mask
+		}
 		if last {
 			j.scale = scale
+		}
+		if last && len(s.Out) > 1 {
+			j.modulus = address(s.Out[1])
 		}
 		if toReal {
 			if j.half = last; last {
@@ -137,6 +147,9 @@ func (j *fftJob) base() fft {
 	p := fft{total: 1, scale: j.scale, in: address(j.src), out: address(j.dst), magnitude: j.modulus, moments: j.moments,
 		inStep: int64(j.src.Stride[j.axis]), outStep: int64(j.dst.Stride[j.axis]),
 		posStep: 1, outPosStep: 1, limit: int32(j.src.Dim[j.axis]), points: int32(j.points), keep: int32(j.dst.Dim[j.axis])}
+	if j.modulus != 0 { // nothing else is read
+		p.out = 0
+	}
 	for a := range int(j.dst.Rank) {
 		if a == j.axis || j.dst.Dim[a] == 1 {
 			continue

@@ -28,6 +28,9 @@ func hasKernel(op *autograd.Op) bool {
 	return kernelOpSet[op.Name] || op.View != nil || op.Scalar != nil && scalarOpKnown(op)
 }
 
+// masks reports whether op's kernel multiplies by a mask and leaves moduli.
+func masks(op *autograd.Op) bool { return op.Name == "fft" || op.Name == "irfft" }
+
 // scalarOpKnown reports whether the interpreter knows op's expression.
 func scalarOpKnown(op *autograd.Op) bool {
 	for _, s := range scalars {

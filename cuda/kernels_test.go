@@ -60,6 +60,34 @@ func TestReductions(t *testing.T) {
 	}
 }
 
+// Transforms of every way of running multiply by a mask and leave moduli, along rows
+// and columns, where that is asked for in one step.
+func TestMaskedTransforms(t *testing.T) {
+	dev := open(t)
+	for _, n := range []int{6, 11, 16, 240, 1021, 1536, 1031} { // in registers, as a convolution, in two steps, both
+		for d, tol := range map[tensor.DType]float64{tensor.Complex64: 2e-5, tensor.Complex128: 1e-12} {
+			x := pattern(d, 2, n, 3)
+			mask := pattern(d.Real(), n, 1)
+			for _, f := range []func(x, m autograd.Value) autograd.Value{
+				func(x, m autograd.Value) autograd.Value { return x.Mul(m).FFT(autograd.Backward, 1).Abs() },
+				func(x, m autograd.Value) autograd.Value { return m.Mul(x).IFFT(autograd.Ortho, 1, 2) },
+				func(x, m autograd.Value) autograd.Value {
+					return x.Permute(0, 2, 1).Mul(m.Reshape(n)).IFFT(autograd.Ortho, 2, 1).Abs()
+				},
+				func(x, m autograd.Value) autograd.Value { return x.Mul(m).IRFFT(autograd.Backward, 2*n-1, 1) },
+				func(x, m autograd.Value) autograd.Value {
+					return x.Permute(0, 2, 1).Mul(m.Reshape(n)).IRFFT(autograd.Backward, 2*n-2, 1, 2)
+				},
+			} {
+				if n > 1000 && d == tensor.Complex64 {
+					continue // the same code
+				}
+				agree(t, dev, x, tol*float64(n), func(x autograd.Value) autograd.Value { return f(x, x.Tape().Const(mask)) })
+			}
+		}
+	}
+}
+
 // Products of several tiles, and Gram matrices of long rows.
 func TestContract(t *testing.T) {
 	dev := open(t)

@@ -22,7 +22,8 @@ type recorder struct {
 	groups map[string]autograd.Step
 }
 
-func (r *recorder) Has(op *autograd.Op) bool { return hasKernel(op) }
+func (r *recorder) Has(op *autograd.Op) bool   { return hasKernel(op) }
+func (r *recorder) Masks(op *autograd.Op) bool { return masks(op) }
 
 func (r *recorder) Bind(steps []autograd.Step) (autograd.Bound, error) {
 	for _, s := range steps {
@@ -32,7 +33,44 @@ func (r *recorder) Bind(steps []autograd.Step) (autograd.Bound, error) {
 			}
 		}
 	}
-	return r.CPU.Bind(steps)
+	return r.CPU.Bind(apart(steps))
+}
+
+// apart makes steps of the masks and moduli of transforms, for the CPU.
+func apart(steps []autograd.Step) (all []autograd.Step) {
+	one := func(op string, out tensor.Tensor, in ...tensor.Tensor) autograd.Step {
+		body := autograd.Instr{Op: named(op), Type: out.Type}
+		for i := range in {
+			body.Args = append(body.Args, i)
+		}
+		return autograd.Step{Out: []tensor.Tensor{out}, In: in, Body: []autograd.Instr{body}}
+	}
+	for _, s := range steps {
+		if s.Op == nil || !masks(s.Op) {
+			all = append(all, s)
+			continue
+		}
+		if len(s.In) > 1 {
+			product := tensor.New(s.In[0].DType, s.In[0].Shape()...)
+			all = append(all, one("mul", product, s.In...))
+			s.In = []tensor.Tensor{product}
+		}
+		all = append(all, s)
+		if len(s.Out) > 1 {
+			all = append(all, one("abs", s.Out[1], s.Out[0]))
+		}
+	}
+	return all
+}
+
+// named returns an op of the engine.
+func named(name string) *autograd.Op {
+	for _, op := range autograd.Ops {
+		if op.Name == name {
+			return op
+		}
+	}
+	panic("there is no op " + name)
 }
 
 // recordSteps binds one step of a metamer of each kind that people run on GPUs.

@@ -114,25 +114,23 @@ GROUP_BEGIN(group_2773432061eea0f2)
   OUT_r(v17, 9)
 GROUP_END(group_2773432061eea0f2)
 
-// cccrrcr add_ccc(0,1) mul_ccr(2,3) mul_ccr(8,4) add_ccc(9,7,5) mul_ccr(10,6)>0
-GROUP_BEGIN(group_4b26b2502b5638e1)
+// cccrrc add_ccc(0,1) mul_ccr(2,3) mul_ccr(7,4) add_ccc(8,6,5)>0
+GROUP_BEGIN(group_4f66282ffed515c7)
   IN_c(v0, 0)
   IN_c(v1, 1)
   IN_c(v2, 2)
   IN_r(v3, 3)
   IN_r(v4, 4)
   IN_c(v5, 5)
-  IN_r(v6, 6)
-  const auto v7 = add_ccc<T>(v0, v1, S(0));
-  const auto v8 = mul_ccr<T>(v2, v3, S(1));
-  const auto v9 = mul_ccr<T>(v8, v4, S(2));
-  const auto v10 = add_ccc<T>(add_ccc<T>(v9, v7, S(3)), v5, S(3));
-  const auto v11 = mul_ccr<T>(v10, v6, S(4));
-  OUT_c(v11, 0)
-GROUP_END(group_4b26b2502b5638e1)
+  const auto v6 = add_ccc<T>(v0, v1, S(0));
+  const auto v7 = mul_ccr<T>(v2, v3, S(1));
+  const auto v8 = mul_ccr<T>(v7, v4, S(2));
+  const auto v9 = add_ccc<T>(add_ccc<T>(v8, v6, S(3)), v5, S(3));
+  OUT_c(v9, 0)
+GROUP_END(group_4f66282ffed515c7)
 
-// ccrrccrrcr add_ccc(0,1) mul_rrr(2,3) scale_rr(11) mul_ccr(4,12) mul_ccr(5,6) mul_ccr(14,7) add_ccc(15,13,10,8) mul_ccr(16,9)>0
-GROUP_BEGIN(group_5d0b7a2a54f40b25)
+// ccrrccrrc add_ccc(0,1) mul_rrr(2,3) scale_rr(10) mul_ccr(4,11) mul_ccr(5,6) mul_ccr(13,7) add_ccc(14,12,9,8)>0
+GROUP_BEGIN(group_d7aead843cbaa824)
   IN_c(v0, 0)
   IN_c(v1, 1)
   IN_r(v2, 2)
@@ -142,17 +140,15 @@ GROUP_BEGIN(group_5d0b7a2a54f40b25)
   IN_r(v6, 6)
   IN_r(v7, 7)
   IN_c(v8, 8)
-  IN_r(v9, 9)
-  const auto v10 = add_ccc<T>(v0, v1, S(0));
-  const auto v11 = mul_rrr<T>(v2, v3, S(1));
-  const auto v12 = scale_rr<T>(v11, S(2));
-  const auto v13 = mul_ccr<T>(v4, v12, S(3));
-  const auto v14 = mul_ccr<T>(v5, v6, S(4));
-  const auto v15 = mul_ccr<T>(v14, v7, S(5));
-  const auto v16 = add_ccc<T>(add_ccc<T>(add_ccc<T>(v15, v13, S(6)), v10, S(6)), v8, S(6));
-  const auto v17 = mul_ccr<T>(v16, v9, S(7));
-  OUT_c(v17, 0)
-GROUP_END(group_5d0b7a2a54f40b25)
+  const auto v9 = add_ccc<T>(v0, v1, S(0));
+  const auto v10 = mul_rrr<T>(v2, v3, S(1));
+  const auto v11 = scale_rr<T>(v10, S(2));
+  const auto v12 = mul_ccr<T>(v4, v11, S(3));
+  const auto v13 = mul_ccr<T>(v5, v6, S(4));
+  const auto v14 = mul_ccr<T>(v13, v7, S(5));
+  const auto v15 = add_ccc<T>(add_ccc<T>(add_ccc<T>(v14, v12, S(6)), v9, S(6)), v8, S(6));
+  OUT_c(v15, 0)
+GROUP_END(group_d7aead843cbaa824)
 
 // cr abs2_rc(0) complex_crr(2,1)>0
 GROUP_BEGIN(group_083cdef7cf2f0efd)
@@ -162,6 +158,15 @@ GROUP_BEGIN(group_083cdef7cf2f0efd)
   const auto v3 = complex_crr<T>(v2, v1, S(1));
   OUT_c(v3, 0)
 GROUP_END(group_083cdef7cf2f0efd)
+
+// cr abs2_rc(0) mul_rrr(2,1)>0
+GROUP_BEGIN(group_5f86ba67bfe28322)
+  IN_c(v0, 0)
+  IN_r(v1, 1)
+  const auto v2 = abs2_rc<T>(v0, S(0));
+  const auto v3 = mul_rrr<T>(v2, v1, S(1));
+  OUT_r(v3, 0)
+GROUP_END(group_5f86ba67bfe28322)
 
 // crc abs2_rc(0) complex_crr(3,1)>0 abs2_rc(2) complex_crr(5,1)>1
 GROUP_BEGIN(group_15ee9c1d3b815306)
@@ -176,89 +181,30 @@ GROUP_BEGIN(group_15ee9c1d3b815306)
   OUT_c(v6, 1)
 GROUP_END(group_15ee9c1d3b815306)
 
-// crc mul_ccr(0,1)>0 mul_ccr(2,1)>1
-GROUP_BEGIN(group_2cbff0544b08c18a)
+// crc abs2_rc(0) mul_rrr(3,1)>0 abs2_rc(2) mul_rrr(5,1)>1
+GROUP_BEGIN(group_5d61f8406d988bd2)
+  IN_c(v0, 0)
+  IN_r(v1, 1)
+  IN_c(v2, 2)
+  const auto v3 = abs2_rc<T>(v0, S(0));
+  const auto v4 = mul_rrr<T>(v3, v1, S(1));
+  const auto v5 = abs2_rc<T>(v2, S(2));
+  const auto v6 = mul_rrr<T>(v5, v1, S(3));
+  OUT_r(v4, 0)
+  OUT_r(v6, 1)
+GROUP_END(group_5d61f8406d988bd2)
+
+// crc mul_ccr(0,1) real_rc(3) scale_rr(4) mul_ccr(2,5)>0
+GROUP_BEGIN(group_de2f43cf23950f8f)
   IN_c(v0, 0)
   IN_r(v1, 1)
   IN_c(v2, 2)
   const auto v3 = mul_ccr<T>(v0, v1, S(0));
-  const auto v4 = mul_ccr<T>(v2, v1, S(1));
-  OUT_c(v3, 0)
-  OUT_c(v4, 1)
-GROUP_END(group_2cbff0544b08c18a)
-
-// crcr mul_ccr(0,1) real_rc(4) scale_rr(5) mul_ccr(2,6) mul_ccr(7,3)>0
-GROUP_BEGIN(group_c736c224c09df5b2)
-  IN_c(v0, 0)
-  IN_r(v1, 1)
-  IN_c(v2, 2)
-  IN_r(v3, 3)
-  const auto v4 = mul_ccr<T>(v0, v1, S(0));
-  const auto v5 = real_rc<T>(v4, S(1));
-  const auto v6 = scale_rr<T>(v5, S(2));
-  const auto v7 = mul_ccr<T>(v2, v6, S(3));
-  const auto v8 = mul_ccr<T>(v7, v3, S(4));
-  OUT_c(v8, 0)
-GROUP_END(group_c736c224c09df5b2)
-
-// crr abs2_rc(0) mul_rrr(3,1)>0 mul_ccr(0,2)>1
-GROUP_BEGIN(group_be829817253888c8)
-  IN_c(v0, 0)
-  IN_r(v1, 1)
-  IN_r(v2, 2)
-  const auto v3 = abs2_rc<T>(v0, S(0));
-  const auto v4 = mul_rrr<T>(v3, v1, S(1));
-  const auto v5 = mul_ccr<T>(v0, v2, S(2));
-  OUT_r(v4, 0)
-  OUT_c(v5, 1)
-GROUP_END(group_be829817253888c8)
-
-// crr times_i_cc(0)>0 sub_rrr(1,2)>1
-GROUP_BEGIN(group_30456701f396f9f4)
-  IN_c(v0, 0)
-  IN_r(v1, 1)
-  IN_r(v2, 2)
-  const auto v3 = times_i_cc<T>(v0, S(0));
-  const auto v4 = sub_rrr<T>(v1, v2, S(1));
-  OUT_c(v3, 0)
-  OUT_r(v4, 1)
-GROUP_END(group_30456701f396f9f4)
-
-// crrc abs2_rc(0) mul_rrr(4,1)>0 mul_ccr(0,2)>1 abs2_rc(3) mul_rrr(7,1)>2 mul_ccr(3,2)>3
-GROUP_BEGIN(group_290e0eeb52b6f8c8)
-  IN_c(v0, 0)
-  IN_r(v1, 1)
-  IN_r(v2, 2)
-  IN_c(v3, 3)
-  const auto v4 = abs2_rc<T>(v0, S(0));
-  const auto v5 = mul_rrr<T>(v4, v1, S(1));
-  const auto v6 = mul_ccr<T>(v0, v2, S(2));
-  const auto v7 = abs2_rc<T>(v3, S(3));
-  const auto v8 = mul_rrr<T>(v7, v1, S(4));
-  const auto v9 = mul_ccr<T>(v3, v2, S(5));
-  OUT_r(v5, 0)
-  OUT_c(v6, 1)
-  OUT_r(v8, 2)
-  OUT_c(v9, 3)
-GROUP_END(group_290e0eeb52b6f8c8)
-
-// crrcrr times_i_cc(0)>0 sub_rrr(1,2)>1 times_i_cc(3)>2 sub_rrr(4,5)>3
-GROUP_BEGIN(group_acf42db0a15bce8c)
-  IN_c(v0, 0)
-  IN_r(v1, 1)
-  IN_r(v2, 2)
-  IN_c(v3, 3)
-  IN_r(v4, 4)
-  IN_r(v5, 5)
-  const auto v6 = times_i_cc<T>(v0, S(0));
-  const auto v7 = sub_rrr<T>(v1, v2, S(1));
-  const auto v8 = times_i_cc<T>(v3, S(2));
-  const auto v9 = sub_rrr<T>(v4, v5, S(3));
+  const auto v4 = real_rc<T>(v3, S(1));
+  const auto v5 = scale_rr<T>(v4, S(2));
+  const auto v6 = mul_ccr<T>(v2, v5, S(3));
   OUT_c(v6, 0)
-  OUT_r(v7, 1)
-  OUT_c(v8, 2)
-  OUT_r(v9, 3)
-GROUP_END(group_acf42db0a15bce8c)
+GROUP_END(group_de2f43cf23950f8f)
 
 // r clamp_rr(0) sub_rrr(0,1) square_rr(2)>0
 GROUP_BEGIN(group_645c6156475a0404)
@@ -278,27 +224,6 @@ GROUP_BEGIN(group_85a94fd466a75a15)
   OUT_r(v2, 0)
   OUT_r(v3, 1)
 GROUP_END(group_85a94fd466a75a15)
-
-// r square_rr(0) mul_rrr(1,0)>0 square_rr(1)>1
-GROUP_BEGIN(group_1a8bea3d618ba244)
-  IN_r(v0, 0)
-  const auto v1 = square_rr<T>(v0, S(0));
-  const auto v2 = mul_rrr<T>(v1, v0, S(1));
-  const auto v3 = square_rr<T>(v1, S(2));
-  OUT_r(v2, 0)
-  OUT_r(v3, 1)
-GROUP_END(group_1a8bea3d618ba244)
-
-// r square_rr(0)>0 mul_rrr(1,0)>1 square_rr(1)>2
-GROUP_BEGIN(group_75772421e646aa1a)
-  IN_r(v0, 0)
-  const auto v1 = square_rr<T>(v0, S(0));
-  const auto v2 = mul_rrr<T>(v1, v0, S(1));
-  const auto v3 = square_rr<T>(v1, S(2));
-  OUT_r(v1, 0)
-  OUT_r(v2, 1)
-  OUT_r(v3, 2)
-GROUP_END(group_75772421e646aa1a)
 
 // rr scale_rr(0)>0 scale_rr(1)>1
 GROUP_BEGIN(group_012deff28ee0c493)
@@ -321,22 +246,6 @@ GROUP_BEGIN(group_444effdb425cab8f)
   OUT_r(v5, 0)
 GROUP_END(group_444effdb425cab8f)
 
-// rr square_rr(0) mul_rrr(2,0)>0 square_rr(2)>1 square_rr(1) mul_rrr(5,1)>2 square_rr(5)>3
-GROUP_BEGIN(group_a3c7b003b80aba33)
-  IN_r(v0, 0)
-  IN_r(v1, 1)
-  const auto v2 = square_rr<T>(v0, S(0));
-  const auto v3 = mul_rrr<T>(v2, v0, S(1));
-  const auto v4 = square_rr<T>(v2, S(2));
-  const auto v5 = square_rr<T>(v1, S(3));
-  const auto v6 = mul_rrr<T>(v5, v1, S(4));
-  const auto v7 = square_rr<T>(v5, S(5));
-  OUT_r(v3, 0)
-  OUT_r(v4, 1)
-  OUT_r(v6, 2)
-  OUT_r(v7, 3)
-GROUP_END(group_a3c7b003b80aba33)
-
 // rr square_rr(0)>0 square_rr(1)>1
 GROUP_BEGIN(group_2a1716fc81bb680d)
   IN_r(v0, 0)
@@ -355,19 +264,6 @@ GROUP_BEGIN(group_05acbabb907e23ab)
   const auto v3 = square_rr<T>(v2, S(1));
   OUT_r(v3, 0)
 GROUP_END(group_05acbabb907e23ab)
-
-// rr sub_rrr(0,1) square_rr(2)>0 mul_rrr(3,2)>1 square_rr(3)>2
-GROUP_BEGIN(group_bc833bb2b4322a19)
-  IN_r(v0, 0)
-  IN_r(v1, 1)
-  const auto v2 = sub_rrr<T>(v0, v1, S(0));
-  const auto v3 = square_rr<T>(v2, S(1));
-  const auto v4 = mul_rrr<T>(v3, v2, S(2));
-  const auto v5 = square_rr<T>(v3, S(3));
-  OUT_r(v3, 0)
-  OUT_r(v4, 1)
-  OUT_r(v5, 2)
-GROUP_END(group_bc833bb2b4322a19)
 
 // rrcrrrrrrrrrcrrrrrrrrr add_rrr(0,1) unit_cc(2) add_rrr(3,4) add_rrr(24,5) scale_rr(25) add_rrr(26,22) mul_rrr(6,7) add_rrr(8,28) add_rrr(29,9) scale_rr(30) mul_rrr(10,11) mul_ccr(23,27) mul_ccr(12,31) square_cc(12) conj_cc(35) mul_rrr(13,14) add_rrr(15,37) scale_rr(38) mul_rrr(16,17) add_rrr(18,40) scale_rr(41) complex_crr(42,39) mul_ccc(43,36) imag_rc(44) scale_rr(45) real_rc(44) complex_crr(47,46) mul_ccc(12,48) add_ccc(34,49)>0 add_rrr(19,20) add_rrr(51,32) scale_rr(52) complex_crr(53,21) add_ccc(33,54)>1
 GROUP_BEGIN(group_8065288252524989)
@@ -490,6 +386,45 @@ GROUP_BEGIN(group_5aa237876ab84cab)
   OUT_r(v9, 2)
 GROUP_END(group_5aa237876ab84cab)
 
+// rrr square_rr(0) mul_rrr(3,0)>0 square_rr(3)>1 sub_rrr(1,2) square_rr(6)>2 mul_rrr(7,6)>3 square_rr(7)>4
+GROUP_BEGIN(group_92b93e3db0503368)
+  IN_r(v0, 0)
+  IN_r(v1, 1)
+  IN_r(v2, 2)
+  const auto v3 = square_rr<T>(v0, S(0));
+  const auto v4 = mul_rrr<T>(v3, v0, S(1));
+  const auto v5 = square_rr<T>(v3, S(2));
+  const auto v6 = sub_rrr<T>(v1, v2, S(3));
+  const auto v7 = square_rr<T>(v6, S(4));
+  const auto v8 = mul_rrr<T>(v7, v6, S(5));
+  const auto v9 = square_rr<T>(v7, S(6));
+  OUT_r(v4, 0)
+  OUT_r(v5, 1)
+  OUT_r(v7, 2)
+  OUT_r(v8, 3)
+  OUT_r(v9, 4)
+GROUP_END(group_92b93e3db0503368)
+
+// rrr square_rr(0)>0 mul_rrr(3,0)>1 square_rr(3)>2 sub_rrr(1,2) square_rr(6)>3 mul_rrr(7,6)>4 square_rr(7)>5
+GROUP_BEGIN(group_32a95617fe0ca119)
+  IN_r(v0, 0)
+  IN_r(v1, 1)
+  IN_r(v2, 2)
+  const auto v3 = square_rr<T>(v0, S(0));
+  const auto v4 = mul_rrr<T>(v3, v0, S(1));
+  const auto v5 = square_rr<T>(v3, S(2));
+  const auto v6 = sub_rrr<T>(v1, v2, S(3));
+  const auto v7 = square_rr<T>(v6, S(4));
+  const auto v8 = mul_rrr<T>(v7, v6, S(5));
+  const auto v9 = square_rr<T>(v7, S(6));
+  OUT_r(v3, 0)
+  OUT_r(v4, 1)
+  OUT_r(v5, 2)
+  OUT_r(v7, 3)
+  OUT_r(v8, 4)
+  OUT_r(v9, 5)
+GROUP_END(group_32a95617fe0ca119)
+
 // rrr sub_rrr(0,1) scale_rr(3) mul_rrr(2,4)>0 square_rr(3)>1
 GROUP_BEGIN(group_77404921c88d70f2)
   IN_r(v0, 0)
@@ -532,28 +467,6 @@ GROUP_BEGIN(group_9df5ab00d845a02a)
   const auto v6 = where_rrrr<T>(v3, v5, v2, S(2));
   OUT_r(v6, 0)
 GROUP_END(group_9df5ab00d845a02a)
-
-// rrrr sub_rrr(0,1) square_rr(4)>0 mul_rrr(5,4)>1 square_rr(5)>2 sub_rrr(2,3) square_rr(8)>3 mul_rrr(9,8)>4 square_rr(9)>5
-GROUP_BEGIN(group_8a33113b574bbfd8)
-  IN_r(v0, 0)
-  IN_r(v1, 1)
-  IN_r(v2, 2)
-  IN_r(v3, 3)
-  const auto v4 = sub_rrr<T>(v0, v1, S(0));
-  const auto v5 = square_rr<T>(v4, S(1));
-  const auto v6 = mul_rrr<T>(v5, v4, S(2));
-  const auto v7 = square_rr<T>(v5, S(3));
-  const auto v8 = sub_rrr<T>(v2, v3, S(4));
-  const auto v9 = square_rr<T>(v8, S(5));
-  const auto v10 = mul_rrr<T>(v9, v8, S(6));
-  const auto v11 = square_rr<T>(v9, S(7));
-  OUT_r(v5, 0)
-  OUT_r(v6, 1)
-  OUT_r(v7, 2)
-  OUT_r(v9, 3)
-  OUT_r(v10, 4)
-  OUT_r(v11, 5)
-GROUP_END(group_8a33113b574bbfd8)
 
 // rrrr sub_rrr(0,1)>0 sub_rrr(2,3)>1
 GROUP_BEGIN(group_e6ebb3628b02d594)
@@ -676,6 +589,40 @@ GROUP_BEGIN(group_8e3fbd42ddd1453e)
   OUT_r(v18, 2)
   OUT_r(v19, 3)
 GROUP_END(group_8e3fbd42ddd1453e)
+
+// rrrrrr square_rr(0) mul_rrr(6,0)>0 square_rr(6)>1 sub_rrr(1,2) square_rr(9)>2 mul_rrr(10,9)>3 square_rr(10)>4 square_rr(3) mul_rrr(13,3)>5 square_rr(13)>6 sub_rrr(4,5) square_rr(16)>7 mul_rrr(17,16)>8 square_rr(17)>9
+GROUP_BEGIN(group_7e30f20a58fb1174)
+  IN_r(v0, 0)
+  IN_r(v1, 1)
+  IN_r(v2, 2)
+  IN_r(v3, 3)
+  IN_r(v4, 4)
+  IN_r(v5, 5)
+  const auto v6 = square_rr<T>(v0, S(0));
+  const auto v7 = mul_rrr<T>(v6, v0, S(1));
+  const auto v8 = square_rr<T>(v6, S(2));
+  const auto v9 = sub_rrr<T>(v1, v2, S(3));
+  const auto v10 = square_rr<T>(v9, S(4));
+  const auto v11 = mul_rrr<T>(v10, v9, S(5));
+  const auto v12 = square_rr<T>(v10, S(6));
+  const auto v13 = square_rr<T>(v3, S(7));
+  const auto v14 = mul_rrr<T>(v13, v3, S(8));
+  const auto v15 = square_rr<T>(v13, S(9));
+  const auto v16 = sub_rrr<T>(v4, v5, S(10));
+  const auto v17 = square_rr<T>(v16, S(11));
+  const auto v18 = mul_rrr<T>(v17, v16, S(12));
+  const auto v19 = square_rr<T>(v17, S(13));
+  OUT_r(v7, 0)
+  OUT_r(v8, 1)
+  OUT_r(v10, 2)
+  OUT_r(v11, 3)
+  OUT_r(v12, 4)
+  OUT_r(v14, 5)
+  OUT_r(v15, 6)
+  OUT_r(v17, 7)
+  OUT_r(v18, 8)
+  OUT_r(v19, 9)
+GROUP_END(group_7e30f20a58fb1174)
 
 // rrrrrrr eq_rrr(0,1) where_rrrr(7,2,0) sqrt_rr(8) where_rrrr(7,1,9) shift_rr(10) scale_rr(11) shift_rr(12) div_rrr(3,13) softplus_rr(14) sub_rrr(15,4) square_rr(16)>0 scale_rr(16) mul_rrr(5,18) lt_rrr(6,14) sigmoid_rr(14) where_rrrr(20,2,21) mul_rrr(19,22) div_rrr(23,13)>1 mul_rrr(24,14) neg_rr(25) scale_rr(26) where_rrrr(7,1,27) scale_rr(9) div_rrr(28,29) where_rrrr(7,1,30)>2
 GROUP_BEGIN(group_9e99ebd4f0f4a154)

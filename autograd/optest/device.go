@@ -160,7 +160,39 @@ func (d *Device) bindStep(s *autograd.Step) (func(), error) {
 	if s.Op.Eval == nil {
 		return nil, fmt.Errorf("optest: the op %s has no kernel and no Eval here", s.Op.Name)
 	}
+	if d.Masks(s.Op) {
+		return bindTransform(s, out, in), nil
+	}
 	return func() { s.Op.Eval(s.Attr, out[0], in) }, nil
+}
+
+// Masks reports whether op is a transform that takes a mask and leaves a modulus.
+func (d *Device) Masks(op *autograd.Op) bool { return op.Name == "fft" || op.Name == "irfft" }
+
+// bindTransform runs a transform of the product with a mask, if there is one, and
+// then the modulus, if it is asked for.
+func bindTransform(s *autograd.Step, out, in []tensor.Tensor) func() {
+	return func() {
+		x := in[0]
+		if len(in) > 1 {
+			x = tensor.New(x.DType, x.Shape()...)
+			named("mul").Eval(nil, x, in)
+		}
+		s.Op.Eval(s.Attr, out[0], []tensor.Tensor{x})
+		if len(out) > 1 {
+			named("abs").Eval(nil, out[1], out[:1])
+		}
+	}
+}
+
+// named returns an op of the engine.
+func named(name string) *autograd.Op {
+	for _, op := range autograd.Ops {
+		if op.Name == name {
+			return op
+		}
+	}
+	panic("optest: there is no op " + name)
 }
 
 // bindBody runs a fused group instruction by instruction; what nobody outside
