@@ -19,7 +19,7 @@ func bindAssemble(b *Bind) func() {
 	for i := range b.In {
 		w := a.window(out, i, b.In[i].Type)
 		if a.overlaps(i, b.In) {
-			run = append(run, bindAddTo(w, b.In[i]))
+			run = append(run, bindAddTo(w, b.In[i], b.Pool, b.Level))
 		} else {
 			run = append(run, bindCopy(w, b.In[i], b.Pool, b.Level))
 		}
@@ -79,32 +79,39 @@ func clearOf[T kernels.Float](s []T, pool *kernels.Pool) func() {
 }
 
 // bindAddTo binds dst += src for tensors of one shape and any strides.
-func bindAddTo(dst, src tensor.Tensor) func() {
+func bindAddTo(dst, src tensor.Tensor, pool *kernels.Pool, level kernels.Level) func() {
 	if dst.DType.Real() == tensor.Float32 {
-		return addTo[float32](dst, src)
+		return addTo[float32](dst, src, pool, level)
 	}
-	return addTo[float64](dst, src)
+	return addTo[float64](dst, src, pool, level)
 }
 
-func addTo[T kernels.Float](dst, src tensor.Tensor) func() {
+func addTo[T kernels.Float](dst, src tensor.Tensor, pool *kernels.Pool, level kernels.Level) func() {
 	l := newLoop([]tensor.Tensor{dst, src})
 	if dst.Len() == 0 {
 		return func() {}
 	}
 	d0, s0, w := dst.Pointer(), src.Pointer(), words(dst.DType)
 	size := w * int(unsafe.Sizeof(T(0)))
-	rows := l.rows()
-	return func() {
-		for r := range rows {
+	add, n, ds, ss := kernels.Lookup[T]("add", level), l.n, l.inner[0]*size, l.inner[1]*size
+	work := func(_, lo, hi int) {
+		for r := lo; r < hi; r++ {
 			d := unsafe.Add(d0, l.offset(0, r)*size)
 			s := unsafe.Add(s0, l.offset(1, r)*size)
-			for i := range l.n {
+			if ds == size && ss == size {
+				x := unsafe.Slice((*T)(d), n*w)
+				add(x, x, unsafe.Slice((*T)(s), n*w), nil, 0, 0)
+				continue
+			}
+			for i := range n {
 				for k := range w {
-					*(*T)(unsafe.Add(d, i*l.inner[0]*size+k*size/w)) += *(*T)(unsafe.Add(s, i*l.inner[1]*size+k*size/w))
+					*(*T)(unsafe.Add(d, i*ds+k*size/w)) += *(*T)(unsafe.Add(s, i*ss+k*size/w))
 				}
 			}
 		}
 	}
+	grain := max(1, 1<<13/max(n*w, 1))
+	return func() { pool.For(l.rows(), grain, work) }
 }
 
 // unsafeBytes returns the bytes of contiguous host tensor x.

@@ -9,6 +9,9 @@ type AutocorrelationRows[T Float] struct {
 	n, ld         int // reals of a padded row, and between rows
 	halo          int // rows before and after a block that go into it
 	few, fewBack  *fftRowSet[T]
+	line          *fftLine[T] // of half rows side by side, see SpectraOfTile; or nil
+	u, uBack      []T         // for tangle
+	inOrder, off  []int
 	dot           Reduction[T]
 	add           Elementwise[T]
 	texture       *Texture[T]
@@ -34,7 +37,60 @@ func NewAutocorrelationRows[T Float](h, w, width int, level Level) *Autocorrelat
 	p.mixed, p.matrix = fftAligned[T](TextureRows*p.n), make([]T, 16)
 	p.setKernels(level)
 	p.setTables()
+	p.setTile(fftBodyOf[T](level.Resolve()))
 	return p
+}
+
+// setTile prepares SpectraOfTile, for rows of whole tiles.
+func (p *AutocorrelationRows[T]) setTile(body *fftBody[T]) {
+	if p.w%body.lanes > 0 {
+		return
+	}
+	l := newFFTLine(body, p.w/2)
+	if p.w%2 > 0 || !l.inPlace() {
+		return
+	}
+	p.line, p.u, p.uBack, p.inOrder = l, fftTangles[T](p.w, false), fftTangles[T](p.w, true), l.rowsInOrder(l.n)
+	for i := range body.lanes {
+		p.off = append(p.off, i*p.ld)
+	}
+}
+
+// Lanes is how many rows SpectraOfTile and Spread of tiles take; 0 if they cannot for
+// these sizes.
+func (p *AutocorrelationRows[T]) Lanes() int {
+	if p.line == nil {
+		return 0
+	}
+	return p.line.body.lanes
+}
+
+// SpectraOfTile is Spectra of Lanes rows in x, which holds the pixels of one column next
+// to each other and which it overwrites.
+func (p *AutocorrelationRows[T]) SpectraOfTile(m, x []T) {
+	l := p.line
+	lanes := l.body.lanes
+	l.transform(x, 0, len(l.stages))
+	re, im := x, x[lanes:]
+	l.body.tangle(re, im, l.pos, p.u)
+	l.store(x, m, p.off, 2, fftRows, false, l.n, .5)
+	for i, slot := range l.body.slot { // row 0 holds the real frequencies 0 and n/2
+		y := m[p.off[i]:]
+		y[1], y[p.w], y[p.w+1] = 0, .5*im[slot], 0
+	}
+}
+
+// tileOf sets dx to the rows with the spectra m, as SpectraOfTile has them.
+func (p *AutocorrelationRows[T]) tileOf(dx, tile, m []T) {
+	l := p.line
+	lanes := l.body.lanes
+	l.load(tile, m, p.off, 2, fftRows, true, false)
+	re, im := tile[lanes:], tile // as loaded, exchanged
+	for i, slot := range l.body.slot {
+		im[slot] = m[p.off[i]+p.w]
+	}
+	l.body.tangle(re, im, p.inOrder, p.uBack)
+	l.finish(tile, dx, fftAtStart, 2*lanes, fftTiles, true, 0, l.n, 1)
 }
 
 // Halo is how many rows before and after a block have to be at hand.
@@ -90,11 +146,28 @@ func (p *AutocorrelationRows[T]) SetSpread(c, g []T) {
 // spectra m has from Halo rows before them to Halo rows after. The map has no mean.
 // work is room for n rows of spectra.
 func (p *AutocorrelationRows[T]) Spread(dx, work, m, c []T, n int) {
+	p.spread(work, m, c, n)
+	p.fewBack.run(dx, work, n)
+}
+
+// SpreadTiles is Spread where dx has n rows in tiles as SpectraOfTile reads them.
+// tile is room for one.
+func (p *AutocorrelationRows[T]) SpreadTiles(dx, tile, work, m, c []T, n int) {
+	p.spread(work, m, c, n)
+	for lanes := p.Lanes(); n > 0; n -= lanes {
+		p.tileOf(dx, tile, work)
+		if n > lanes {
+			dx, work = dx[lanes*p.w:], work[lanes*p.ld:]
+		}
+	}
+}
+
+// spread sets n rows of spectra to the adjoint.
+func (p *AutocorrelationRows[T]) spread(work, m, c []T, n int) {
 	m = m[:(n+2*p.halo)*p.ld]
 	for first := 1; first == 1 || first <= p.most; first += lagSpread {
 		p.adjoint(work, m, c[(first-1)/lagSpread*(1+2*lagSpread)*p.n:], p.ld, n, p.n, p.n, first, first > 1)
 	}
-	p.fewBack.run(dx, work, n)
 }
 
 func roundUp(n, to int) int { return (n + to - 1) / to * to }

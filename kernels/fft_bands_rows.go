@@ -31,18 +31,8 @@ func (p *FFTBands[T]) piece(k, run, y int) int {
 
 // rowsTogether makes as many rows as there are lanes, straight from the tiles.
 func (p *FFTBands[T]) rowsTogether(w *fftBandsWorker[T], dst, z []T, k, y int) {
-	lanes, l := p.body.lanes, p.rows
-	block, at := 2*lanes*lanes, 0
-	load := p.body.loader(fftRows, 1, true, lanes)
-	for i, r := range p.runs[k] {
-		clear(w.tile[at*block : r.tile*block])
-		for t := range r.n {
-			load(w.tile[(r.tile+t)*block:], z[p.piece(k, i, y)+t*p.tileLen:], p.off[0], 0, nil, lanes)
-		}
-		at = r.tile + r.n
-	}
-	clear(w.tile[at*block : p.w/lanes*block])
-	l.finish(w.tile, dst, p.off[1], 2, fftRows, true, 0, l.n, 1)
+	p.gather(w.tile, z, k, y)
+	p.rows.finish(w.tile, dst, p.off[1], 2, fftRows, true, 0, p.w, 1)
 }
 
 // collect sets n rows of the workspace to halved rows, with zeros.
@@ -102,13 +92,8 @@ func (p *FFTBands[T]) HalveRows(worker int, z, src []T, k, y, n int) {
 
 // halveTogether is HalveRows of as many rows as there are lanes.
 func (p *FFTBands[T]) halveTogether(w *fftBandsWorker[T], z, src []T, k, y int) {
-	lanes, l := p.body.lanes, p.rows
+	l := p.rows
 	done := l.load(w.tile, src, p.off[1], 2, fftRows, false, true)
 	l.transform(w.tile, done, len(l.stages))
-	store := p.body.storer(fftRows, 1, l.tail != nil, lanes)
-	for i, r := range p.runs[k] {
-		for t := range r.n {
-			store(z[p.piece(k, i, y)+t*p.tileLen:], p.off[0], 0, w.tile, l.pos[(r.tile+t)*lanes:], lanes, 1)
-		}
-	}
+	p.scatter(z, w.tile, k, y)
 }

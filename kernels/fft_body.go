@@ -12,6 +12,7 @@ const (
 	fftAny     fftLayout = iota // each at its own offset
 	fftColumns                  // side by side, without gaps
 	fftRows                     // each contiguous, at its own offset
+	fftTiles                    // as in a tile, the parts apart: for storing only
 	fftLayouts
 )
 

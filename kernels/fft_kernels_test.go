@@ -160,6 +160,14 @@ func fftKernelStore[T Float](t *testing.T, b *fftBody[T], f fftStore[T], lay fft
 		tile := fftRandom[T](n*2*b.lanes + 1)[1:]
 		rows := rowsOf(b, tile)
 		off, stride, size := fftOffsets(lay, b.lanes, n)
+		part := 1
+		if lay == fftTiles {
+			off, stride, size = []int{6}, 2*b.lanes+6, 6+n*(2*b.lanes+6)
+			part = b.lanes
+			for _, s := range b.slot[1:] {
+				off = append(off, 6+s)
+			}
+		}
 		dst, after := fftGuarded[T](size)
 		heads := make([]int, q)
 		for k := range heads {
@@ -175,7 +183,7 @@ func fftKernelStore[T Float](t *testing.T, b *fftBody[T], f fftStore[T], lay fft
 				}
 				for s, y := range stageOf(x, 0, 1) {
 					at := o + (k+s*q)*stride
-					got := complex(float64(dst[at]), float64(dst[at+1]))
+					got := complex(float64(dst[at]), float64(dst[at+part]))
 					fftClose[T](t, exchange(y/2, swap), got, "q %d, lane %d, frequency %d", q, i, k+s*q)
 				}
 			}

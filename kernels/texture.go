@@ -7,13 +7,13 @@ const TextureRows = 4
 
 // A Texture holds the kernels of one level for the joint statistics of complex
 // bands. Rows are of real values, ld apart and n long, padded with zeros to a
-// multiple of TexturePad, which is how far the kernels read and write. They
-// panic if a slice is too short.
+// multiple of TexturePad, which is how far the kernels read and write. Complex
+// numbers lie in blocks of Lanes, real parts before imaginary ones, of which there
+// are whole ones only; Pack makes them. They panic if a slice is too short.
 type Texture[T Float] struct {
-	// Lanes is how many partial sums an accumulator has; Total adds them.
+	// Lanes is how many partial sums an accumulator has, which Total adds, and how
+	// many complex numbers a block.
 	Lanes int
-	// Near has the elements of a brought near, for soon.
-	Near func(a []T)
 	// Gram adds the products of the rows i of a with the rows j of b to the
 	// accumulator 4i + j.
 	Gram func(acc, a, b []T, ld, n int)
@@ -23,14 +23,13 @@ type Texture[T Float] struct {
 	// Mix sets row i of dst to the sum of the rows j of x times c[4i+j], or adds
 	// that sum to it.
 	Mix func(dst, c, x []T, ld, n int, more bool)
-	// Modulus sets m to |z| - mean and re to Re z, of the complex numbers z. It pads
-	// nothing.
+	// Modulus sets m to |z| - mean and re to Re z, of the complex numbers z.
 	Modulus func(m, re, z []T, mean T)
 	// ModulusAdjoint sets dz to the adjoint of Modulus at z, applied to the
 	// cotangents m and re + f Re z.
 	ModulusAdjoint func(dz, z, m, re []T, f T)
 	// Double sets q to |z| - mean, and dr and di to the parts of z²/|z|, 0 for 0,
-	// of the complex numbers z. It pads nothing.
+	// of the complex numbers z.
 	Double func(q, dr, di, z []T, mean T)
 	// DoubleAdjoint sets dz to the adjoint of Double at z, applied to the
 	// cotangents q + p[1](|z| - p[0]), dr + p[2] Re z²/|z|, di + p[3] Im z²/|z|.
@@ -54,9 +53,9 @@ func (t *Texture[T]) Total(acc []T, i int) float64 {
 func TextureOf[T Float](l Level) *Texture[T] {
 	asm := asmOf[T](l.Resolve())
 	if asm.gram == nil {
-		return &Texture[T]{1, func([]T) {}, gramGo[T], momentsGo[T], mixGo[T], modulusGo[T], modulusAdjointGo[T], doubleGo[T], doubleAdjointGo[T]}
+		return &Texture[T]{1, gramGo[T], momentsGo[T], mixGo[T], modulusGo[T], modulusAdjointGo[T], doubleGo[T], doubleAdjointGo[T]}
 	}
-	t := &Texture[T]{Lanes: asm.tileColumns / 2, Near: fftBodyOf[T](l.Resolve()).near}
+	t := &Texture[T]{Lanes: asm.tileColumns / 2}
 	pad := func(n int) int { return (n + t.Lanes - 1) / t.Lanes * t.Lanes }
 	reach := func(rows []T, ld, n int) *T { return &rows[:(TextureRows-1)*ld+n][0] }
 	t.Gram = func(acc, a, b []T, ld, n int) {
@@ -78,43 +77,56 @@ func TextureOf[T Float](l Level) *Texture[T] {
 	t.Modulus = func(m, re, z []T, mean T) {
 		n := len(z) / 2
 		m, re = m[:n], re[:n]
-		whole := n / t.Lanes * t.Lanes
-		if whole > 0 {
-			asm.modulus(&m[0], &re[0], &z[0], whole, mean)
-		}
-		modulusGo(m[whole:], re[whole:], z[2*whole:], mean)
+		asm.modulus(&m[0], &re[0], &z[0], n, mean)
 	}
 	t.ModulusAdjoint = func(dz, z, m, re []T, f T) {
 		n := len(z) / 2
 		dz, m, re = dz[:2*n], m[:n], re[:n]
-		whole := n / t.Lanes * t.Lanes
-		if whole > 0 {
-			asm.modulusAdjoint(&dz[0], &z[0], &m[0], &re[0], whole, f)
-		}
-		modulusAdjointGo(dz[2*whole:], z[2*whole:], m[whole:], re[whole:], f)
+		asm.modulusAdjoint(&dz[0], &z[0], &m[0], &re[0], n, f)
 	}
 	t.Double = func(q, dr, di, z []T, mean T) {
 		n := len(z) / 2
 		q, dr, di = q[:n], dr[:n], di[:n]
-		whole := n / t.Lanes * t.Lanes
-		if whole > 0 {
-			asm.double(&q[0], &dr[0], &di[0], &z[0], whole, mean)
-		}
-		doubleGo(q[whole:], dr[whole:], di[whole:], z[2*whole:], mean)
+		asm.double(&q[0], &dr[0], &di[0], &z[0], n, mean)
 	}
 	t.DoubleAdjoint = func(dz, z, q, dr, di []T, p *[4]T) {
 		n := len(z) / 2
 		dz, q, dr, di = dz[:2*n], q[:n], dr[:n], di[:n]
-		whole := n / t.Lanes * t.Lanes
-		if whole > 0 {
-			asm.doubleAdjoint(&dz[0], &z[0], &q[0], &dr[0], &di[0], whole, p)
-		}
-		doubleAdjointGo(dz[2*whole:], z[2*whole:], q[whole:], dr[whole:], di[whole:], p)
+		asm.doubleAdjoint(&dz[0], &z[0], &q[0], &dr[0], &di[0], n, p)
 	}
 	return t
 }
 
-// The definitions.
+// TextureFor returns the kernels of level l, or of the best below it whose blocks fill
+// rows of w numbers. It does not panic.
+func TextureFor[T Float](w int, l Level) *Texture[T] {
+	for l = l.Resolve(); ; l-- {
+		if t := TextureOf[T](l); w%t.Lanes == 0 {
+			return t
+		}
+	}
+}
+
+// Pack sets dst to the complex numbers of src, side by side in pairs, in blocks.
+// Unpack is the reverse.
+func (t *Texture[T]) Pack(dst, src []T) {
+	for at := 0; at < len(src); at += 2 * t.Lanes {
+		for i := range t.Lanes {
+			dst[at+i], dst[at+t.Lanes+i] = src[at+2*i], src[at+2*i+1]
+		}
+	}
+}
+
+// Unpack sets dst to pairs, given blocks.
+func (t *Texture[T]) Unpack(dst, src []T) {
+	for at := 0; at < len(src); at += 2 * t.Lanes {
+		for i := range t.Lanes {
+			dst[at+2*i], dst[at+2*i+1] = src[at+i], src[at+t.Lanes+i]
+		}
+	}
+}
+
+// The definitions, for blocks of one number.
 
 func gramGo[T Float](acc, a, b []T, ld, n int) {
 	for i := range TextureRows {

@@ -7616,7 +7616,7 @@ done1:
 	RET
 
 // func modulusAVX2F32(m *float32, re *float32, z *float32, n int, mean float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, FMA3
 TEXT ·modulusAVX2F32(SB), NOSPLIT, $0-36
 	MOVQ         m+0(FP), AX
 	MOVQ         re+8(FP), CX
@@ -7627,22 +7627,18 @@ TEXT ·modulusAVX2F32(SB), NOSPLIT, $0-36
 turn:
 	VMOVUPS     (DX), Y1
 	VMOVUPS     32(DX), Y2
-	VSHUFPS     $0x88, Y2, Y1, Y3
-	VSHUFPS     $0xdd, Y2, Y1, Y1
-	VMULPS      Y1, Y1, Y2
-	VFMADD231PS Y3, Y3, Y2
-	VSQRTPS     Y2, Y2
+	VMULPS      Y2, Y2, Y3
+	VFMADD231PS Y1, Y1, Y3
+	VSQRTPS     Y3, Y3
 	VXORPS      Y4, Y4, Y4
-	VCMPPS      $0x04, Y4, Y2, Y4
+	VCMPPS      $0x04, Y4, Y3, Y4
 	VMOVUPS     splat256x3f800000<>+0(SB), Y5
-	VDIVPS      Y2, Y5, Y5
+	VDIVPS      Y3, Y5, Y5
 	VANDPS      Y5, Y4, Y4
-	VMULPS      Y4, Y3, Y5
-	VMULPS      Y4, Y1, Y1
-	VSUBPS      Y0, Y2, Y1
-	VPERMPD     $0xd8, Y1, Y1
-	VMOVUPS     Y1, (AX)
-	VPERMPD     $0xd8, Y3, Y1
+	VMULPS      Y4, Y1, Y5
+	VMULPS      Y4, Y2, Y2
+	VSUBPS      Y0, Y3, Y2
+	VMOVUPS     Y2, (AX)
 	VMOVUPS     Y1, (CX)
 	ADDQ        $0x00000040, DX
 	ADDQ        $0x00000020, AX
@@ -7653,7 +7649,7 @@ turn:
 	RET
 
 // func modulusAdjointAVX2F32(dz *float32, z *float32, m *float32, re *float32, n int, f float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, FMA3
 TEXT ·modulusAdjointAVX2F32(SB), NOSPLIT, $0-44
 	MOVQ         dz+0(FP), AX
 	MOVQ         z+8(FP), CX
@@ -7665,28 +7661,22 @@ TEXT ·modulusAdjointAVX2F32(SB), NOSPLIT, $0-44
 turn:
 	VMOVUPS     (CX), Y1
 	VMOVUPS     32(CX), Y2
-	VSHUFPS     $0x88, Y2, Y1, Y3
-	VSHUFPS     $0xdd, Y2, Y1, Y1
-	VMULPS      Y1, Y1, Y2
-	VFMADD231PS Y3, Y3, Y2
-	VSQRTPS     Y2, Y2
+	VMULPS      Y2, Y2, Y3
+	VFMADD231PS Y1, Y1, Y3
+	VSQRTPS     Y3, Y3
 	VXORPS      Y4, Y4, Y4
-	VCMPPS      $0x04, Y4, Y2, Y4
+	VCMPPS      $0x04, Y4, Y3, Y4
 	VMOVUPS     splat256x3f800000<>+0(SB), Y5
-	VDIVPS      Y2, Y5, Y2
-	VANDPS      Y2, Y4, Y2
-	VMULPS      Y2, Y3, Y4
-	VMULPS      Y2, Y1, Y1
-	VMOVUPS     (DX), Y2
-	VPERMPD     $0xd8, Y2, Y2
+	VDIVPS      Y3, Y5, Y3
+	VANDPS      Y3, Y4, Y3
+	VMULPS      Y3, Y1, Y4
+	VMULPS      Y3, Y2, Y2
+	VMOVUPS     (DX), Y3
 	VMOVUPS     (BX), Y5
-	VPERMPD     $0xd8, Y5, Y5
-	VFMADD231PS Y0, Y3, Y5
-	VFMADD231PS Y2, Y4, Y5
-	VMULPS      Y2, Y1, Y1
-	VUNPCKLPS   Y1, Y5, Y2
-	VUNPCKHPS   Y1, Y5, Y1
-	VMOVUPS     Y2, (AX)
+	VFMADD231PS Y0, Y1, Y5
+	VFMADD231PS Y3, Y4, Y5
+	VMULPS      Y3, Y2, Y1
+	VMOVUPS     Y5, (AX)
 	VMOVUPS     Y1, 32(AX)
 	ADDQ        $0x00000040, CX
 	ADDQ        $0x00000040, AX
@@ -7698,7 +7688,7 @@ turn:
 	RET
 
 // func doubleAVX2F32(q *float32, dr *float32, di *float32, z *float32, n int, mean float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, FMA3
 TEXT ·doubleAVX2F32(SB), NOSPLIT, $0-44
 	MOVQ         q+0(FP), AX
 	MOVQ         dr+8(FP), CX
@@ -7710,29 +7700,24 @@ TEXT ·doubleAVX2F32(SB), NOSPLIT, $0-44
 turn:
 	VMOVUPS     (BX), Y1
 	VMOVUPS     32(BX), Y2
-	VSHUFPS     $0x88, Y2, Y1, Y3
-	VSHUFPS     $0xdd, Y2, Y1, Y1
-	VMULPS      Y1, Y1, Y2
-	VFMADD231PS Y3, Y3, Y2
-	VSQRTPS     Y2, Y2
+	VMULPS      Y2, Y2, Y3
+	VFMADD231PS Y1, Y1, Y3
+	VSQRTPS     Y3, Y3
 	VXORPS      Y4, Y4, Y4
-	VCMPPS      $0x04, Y4, Y2, Y4
+	VCMPPS      $0x04, Y4, Y3, Y4
 	VMOVUPS     splat256x3f800000<>+0(SB), Y5
-	VDIVPS      Y2, Y5, Y5
+	VDIVPS      Y3, Y5, Y5
 	VANDPS      Y5, Y4, Y4
-	VMULPS      Y4, Y3, Y5
-	VMULPS      Y4, Y1, Y4
-	VSUBPS      Y0, Y2, Y2
-	VPERMPD     $0xd8, Y2, Y2
-	VMOVUPS     Y2, (AX)
-	VMULPS      Y4, Y1, Y2
-	VFMSUB231PS Y5, Y3, Y2
-	VPERMPD     $0xd8, Y2, Y2
-	VMOVUPS     Y2, (CX)
-	VMULPS      Y5, Y1, Y1
-	VFMADD231PS Y4, Y3, Y1
-	VPERMPD     $0xd8, Y1, Y1
-	VMOVUPS     Y1, (DX)
+	VMULPS      Y4, Y1, Y5
+	VMULPS      Y4, Y2, Y4
+	VSUBPS      Y0, Y3, Y3
+	VMOVUPS     Y3, (AX)
+	VMULPS      Y4, Y2, Y3
+	VFMSUB231PS Y5, Y1, Y3
+	VMOVUPS     Y3, (CX)
+	VMULPS      Y5, Y2, Y2
+	VFMADD231PS Y4, Y1, Y2
+	VMOVUPS     Y2, (DX)
 	ADDQ        $0x00000040, BX
 	ADDQ        $0x00000020, AX
 	ADDQ        $0x00000020, CX
@@ -7743,7 +7728,7 @@ turn:
 	RET
 
 // func doubleAdjointAVX2F32(dz *float32, z *float32, q *float32, dr *float32, di *float32, n int, p *[4]float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, FMA3
 TEXT ·doubleAdjointAVX2F32(SB), NOSPLIT, $0-56
 	MOVQ         dz+0(FP), AX
 	MOVQ         z+8(FP), CX
@@ -7760,47 +7745,40 @@ TEXT ·doubleAdjointAVX2F32(SB), NOSPLIT, $0-56
 turn:
 	VMOVUPS      (CX), Y4
 	VMOVUPS      32(CX), Y5
-	VSHUFPS      $0x88, Y5, Y4, Y6
-	VSHUFPS      $0xdd, Y5, Y4, Y4
-	VMULPS       Y4, Y4, Y5
-	VFMADD231PS  Y6, Y6, Y5
-	VSQRTPS      Y5, Y5
+	VMULPS       Y5, Y5, Y6
+	VFMADD231PS  Y4, Y4, Y6
+	VSQRTPS      Y6, Y6
 	VXORPS       Y7, Y7, Y7
-	VCMPPS       $0x04, Y7, Y5, Y7
+	VCMPPS       $0x04, Y7, Y6, Y7
 	VMOVUPS      splat256x3f800000<>+0(SB), Y8
-	VDIVPS       Y5, Y8, Y8
+	VDIVPS       Y6, Y8, Y8
 	VANDPS       Y8, Y7, Y7
-	VMULPS       Y7, Y6, Y6
 	VMULPS       Y7, Y4, Y4
-	VADDPS       Y4, Y4, Y7
-	VADDPS       Y6, Y6, Y8
+	VMULPS       Y7, Y5, Y5
+	VADDPS       Y5, Y5, Y7
+	VADDPS       Y4, Y4, Y8
 	VMOVUPS      splat256x3f800000<>+0(SB), Y9
-	VFNMADD231PS Y4, Y7, Y9
-	VMULPS       Y6, Y7, Y10
-	VSUBPS       Y0, Y5, Y11
+	VFNMADD231PS Y5, Y7, Y9
+	VMULPS       Y4, Y7, Y10
+	VSUBPS       Y0, Y6, Y11
 	VMOVUPS      (DX), Y12
-	VPERMPD      $0xd8, Y12, Y12
 	VFMADD231PS  Y1, Y11, Y12
-	VMULPS       Y2, Y5, Y11
+	VMULPS       Y2, Y6, Y11
 	VMOVUPS      (BX), Y13
-	VPERMPD      $0xd8, Y13, Y13
 	VFMADD231PS  Y9, Y11, Y13
-	VMULPS       Y3, Y5, Y5
+	VMULPS       Y3, Y6, Y6
 	VMOVUPS      (SI), Y11
-	VPERMPD      $0xd8, Y11, Y11
-	VFMADD231PS  Y10, Y5, Y11
+	VFMADD231PS  Y10, Y6, Y11
 	VFMADD231PS  Y10, Y11, Y12
 	VFMADD231PS  Y9, Y13, Y12
-	VMULPS       Y10, Y13, Y5
-	VFMSUB231PS  Y9, Y11, Y5
-	VMULPS       Y5, Y7, Y7
-	VFMSUB231PS  Y12, Y6, Y7
-	VMULPS       Y5, Y8, Y5
-	VFMADD231PS  Y12, Y4, Y5
-	VUNPCKLPS    Y5, Y7, Y4
-	VUNPCKHPS    Y5, Y7, Y5
-	VMOVUPS      Y4, (AX)
-	VMOVUPS      Y5, 32(AX)
+	VMULPS       Y10, Y13, Y6
+	VFMSUB231PS  Y9, Y11, Y6
+	VMULPS       Y6, Y7, Y7
+	VFMSUB231PS  Y12, Y4, Y7
+	VMULPS       Y6, Y8, Y4
+	VFMADD231PS  Y12, Y5, Y4
+	VMOVUPS      Y7, (AX)
+	VMOVUPS      Y4, 32(AX)
 	ADDQ         $0x00000040, CX
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x00000020, DX

@@ -7483,7 +7483,7 @@ done1:
 	RET
 
 // func modulusAVX2F64(m *float64, re *float64, z *float64, n int, mean float64)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, FMA3
 TEXT ·modulusAVX2F64(SB), NOSPLIT, $0-40
 	MOVQ         m+0(FP), AX
 	MOVQ         re+8(FP), CX
@@ -7494,22 +7494,18 @@ TEXT ·modulusAVX2F64(SB), NOSPLIT, $0-40
 turn:
 	VMOVUPD     (DX), Y1
 	VMOVUPD     32(DX), Y2
-	VUNPCKLPD   Y2, Y1, Y3
-	VUNPCKHPD   Y2, Y1, Y1
-	VMULPD      Y1, Y1, Y2
-	VFMADD231PD Y3, Y3, Y2
-	VSQRTPD     Y2, Y2
+	VMULPD      Y2, Y2, Y3
+	VFMADD231PD Y1, Y1, Y3
+	VSQRTPD     Y3, Y3
 	VXORPS      Y4, Y4, Y4
-	VCMPPD      $0x04, Y4, Y2, Y4
+	VCMPPD      $0x04, Y4, Y3, Y4
 	VMOVUPD     splat256x3ff0000000000000<>+0(SB), Y5
-	VDIVPD      Y2, Y5, Y5
+	VDIVPD      Y3, Y5, Y5
 	VANDPD      Y5, Y4, Y4
-	VMULPD      Y4, Y3, Y5
-	VMULPD      Y4, Y1, Y1
-	VSUBPD      Y0, Y2, Y1
-	VPERMPD     $0xd8, Y1, Y1
-	VMOVUPS     Y1, (AX)
-	VPERMPD     $0xd8, Y3, Y1
+	VMULPD      Y4, Y1, Y5
+	VMULPD      Y4, Y2, Y2
+	VSUBPD      Y0, Y3, Y2
+	VMOVUPS     Y2, (AX)
 	VMOVUPS     Y1, (CX)
 	ADDQ        $0x00000040, DX
 	ADDQ        $0x00000020, AX
@@ -7520,7 +7516,7 @@ turn:
 	RET
 
 // func modulusAdjointAVX2F64(dz *float64, z *float64, m *float64, re *float64, n int, f float64)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, FMA3
 TEXT ·modulusAdjointAVX2F64(SB), NOSPLIT, $0-48
 	MOVQ         dz+0(FP), AX
 	MOVQ         z+8(FP), CX
@@ -7532,28 +7528,22 @@ TEXT ·modulusAdjointAVX2F64(SB), NOSPLIT, $0-48
 turn:
 	VMOVUPD     (CX), Y1
 	VMOVUPD     32(CX), Y2
-	VUNPCKLPD   Y2, Y1, Y3
-	VUNPCKHPD   Y2, Y1, Y1
-	VMULPD      Y1, Y1, Y2
-	VFMADD231PD Y3, Y3, Y2
-	VSQRTPD     Y2, Y2
+	VMULPD      Y2, Y2, Y3
+	VFMADD231PD Y1, Y1, Y3
+	VSQRTPD     Y3, Y3
 	VXORPS      Y4, Y4, Y4
-	VCMPPD      $0x04, Y4, Y2, Y4
+	VCMPPD      $0x04, Y4, Y3, Y4
 	VMOVUPD     splat256x3ff0000000000000<>+0(SB), Y5
-	VDIVPD      Y2, Y5, Y2
-	VANDPD      Y2, Y4, Y2
-	VMULPD      Y2, Y3, Y4
-	VMULPD      Y2, Y1, Y1
-	VMOVUPD     (DX), Y2
-	VPERMPD     $0xd8, Y2, Y2
+	VDIVPD      Y3, Y5, Y3
+	VANDPD      Y3, Y4, Y3
+	VMULPD      Y3, Y1, Y4
+	VMULPD      Y3, Y2, Y2
+	VMOVUPD     (DX), Y3
 	VMOVUPD     (BX), Y5
-	VPERMPD     $0xd8, Y5, Y5
-	VFMADD231PD Y0, Y3, Y5
-	VFMADD231PD Y2, Y4, Y5
-	VMULPD      Y2, Y1, Y1
-	VUNPCKLPD   Y1, Y5, Y2
-	VUNPCKHPD   Y1, Y5, Y1
-	VMOVUPS     Y2, (AX)
+	VFMADD231PD Y0, Y1, Y5
+	VFMADD231PD Y3, Y4, Y5
+	VMULPD      Y3, Y2, Y1
+	VMOVUPS     Y5, (AX)
 	VMOVUPS     Y1, 32(AX)
 	ADDQ        $0x00000040, CX
 	ADDQ        $0x00000040, AX
@@ -7565,7 +7555,7 @@ turn:
 	RET
 
 // func doubleAVX2F64(q *float64, dr *float64, di *float64, z *float64, n int, mean float64)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, FMA3
 TEXT ·doubleAVX2F64(SB), NOSPLIT, $0-48
 	MOVQ         q+0(FP), AX
 	MOVQ         dr+8(FP), CX
@@ -7577,29 +7567,24 @@ TEXT ·doubleAVX2F64(SB), NOSPLIT, $0-48
 turn:
 	VMOVUPD     (BX), Y1
 	VMOVUPD     32(BX), Y2
-	VUNPCKLPD   Y2, Y1, Y3
-	VUNPCKHPD   Y2, Y1, Y1
-	VMULPD      Y1, Y1, Y2
-	VFMADD231PD Y3, Y3, Y2
-	VSQRTPD     Y2, Y2
+	VMULPD      Y2, Y2, Y3
+	VFMADD231PD Y1, Y1, Y3
+	VSQRTPD     Y3, Y3
 	VXORPS      Y4, Y4, Y4
-	VCMPPD      $0x04, Y4, Y2, Y4
+	VCMPPD      $0x04, Y4, Y3, Y4
 	VMOVUPD     splat256x3ff0000000000000<>+0(SB), Y5
-	VDIVPD      Y2, Y5, Y5
+	VDIVPD      Y3, Y5, Y5
 	VANDPD      Y5, Y4, Y4
-	VMULPD      Y4, Y3, Y5
-	VMULPD      Y4, Y1, Y4
-	VSUBPD      Y0, Y2, Y2
-	VPERMPD     $0xd8, Y2, Y2
-	VMOVUPS     Y2, (AX)
-	VMULPD      Y4, Y1, Y2
-	VFMSUB231PD Y5, Y3, Y2
-	VPERMPD     $0xd8, Y2, Y2
-	VMOVUPS     Y2, (CX)
-	VMULPD      Y5, Y1, Y1
-	VFMADD231PD Y4, Y3, Y1
-	VPERMPD     $0xd8, Y1, Y1
-	VMOVUPS     Y1, (DX)
+	VMULPD      Y4, Y1, Y5
+	VMULPD      Y4, Y2, Y4
+	VSUBPD      Y0, Y3, Y3
+	VMOVUPS     Y3, (AX)
+	VMULPD      Y4, Y2, Y3
+	VFMSUB231PD Y5, Y1, Y3
+	VMOVUPS     Y3, (CX)
+	VMULPD      Y5, Y2, Y2
+	VFMADD231PD Y4, Y1, Y2
+	VMOVUPS     Y2, (DX)
 	ADDQ        $0x00000040, BX
 	ADDQ        $0x00000020, AX
 	ADDQ        $0x00000020, CX
@@ -7610,7 +7595,7 @@ turn:
 	RET
 
 // func doubleAdjointAVX2F64(dz *float64, z *float64, q *float64, dr *float64, di *float64, n int, p *[4]float64)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, FMA3
 TEXT ·doubleAdjointAVX2F64(SB), NOSPLIT, $0-56
 	MOVQ         dz+0(FP), AX
 	MOVQ         z+8(FP), CX
@@ -7627,47 +7612,40 @@ TEXT ·doubleAdjointAVX2F64(SB), NOSPLIT, $0-56
 turn:
 	VMOVUPD      (CX), Y4
 	VMOVUPD      32(CX), Y5
-	VUNPCKLPD    Y5, Y4, Y6
-	VUNPCKHPD    Y5, Y4, Y4
-	VMULPD       Y4, Y4, Y5
-	VFMADD231PD  Y6, Y6, Y5
-	VSQRTPD      Y5, Y5
+	VMULPD       Y5, Y5, Y6
+	VFMADD231PD  Y4, Y4, Y6
+	VSQRTPD      Y6, Y6
 	VXORPS       Y7, Y7, Y7
-	VCMPPD       $0x04, Y7, Y5, Y7
+	VCMPPD       $0x04, Y7, Y6, Y7
 	VMOVUPD      splat256x3ff0000000000000<>+0(SB), Y8
-	VDIVPD       Y5, Y8, Y8
+	VDIVPD       Y6, Y8, Y8
 	VANDPD       Y8, Y7, Y7
-	VMULPD       Y7, Y6, Y6
 	VMULPD       Y7, Y4, Y4
-	VADDPD       Y4, Y4, Y7
-	VADDPD       Y6, Y6, Y8
+	VMULPD       Y7, Y5, Y5
+	VADDPD       Y5, Y5, Y7
+	VADDPD       Y4, Y4, Y8
 	VMOVUPD      splat256x3ff0000000000000<>+0(SB), Y9
-	VFNMADD231PD Y4, Y7, Y9
-	VMULPD       Y6, Y7, Y10
-	VSUBPD       Y0, Y5, Y11
+	VFNMADD231PD Y5, Y7, Y9
+	VMULPD       Y4, Y7, Y10
+	VSUBPD       Y0, Y6, Y11
 	VMOVUPD      (DX), Y12
-	VPERMPD      $0xd8, Y12, Y12
 	VFMADD231PD  Y1, Y11, Y12
-	VMULPD       Y2, Y5, Y11
+	VMULPD       Y2, Y6, Y11
 	VMOVUPD      (BX), Y13
-	VPERMPD      $0xd8, Y13, Y13
 	VFMADD231PD  Y9, Y11, Y13
-	VMULPD       Y3, Y5, Y5
+	VMULPD       Y3, Y6, Y6
 	VMOVUPD      (SI), Y11
-	VPERMPD      $0xd8, Y11, Y11
-	VFMADD231PD  Y10, Y5, Y11
+	VFMADD231PD  Y10, Y6, Y11
 	VFMADD231PD  Y10, Y11, Y12
 	VFMADD231PD  Y9, Y13, Y12
-	VMULPD       Y10, Y13, Y5
-	VFMSUB231PD  Y9, Y11, Y5
-	VMULPD       Y5, Y7, Y7
-	VFMSUB231PD  Y12, Y6, Y7
-	VMULPD       Y5, Y8, Y5
-	VFMADD231PD  Y12, Y4, Y5
-	VUNPCKLPD    Y5, Y7, Y4
-	VUNPCKHPD    Y5, Y7, Y5
-	VMOVUPS      Y4, (AX)
-	VMOVUPS      Y5, 32(AX)
+	VMULPD       Y10, Y13, Y6
+	VFMSUB231PD  Y9, Y11, Y6
+	VMULPD       Y6, Y7, Y7
+	VFMSUB231PD  Y12, Y4, Y7
+	VMULPD       Y6, Y8, Y4
+	VFMADD231PD  Y12, Y5, Y4
+	VMOVUPS      Y7, (AX)
+	VMOVUPS      Y4, 32(AX)
 	ADDQ         $0x00000040, CX
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x00000020, DX

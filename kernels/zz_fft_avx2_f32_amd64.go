@@ -35,6 +35,12 @@ func fftLoadRows1AVX2F32(tile []float32, src []float32, off []int, stride int, t
 func fftStoreRows1AVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
 
 //go:noescape
+func fftStoreTiles1AVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+
+//go:noescape
+func fftStoreTiles4AVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+
+//go:noescape
 func fftLoadAny1SwapAVX2F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
 
 //go:noescape
@@ -63,6 +69,12 @@ func fftLoadRows1SwapAVX2F32(tile []float32, src []float32, off []int, stride in
 
 //go:noescape
 func fftStoreRows1SwapAVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+
+//go:noescape
+func fftStoreTiles1SwapAVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+
+//go:noescape
+func fftStoreTiles4SwapAVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
 
 //go:noescape
 func fftLoadMasked4AVX2F32(tile []float32, src []float32, stride int, tw []float32, q int, mask []float32)

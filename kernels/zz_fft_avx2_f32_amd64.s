@@ -831,6 +831,105 @@ row:
 	VZEROUPPER
 	RET
 
+// func fftStoreTiles1AVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+// Requires: AVX
+TEXT ·fftStoreTiles1AVX2F32(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSS scale+112(FP), Y0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x02, CX
+	LEAQ         (AX)(CX*1), AX
+
+row:
+	MOVQ    (SI), CX
+	VMOVUPS (BX)(CX*4), Y1
+	VMOVUPS 32(BX)(CX*4), Y2
+	VMULPS  Y0, Y1, Y1
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS Y1, (AX)
+	VMOVUPS Y2, 32(AX)
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftStoreTiles4AVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+// Requires: AVX
+TEXT ·fftStoreTiles4AVX2F32(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSS scale+112(FP), Y0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	LEAQ         (R8)(R8*2), R9
+	MOVQ         (CX), CX
+	SHLQ         $0x02, CX
+	LEAQ         (AX)(CX*1), AX
+
+row:
+	MOVQ    (SI), CX
+	VMOVUPS (BX)(CX*4), Y1
+	VMOVUPS 32(BX)(CX*4), Y2
+	VMOVUPS 64(BX)(CX*4), Y3
+	VMOVUPS 96(BX)(CX*4), Y4
+	VMOVUPS 128(BX)(CX*4), Y5
+	VMOVUPS 160(BX)(CX*4), Y6
+	VMOVUPS 192(BX)(CX*4), Y7
+	VMOVUPS 224(BX)(CX*4), Y8
+	VADDPS  Y5, Y1, Y9
+	VADDPS  Y6, Y2, Y10
+	VSUBPS  Y5, Y1, Y1
+	VSUBPS  Y6, Y2, Y2
+	VADDPS  Y7, Y3, Y5
+	VADDPS  Y8, Y4, Y6
+	VSUBPS  Y7, Y3, Y3
+	VSUBPS  Y8, Y4, Y4
+	VADDPS  Y5, Y9, Y7
+	VADDPS  Y6, Y10, Y8
+	VADDPS  Y4, Y1, Y11
+	VSUBPS  Y3, Y2, Y12
+	VSUBPS  Y5, Y9, Y5
+	VSUBPS  Y6, Y10, Y6
+	VSUBPS  Y4, Y1, Y1
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y0, Y7, Y3
+	VMULPS  Y0, Y8, Y4
+	VMULPS  Y0, Y11, Y7
+	VMULPS  Y0, Y12, Y8
+	VMULPS  Y0, Y5, Y5
+	VMULPS  Y0, Y6, Y6
+	VMULPS  Y0, Y1, Y1
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS Y3, (AX)
+	VMOVUPS Y4, 32(AX)
+	VMOVUPS Y7, (AX)(R8*1)
+	VMOVUPS Y8, 32(AX)(R8*1)
+	VMOVUPS Y5, (AX)(R8*2)
+	VMOVUPS Y6, 32(AX)(R8*2)
+	VMOVUPS Y1, (AX)(R9*1)
+	VMOVUPS Y2, 32(AX)(R9*1)
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
 // func fftLoadAny1SwapAVX2F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
 // Requires: AVX
 TEXT ·fftLoadAny1SwapAVX2F32(SB), NOSPLIT, $0-112
@@ -1655,6 +1754,105 @@ row:
 	ADDQ       $0x00000020, AX
 	DECQ       DI
 	JNZ        row
+	VZEROUPPER
+	RET
+
+// func fftStoreTiles1SwapAVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+// Requires: AVX
+TEXT ·fftStoreTiles1SwapAVX2F32(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSS scale+112(FP), Y0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x02, CX
+	LEAQ         (AX)(CX*1), AX
+
+row:
+	MOVQ    (SI), CX
+	VMOVUPS (BX)(CX*4), Y1
+	VMOVUPS 32(BX)(CX*4), Y2
+	VMULPS  Y0, Y1, Y1
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftStoreTiles4SwapAVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+// Requires: AVX
+TEXT ·fftStoreTiles4SwapAVX2F32(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSS scale+112(FP), Y0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	LEAQ         (R8)(R8*2), R9
+	MOVQ         (CX), CX
+	SHLQ         $0x02, CX
+	LEAQ         (AX)(CX*1), AX
+
+row:
+	MOVQ    (SI), CX
+	VMOVUPS (BX)(CX*4), Y1
+	VMOVUPS 32(BX)(CX*4), Y2
+	VMOVUPS 64(BX)(CX*4), Y3
+	VMOVUPS 96(BX)(CX*4), Y4
+	VMOVUPS 128(BX)(CX*4), Y5
+	VMOVUPS 160(BX)(CX*4), Y6
+	VMOVUPS 192(BX)(CX*4), Y7
+	VMOVUPS 224(BX)(CX*4), Y8
+	VADDPS  Y5, Y1, Y9
+	VADDPS  Y6, Y2, Y10
+	VSUBPS  Y5, Y1, Y1
+	VSUBPS  Y6, Y2, Y2
+	VADDPS  Y7, Y3, Y5
+	VADDPS  Y8, Y4, Y6
+	VSUBPS  Y7, Y3, Y3
+	VSUBPS  Y8, Y4, Y4
+	VADDPS  Y5, Y9, Y7
+	VADDPS  Y6, Y10, Y8
+	VADDPS  Y4, Y1, Y11
+	VSUBPS  Y3, Y2, Y12
+	VSUBPS  Y5, Y9, Y5
+	VSUBPS  Y6, Y10, Y6
+	VSUBPS  Y4, Y1, Y1
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y0, Y7, Y3
+	VMULPS  Y0, Y8, Y4
+	VMULPS  Y0, Y11, Y7
+	VMULPS  Y0, Y12, Y8
+	VMULPS  Y0, Y5, Y5
+	VMULPS  Y0, Y6, Y6
+	VMULPS  Y0, Y1, Y1
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y3, 32(AX)
+	VMOVUPS Y8, (AX)(R8*1)
+	VMOVUPS Y7, 32(AX)(R8*1)
+	VMOVUPS Y6, (AX)(R8*2)
+	VMOVUPS Y5, 32(AX)(R8*2)
+	VMOVUPS Y2, (AX)(R9*1)
+	VMOVUPS Y1, 32(AX)(R9*1)
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
 	VZEROUPPER
 	RET
 

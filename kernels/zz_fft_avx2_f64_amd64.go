@@ -35,6 +35,12 @@ func fftLoadRows1AVX2F64(tile []float64, src []float64, off []int, stride int, t
 func fftStoreRows1AVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
 
 //go:noescape
+func fftStoreTiles1AVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+
+//go:noescape
+func fftStoreTiles4AVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+
+//go:noescape
 func fftCrossAVX2F64(dst []float64, tile []float64, pos []int, tw []float64, q int)
 
 //go:noescape
@@ -66,6 +72,12 @@ func fftLoadRows1SwapAVX2F64(tile []float64, src []float64, off []int, stride in
 
 //go:noescape
 func fftStoreRows1SwapAVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+
+//go:noescape
+func fftStoreTiles1SwapAVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+
+//go:noescape
+func fftStoreTiles4SwapAVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
 
 //go:noescape
 func fftCrossSwapAVX2F64(dst []float64, tile []float64, pos []int, tw []float64, q int)

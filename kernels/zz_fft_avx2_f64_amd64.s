@@ -649,6 +649,105 @@ row:
 	VZEROUPPER
 	RET
 
+// func fftStoreTiles1AVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+// Requires: AVX
+TEXT ·fftStoreTiles1AVX2F64(SB), NOSPLIT, $0-120
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x03, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSD scale+112(FP), Y0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x03, CX
+	LEAQ         (AX)(CX*1), AX
+
+row:
+	MOVQ    (SI), CX
+	VMOVUPD (BX)(CX*8), Y1
+	VMOVUPD 32(BX)(CX*8), Y2
+	VMULPD  Y0, Y1, Y1
+	VMULPD  Y0, Y2, Y2
+	VMOVUPD Y1, (AX)
+	VMOVUPD Y2, 32(AX)
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftStoreTiles4AVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+// Requires: AVX
+TEXT ·fftStoreTiles4AVX2F64(SB), NOSPLIT, $0-120
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x03, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSD scale+112(FP), Y0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	LEAQ         (R8)(R8*2), R9
+	MOVQ         (CX), CX
+	SHLQ         $0x03, CX
+	LEAQ         (AX)(CX*1), AX
+
+row:
+	MOVQ    (SI), CX
+	VMOVUPD (BX)(CX*8), Y1
+	VMOVUPD 32(BX)(CX*8), Y2
+	VMOVUPD 64(BX)(CX*8), Y3
+	VMOVUPD 96(BX)(CX*8), Y4
+	VMOVUPD 128(BX)(CX*8), Y5
+	VMOVUPD 160(BX)(CX*8), Y6
+	VMOVUPD 192(BX)(CX*8), Y7
+	VMOVUPD 224(BX)(CX*8), Y8
+	VADDPD  Y5, Y1, Y9
+	VADDPD  Y6, Y2, Y10
+	VSUBPD  Y5, Y1, Y1
+	VSUBPD  Y6, Y2, Y2
+	VADDPD  Y7, Y3, Y5
+	VADDPD  Y8, Y4, Y6
+	VSUBPD  Y7, Y3, Y3
+	VSUBPD  Y8, Y4, Y4
+	VADDPD  Y5, Y9, Y7
+	VADDPD  Y6, Y10, Y8
+	VADDPD  Y4, Y1, Y11
+	VSUBPD  Y3, Y2, Y12
+	VSUBPD  Y5, Y9, Y5
+	VSUBPD  Y6, Y10, Y6
+	VSUBPD  Y4, Y1, Y1
+	VADDPD  Y3, Y2, Y2
+	VMULPD  Y0, Y7, Y3
+	VMULPD  Y0, Y8, Y4
+	VMULPD  Y0, Y11, Y7
+	VMULPD  Y0, Y12, Y8
+	VMULPD  Y0, Y5, Y5
+	VMULPD  Y0, Y6, Y6
+	VMULPD  Y0, Y1, Y1
+	VMULPD  Y0, Y2, Y2
+	VMOVUPD Y3, (AX)
+	VMOVUPD Y4, 32(AX)
+	VMOVUPD Y7, (AX)(R8*1)
+	VMOVUPD Y8, 32(AX)(R8*1)
+	VMOVUPD Y5, (AX)(R8*2)
+	VMOVUPD Y6, 32(AX)(R8*2)
+	VMOVUPD Y1, (AX)(R9*1)
+	VMOVUPD Y2, 32(AX)(R9*1)
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
 // func fftCrossAVX2F64(dst []float64, tile []float64, pos []int, tw []float64, q int)
 // Requires: AVX, FMA3
 TEXT ·fftCrossAVX2F64(SB), NOSPLIT, $0-104
@@ -1395,6 +1494,105 @@ row:
 	ADDQ       $0x00000020, AX
 	DECQ       DI
 	JNZ        row
+	VZEROUPPER
+	RET
+
+// func fftStoreTiles1SwapAVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+// Requires: AVX
+TEXT ·fftStoreTiles1SwapAVX2F64(SB), NOSPLIT, $0-120
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x03, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSD scale+112(FP), Y0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x03, CX
+	LEAQ         (AX)(CX*1), AX
+
+row:
+	MOVQ    (SI), CX
+	VMOVUPD (BX)(CX*8), Y1
+	VMOVUPD 32(BX)(CX*8), Y2
+	VMULPD  Y0, Y1, Y1
+	VMULPD  Y0, Y2, Y2
+	VMOVUPD Y2, (AX)
+	VMOVUPD Y1, 32(AX)
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftStoreTiles4SwapAVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+// Requires: AVX
+TEXT ·fftStoreTiles4SwapAVX2F64(SB), NOSPLIT, $0-120
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x03, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSD scale+112(FP), Y0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	LEAQ         (R8)(R8*2), R9
+	MOVQ         (CX), CX
+	SHLQ         $0x03, CX
+	LEAQ         (AX)(CX*1), AX
+
+row:
+	MOVQ    (SI), CX
+	VMOVUPD (BX)(CX*8), Y1
+	VMOVUPD 32(BX)(CX*8), Y2
+	VMOVUPD 64(BX)(CX*8), Y3
+	VMOVUPD 96(BX)(CX*8), Y4
+	VMOVUPD 128(BX)(CX*8), Y5
+	VMOVUPD 160(BX)(CX*8), Y6
+	VMOVUPD 192(BX)(CX*8), Y7
+	VMOVUPD 224(BX)(CX*8), Y8
+	VADDPD  Y5, Y1, Y9
+	VADDPD  Y6, Y2, Y10
+	VSUBPD  Y5, Y1, Y1
+	VSUBPD  Y6, Y2, Y2
+	VADDPD  Y7, Y3, Y5
+	VADDPD  Y8, Y4, Y6
+	VSUBPD  Y7, Y3, Y3
+	VSUBPD  Y8, Y4, Y4
+	VADDPD  Y5, Y9, Y7
+	VADDPD  Y6, Y10, Y8
+	VADDPD  Y4, Y1, Y11
+	VSUBPD  Y3, Y2, Y12
+	VSUBPD  Y5, Y9, Y5
+	VSUBPD  Y6, Y10, Y6
+	VSUBPD  Y4, Y1, Y1
+	VADDPD  Y3, Y2, Y2
+	VMULPD  Y0, Y7, Y3
+	VMULPD  Y0, Y8, Y4
+	VMULPD  Y0, Y11, Y7
+	VMULPD  Y0, Y12, Y8
+	VMULPD  Y0, Y5, Y5
+	VMULPD  Y0, Y6, Y6
+	VMULPD  Y0, Y1, Y1
+	VMULPD  Y0, Y2, Y2
+	VMOVUPD Y4, (AX)
+	VMOVUPD Y3, 32(AX)
+	VMOVUPD Y8, (AX)(R8*1)
+	VMOVUPD Y7, 32(AX)(R8*1)
+	VMOVUPD Y6, (AX)(R8*2)
+	VMOVUPD Y5, 32(AX)(R8*2)
+	VMOVUPD Y2, (AX)(R9*1)
+	VMOVUPD Y1, 32(AX)(R9*1)
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
 	VZEROUPPER
 	RET
 

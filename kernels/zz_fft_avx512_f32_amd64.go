@@ -47,6 +47,15 @@ func fftLoadRows1AVX512F32(tile []float32, src []float32, off []int, stride int,
 func fftStoreRows1AVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
 
 //go:noescape
+func fftStoreTiles1AVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+
+//go:noescape
+func fftStoreTiles4AVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+
+//go:noescape
+func fftStoreTiles8AVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+
+//go:noescape
 func fftLoadAny1SwapAVX512F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
 
 //go:noescape
@@ -87,6 +96,15 @@ func fftLoadRows1SwapAVX512F32(tile []float32, src []float32, off []int, stride 
 
 //go:noescape
 func fftStoreRows1SwapAVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+
+//go:noescape
+func fftStoreTiles1SwapAVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+
+//go:noescape
+func fftStoreTiles4SwapAVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+
+//go:noescape
+func fftStoreTiles8SwapAVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
 
 //go:noescape
 func fftLoadMasked4AVX512F32(tile []float32, src []float32, stride int, tw []float32, q int, mask []float32)

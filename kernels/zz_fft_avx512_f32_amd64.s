@@ -2378,6 +2378,239 @@ row:
 	VZEROUPPER
 	RET
 
+// func fftStoreTiles1AVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+// Requires: AVX, AVX512F
+TEXT ·fftStoreTiles1AVX512F32(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSS scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x02, CX
+	LEAQ         (AX)(CX*1), AX
+
+row:
+	MOVQ    (SI), CX
+	VMOVUPS (BX)(CX*4), Z1
+	VMOVUPS 64(BX)(CX*4), Z2
+	VMULPS  Z0, Z1, Z1
+	VMULPS  Z0, Z2, Z2
+	VMOVUPS Z1, (AX)
+	VMOVUPS Z2, 64(AX)
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftStoreTiles4AVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+// Requires: AVX, AVX512F
+TEXT ·fftStoreTiles4AVX512F32(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSS scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	LEAQ         (R8)(R8*2), R9
+	MOVQ         (CX), CX
+	SHLQ         $0x02, CX
+	LEAQ         (AX)(CX*1), AX
+
+row:
+	MOVQ    (SI), CX
+	VMOVUPS (BX)(CX*4), Z1
+	VMOVUPS 64(BX)(CX*4), Z2
+	VMOVUPS 128(BX)(CX*4), Z3
+	VMOVUPS 192(BX)(CX*4), Z4
+	VMOVUPS 256(BX)(CX*4), Z5
+	VMOVUPS 320(BX)(CX*4), Z6
+	VMOVUPS 384(BX)(CX*4), Z7
+	VMOVUPS 448(BX)(CX*4), Z8
+	VADDPS  Z5, Z1, Z9
+	VADDPS  Z6, Z2, Z10
+	VSUBPS  Z5, Z1, Z1
+	VSUBPS  Z6, Z2, Z2
+	VADDPS  Z7, Z3, Z5
+	VADDPS  Z8, Z4, Z6
+	VSUBPS  Z7, Z3, Z3
+	VSUBPS  Z8, Z4, Z4
+	VADDPS  Z5, Z9, Z7
+	VADDPS  Z6, Z10, Z8
+	VADDPS  Z4, Z1, Z11
+	VSUBPS  Z3, Z2, Z12
+	VSUBPS  Z5, Z9, Z5
+	VSUBPS  Z6, Z10, Z6
+	VSUBPS  Z4, Z1, Z1
+	VADDPS  Z3, Z2, Z2
+	VMULPS  Z0, Z7, Z3
+	VMULPS  Z0, Z8, Z4
+	VMULPS  Z0, Z11, Z7
+	VMULPS  Z0, Z12, Z8
+	VMULPS  Z0, Z5, Z5
+	VMULPS  Z0, Z6, Z6
+	VMULPS  Z0, Z1, Z1
+	VMULPS  Z0, Z2, Z2
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z4, 64(AX)
+	VMOVUPS Z7, (AX)(R8*1)
+	VMOVUPS Z8, 64(AX)(R8*1)
+	VMOVUPS Z5, (AX)(R8*2)
+	VMOVUPS Z6, 64(AX)(R8*2)
+	VMOVUPS Z1, (AX)(R9*1)
+	VMOVUPS Z2, 64(AX)(R9*1)
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftStoreTiles8AVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+// Requires: AVX, AVX512F
+TEXT ·fftStoreTiles8AVX512F32(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSS scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	LEAQ         (R8)(R8*2), R9
+	MOVQ         (CX), CX
+	SHLQ         $0x02, CX
+	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(R8*4), CX
+
+row:
+	MOVQ         (SI), R10
+	VMOVUPS      (BX)(R10*4), Z1
+	VMOVUPS      64(BX)(R10*4), Z2
+	VMOVUPS      128(BX)(R10*4), Z3
+	VMOVUPS      192(BX)(R10*4), Z4
+	VMOVUPS      256(BX)(R10*4), Z5
+	VMOVUPS      320(BX)(R10*4), Z6
+	VMOVUPS      384(BX)(R10*4), Z7
+	VMOVUPS      448(BX)(R10*4), Z8
+	VMOVUPS      512(BX)(R10*4), Z9
+	VMOVUPS      576(BX)(R10*4), Z10
+	VMOVUPS      640(BX)(R10*4), Z11
+	VMOVUPS      704(BX)(R10*4), Z12
+	VMOVUPS      768(BX)(R10*4), Z13
+	VMOVUPS      832(BX)(R10*4), Z14
+	VMOVUPS      896(BX)(R10*4), Z15
+	VMOVUPS      960(BX)(R10*4), Z16
+	VADDPS       Z9, Z1, Z17
+	VADDPS       Z10, Z2, Z18
+	VSUBPS       Z9, Z1, Z1
+	VSUBPS       Z10, Z2, Z2
+	VADDPS       Z11, Z3, Z9
+	VADDPS       Z12, Z4, Z10
+	VSUBPS       Z11, Z3, Z3
+	VSUBPS       Z12, Z4, Z4
+	VADDPS       Z13, Z5, Z11
+	VADDPS       Z14, Z6, Z12
+	VSUBPS       Z13, Z5, Z5
+	VSUBPS       Z14, Z6, Z6
+	VADDPS       Z15, Z7, Z13
+	VADDPS       Z16, Z8, Z14
+	VSUBPS       Z15, Z7, Z7
+	VSUBPS       Z16, Z8, Z8
+	VADDPS       Z11, Z17, Z15
+	VADDPS       Z12, Z18, Z16
+	VSUBPS       Z11, Z17, Z11
+	VSUBPS       Z12, Z18, Z12
+	VADDPS       Z13, Z9, Z17
+	VADDPS       Z14, Z10, Z18
+	VSUBPS       Z13, Z9, Z9
+	VSUBPS       Z14, Z10, Z10
+	VADDPS       Z17, Z15, Z13
+	VADDPS       Z18, Z16, Z14
+	VADDPS       Z10, Z11, Z19
+	VSUBPS       Z9, Z12, Z20
+	VSUBPS       Z17, Z15, Z15
+	VSUBPS       Z18, Z16, Z16
+	VSUBPS       Z10, Z11, Z10
+	VADDPS       Z9, Z12, Z9
+	VADDPS       Z4, Z3, Z11
+	VSUBPS       Z3, Z4, Z3
+	VSUBPS       Z7, Z8, Z4
+	VADDPS       Z8, Z7, Z7
+	VADDPS       Z6, Z1, Z8
+	VSUBPS       Z5, Z2, Z12
+	VSUBPS       Z6, Z1, Z1
+	VADDPS       Z5, Z2, Z2
+	VADDPS       Z4, Z11, Z5
+	VSUBPS       Z7, Z3, Z6
+	VSUBPS       Z4, Z11, Z4
+	VADDPS       Z7, Z3, Z3
+	VMOVUPS      fftAVX512F323f3504f3<>+0(SB), Z7
+	VMOVAPS      Z8, Z11
+	VMOVAPS      Z12, Z17
+	VFMADD231PS  Z7, Z5, Z11
+	VFMADD231PS  Z7, Z6, Z17
+	VFNMADD231PS Z7, Z5, Z8
+	VFNMADD231PS Z7, Z6, Z12
+	VMOVAPS      Z1, Z5
+	VMOVAPS      Z2, Z6
+	VFMADD231PS  Z7, Z3, Z5
+	VFMADD231PS  Z7, Z4, Z6
+	VFNMADD231PS Z7, Z3, Z1
+	VFNMADD231PS Z7, Z4, Z2
+	VMULPS       Z0, Z13, Z3
+	VMULPS       Z0, Z14, Z4
+	VMULPS       Z0, Z11, Z7
+	VMULPS       Z0, Z17, Z11
+	VMULPS       Z0, Z19, Z13
+	VMULPS       Z0, Z20, Z14
+	VMULPS       Z0, Z5, Z5
+	VMULPS       Z0, Z2, Z2
+	VMULPS       Z0, Z15, Z15
+	VMULPS       Z0, Z16, Z16
+	VMULPS       Z0, Z8, Z8
+	VMULPS       Z0, Z12, Z12
+	VMULPS       Z0, Z10, Z10
+	VMULPS       Z0, Z9, Z9
+	VMULPS       Z0, Z1, Z1
+	VMULPS       Z0, Z6, Z6
+	VMOVUPS      Z3, (AX)
+	VMOVUPS      Z4, 64(AX)
+	VMOVUPS      Z7, (AX)(R8*1)
+	VMOVUPS      Z11, 64(AX)(R8*1)
+	VMOVUPS      Z13, (AX)(R8*2)
+	VMOVUPS      Z14, 64(AX)(R8*2)
+	VMOVUPS      Z5, (AX)(R9*1)
+	VMOVUPS      Z2, 64(AX)(R9*1)
+	VMOVUPS      Z15, (CX)
+	VMOVUPS      Z16, 64(CX)
+	VMOVUPS      Z8, (CX)(R8*1)
+	VMOVUPS      Z12, 64(CX)(R8*1)
+	VMOVUPS      Z10, (CX)(R8*2)
+	VMOVUPS      Z9, 64(CX)(R8*2)
+	VMOVUPS      Z1, (CX)(R9*1)
+	VMOVUPS      Z6, 64(CX)(R9*1)
+	ADDQ         $0x08, SI
+	ADDQ         DX, AX
+	ADDQ         DX, CX
+	DECQ         DI
+	JNZ          row
+	VZEROUPPER
+	RET
+
 // func fftLoadAny1SwapAVX512F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
 // Requires: AVX, AVX512F
 TEXT ·fftLoadAny1SwapAVX512F32(SB), NOSPLIT, $0-112
@@ -4731,6 +4964,239 @@ row:
 	ADDQ       $0x00000040, AX
 	DECQ       DI
 	JNZ        row
+	VZEROUPPER
+	RET
+
+// func fftStoreTiles1SwapAVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+// Requires: AVX, AVX512F
+TEXT ·fftStoreTiles1SwapAVX512F32(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSS scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x02, CX
+	LEAQ         (AX)(CX*1), AX
+
+row:
+	MOVQ    (SI), CX
+	VMOVUPS (BX)(CX*4), Z1
+	VMOVUPS 64(BX)(CX*4), Z2
+	VMULPS  Z0, Z1, Z1
+	VMULPS  Z0, Z2, Z2
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftStoreTiles4SwapAVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+// Requires: AVX, AVX512F
+TEXT ·fftStoreTiles4SwapAVX512F32(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSS scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	LEAQ         (R8)(R8*2), R9
+	MOVQ         (CX), CX
+	SHLQ         $0x02, CX
+	LEAQ         (AX)(CX*1), AX
+
+row:
+	MOVQ    (SI), CX
+	VMOVUPS (BX)(CX*4), Z1
+	VMOVUPS 64(BX)(CX*4), Z2
+	VMOVUPS 128(BX)(CX*4), Z3
+	VMOVUPS 192(BX)(CX*4), Z4
+	VMOVUPS 256(BX)(CX*4), Z5
+	VMOVUPS 320(BX)(CX*4), Z6
+	VMOVUPS 384(BX)(CX*4), Z7
+	VMOVUPS 448(BX)(CX*4), Z8
+	VADDPS  Z5, Z1, Z9
+	VADDPS  Z6, Z2, Z10
+	VSUBPS  Z5, Z1, Z1
+	VSUBPS  Z6, Z2, Z2
+	VADDPS  Z7, Z3, Z5
+	VADDPS  Z8, Z4, Z6
+	VSUBPS  Z7, Z3, Z3
+	VSUBPS  Z8, Z4, Z4
+	VADDPS  Z5, Z9, Z7
+	VADDPS  Z6, Z10, Z8
+	VADDPS  Z4, Z1, Z11
+	VSUBPS  Z3, Z2, Z12
+	VSUBPS  Z5, Z9, Z5
+	VSUBPS  Z6, Z10, Z6
+	VSUBPS  Z4, Z1, Z1
+	VADDPS  Z3, Z2, Z2
+	VMULPS  Z0, Z7, Z3
+	VMULPS  Z0, Z8, Z4
+	VMULPS  Z0, Z11, Z7
+	VMULPS  Z0, Z12, Z8
+	VMULPS  Z0, Z5, Z5
+	VMULPS  Z0, Z6, Z6
+	VMULPS  Z0, Z1, Z1
+	VMULPS  Z0, Z2, Z2
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z3, 64(AX)
+	VMOVUPS Z8, (AX)(R8*1)
+	VMOVUPS Z7, 64(AX)(R8*1)
+	VMOVUPS Z6, (AX)(R8*2)
+	VMOVUPS Z5, 64(AX)(R8*2)
+	VMOVUPS Z2, (AX)(R9*1)
+	VMOVUPS Z1, 64(AX)(R9*1)
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftStoreTiles8SwapAVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+// Requires: AVX, AVX512F
+TEXT ·fftStoreTiles8SwapAVX512F32(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSS scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	LEAQ         (R8)(R8*2), R9
+	MOVQ         (CX), CX
+	SHLQ         $0x02, CX
+	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(R8*4), CX
+
+row:
+	MOVQ         (SI), R10
+	VMOVUPS      (BX)(R10*4), Z1
+	VMOVUPS      64(BX)(R10*4), Z2
+	VMOVUPS      128(BX)(R10*4), Z3
+	VMOVUPS      192(BX)(R10*4), Z4
+	VMOVUPS      256(BX)(R10*4), Z5
+	VMOVUPS      320(BX)(R10*4), Z6
+	VMOVUPS      384(BX)(R10*4), Z7
+	VMOVUPS      448(BX)(R10*4), Z8
+	VMOVUPS      512(BX)(R10*4), Z9
+	VMOVUPS      576(BX)(R10*4), Z10
+	VMOVUPS      640(BX)(R10*4), Z11
+	VMOVUPS      704(BX)(R10*4), Z12
+	VMOVUPS      768(BX)(R10*4), Z13
+	VMOVUPS      832(BX)(R10*4), Z14
+	VMOVUPS      896(BX)(R10*4), Z15
+	VMOVUPS      960(BX)(R10*4), Z16
+	VADDPS       Z9, Z1, Z17
+	VADDPS       Z10, Z2, Z18
+	VSUBPS       Z9, Z1, Z1
+	VSUBPS       Z10, Z2, Z2
+	VADDPS       Z11, Z3, Z9
+	VADDPS       Z12, Z4, Z10
+	VSUBPS       Z11, Z3, Z3
+	VSUBPS       Z12, Z4, Z4
+	VADDPS       Z13, Z5, Z11
+	VADDPS       Z14, Z6, Z12
+	VSUBPS       Z13, Z5, Z5
+	VSUBPS       Z14, Z6, Z6
+	VADDPS       Z15, Z7, Z13
+	VADDPS       Z16, Z8, Z14
+	VSUBPS       Z15, Z7, Z7
+	VSUBPS       Z16, Z8, Z8
+	VADDPS       Z11, Z17, Z15
+	VADDPS       Z12, Z18, Z16
+	VSUBPS       Z11, Z17, Z11
+	VSUBPS       Z12, Z18, Z12
+	VADDPS       Z13, Z9, Z17
+	VADDPS       Z14, Z10, Z18
+	VSUBPS       Z13, Z9, Z9
+	VSUBPS       Z14, Z10, Z10
+	VADDPS       Z17, Z15, Z13
+	VADDPS       Z18, Z16, Z14
+	VADDPS       Z10, Z11, Z19
+	VSUBPS       Z9, Z12, Z20
+	VSUBPS       Z17, Z15, Z15
+	VSUBPS       Z18, Z16, Z16
+	VSUBPS       Z10, Z11, Z10
+	VADDPS       Z9, Z12, Z9
+	VADDPS       Z4, Z3, Z11
+	VSUBPS       Z3, Z4, Z3
+	VSUBPS       Z7, Z8, Z4
+	VADDPS       Z8, Z7, Z7
+	VADDPS       Z6, Z1, Z8
+	VSUBPS       Z5, Z2, Z12
+	VSUBPS       Z6, Z1, Z1
+	VADDPS       Z5, Z2, Z2
+	VADDPS       Z4, Z11, Z5
+	VSUBPS       Z7, Z3, Z6
+	VSUBPS       Z4, Z11, Z4
+	VADDPS       Z7, Z3, Z3
+	VMOVUPS      fftAVX512F323f3504f3<>+0(SB), Z7
+	VMOVAPS      Z8, Z11
+	VMOVAPS      Z12, Z17
+	VFMADD231PS  Z7, Z5, Z11
+	VFMADD231PS  Z7, Z6, Z17
+	VFNMADD231PS Z7, Z5, Z8
+	VFNMADD231PS Z7, Z6, Z12
+	VMOVAPS      Z1, Z5
+	VMOVAPS      Z2, Z6
+	VFMADD231PS  Z7, Z3, Z5
+	VFMADD231PS  Z7, Z4, Z6
+	VFNMADD231PS Z7, Z3, Z1
+	VFNMADD231PS Z7, Z4, Z2
+	VMULPS       Z0, Z13, Z3
+	VMULPS       Z0, Z14, Z4
+	VMULPS       Z0, Z11, Z7
+	VMULPS       Z0, Z17, Z11
+	VMULPS       Z0, Z19, Z13
+	VMULPS       Z0, Z20, Z14
+	VMULPS       Z0, Z5, Z5
+	VMULPS       Z0, Z2, Z2
+	VMULPS       Z0, Z15, Z15
+	VMULPS       Z0, Z16, Z16
+	VMULPS       Z0, Z8, Z8
+	VMULPS       Z0, Z12, Z12
+	VMULPS       Z0, Z10, Z10
+	VMULPS       Z0, Z9, Z9
+	VMULPS       Z0, Z1, Z1
+	VMULPS       Z0, Z6, Z6
+	VMOVUPS      Z4, (AX)
+	VMOVUPS      Z3, 64(AX)
+	VMOVUPS      Z11, (AX)(R8*1)
+	VMOVUPS      Z7, 64(AX)(R8*1)
+	VMOVUPS      Z14, (AX)(R8*2)
+	VMOVUPS      Z13, 64(AX)(R8*2)
+	VMOVUPS      Z2, (AX)(R9*1)
+	VMOVUPS      Z5, 64(AX)(R9*1)
+	VMOVUPS      Z16, (CX)
+	VMOVUPS      Z15, 64(CX)
+	VMOVUPS      Z12, (CX)(R8*1)
+	VMOVUPS      Z8, 64(CX)(R8*1)
+	VMOVUPS      Z9, (CX)(R8*2)
+	VMOVUPS      Z10, 64(CX)(R8*2)
+	VMOVUPS      Z6, (CX)(R9*1)
+	VMOVUPS      Z1, 64(CX)(R9*1)
+	ADDQ         $0x08, SI
+	ADDQ         DX, AX
+	ADDQ         DX, CX
+	DECQ         DI
+	JNZ          row
 	VZEROUPPER
 	RET
 

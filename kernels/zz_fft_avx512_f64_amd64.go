@@ -47,6 +47,15 @@ func fftLoadRows1AVX512F64(tile []float64, src []float64, off []int, stride int,
 func fftStoreRows1AVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
 
 //go:noescape
+func fftStoreTiles1AVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+
+//go:noescape
+func fftStoreTiles4AVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+
+//go:noescape
+func fftStoreTiles8AVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+
+//go:noescape
 func fftCrossAVX512F64(dst []float64, tile []float64, pos []int, tw []float64, q int)
 
 //go:noescape
@@ -90,6 +99,15 @@ func fftLoadRows1SwapAVX512F64(tile []float64, src []float64, off []int, stride 
 
 //go:noescape
 func fftStoreRows1SwapAVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+
+//go:noescape
+func fftStoreTiles1SwapAVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+
+//go:noescape
+func fftStoreTiles4SwapAVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+
+//go:noescape
+func fftStoreTiles8SwapAVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
 
 //go:noescape
 func fftCrossSwapAVX512F64(dst []float64, tile []float64, pos []int, tw []float64, q int)

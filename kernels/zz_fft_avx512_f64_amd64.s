@@ -1740,6 +1740,239 @@ row:
 	VZEROUPPER
 	RET
 
+// func fftStoreTiles1AVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+// Requires: AVX, AVX512F
+TEXT ·fftStoreTiles1AVX512F64(SB), NOSPLIT, $0-120
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x03, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSD scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x03, CX
+	LEAQ         (AX)(CX*1), AX
+
+row:
+	MOVQ    (SI), CX
+	VMOVUPD (BX)(CX*8), Z1
+	VMOVUPD 64(BX)(CX*8), Z2
+	VMULPD  Z0, Z1, Z1
+	VMULPD  Z0, Z2, Z2
+	VMOVUPD Z1, (AX)
+	VMOVUPD Z2, 64(AX)
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftStoreTiles4AVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+// Requires: AVX, AVX512F
+TEXT ·fftStoreTiles4AVX512F64(SB), NOSPLIT, $0-120
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x03, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSD scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	LEAQ         (R8)(R8*2), R9
+	MOVQ         (CX), CX
+	SHLQ         $0x03, CX
+	LEAQ         (AX)(CX*1), AX
+
+row:
+	MOVQ    (SI), CX
+	VMOVUPD (BX)(CX*8), Z1
+	VMOVUPD 64(BX)(CX*8), Z2
+	VMOVUPD 128(BX)(CX*8), Z3
+	VMOVUPD 192(BX)(CX*8), Z4
+	VMOVUPD 256(BX)(CX*8), Z5
+	VMOVUPD 320(BX)(CX*8), Z6
+	VMOVUPD 384(BX)(CX*8), Z7
+	VMOVUPD 448(BX)(CX*8), Z8
+	VADDPD  Z5, Z1, Z9
+	VADDPD  Z6, Z2, Z10
+	VSUBPD  Z5, Z1, Z1
+	VSUBPD  Z6, Z2, Z2
+	VADDPD  Z7, Z3, Z5
+	VADDPD  Z8, Z4, Z6
+	VSUBPD  Z7, Z3, Z3
+	VSUBPD  Z8, Z4, Z4
+	VADDPD  Z5, Z9, Z7
+	VADDPD  Z6, Z10, Z8
+	VADDPD  Z4, Z1, Z11
+	VSUBPD  Z3, Z2, Z12
+	VSUBPD  Z5, Z9, Z5
+	VSUBPD  Z6, Z10, Z6
+	VSUBPD  Z4, Z1, Z1
+	VADDPD  Z3, Z2, Z2
+	VMULPD  Z0, Z7, Z3
+	VMULPD  Z0, Z8, Z4
+	VMULPD  Z0, Z11, Z7
+	VMULPD  Z0, Z12, Z8
+	VMULPD  Z0, Z5, Z5
+	VMULPD  Z0, Z6, Z6
+	VMULPD  Z0, Z1, Z1
+	VMULPD  Z0, Z2, Z2
+	VMOVUPD Z3, (AX)
+	VMOVUPD Z4, 64(AX)
+	VMOVUPD Z7, (AX)(R8*1)
+	VMOVUPD Z8, 64(AX)(R8*1)
+	VMOVUPD Z5, (AX)(R8*2)
+	VMOVUPD Z6, 64(AX)(R8*2)
+	VMOVUPD Z1, (AX)(R9*1)
+	VMOVUPD Z2, 64(AX)(R9*1)
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftStoreTiles8AVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+// Requires: AVX, AVX512F
+TEXT ·fftStoreTiles8AVX512F64(SB), NOSPLIT, $0-120
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x03, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSD scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	LEAQ         (R8)(R8*2), R9
+	MOVQ         (CX), CX
+	SHLQ         $0x03, CX
+	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(R8*4), CX
+
+row:
+	MOVQ         (SI), R10
+	VMOVUPD      (BX)(R10*8), Z1
+	VMOVUPD      64(BX)(R10*8), Z2
+	VMOVUPD      128(BX)(R10*8), Z3
+	VMOVUPD      192(BX)(R10*8), Z4
+	VMOVUPD      256(BX)(R10*8), Z5
+	VMOVUPD      320(BX)(R10*8), Z6
+	VMOVUPD      384(BX)(R10*8), Z7
+	VMOVUPD      448(BX)(R10*8), Z8
+	VMOVUPD      512(BX)(R10*8), Z9
+	VMOVUPD      576(BX)(R10*8), Z10
+	VMOVUPD      640(BX)(R10*8), Z11
+	VMOVUPD      704(BX)(R10*8), Z12
+	VMOVUPD      768(BX)(R10*8), Z13
+	VMOVUPD      832(BX)(R10*8), Z14
+	VMOVUPD      896(BX)(R10*8), Z15
+	VMOVUPD      960(BX)(R10*8), Z16
+	VADDPD       Z9, Z1, Z17
+	VADDPD       Z10, Z2, Z18
+	VSUBPD       Z9, Z1, Z1
+	VSUBPD       Z10, Z2, Z2
+	VADDPD       Z11, Z3, Z9
+	VADDPD       Z12, Z4, Z10
+	VSUBPD       Z11, Z3, Z3
+	VSUBPD       Z12, Z4, Z4
+	VADDPD       Z13, Z5, Z11
+	VADDPD       Z14, Z6, Z12
+	VSUBPD       Z13, Z5, Z5
+	VSUBPD       Z14, Z6, Z6
+	VADDPD       Z15, Z7, Z13
+	VADDPD       Z16, Z8, Z14
+	VSUBPD       Z15, Z7, Z7
+	VSUBPD       Z16, Z8, Z8
+	VADDPD       Z11, Z17, Z15
+	VADDPD       Z12, Z18, Z16
+	VSUBPD       Z11, Z17, Z11
+	VSUBPD       Z12, Z18, Z12
+	VADDPD       Z13, Z9, Z17
+	VADDPD       Z14, Z10, Z18
+	VSUBPD       Z13, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VADDPD       Z17, Z15, Z13
+	VADDPD       Z18, Z16, Z14
+	VADDPD       Z10, Z11, Z19
+	VSUBPD       Z9, Z12, Z20
+	VSUBPD       Z17, Z15, Z15
+	VSUBPD       Z18, Z16, Z16
+	VSUBPD       Z10, Z11, Z10
+	VADDPD       Z9, Z12, Z9
+	VADDPD       Z4, Z3, Z11
+	VSUBPD       Z3, Z4, Z3
+	VSUBPD       Z7, Z8, Z4
+	VADDPD       Z8, Z7, Z7
+	VADDPD       Z6, Z1, Z8
+	VSUBPD       Z5, Z2, Z12
+	VSUBPD       Z6, Z1, Z1
+	VADDPD       Z5, Z2, Z2
+	VADDPD       Z4, Z11, Z5
+	VSUBPD       Z7, Z3, Z6
+	VSUBPD       Z4, Z11, Z4
+	VADDPD       Z7, Z3, Z3
+	VMOVUPD      fftAVX512F643fe6a09e667f3bcd<>+0(SB), Z7
+	VMOVAPD      Z8, Z11
+	VMOVAPD      Z12, Z17
+	VFMADD231PD  Z7, Z5, Z11
+	VFMADD231PD  Z7, Z6, Z17
+	VFNMADD231PD Z7, Z5, Z8
+	VFNMADD231PD Z7, Z6, Z12
+	VMOVAPD      Z1, Z5
+	VMOVAPD      Z2, Z6
+	VFMADD231PD  Z7, Z3, Z5
+	VFMADD231PD  Z7, Z4, Z6
+	VFNMADD231PD Z7, Z3, Z1
+	VFNMADD231PD Z7, Z4, Z2
+	VMULPD       Z0, Z13, Z3
+	VMULPD       Z0, Z14, Z4
+	VMULPD       Z0, Z11, Z7
+	VMULPD       Z0, Z17, Z11
+	VMULPD       Z0, Z19, Z13
+	VMULPD       Z0, Z20, Z14
+	VMULPD       Z0, Z5, Z5
+	VMULPD       Z0, Z2, Z2
+	VMULPD       Z0, Z15, Z15
+	VMULPD       Z0, Z16, Z16
+	VMULPD       Z0, Z8, Z8
+	VMULPD       Z0, Z12, Z12
+	VMULPD       Z0, Z10, Z10
+	VMULPD       Z0, Z9, Z9
+	VMULPD       Z0, Z1, Z1
+	VMULPD       Z0, Z6, Z6
+	VMOVUPD      Z3, (AX)
+	VMOVUPD      Z4, 64(AX)
+	VMOVUPD      Z7, (AX)(R8*1)
+	VMOVUPD      Z11, 64(AX)(R8*1)
+	VMOVUPD      Z13, (AX)(R8*2)
+	VMOVUPD      Z14, 64(AX)(R8*2)
+	VMOVUPD      Z5, (AX)(R9*1)
+	VMOVUPD      Z2, 64(AX)(R9*1)
+	VMOVUPD      Z15, (CX)
+	VMOVUPD      Z16, 64(CX)
+	VMOVUPD      Z8, (CX)(R8*1)
+	VMOVUPD      Z12, 64(CX)(R8*1)
+	VMOVUPD      Z10, (CX)(R8*2)
+	VMOVUPD      Z9, 64(CX)(R8*2)
+	VMOVUPD      Z1, (CX)(R9*1)
+	VMOVUPD      Z6, 64(CX)(R9*1)
+	ADDQ         $0x08, SI
+	ADDQ         DX, AX
+	ADDQ         DX, CX
+	DECQ         DI
+	JNZ          row
+	VZEROUPPER
+	RET
+
 // func fftCrossAVX512F64(dst []float64, tile []float64, pos []int, tw []float64, q int)
 // Requires: AVX, AVX512F
 TEXT ·fftCrossAVX512F64(SB), NOSPLIT, $0-104
@@ -3694,6 +3927,239 @@ row:
 	ADDQ       $0x00000040, AX
 	DECQ       DI
 	JNZ        row
+	VZEROUPPER
+	RET
+
+// func fftStoreTiles1SwapAVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+// Requires: AVX, AVX512F
+TEXT ·fftStoreTiles1SwapAVX512F64(SB), NOSPLIT, $0-120
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x03, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSD scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x03, CX
+	LEAQ         (AX)(CX*1), AX
+
+row:
+	MOVQ    (SI), CX
+	VMOVUPD (BX)(CX*8), Z1
+	VMOVUPD 64(BX)(CX*8), Z2
+	VMULPD  Z0, Z1, Z1
+	VMULPD  Z0, Z2, Z2
+	VMOVUPD Z2, (AX)
+	VMOVUPD Z1, 64(AX)
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftStoreTiles4SwapAVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+// Requires: AVX, AVX512F
+TEXT ·fftStoreTiles4SwapAVX512F64(SB), NOSPLIT, $0-120
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x03, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSD scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	LEAQ         (R8)(R8*2), R9
+	MOVQ         (CX), CX
+	SHLQ         $0x03, CX
+	LEAQ         (AX)(CX*1), AX
+
+row:
+	MOVQ    (SI), CX
+	VMOVUPD (BX)(CX*8), Z1
+	VMOVUPD 64(BX)(CX*8), Z2
+	VMOVUPD 128(BX)(CX*8), Z3
+	VMOVUPD 192(BX)(CX*8), Z4
+	VMOVUPD 256(BX)(CX*8), Z5
+	VMOVUPD 320(BX)(CX*8), Z6
+	VMOVUPD 384(BX)(CX*8), Z7
+	VMOVUPD 448(BX)(CX*8), Z8
+	VADDPD  Z5, Z1, Z9
+	VADDPD  Z6, Z2, Z10
+	VSUBPD  Z5, Z1, Z1
+	VSUBPD  Z6, Z2, Z2
+	VADDPD  Z7, Z3, Z5
+	VADDPD  Z8, Z4, Z6
+	VSUBPD  Z7, Z3, Z3
+	VSUBPD  Z8, Z4, Z4
+	VADDPD  Z5, Z9, Z7
+	VADDPD  Z6, Z10, Z8
+	VADDPD  Z4, Z1, Z11
+	VSUBPD  Z3, Z2, Z12
+	VSUBPD  Z5, Z9, Z5
+	VSUBPD  Z6, Z10, Z6
+	VSUBPD  Z4, Z1, Z1
+	VADDPD  Z3, Z2, Z2
+	VMULPD  Z0, Z7, Z3
+	VMULPD  Z0, Z8, Z4
+	VMULPD  Z0, Z11, Z7
+	VMULPD  Z0, Z12, Z8
+	VMULPD  Z0, Z5, Z5
+	VMULPD  Z0, Z6, Z6
+	VMULPD  Z0, Z1, Z1
+	VMULPD  Z0, Z2, Z2
+	VMOVUPD Z4, (AX)
+	VMOVUPD Z3, 64(AX)
+	VMOVUPD Z8, (AX)(R8*1)
+	VMOVUPD Z7, 64(AX)(R8*1)
+	VMOVUPD Z6, (AX)(R8*2)
+	VMOVUPD Z5, 64(AX)(R8*2)
+	VMOVUPD Z2, (AX)(R9*1)
+	VMOVUPD Z1, 64(AX)(R9*1)
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftStoreTiles8SwapAVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+// Requires: AVX, AVX512F
+TEXT ·fftStoreTiles8SwapAVX512F64(SB), NOSPLIT, $0-120
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x03, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSD scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	LEAQ         (R8)(R8*2), R9
+	MOVQ         (CX), CX
+	SHLQ         $0x03, CX
+	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(R8*4), CX
+
+row:
+	MOVQ         (SI), R10
+	VMOVUPD      (BX)(R10*8), Z1
+	VMOVUPD      64(BX)(R10*8), Z2
+	VMOVUPD      128(BX)(R10*8), Z3
+	VMOVUPD      192(BX)(R10*8), Z4
+	VMOVUPD      256(BX)(R10*8), Z5
+	VMOVUPD      320(BX)(R10*8), Z6
+	VMOVUPD      384(BX)(R10*8), Z7
+	VMOVUPD      448(BX)(R10*8), Z8
+	VMOVUPD      512(BX)(R10*8), Z9
+	VMOVUPD      576(BX)(R10*8), Z10
+	VMOVUPD      640(BX)(R10*8), Z11
+	VMOVUPD      704(BX)(R10*8), Z12
+	VMOVUPD      768(BX)(R10*8), Z13
+	VMOVUPD      832(BX)(R10*8), Z14
+	VMOVUPD      896(BX)(R10*8), Z15
+	VMOVUPD      960(BX)(R10*8), Z16
+	VADDPD       Z9, Z1, Z17
+	VADDPD       Z10, Z2, Z18
+	VSUBPD       Z9, Z1, Z1
+	VSUBPD       Z10, Z2, Z2
+	VADDPD       Z11, Z3, Z9
+	VADDPD       Z12, Z4, Z10
+	VSUBPD       Z11, Z3, Z3
+	VSUBPD       Z12, Z4, Z4
+	VADDPD       Z13, Z5, Z11
+	VADDPD       Z14, Z6, Z12
+	VSUBPD       Z13, Z5, Z5
+	VSUBPD       Z14, Z6, Z6
+	VADDPD       Z15, Z7, Z13
+	VADDPD       Z16, Z8, Z14
+	VSUBPD       Z15, Z7, Z7
+	VSUBPD       Z16, Z8, Z8
+	VADDPD       Z11, Z17, Z15
+	VADDPD       Z12, Z18, Z16
+	VSUBPD       Z11, Z17, Z11
+	VSUBPD       Z12, Z18, Z12
+	VADDPD       Z13, Z9, Z17
+	VADDPD       Z14, Z10, Z18
+	VSUBPD       Z13, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VADDPD       Z17, Z15, Z13
+	VADDPD       Z18, Z16, Z14
+	VADDPD       Z10, Z11, Z19
+	VSUBPD       Z9, Z12, Z20
+	VSUBPD       Z17, Z15, Z15
+	VSUBPD       Z18, Z16, Z16
+	VSUBPD       Z10, Z11, Z10
+	VADDPD       Z9, Z12, Z9
+	VADDPD       Z4, Z3, Z11
+	VSUBPD       Z3, Z4, Z3
+	VSUBPD       Z7, Z8, Z4
+	VADDPD       Z8, Z7, Z7
+	VADDPD       Z6, Z1, Z8
+	VSUBPD       Z5, Z2, Z12
+	VSUBPD       Z6, Z1, Z1
+	VADDPD       Z5, Z2, Z2
+	VADDPD       Z4, Z11, Z5
+	VSUBPD       Z7, Z3, Z6
+	VSUBPD       Z4, Z11, Z4
+	VADDPD       Z7, Z3, Z3
+	VMOVUPD      fftAVX512F643fe6a09e667f3bcd<>+0(SB), Z7
+	VMOVAPD      Z8, Z11
+	VMOVAPD      Z12, Z17
+	VFMADD231PD  Z7, Z5, Z11
+	VFMADD231PD  Z7, Z6, Z17
+	VFNMADD231PD Z7, Z5, Z8
+	VFNMADD231PD Z7, Z6, Z12
+	VMOVAPD      Z1, Z5
+	VMOVAPD      Z2, Z6
+	VFMADD231PD  Z7, Z3, Z5
+	VFMADD231PD  Z7, Z4, Z6
+	VFNMADD231PD Z7, Z3, Z1
+	VFNMADD231PD Z7, Z4, Z2
+	VMULPD       Z0, Z13, Z3
+	VMULPD       Z0, Z14, Z4
+	VMULPD       Z0, Z11, Z7
+	VMULPD       Z0, Z17, Z11
+	VMULPD       Z0, Z19, Z13
+	VMULPD       Z0, Z20, Z14
+	VMULPD       Z0, Z5, Z5
+	VMULPD       Z0, Z2, Z2
+	VMULPD       Z0, Z15, Z15
+	VMULPD       Z0, Z16, Z16
+	VMULPD       Z0, Z8, Z8
+	VMULPD       Z0, Z12, Z12
+	VMULPD       Z0, Z10, Z10
+	VMULPD       Z0, Z9, Z9
+	VMULPD       Z0, Z1, Z1
+	VMULPD       Z0, Z6, Z6
+	VMOVUPD      Z4, (AX)
+	VMOVUPD      Z3, 64(AX)
+	VMOVUPD      Z11, (AX)(R8*1)
+	VMOVUPD      Z7, 64(AX)(R8*1)
+	VMOVUPD      Z14, (AX)(R8*2)
+	VMOVUPD      Z13, 64(AX)(R8*2)
+	VMOVUPD      Z2, (AX)(R9*1)
+	VMOVUPD      Z5, 64(AX)(R9*1)
+	VMOVUPD      Z16, (CX)
+	VMOVUPD      Z15, 64(CX)
+	VMOVUPD      Z12, (CX)(R8*1)
+	VMOVUPD      Z8, 64(CX)(R8*1)
+	VMOVUPD      Z9, (CX)(R8*2)
+	VMOVUPD      Z10, 64(CX)(R8*2)
+	VMOVUPD      Z6, (CX)(R9*1)
+	VMOVUPD      Z1, 64(CX)(R9*1)
+	ADDQ         $0x08, SI
+	ADDQ         DX, AX
+	ADDQ         DX, CX
+	DECQ         DI
+	JNZ          row
 	VZEROUPPER
 	RET
 

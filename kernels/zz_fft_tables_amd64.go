@@ -19,6 +19,8 @@ func fftSetAVX2F32(b *fftBody[float32]) {
 	b.store[fftColumns][4][0] = fftStoreColumns4AVX2F32
 	b.load[fftRows][1][0] = fftLoadRows1AVX2F32
 	b.store[fftRows][1][0] = fftStoreRows1AVX2F32
+	b.store[fftTiles][1][0] = fftStoreTiles1AVX2F32
+	b.store[fftTiles][4][0] = fftStoreTiles4AVX2F32
 	b.load[fftAny][1][1] = fftLoadAny1SwapAVX2F32
 	b.store[fftAny][1][1] = fftStoreAny1SwapAVX2F32
 	b.load[fftAny][4][1] = fftLoadAny4SwapAVX2F32
@@ -29,6 +31,8 @@ func fftSetAVX2F32(b *fftBody[float32]) {
 	b.store[fftColumns][4][1] = fftStoreColumns4SwapAVX2F32
 	b.load[fftRows][1][1] = fftLoadRows1SwapAVX2F32
 	b.store[fftRows][1][1] = fftStoreRows1SwapAVX2F32
+	b.store[fftTiles][1][1] = fftStoreTiles1SwapAVX2F32
+	b.store[fftTiles][4][1] = fftStoreTiles4SwapAVX2F32
 	b.loadMasked[4] = fftLoadMasked4AVX2F32
 	b.addMasked[4] = fftAddMasked4AVX2F32
 	b.prefetch = fftPrefetchAVX2F32
@@ -59,6 +63,8 @@ func fftSetAVX2F64(b *fftBody[float64]) {
 	b.store[fftColumns][4][0] = fftStoreColumns4AVX2F64
 	b.load[fftRows][1][0] = fftLoadRows1AVX2F64
 	b.store[fftRows][1][0] = fftStoreRows1AVX2F64
+	b.store[fftTiles][1][0] = fftStoreTiles1AVX2F64
+	b.store[fftTiles][4][0] = fftStoreTiles4AVX2F64
 	b.cross[0] = fftCrossAVX2F64
 	b.load[fftAny][1][1] = fftLoadAny1SwapAVX2F64
 	b.store[fftAny][1][1] = fftStoreAny1SwapAVX2F64
@@ -70,6 +76,8 @@ func fftSetAVX2F64(b *fftBody[float64]) {
 	b.store[fftColumns][4][1] = fftStoreColumns4SwapAVX2F64
 	b.load[fftRows][1][1] = fftLoadRows1SwapAVX2F64
 	b.store[fftRows][1][1] = fftStoreRows1SwapAVX2F64
+	b.store[fftTiles][1][1] = fftStoreTiles1SwapAVX2F64
+	b.store[fftTiles][4][1] = fftStoreTiles4SwapAVX2F64
 	b.cross[1] = fftCrossSwapAVX2F64
 	b.loadMasked[4] = fftLoadMasked4AVX2F64
 	b.addMasked[4] = fftAddMasked4AVX2F64
@@ -106,6 +114,9 @@ func fftSetAVX512F32(b *fftBody[float32]) {
 	b.store[fftColumns][8][0] = fftStoreColumns8AVX512F32
 	b.load[fftRows][1][0] = fftLoadRows1AVX512F32
 	b.store[fftRows][1][0] = fftStoreRows1AVX512F32
+	b.store[fftTiles][1][0] = fftStoreTiles1AVX512F32
+	b.store[fftTiles][4][0] = fftStoreTiles4AVX512F32
+	b.store[fftTiles][8][0] = fftStoreTiles8AVX512F32
 	b.load[fftAny][1][1] = fftLoadAny1SwapAVX512F32
 	b.store[fftAny][1][1] = fftStoreAny1SwapAVX512F32
 	b.load[fftAny][4][1] = fftLoadAny4SwapAVX512F32
@@ -120,6 +131,9 @@ func fftSetAVX512F32(b *fftBody[float32]) {
 	b.store[fftColumns][8][1] = fftStoreColumns8SwapAVX512F32
 	b.load[fftRows][1][1] = fftLoadRows1SwapAVX512F32
 	b.store[fftRows][1][1] = fftStoreRows1SwapAVX512F32
+	b.store[fftTiles][1][1] = fftStoreTiles1SwapAVX512F32
+	b.store[fftTiles][4][1] = fftStoreTiles4SwapAVX512F32
+	b.store[fftTiles][8][1] = fftStoreTiles8SwapAVX512F32
 	b.loadMasked[4] = fftLoadMasked4AVX512F32
 	b.addMasked[4] = fftAddMasked4AVX512F32
 	b.loadMasked[8] = fftLoadMasked8AVX512F32
@@ -157,6 +171,9 @@ func fftSetAVX512F64(b *fftBody[float64]) {
 	b.store[fftColumns][8][0] = fftStoreColumns8AVX512F64
 	b.load[fftRows][1][0] = fftLoadRows1AVX512F64
 	b.store[fftRows][1][0] = fftStoreRows1AVX512F64
+	b.store[fftTiles][1][0] = fftStoreTiles1AVX512F64
+	b.store[fftTiles][4][0] = fftStoreTiles4AVX512F64
+	b.store[fftTiles][8][0] = fftStoreTiles8AVX512F64
 	b.cross[0] = fftCrossAVX512F64
 	b.load[fftAny][1][1] = fftLoadAny1SwapAVX512F64
 	b.store[fftAny][1][1] = fftStoreAny1SwapAVX512F64
@@ -172,6 +189,9 @@ func fftSetAVX512F64(b *fftBody[float64]) {
 	b.store[fftColumns][8][1] = fftStoreColumns8SwapAVX512F64
 	b.load[fftRows][1][1] = fftLoadRows1SwapAVX512F64
 	b.store[fftRows][1][1] = fftStoreRows1SwapAVX512F64
+	b.store[fftTiles][1][1] = fftStoreTiles1SwapAVX512F64
+	b.store[fftTiles][4][1] = fftStoreTiles4SwapAVX512F64
+	b.store[fftTiles][8][1] = fftStoreTiles8SwapAVX512F64
 	b.cross[1] = fftCrossSwapAVX512F64
 	b.loadMasked[4] = fftLoadMasked4AVX512F64
 	b.addMasked[4] = fftAddMasked4AVX512F64

@@ -67,13 +67,18 @@ type marginal[T kernels.Float] struct {
 	x, y, dx      []T // y is the result or its cotangent
 	images        int
 	pixels, width int
-	auto          *kernels.Autocorrelation[T]
-	window        []float64
-	work          []T
-	pool          *kernels.Pool
+	workers       []marginalWorker[T]
+	pool, inner   *kernels.Pool // of images, and of what is done to one: one of them
 
 	square, affine, mul, fma kernels.Elementwise[T]
 	dot, sumSquares          kernels.Reduction[T]
+}
+
+// marginalWorker is the memory of one thread.
+type marginalWorker[T kernels.Float] struct {
+	auto   *kernels.Autocorrelation[T]
+	window []float64
+	work   []T
 }
 
 func bindMarginal(b *autograd.Bind) func() {
@@ -89,53 +94,64 @@ func newMarginal[T kernels.Float](b *autograd.Bind) func() {
 		square: kernels.Lookup[T]("square", b.Level), affine: kernels.Lookup[T]("affine", b.Level),
 		mul: kernels.Lookup[T]("mul", b.Level), fma: kernels.Lookup[T]("fma", b.Level),
 		dot: kernels.LookupReduction[T]("dot", b.Level), sumSquares: kernels.LookupReduction[T]("sumsq", b.Level)}
-	m.auto = kernels.NewAutocorrelation[T](x.Dim[2], x.Dim[3], m.width, b.Level, b.Pool.Threads())
-	m.window, m.work = make([]float64, m.width*m.width), make([]T, kernels.Block)
+	count, threads := b.Pool.Threads(), 1
+	if m.images < count { // threads share each image
+		count, threads, m.pool, m.inner = 1, count, nil, b.Pool
+	}
+	for range count {
+		m.workers = append(m.workers, marginalWorker[T]{kernels.NewAutocorrelation[T](x.Dim[2], x.Dim[3], m.width, b.Level, threads),
+			make([]float64, m.width*m.width), make([]T, kernels.Block)})
+	}
+	image := m.forward
 	if len(b.In) == 1 {
 		m.y = tensor.Span[T](b.Out)
-		return m.forward
+	} else {
+		m.y, m.dx = tensor.Span[T](b.Contiguous(1)), tensor.Span[T](b.Out)
+		image = m.backward
 	}
-	m.y, m.dx = tensor.Span[T](b.Contiguous(1)), tensor.Span[T](b.Out)
-	return m.backward
+	work := func(worker, lo, hi int) {
+		for i := lo; i < hi; i++ {
+			image(&m.workers[worker], i)
+		}
+	}
+	return func() { m.pool.For(m.images, 1, work) }
 }
 
 // of returns an image and its results.
 func (m *marginal[T]) of(i int) (x, y []T) {
-	n := len(m.window) + 2
+	n := m.width*m.width + 2
 	return m.x[i*m.pixels:][:m.pixels], m.y[i*n:][:n]
 }
 
-func (m *marginal[T]) forward() {
-	for i := range m.images {
-		x, y := m.of(i)
-		m.auto.Window(m.window, x, m.pool)
-		for j, v := range m.window {
-			y[j] = T(v)
-		}
-		third, fourth := 0., 0.
-		for at := 0; at < m.pixels; at += kernels.Block {
-			v := x[at:min(at+kernels.Block, m.pixels)]
-			v2 := m.work[:len(v)]
-			m.square(v2, v, nil, nil, 0, 0)
-			third += m.dot(v2, v)
-			fourth += m.sumSquares(v2, nil)
-		}
-		y[len(m.window)], y[len(m.window)+1] = T(third/float64(m.pixels)), T(fourth/float64(m.pixels))
+func (m *marginal[T]) forward(w *marginalWorker[T], i int) {
+	x, y := m.of(i)
+	w.auto.Window(w.window, x, m.inner)
+	for j, v := range w.window {
+		y[j] = T(v)
 	}
+	third, fourth := 0., 0.
+	for at := 0; at < m.pixels; at += kernels.Block {
+		v := x[at:min(at+kernels.Block, m.pixels)]
+		v2 := w.work[:len(v)]
+		m.square(v2, v, nil, nil, 0, 0)
+		third += m.dot(v2, v)
+		fourth += m.sumSquares(v2, nil)
+	}
+	n := len(w.window)
+	y[n], y[n+1] = T(third/float64(m.pixels)), T(fourth/float64(m.pixels))
 }
 
-func (m *marginal[T]) backward() {
-	for i := range m.images {
-		x, g := m.of(i)
-		dx := m.dx[i*m.pixels:][:m.pixels]
-		m.auto.Adjoint(dx, x, g[:len(m.window)], m.pool)
-		a, b := 3*g[len(m.window)]/T(m.pixels), 4*g[len(m.window)+1]/T(m.pixels)
-		for at := 0; at < m.pixels; at += kernels.Block {
-			v := x[at:min(at+kernels.Block, m.pixels)]
-			f, d := m.work[:len(v)], dx[at:][:len(v)]
-			m.affine(f, v, nil, nil, b, a)
-			m.mul(f, f, v, nil, 0, 0)
-			m.fma(d, f, v, d, 0, 0)
-		}
+func (m *marginal[T]) backward(w *marginalWorker[T], i int) {
+	x, g := m.of(i)
+	n := len(w.window)
+	dx := m.dx[i*m.pixels:][:m.pixels]
+	w.auto.Adjoint(dx, x, g[:n], m.inner)
+	a, b := 3*g[n]/T(m.pixels), 4*g[n+1]/T(m.pixels)
+	for at := 0; at < m.pixels; at += kernels.Block {
+		v := x[at:min(at+kernels.Block, m.pixels)]
+		f, d := w.work[:len(v)], dx[at:][:len(v)]
+		m.affine(f, v, nil, nil, b, a)
+		m.mul(f, f, v, nil, 0, 0)
+		m.fma(d, f, v, d, 0, 0)
 	}
 }

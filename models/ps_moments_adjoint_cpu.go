@@ -27,7 +27,7 @@ func (p *bandMoments[T]) backward(pool *kernels.Pool) func() {
 	p.spread = kernels.NewTextureRows[T](p.k, p.workers[0].auto.SpreadLen())
 	p.chunk = p.h
 	if t := pool.Threads(); t > 1 {
-		p.chunk = max(momentBlock, (p.h+2*t-1)/(2*t))
+		p.chunk = wholeBlocks((p.h + 2*t - 1) / (2 * t))
 	}
 	p.chunks = (p.h + p.chunk - 1) / p.chunk
 	p.edges = kernels.NewTextureRows[T](p.chunks*p.k, 2*p.halo*p.workers[0].auto.Stride())
@@ -60,12 +60,20 @@ func (p *bandMoments[T]) edge(c, k int) []T {
 // setEdges sets those of a chunk, which two threads need and one changes.
 func (p *bandMoments[T]) setEdges(worker, image, c int) {
 	w := &p.workers[worker]
+	ld, y, start := w.auto.Stride(), c*p.chunk, -p.halo
+	if at, n := y-p.halo, p.whole(2*p.halo); at < 0 || at+n > p.h || n > momentBlock {
+		start = -p.whole(p.halo) // where no tile goes beyond the last row
+	}
 	for k := range p.k {
 		edge := p.edge(c, k)
-		for i := 0; i < 2*p.halo; {
-			y := ((c*p.chunk-p.halo+i)%p.h + p.h) % p.h
-			n := min(2*p.halo-i, p.h-y, momentBlock)
-			p.ownSpectra(worker, image, edge[i*w.auto.Stride():], p.line(w, k, 0, n*p.w), k, y, n)
+		for i := start; i < p.halo; {
+			at := ((y+i)%p.h + p.h) % p.h
+			n := min(p.whole(p.halo-i), p.h-at, momentBlock)
+			m := p.spectra(w, k)
+			p.ownSpectra(worker, image, m, p.line(w, k, 0, n*p.w), k, at, n)
+			if lo, hi := max(i, -p.halo), min(i+n, p.halo); lo < hi {
+				copy(edge[(p.halo+lo)*ld:(p.halo+hi)*ld], m[(lo-i)*ld:])
+			}
 			i += n
 		}
 	}
@@ -75,10 +83,10 @@ func (p *bandMoments[T]) setEdges(worker, image, c int) {
 // their magnitudes.
 func (p *bandMoments[T]) ownSpectra(worker, image int, m, z []T, k, y, n int) {
 	w := &p.workers[worker]
-	p.bands.Rows(worker, z, p.z, k, y, n)
+	p.rows(worker, z, k, y, n)
 	magnitudes := w.lines[2*p.k*momentBlock*p.w:][:n*p.w]
 	p.moduli(w, magnitudes, z[:2*n*p.w], p.image(p.y, image)[p.mean+k])
-	w.auto.Spectra(m, magnitudes, n)
+	p.rowSpectra(w, m, magnitudes, n)
 }
 
 // spreadRows computes the rows [lo, hi) of the adjoint.
@@ -89,19 +97,30 @@ func (p *bandMoments[T]) spreadRows(worker, image, lo, hi int) {
 		n := min(momentBlock, hi-y)
 		p.advance(worker, image, &state, y, y+n+p.halo)
 		for k := range p.k {
-			size := w.auto.SpreadLen()
-			w.auto.Spread(p.magnitude(w, k, 0, n*p.w), w.work, p.spectra(w, k), p.spread[k*size:][:size], n)
+			p.spreadLags(w, k, n)
 		}
 		for row := 0; row < n; row += p.few {
 			p.spreadSome(worker, image, y, row, min(p.few, n-row))
 		}
 		for k := range p.k {
 			own, m := p.ownRow(w, k, 0), p.spectra(w, k)
-			p.bands.HalveRows(worker, p.z, own, k, y, n)
+			p.setRows(worker, own, k, y, n)
 			copy(own, own[2*n*p.w:2*(state.top-y)*p.w])
-			copy(m, m[n*ld:(n+2*p.halo)*ld])
+			copy(m, m[n*ld:(state.top-y+p.halo)*ld])
 		}
 		y += n
+	}
+}
+
+// spreadLags sets the cotangents of n rows of magnitudes of band k that their
+// autocorrelation gives.
+func (p *bandMoments[T]) spreadLags(w *momentWorker[T], k, n int) {
+	size := w.auto.SpreadLen()
+	m, c := p.spectra(w, k), p.spread[k*size:][:size]
+	if p.tiled {
+		w.auto.SpreadTiles(p.magnitude(w, k, 0, n*p.w), w.tile, w.work, m, c, n)
+	} else {
+		w.auto.Spread(p.magnitude(w, k, 0, n*p.w), w.work, m, c, n)
 	}
 }
 
@@ -110,8 +129,8 @@ func (p *bandMoments[T]) spreadRows(worker, image, lo, hi int) {
 type aheadOf struct{ lo, hi, top int }
 
 // advance makes the rows of the bands without parents, and the spectra of their
-// magnitudes, up to a row. Of those bands the first is row y, of the spectra Halo rows
-// before.
+// magnitudes, up to a row or a little further. Of those bands the first is row y, of
+// the spectra Halo rows before.
 func (p *bandMoments[T]) advance(worker, image int, s *aheadOf, y, end int) {
 	w, ld := &p.workers[worker], p.workers[worker].auto.Stride()
 	for s.top < end {
@@ -119,7 +138,7 @@ func (p *bandMoments[T]) advance(worker, image int, s *aheadOf, y, end int) {
 		if s.top < s.lo {
 			n = min(n, s.lo-s.top)
 		} else if s.top < s.hi {
-			n = min(n, s.hi-s.top, momentBlock)
+			n = min((n+p.few-1)/p.few*p.few, s.hi-s.top, momentBlock)
 		}
 		for k := range p.k {
 			m := p.spectra(w, k)[(s.top-y+p.halo)*ld:]
@@ -175,7 +194,7 @@ func (p *bandMoments[T]) spreadSome(worker, image, y, row, n int) {
 	w := &p.workers[worker]
 	if p.parents {
 		for k := range p.k {
-			p.bands.Rows(worker, p.line(w, p.k+k, 0, n*p.w), p.z, p.k+k, y+row, n)
+			p.rows(worker, p.line(w, p.k+k, 0, n*p.w), p.k+k, y+row, n)
 		}
 	}
 	for at := 0; at < n*p.w; at += p.strip {
@@ -183,7 +202,7 @@ func (p *bandMoments[T]) spreadSome(worker, image, y, row, n int) {
 	}
 	if p.parents {
 		for k := range p.k {
-			p.bands.HalveRows(worker, p.z, p.line(w, p.k+k, 0, n*p.w), p.k+k, y+row, n)
+			p.setRows(worker, p.line(w, p.k+k, 0, n*p.w), p.k+k, y+row, n)
 		}
 	}
 }

@@ -41,8 +41,9 @@ type bandMoments[T kernels.Float] struct {
 	coefficients   []T       // of an image: the matrices of the adjoint
 	spread         []T       // the coefficients of the autocorrelations
 	halo           int
-	few            int // rows of all bands that are worked on at a time
-	edges          []T // spectra of magnitudes around the borders of chunks, whose rows change
+	few            int  // rows of all bands that are worked on at a time
+	tiled          bool // such rows are tiles of FFTBands, the pixels of one column next to each other
+	edges          []T  // spectra of magnitudes around the borders of chunks, whose rows change
 }
 
 // halvedBands is what opSpectrumMoments leaves for its adjoint.
@@ -60,6 +61,8 @@ type momentWorker[T kernels.Float] struct {
 	auto                  *kernels.AutocorrelationRows[T]
 	lines                 []T // of each band: rows in progress
 	own                   []T // of each band without parents: rows and those ahead of them
+	pairs                 []T // rows that are no tile
+	tile                  []T
 	magnitudes            []T // of each such band: a block of rows, or their cotangents
 	spectra               []T // of each such band: those of a block and beside it
 	sums, work            []T
@@ -83,7 +86,8 @@ func bindMomentsAdjoint(b *autograd.Bind) func() {
 func newBandMoments[T kernels.Float](b *autograd.Bind, masks tensor.Tensor, adjoint bool) *bandMoments[T] {
 	x, attr := b.Contiguous(0), b.Attr.(spectrumAttr)
 	p := &bandMoments[T]{momentLayout: attr.layout(x.Type), x: tensor.Span[T](x),
-		images: x.Dim[0] * x.Dim[1], tex: kernels.TextureOf[T](b.Level), strip: kernels.TextureStrip[T]()}
+		images: x.Dim[0] * x.Dim[1], strip: kernels.TextureStrip[T]()}
+	p.tex = kernels.TextureFor[T](p.w, b.Level)
 	if adjoint {
 		p.y, p.g, p.dx = tensor.Span[T](b.Contiguous(1)), tensor.Span[T](b.Contiguous(2)), tensor.Span[T](b.Out)
 	} else {
@@ -93,7 +97,6 @@ func newBandMoments[T kernels.Float](b *autograd.Bind, masks tensor.Tensor, adjo
 	p.halved = b.Kept(0, attr, func() any {
 		return &halvedBands[T]{z: p.bands.NewHalved(p.images), full: make([]bool, p.images)}
 	}).(*halvedBands[T])
-	p.few = min(p.bands.RowsAtOnce(), momentBlock)
 	p.groups = (p.k + kernels.TextureRows - 1) / kernels.TextureRows
 	p.shift = kernels.Lookup[T]("shift", b.Level)
 	p.sum = kernels.LookupReduction[T]("sum", b.Level)
@@ -101,7 +104,11 @@ func newBandMoments[T kernels.Float](b *autograd.Bind, masks tensor.Tensor, adjo
 	for i := range p.workers {
 		p.workers[i] = p.newWorker(adjoint, b.Level)
 	}
-	p.halo = p.workers[0].auto.Halo()
+	auto := p.workers[0].auto
+	p.halo, p.few = auto.Halo(), min(p.bands.RowsAtOnce(), momentBlock)
+	if lanes := p.bands.Lanes(); lanes > 0 && lanes == auto.Lanes() && lanes == p.tex.Lanes {
+		p.few, p.tiled = lanes, true
+	}
 	return p
 }
 
@@ -113,11 +120,12 @@ func (p *bandMoments[T]) newWorker(adjoint bool, level kernels.Level) momentWork
 	w.auto = kernels.NewAutocorrelationRows[T](p.h, p.w, p.width, level)
 	ahead := momentBlock + 2*w.auto.Halo()
 	w.lines = kernels.NewTextureRows[T](2*p.k, 2*momentBlock*p.w)
+	w.pairs, w.tile = kernels.NewTextureRows[T](2, momentBlock*p.w), kernels.NewTextureRows[T](2, momentBlock*p.w)
 	w.magnitudes = kernels.NewTextureRows[T](p.k, momentBlock*p.w)
 	w.spectra = kernels.NewTextureRows[T](p.k, (ahead+momentBlock)*w.auto.Stride())
 	if adjoint {
 		w.dm, w.dq, w.dre, w.ddr, w.ddi = rows(), rows(), rows(), rows(), rows()
-		w.own = kernels.NewTextureRows[T](p.k, 2*ahead*p.w)
+		w.own = kernels.NewTextureRows[T](p.k, 2*(ahead+momentBlock)*p.w)
 		w.work = kernels.NewTextureRows[T](momentBlock, w.auto.Stride())
 	} else {
 		w.acc = kernels.NewTextureRows[T](p.accumulators(), p.tex.Lanes)
@@ -193,9 +201,10 @@ func (p *bandMoments[T]) halve(image int, pool *kernels.Pool) {
 
 // forward returns what runs opSpectrumMoments, image by image.
 func (p *bandMoments[T]) forward(pool *kernels.Pool) func() {
-	p.chunk = max(1, min(momentChunk/p.w, max(momentBlock, (p.h+momentChunks-1)/momentChunks)))
+	p.chunk = wholeBlocks(min(momentChunk/p.w, (p.h+momentChunks-1)/momentChunks))
 	p.chunks = (p.h + p.chunk - 1) / p.chunk
 	p.totals, p.centre = make([]float64, p.chunks*p.totalsOf()), make([]T, 2*p.k)
+	findCentre := p.findCentre
 	measure := func(worker, lo, hi int) {
 		for c := lo; c < hi; c++ {
 			p.measure(worker, c)
@@ -206,12 +215,15 @@ func (p *bandMoments[T]) forward(pool *kernels.Pool) func() {
 			p.halved.full[image] = false
 			p.halve(image, pool)
 			p.halved.full[image] = true
-			p.findCentre()
+			pool.For(p.all(), 1, findCentre)
 			pool.For(p.chunks, 1, measure)
 			p.join(image)
 		}
 	}
 }
+
+// wholeBlocks rounds a number of rows up to whole blocks.
+func wholeBlocks(n int) int { return max(1, (n+momentBlock-1)/momentBlock) * momentBlock }
 
 // totalsOf is how many sums a chunk has.
 func (p *bandMoments[T]) totalsOf() int { return p.accumulators() + p.k*p.width*p.width }
@@ -232,7 +244,7 @@ func (p *bandMoments[T]) measure(worker, chunk int) {
 			p.measureRows(worker, y, n)
 		} else {
 			n = min(n, end+p.halo-y)
-			p.ownMagnitudes(worker, y%p.h, n)
+			p.ownMagnitudes(worker, y%p.h, p.whole(n))
 		}
 		have = p.correlate(w, have, n)
 		y += n
@@ -252,7 +264,7 @@ func (p *bandMoments[T]) measureRows(worker, y, n int) {
 	for row := 0; row < n; row += p.few {
 		some := min(p.few, n-row)
 		for k := range p.all() {
-			p.bands.Rows(worker, p.line(w, k, 0, some*p.w), p.z, k, y+row, some)
+			p.rows(worker, p.line(w, k, 0, some*p.w), k, y+row, some)
 		}
 		p.measureStrips(w, row*p.w, some*p.w)
 	}
@@ -289,12 +301,63 @@ func (p *bandMoments[T]) magnitude(w *momentWorker[T], k, at, n int) []T {
 	return w.magnitudes[k*momentBlock*p.w+at:][:n]
 }
 
+// whole is n, or how many rows whole tiles have.
+func (p *bandMoments[T]) whole(n int) int {
+	if p.tiled {
+		n = (n + p.few - 1) / p.few * p.few
+	}
+	return n
+}
+
+// rows sets z to n rows of band k: tiles, or rows of whole blocks of numbers.
+func (p *bandMoments[T]) rows(worker int, z []T, k, y, n int) {
+	w := &p.workers[worker]
+	switch {
+	case p.tiled:
+		for i := 0; i < n; i += p.few {
+			p.bands.TileRows(worker, z[2*i*p.w:], p.z, k, y+i)
+		}
+	case p.tex.Lanes == 1:
+		p.bands.Rows(worker, z, p.z, k, y, n)
+	default:
+		p.bands.Rows(worker, w.pairs, p.z, k, y, n)
+		p.tex.Pack(z, w.pairs[:2*n*p.w])
+	}
+}
+
+// setRows replaces n halved rows by the adjoint of rows applied to z, which it uses up.
+func (p *bandMoments[T]) setRows(worker int, z []T, k, y, n int) {
+	w := &p.workers[worker]
+	switch {
+	case p.tiled:
+		for i := 0; i < n; i += p.few {
+			p.bands.HalveTileRows(p.z, z[2*i*p.w:], k, y+i)
+		}
+	case p.tex.Lanes == 1:
+		p.bands.HalveRows(worker, p.z, z, k, y, n)
+	default:
+		p.tex.Unpack(w.pairs, z[:2*n*p.w])
+		p.bands.HalveRows(worker, p.z, w.pairs, k, y, n)
+	}
+}
+
+// rowSpectra sets m to the spectra of n rows of magnitudes, which it uses up.
+func (p *bandMoments[T]) rowSpectra(w *momentWorker[T], m, x []T, n int) {
+	if !p.tiled {
+		w.auto.Spectra(m, x, n)
+		return
+	}
+	for i := 0; i < n; i += p.few {
+		w.auto.SpectraOfTile(m[i*w.auto.Stride():], x[i*p.w:])
+	}
+}
+
 // ownMagnitudes writes the magnitudes of n rows of the bands without parents.
 func (p *bandMoments[T]) ownMagnitudes(worker, y, n int) {
 	w := &p.workers[worker]
 	for k := range p.k {
 		z := p.line(w, k, 0, n*p.w)
-		p.bands.Rows(worker, z, p.z, k, y, n)
+		p.rows(worker, z, k, y, n)
 		p.moduli(w, p.magnitude(w, k, 0, n*p.w), z, p.centre[k])
 	}
 }
@@ -314,7 +377,7 @@ func (p *bandMoments[T]) correlate(w *momentWorker[T], have, n int) int {
 	ld, done := w.auto.Stride(), max(0, have+n-p.halo)
 	for k := range p.k {
 		m := p.spectra(w, k)
-		w.auto.Spectra(m[have*ld:], p.magnitude(w, k, 0, n*p.w), n)
+		p.rowSpectra(w, m[have*ld:], p.magnitude(w, k, 0, p.whole(n)*p.w), n)
 		if done > 0 {
 			size := w.auto.SumsLen()
 			w.auto.AddProducts(w.sums[k*size:][:size], w.work, m, done)
@@ -330,19 +393,21 @@ func (p *bandMoments[T]) spectra(w *momentWorker[T], k int) []T {
 	return w.spectra[k*n:][:n]
 }
 
-// findCentre sets values near the mean magnitudes, so that sums of squares do
-// not cancel: the means of some rows.
-func (p *bandMoments[T]) findCentre() {
-	w, rows := &p.workers[0], min(4, p.h)
-	for k := range p.all() {
+// findCentre sets values near the mean magnitudes of the bands [lo, hi), so that sums of
+// squares do not cancel: the means of a few rows, as many at a time as is no more work
+// than one.
+func (p *bandMoments[T]) findCentre(worker, lo, hi int) {
+	w := &p.workers[worker]
+	places, rows := max(1, min(4/p.few, p.h)), min(p.few, p.h)
+	z, m := p.line(w, 0, 0, rows*p.w), p.magnitude(w, 0, 0, rows*p.w)
+	for k := lo; k < hi; k++ {
 		sum := 0.
-		for i := range rows {
-			z, m := p.line(w, 0, 0, p.w), p.magnitude(w, 0, 0, p.w)
-			p.bands.Rows(0, z, p.z, k, i*p.h/rows, 1)
+		for i := range places {
+			p.rows(worker, z, k, i*p.h/places/rows*rows, rows)
 			p.moduli(w, m, z, 0)
 			sum += p.sum(m, nil)
 		}
-		p.centre[k] = T(sum / float64(rows*p.w))
+		p.centre[k] = T(sum / float64(places*len(m)))
 	}
 }
 

@@ -89,56 +89,59 @@ func bindPixels(b *autograd.Bind) func() {
 
 func newPixels[T kernels.Float](b *autograd.Bind) func() {
 	x := b.Contiguous(0)
-	p := &pixels[T]{x: tensor.Span[T](x), images: x.Dim[0] * x.Dim[1], n: x.Dim[2] * x.Dim[3], work: make([]T, 2*pixelStrip),
+	p := &pixels[T]{x: tensor.Span[T](x), images: x.Dim[0] * x.Dim[1], n: x.Dim[2] * x.Dim[3], work: make([]T, 2*pixelStrip*b.Pool.Threads()),
 		square: kernels.Lookup[T]("square", b.Level), shift: kernels.Lookup[T]("shift", b.Level),
 		affine: kernels.Lookup[T]("affine", b.Level), mul: kernels.Lookup[T]("mul", b.Level),
 		sum: kernels.LookupReduction[T]("sum", b.Level), dot: kernels.LookupReduction[T]("dot", b.Level), sumSquares: kernels.LookupReduction[T]("sumsq", b.Level)}
+	image := p.forward
 	if len(b.In) == 1 {
 		p.y = tensor.Span[T](b.Out)
-		return p.forward
+	} else {
+		p.y, p.g, p.dx = tensor.Span[T](b.Contiguous(1)), tensor.Span[T](b.Contiguous(2)), tensor.Span[T](b.Out)
+		image = p.backward
 	}
-	p.y, p.g, p.dx = tensor.Span[T](b.Contiguous(1)), tensor.Span[T](b.Contiguous(2)), tensor.Span[T](b.Out)
-	return p.backward
+	run := func(worker, lo, hi int) {
+		for i := lo; i < hi; i++ {
+			image(p.work[2*pixelStrip*worker:][:2*pixelStrip], i)
+		}
+	}
+	return func() { b.Pool.For(p.images, 1, run) }
 }
 
 // pixelStrip is how many pixels are worked on at a time.
 const pixelStrip = 1024
 
-func (p *pixels[T]) forward() {
-	for i := range p.images {
-		x := p.x[i*p.n:][:p.n]
-		mean := p.sum(x, nil) / float64(p.n)
-		var m2, m3, m4 float64
-		for at := 0; at < p.n; at += pixelStrip {
-			v := x[at:min(at+pixelStrip, p.n)]
-			d, d2 := p.work[:len(v)], p.work[pixelStrip:][:len(v)]
-			p.shift(d, v, nil, nil, T(-mean), 0)
-			p.square(d2, d, nil, nil, 0, 0)
-			m2 += p.sum(d2, nil)
-			m3 += p.dot(d2, d)
-			m4 += p.sumSquares(d2, nil)
-		}
-		for j, m := range [pixelMoments]float64{mean * float64(p.n), m2, m3, m4} {
-			p.y[i*pixelMoments+j] = T(m / float64(p.n))
-		}
+func (p *pixels[T]) forward(work []T, i int) {
+	x := p.x[i*p.n:][:p.n]
+	mean := p.sum(x, nil) / float64(p.n)
+	var m2, m3, m4 float64
+	for at := 0; at < p.n; at += pixelStrip {
+		v := x[at:min(at+pixelStrip, p.n)]
+		d, d2 := work[:len(v)], work[pixelStrip:][:len(v)]
+		p.shift(d, v, nil, nil, T(-mean), 0)
+		p.square(d2, d, nil, nil, 0, 0)
+		m2 += p.sum(d2, nil)
+		m3 += p.dot(d2, d)
+		m4 += p.sumSquares(d2, nil)
+	}
+	for j, m := range [pixelMoments]float64{mean * float64(p.n), m2, m3, m4} {
+		p.y[i*pixelMoments+j] = T(m / float64(p.n))
 	}
 }
 
-func (p *pixels[T]) backward() {
-	for i := range p.images {
-		x, dx := p.x[i*p.n:][:p.n], p.dx[i*p.n:][:p.n]
-		y, g := p.y[i*pixelMoments:][:pixelMoments], p.g[i*pixelMoments:][:pixelMoments]
-		n := T(p.n)
-		c := [4]T{(g[0] - 3*g[2]*y[1] - 4*g[3]*y[2]) / n, 2 * g[1] / n, 3 * g[2] / n, 4 * g[3] / n}
-		for at := 0; at < p.n; at += pixelStrip {
-			v := x[at:min(at+pixelStrip, p.n)]
-			d, f := p.work[:len(v)], p.work[pixelStrip:][:len(v)]
-			p.shift(d, v, nil, nil, -y[0], 0)
-			p.affine(f, d, nil, nil, c[3], c[2])
-			p.mul(f, f, d, nil, 0, 0)
-			p.shift(f, f, nil, nil, c[1], 0)
-			p.mul(f, f, d, nil, 0, 0)
-			p.shift(dx[at:][:len(v)], f, nil, nil, c[0], 0)
-		}
+func (p *pixels[T]) backward(work []T, i int) {
+	x, dx := p.x[i*p.n:][:p.n], p.dx[i*p.n:][:p.n]
+	y, g := p.y[i*pixelMoments:][:pixelMoments], p.g[i*pixelMoments:][:pixelMoments]
+	n := T(p.n)
+	c := [4]T{(g[0] - 3*g[2]*y[1] - 4*g[3]*y[2]) / n, 2 * g[1] / n, 3 * g[2] / n, 4 * g[3] / n}
+	for at := 0; at < p.n; at += pixelStrip {
+		v := x[at:min(at+pixelStrip, p.n)]
+		d, f := work[:len(v)], work[pixelStrip:][:len(v)]
+		p.shift(d, v, nil, nil, -y[0], 0)
+		p.affine(f, d, nil, nil, c[3], c[2])
+		p.mul(f, f, d, nil, 0, 0)
+		p.shift(f, f, nil, nil, c[1], 0)
+		p.mul(f, f, d, nil, 0, 0)
+		p.shift(dx[at:][:len(v)], f, nil, nil, c[0], 0)
 	}
 }

@@ -69,7 +69,7 @@ var opSpectrumMomentsAdjoint = &autograd.Op{
 // cotangent for the adjoint.
 func spectrumSamples(adjoint bool) []autograd.Sample {
 	var samples []autograd.Sample
-	for _, s := range []struct{ h, w, bands, k, width int }{{16, 16, 4, 2, 5}, {5, 6, 3, 3, 2}} {
+	for _, s := range []struct{ h, w, bands, k, width int }{{16, 16, 4, 2, 5}, {10, 16, 4, 2, 2}, {5, 6, 3, 3, 2}} {
 		bands := newBandSet(newConstant(sampleMasks(s.bands, s.h, s.w), s.bands, s.h, s.w))
 		attr := spectrumAttr{bands, momentAttr{s.k, s.width}}
 		x := tensor.MakeType(tensor.Complex128, 2, 1, s.h, s.w)

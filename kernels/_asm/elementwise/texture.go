@@ -181,7 +181,7 @@ func (k *isa) emitMix() {
 // it, 0 for 0. AVX-512 approximates the inverse root to 14 bits, of which a
 // series makes the full precision; that is faster than root and quotient.
 func (k *isa) unit(z reg.Register) (re, im, r, ur, ui V) {
-	re, im = k.split(k.load(Mem{Base: z}), k.load(Mem{Base: z, Disp: k.width}))
+	re, im = k.load(Mem{Base: z}), k.load(Mem{Base: z, Disp: k.width})
 	square := k.fma(re, re, k.mul(im, im))
 	if !k.wide() {
 		r = k.sqrt(square)
@@ -211,8 +211,8 @@ func (k *isa) emitModulus() {
 	mean := k.broadcast("mean")
 	k.eachVector("turn", n, []reg.Register{m, re}, func() {
 		a, _, r, _, _ := k.unit(z)
-		k.VMOVUPS(k.fromSplitOrder(k.sub(r, mean)), Mem{Base: m})
-		k.VMOVUPS(k.fromSplitOrder(a), Mem{Base: re})
+		k.VMOVUPS(k.sub(r, mean), Mem{Base: m})
+		k.VMOVUPS(a, Mem{Base: re})
 		k.ADDQ(U32(uint32(2*k.width)), z)
 	})
 	k.VZEROUPPER()
@@ -227,9 +227,9 @@ func (k *isa) emitModulusAdjoint() {
 	f := k.broadcast("f")
 	k.eachVector("turn", n, []reg.Register{m, re}, func() {
 		a, _, _, ur, ui := k.unit(z)
-		get := func(r reg.Register) V { return k.toSplitOrder(k.load(Mem{Base: r})) }
+		get := func(r reg.Register) V { return k.load(Mem{Base: r}) }
 		dm := get(m)
-		for j, v := range k.join(k.fma(ur, dm, k.fma(a, f, get(re))), k.mul(ui, dm)) {
+		for j, v := range []V{k.fma(ur, dm, k.fma(a, f, get(re))), k.mul(ui, dm)} {
 			k.VMOVUPS(v, Mem{Base: dz, Disp: j * k.width})
 		}
 		k.ADDQ(U32(uint32(2*k.width)), z)
@@ -247,9 +247,9 @@ func (k *isa) emitDouble() {
 	mean := k.broadcast("mean")
 	k.eachVector("turn", n, []reg.Register{q, dr, di}, func() {
 		re, im, r, ur, ui := k.unit(z)
-		k.VMOVUPS(k.fromSplitOrder(k.sub(r, mean)), Mem{Base: q})
-		k.VMOVUPS(k.fromSplitOrder(k.fms(re, ur, k.mul(im, ui))), Mem{Base: dr})
-		k.VMOVUPS(k.fromSplitOrder(k.fma(re, ui, k.mul(im, ur))), Mem{Base: di})
+		k.VMOVUPS(k.sub(r, mean), Mem{Base: q})
+		k.VMOVUPS(k.fms(re, ur, k.mul(im, ui)), Mem{Base: dr})
+		k.VMOVUPS(k.fma(re, ui, k.mul(im, ur)), Mem{Base: di})
 		k.ADDQ(U32(uint32(2*k.width)), z)
 	})
 	k.VZEROUPPER()
@@ -270,7 +270,7 @@ func (k *isa) emitDoubleAdjoint() {
 	}
 	k.eachVector("turn", n, []reg.Register{q, dr, di}, func() {
 		_, _, r, ur, ui := k.unit(z)
-		get := func(r reg.Register) V { return k.toSplitOrder(k.load(Mem{Base: r})) }
+		get := func(r reg.Register) V { return k.load(Mem{Base: r}) }
 		// u² = sr + i si; where u is 0, so is the result.
 		ui2, ur2 := k.add(ui, ui), k.add(ur, ur)
 		sr, si := k.fnma(ui2, ui, k.c(1)), k.mul(ui2, ur)
@@ -280,7 +280,7 @@ func (k *isa) emitDoubleAdjoint() {
 		// In the frame of the result: w = (gr + i gi) conj(u²).
 		wr := k.fma(gr, sr, k.fma(gi, si, gq))
 		wi := k.fms(gi, sr, k.mul(gr, si))
-		for j, v := range k.join(k.fms(ur, wr, k.mul(ui2, wi)), k.fma(ui, wr, k.mul(ur2, wi))) {
+		for j, v := range []V{k.fms(ur, wr, k.mul(ui2, wi)), k.fma(ui, wr, k.mul(ur2, wi))} {
 			k.VMOVUPS(v, Mem{Base: dz, Disp: j * k.width})
 		}
 		k.ADDQ(U32(uint32(2*k.width)), z)

@@ -11,10 +11,11 @@ const (
 	anyhow  = iota // each line at its own offset
 	columns        // side by side
 	rows           // contiguous, each at its own offset
+	tiles          // as in a tile, the parts apart
 	layouts
 )
 
-var layoutFields = [...]string{"fftAny", "fftColumns", "fftRows"}
+var layoutFields = [...]string{"fftAny", "fftColumns", "fftRows", "fftTiles"}
 
 // names returns the entry of the table and the name of a load or store.
 func names(kind string, layout, radix int, swap bool) (field, name string) {
@@ -161,7 +162,7 @@ func (k *isa) store(layout, radix int, swap bool) {
 	k.MOVQ(q, between)
 	k.IMULQ(stride, between)
 	to := k.origin(dst, between, radix)
-	if layout == columns {
+	if layout == columns || layout == tiles {
 		to = to.from(k.offset(off, 0))
 	}
 	if layout == rows {
@@ -181,6 +182,10 @@ func (k *isa) store(layout, radix int, swap bool) {
 			k.saveLanes(k.last(tile, heads, 0, radix, swap, scale), to, off)
 		case rows:
 			k.saveRows(tile, heads, swap, scale, to, off)
+		case tiles:
+			for t, y := range k.last(tile, heads, 0, radix, swap, scale) {
+				k.saveRow(y, to.at(t))
+			}
 		}
 		if layout == rows {
 			k.ADDQ(U32(uint32(8*k.lanes()/2)), heads)

@@ -74,7 +74,9 @@ func emitAll(k *isa) {
 	for _, swap := range []bool{false, true} {
 		for lay := range layouts {
 			for _, radix := range k.fused(lay) {
-				k.load(lay, radix, swap)
+				if lay != tiles {
+					k.load(lay, radix, swap)
+				}
 				k.store(lay, radix, swap)
 			}
 		}
