@@ -9,7 +9,10 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -63,7 +66,10 @@ func (v *runView) checkMetamer(f *checkFlags) (c checked, err error) {
 			return c, err
 		}
 	}
-	if m.Unrelated, err = unrelated(m.Result, v.words("input", "path"), f.crops); err != nil {
+	path := v.words("input", "path")
+	if m.Set && !strings.HasPrefix(path, "example:") && m.Result.SameShape(m.Target.Type) {
+		m.Unrelated = m.Crops // the same textures, which take a while to make
+	} else if m.Unrelated, err = unrelated(m.Result, path, f.crops); err != nil {
 		return c, err
 	}
 	var groups []judge.Group
@@ -198,22 +204,27 @@ func unrelated(target tensor.Tensor, but string, n int) ([]tensor.Tensor, error)
 			names = append(names, e.Name)
 		}
 	}
-	var list []tensor.Tensor
-	for k := range n {
-		x, err := images.Example(names[k%len(names)], target.Dim[2], target.Dim[3], uint64(100+k/len(names)))
-		if err != nil {
-			return nil, err
-		}
-		if c := target.Dim[1]; c > 1 {
-			wide := tensor.New(tensor.Float64, target.Shape()...)
-			for ch := range c {
-				tensor.Copy(wide.Crop(1, ch, ch+1, 1), x)
+	list, errs := make([]tensor.Tensor, n), make([]error, n)
+	var wait sync.WaitGroup
+	var next atomic.Int64
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		wait.Go(func() {
+			for k := int(next.Add(1)) - 1; k < n; k = int(next.Add(1)) - 1 {
+				x, err := images.Example(names[k%len(names)], target.Dim[2], target.Dim[3], uint64(100+k/len(names)))
+				list[k], errs[k] = channels(x, target.Dim[1]), err
 			}
-			x = wide
-		}
-		list = append(list, x)
+		})
 	}
-	return list, nil
+	wait.Wait()
+	return list, errors.Join(errs...)
+}
+
+// channels repeats the one channel of x (1, 1, H, W).
+func channels(x tensor.Tensor, n int) tensor.Tensor {
+	if n == 1 || x.Mem == nil {
+		return x
+	}
+	return tensor.Contiguous(x.Expand(1, n, x.Dim[2], x.Dim[3]))
 }
 
 // checkImage judges an image that no run of percept made.

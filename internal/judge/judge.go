@@ -77,8 +77,13 @@ func evaluate(f Func, x ...tensor.Tensor) ([][][]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := make([][][]float64, len(x))
+	all, seen := make([][][]float64, len(x)), map[tensor.Tensor]int{}
 	for i := range x {
+		if j, ok := seen[x[i]]; ok {
+			all[i] = all[j]
+			continue
+		}
+		seen[x[i]] = i
 		if err := t.Set(in, x[i]); err != nil {
 			return nil, fmt.Errorf("an image of the shape %v: %w", x[i].Shape(), err)
 		}
