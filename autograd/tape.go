@@ -230,6 +230,19 @@ func (t *Tape) Get(v Value) (tensor.Tensor, error) {
 	return dst, t.backend.Copy(dst, src)
 }
 
+// View returns the contents of the Var v to read: on the CPU as they are, until
+// the next Run or Set changes them; from a device as a copy. It errs if v is not a
+// Var or the copy fails.
+func (t *Tape) View(v Value) (tensor.Tensor, error) {
+	defer t.enter("view")()
+	src, err := t.varMemory(v)
+	if _, host := src.Mem.(*tensor.Host); err != nil || host {
+		return src, err
+	}
+	dst := tensor.New(src.DType, src.Shape()...)
+	return dst, t.backend.Copy(dst, src)
+}
+
 func (t *Tape) varMemory(v Value) (tensor.Tensor, error) {
 	if v.tape != t || t.nodes[v.id].op != opVar {
 		return tensor.Tensor{}, fmt.Errorf("autograd: the Value is not a Var of this Tape")

@@ -128,9 +128,8 @@ func (s *Synthesis) Save(w io.Writer, images ...int) error {
 		return err
 	}
 	head := checkpoint{Version: checkpointVersion, Method: s.name.method, Seconds: s.seconds}
-	var names []string
-	var ts []tensor.Tensor
-	add := func(name string, x tensor.Tensor) { names, ts = append(names, name), append(ts, x) }
+	var ts []safetensors.Source
+	add := func(name string, x tensor.Tensor) { ts = append(ts, safetensors.Of(name, x)) }
 	var from []int // rows of the Vars
 	for i, k := range images {
 		if row := slices.Index(s.rows, k); row >= 0 {
@@ -144,18 +143,22 @@ func (s *Synthesis) Save(w io.Writer, images ...int) error {
 		if len(from) == 0 {
 			break
 		}
-		x, err := s.tape.Get(v)
-		if err != nil {
-			return err
-		}
-		add(v.Name(), pick(x, from))
+		typ := v.Type()
+		typ.Dim[0] = len(from)
+		ts = append(ts, safetensors.Source{Name: v.Name(), Type: typ, Get: func() (tensor.Tensor, error) {
+			x, err := s.tape.View(v)
+			if err != nil || slices.Equal(from, upTo(x.Dim[0])) {
+				return x, err
+			}
+			return pick(x, from), nil
+		}})
 	}
 	add("retired", pick(s.retired, images))
 	text, err := json.Marshal(head)
 	if err != nil {
 		return err
 	}
-	return safetensors.Write(w, map[string]string{"percept": string(text)}, names, ts)
+	return safetensors.Write(w, map[string]string{"percept": string(text)}, ts...)
 }
 
 // save adds the large parts of t, image k of the file, and returns the others.

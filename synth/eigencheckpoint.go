@@ -56,14 +56,13 @@ func (s *Eigendistortion) Save(w io.Writer, images ...int) error {
 		images = upTo(len(s.runs))
 	}
 	head := eigenCheckpoint{Version: checkpointVersion, Method: eigenMethodName}
-	var names []string
-	var ts []tensor.Tensor
+	var ts []safetensors.Source
 	for i, k := range images {
 		r := s.runs[k]
 		head.Images, head.Runs = append(head.Images, s.origin(k)), append(head.Runs, r.eigenState)
 		for _, name := range slices.Sorted(maps.Keys(r.rows)) {
 			if rows := r.rows[name]; rows.Len() > 0 {
-				names, ts = append(names, fmt.Sprintf("%d.%s", i, name)), append(ts, tensor.Of(rows.V, rows.Len(), rows.N))
+				ts = append(ts, safetensors.Of(fmt.Sprintf("%d.%s", i, name), tensor.Of(rows.V, rows.Len(), rows.N)))
 			}
 		}
 	}
@@ -71,7 +70,7 @@ func (s *Eigendistortion) Save(w io.Writer, images ...int) error {
 	if err != nil {
 		return err
 	}
-	return safetensors.Write(w, map[string]string{"percept": string(text)}, names, ts)
+	return safetensors.Write(w, map[string]string{"percept": string(text)}, ts...)
 }
 
 // Load continues from what Save of an Eigendistortion made with the same

@@ -62,7 +62,16 @@ type Func func(x autograd.Value) []autograd.Value
 
 // evaluate returns what f records of each image, as real numbers: the parts of
 // complex ones side by side.
-func evaluate(f Func, x ...tensor.Tensor) ([][][]float64, error) {
+func evaluate(f Func, x ...tensor.Tensor) (all [][][]float64, err error) {
+	err = evaluateEach(f, x, func(y [][]float64) error {
+		all = append(all, y)
+		return nil
+	})
+	return all, err
+}
+
+// evaluateEach calls use with what evaluate returns of each image, in order.
+func evaluateEach(f Func, x []tensor.Tensor, use func(y [][]float64) error) error {
 	t := autograd.New(nil)
 	defer t.Close()
 	var in autograd.Value
@@ -71,34 +80,32 @@ func evaluate(f Func, x ...tensor.Tensor) ([][][]float64, error) {
 		in = t.Var("image", x[0])
 		outs = f(in)
 	}); err != nil {
-		return nil, err
+		return err
 	}
 	prog, err := t.Compile(outs, autograd.Value{})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	all, seen := make([][][]float64, len(x)), map[tensor.Tensor]int{}
 	for i := range x {
-		if j, ok := seen[x[i]]; ok {
-			all[i] = all[j]
-			continue
-		}
-		seen[x[i]] = i
 		if err := t.Set(in, x[i]); err != nil {
-			return nil, fmt.Errorf("an image of the shape %v: %w", x[i].Shape(), err)
+			return fmt.Errorf("an image of the shape %v: %w", x[i].Shape(), err)
 		}
 		if err := prog.Run(); err != nil {
-			return nil, err
+			return err
 		}
+		ys := make([][]float64, len(outs))
 		for k := range outs {
 			y, err := prog.Out(k)
 			if err != nil {
-				return nil, err
+				return err
 			}
-			all[i] = append(all[i], realParts(y))
+			ys[k] = realParts(y)
+		}
+		if err := use(ys); err != nil {
+			return err
 		}
 	}
-	return all, nil
+	return nil
 }
 
 func realParts(y tensor.Tensor) []float64 {

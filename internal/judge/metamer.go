@@ -140,29 +140,15 @@ func (m *Metamer) Judge() (v Verdict, groups []Group, err error) {
 		images = append(images, synth.NoiseStart(m.Result.Type, 0))
 		v.note("there is no start: white noise stands for it")
 	}
-	others := append(slices.Clone(m.Crops), m.Unrelated...)
-	reps, err := evaluate(func(x autograd.Value) []autograd.Value { return []autograd.Value{m.Model.Forward(x)} }, append(images, others...)...)
+	target, list, far, err := m.distances(append(images, append(slices.Clone(m.Crops), m.Unrelated...)...))
 	if err != nil {
 		return v, nil, err
 	}
-	flat := make([][]float64, len(reps))
-	for i, r := range reps {
-		flat[i] = r[0]
-	}
-	if m.Matched != nil {
-		if flat[0], err = m.mean(len(flat[0])); err != nil {
-			return v, nil, err
-		}
-	}
-	var named []synth.Group
-	if g, ok := m.Model.(synth.Grouped); ok {
-		named = g.Groups()
-	}
-	for _, p := range parts(named, len(flat[0])) {
-		groups = append(groups, m.measure(p, flat))
+	for i, p := range list {
+		groups = append(groups, m.measure(p, target, far[i]))
 	}
 	m.table(&v, groups)
-	m.pixels(&v, len(flat[0]))
+	m.pixels(&v, len(target))
 	if err := m.consistent(&v); err != nil {
 		return v, nil, err
 	}
@@ -188,15 +174,67 @@ func (m *Metamer) mean(size int) ([]float64, error) {
 	return sum, nil
 }
 
-// measure compares the images in one group; flat holds target, result, start,
-// crops and unrelated images.
-func (m *Metamer) measure(p part, flat [][]float64) Group {
+// distances returns the representation of the target, which is the first of images,
+// its parts, and for each part how far every image is from it. Of the
+// representations of the others one is in memory at a time; an image that is there
+// twice is evaluated once.
+func (m *Metamer) distances(images []tensor.Tensor) (target []float64, list []part, far [][]float64, err error) {
+	var unique []tensor.Tensor
+	at := make([]int, len(images))
+	for i, x := range images {
+		if at[i] = slices.Index(unique, x); at[i] < 0 {
+			at[i], unique = len(unique), append(unique, x)
+		}
+	}
+	var of [][]float64 // by image
+	err = evaluateEach(func(x autograd.Value) []autograd.Value { return []autograd.Value{m.Model.Forward(x)} }, unique, func(y [][]float64) (err error) {
+		if target == nil {
+			if target, list, err = m.targetAndParts(y[0]); err != nil {
+				return err
+			}
+		}
+		var d []float64
+		for _, p := range list {
+			d = append(d, distance(y[0], target, p.entries))
+		}
+		of = append(of, d)
+		return nil
+	})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	far = make([][]float64, len(list))
+	for k := range list {
+		for _, i := range at {
+			far[k] = append(far[k], of[i][k])
+		}
+	}
+	return target, list, far, nil
+}
+
+// targetAndParts returns what is to be matched, given the representation of the
+// first image, and its parts.
+func (m *Metamer) targetAndParts(first []float64) (target []float64, list []part, err error) {
+	if target = first; m.Matched != nil {
+		if target, err = m.mean(len(first)); err != nil {
+			return nil, nil, err
+		}
+	}
+	var named []synth.Group
+	if g, ok := m.Model.(synth.Grouped); ok {
+		named = g.Groups()
+	}
+	return target, parts(named, len(target)), nil
+}
+
+// measure compares the images in one group; far holds the distances of target,
+// result, start, crops and unrelated images from the target.
+func (m *Metamer) measure(p part, target, far []float64) Group {
 	g := Group{Name: p.name, Entries: len(p.entries), Crops: len(m.Crops), Unrelated: len(m.Unrelated)}
 	if p.entries == nil {
-		g.Entries = len(flat[0])
+		g.Entries = len(target)
 	}
-	target := flat[0]
-	g.Error, g.Start = distance(flat[1], target, p.entries), distance(flat[2], target, p.entries)
+	g.Error, g.Start = far[1], far[2]
 	from := math.Max(g.Start, leastStart*norm(target, p.entries))
 	if g.Error > 0 {
 		g.Remains = g.Error / from
@@ -205,8 +243,7 @@ func (m *Metamer) measure(p part, flat [][]float64) Group {
 		g.Remains = math.Inf(1)
 	}
 	var crops []float64
-	for i, f := range flat[3:] {
-		d := distance(f, target, p.entries)
+	for i, d := range far[3:] {
 		closer := d < g.Error && d > 1e-9*norm(target, p.entries) // another crop, not the same
 		if i < len(m.Crops) {
 			crops = append(crops, d)

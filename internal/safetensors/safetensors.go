@@ -34,13 +34,23 @@ type entry struct {
 	typ     tensor.Type
 }
 
-// Write stores ts under the given names with meta, whose key "complex" is
-// reserved. The bytes depend on the arguments alone. It errs if w does, if a
-// name occurs twice or is reserved, and panics if a tensor is not in host memory.
-func Write(w io.Writer, meta map[string]string, names []string, ts []tensor.Tensor) error {
-	if len(names) != len(ts) {
-		return fmt.Errorf("safetensors: %d names for %d tensors", len(names), len(ts))
-	}
+// A Source is a tensor to store, in host memory, which is asked for when its turn
+// has come, so that not all need memory at once.
+type Source struct {
+	Name string
+	Type tensor.Type
+	Get  func() (tensor.Tensor, error)
+}
+
+// Of returns the Source of a tensor that is there.
+func Of(name string, t tensor.Tensor) Source {
+	return Source{name, t.Type, func() (tensor.Tensor, error) { return t, nil }}
+}
+
+// Write stores ts with meta, whose key "complex" is reserved. The bytes depend on
+// the arguments alone. It errs if w or a Source does, if a name occurs twice or is
+// reserved, and panics if a tensor is not in host memory.
+func Write(w io.Writer, meta map[string]string, ts ...Source) error {
 	if _, ok := meta[complexKey]; ok {
 		return fmt.Errorf("safetensors: the metadata key %q is reserved", complexKey)
 	}
@@ -49,8 +59,8 @@ func Write(w io.Writer, meta map[string]string, names []string, ts []tensor.Tens
 		order[i] = i
 	}
 	// Float64 first keeps every tensor aligned to its element size.
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(realSize(ts[b]), realSize(ts[a])) })
-	header, err := makeHeader(meta, names, ts, order)
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(realSize(ts[b].Type), realSize(ts[a].Type)) })
+	header, err := makeHeader(meta, ts, order)
 	if err != nil {
 		return fmt.Errorf("safetensors: %w", err)
 	}
@@ -58,33 +68,38 @@ func Write(w io.Writer, meta map[string]string, names []string, ts []tensor.Tens
 		return err
 	}
 	for _, i := range order {
-		if err := tensor.WriteData(w, ts[i]); err != nil {
+		t, err := ts[i].Get()
+		if err != nil {
+			return err
+		}
+		if err := tensor.WriteData(w, t); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func realSize(t tensor.Tensor) int { return t.DType.Real().Size() }
+func realSize(t tensor.Type) int { return t.DType.Real().Size() }
 
 // makeHeader returns all that precedes the elements.
-func makeHeader(meta map[string]string, names []string, ts []tensor.Tensor, order []int) ([]byte, error) {
+func makeHeader(meta map[string]string, ts []Source, order []int) ([]byte, error) {
 	var b bytes.Buffer
 	b.Write(make([]byte, 8))
 	b.WriteByte('{')
-	if err := writeMeta(&b, meta, names, ts); err != nil {
+	if err := writeMeta(&b, meta, ts); err != nil {
 		return nil, err
 	}
 	seen := map[string]bool{metaKey: true}
 	off := uint64(0)
 	for _, i := range order {
-		if seen[names[i]] {
-			return nil, fmt.Errorf("the name %q is reserved or occurs twice", names[i])
+		name := ts[i].Name
+		if seen[name] {
+			return nil, fmt.Errorf("the name %q is reserved or occurs twice", name)
 		}
-		seen[names[i]] = true
-		e := describe(ts[i], off)
+		seen[name] = true
+		e := describe(ts[i].Type, off)
 		off = e.Offsets[1]
-		if err := writeEntry(&b, names[i], e); err != nil {
+		if err := writeEntry(&b, name, e); err != nil {
 			return nil, err
 		}
 	}
@@ -96,11 +111,11 @@ func makeHeader(meta map[string]string, names []string, ts []tensor.Tensor, orde
 	return b.Bytes(), nil
 }
 
-func writeMeta(b *bytes.Buffer, meta map[string]string, names []string, ts []tensor.Tensor) error {
+func writeMeta(b *bytes.Buffer, meta map[string]string, ts []Source) error {
 	pairs := []string{}
-	for i, t := range ts {
-		if t.DType.IsComplex() {
-			pairs = append(pairs, names[i])
+	for _, t := range ts {
+		if t.Type.DType.IsComplex() {
+			pairs = append(pairs, t.Name)
 		}
 	}
 	all := maps.Clone(meta)
@@ -138,7 +153,7 @@ func writeEntry(b *bytes.Buffer, name string, value any) error {
 	return nil
 }
 
-func describe(t tensor.Tensor, off uint64) entry {
+func describe(t tensor.Type, off uint64) entry {
 	e := entry{DType: "F64", Shape: []uint64{}, Offsets: []uint64{off, off + uint64(t.Bytes())}}
 	if realSize(t) == 4 {
 		e.DType = "F32"

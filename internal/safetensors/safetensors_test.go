@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,8 +42,8 @@ func TestRoundTrip(t *testing.T) {
 	names, ts := sample()
 	meta := map[string]string{"version": "1", "a": "quote \" and <tag>"}
 	var first, second bytes.Buffer
-	require.NoError(t, Write(&first, meta, names, ts))
-	require.NoError(t, Write(&second, meta, names, ts))
+	require.NoError(t, Write(&first, meta, sources(names, ts)...))
+	require.NoError(t, Write(&second, meta, sources(names, ts)...))
 	assert.Equal(t, first.Bytes(), second.Bytes(), "the bytes are deterministic")
 	assert.Len(t, meta, 2, "the caller's map is not changed")
 
@@ -62,7 +63,7 @@ func TestRoundTrip(t *testing.T) {
 func TestStridedTensorIsWrittenInCOrder(t *testing.T) {
 	x := tensor.Of([]float64{1, 2, 3, 4, 5, 6}, 2, 3).Permute(1, 0).Flip(0)
 	var b bytes.Buffer
-	require.NoError(t, Write(&b, nil, []string{"x"}, []tensor.Tensor{x}))
+	require.NoError(t, Write(&b, nil, Of("x", x)))
 	_, got, err := read(b.Bytes())
 	require.NoError(t, err)
 	assert.Equal(t, []float64{3, 6, 2, 5, 1, 4}, tensor.Slice[float64](got["x"]))
@@ -72,7 +73,7 @@ func TestStridedTensorIsWrittenInCOrder(t *testing.T) {
 // description.
 func TestLayout(t *testing.T) {
 	var b bytes.Buffer
-	require.NoError(t, Write(&b, map[string]string{"k": "v"}, []string{"a"}, []tensor.Tensor{tensor.Of([]float32{1, -2})}))
+	require.NoError(t, Write(&b, map[string]string{"k": "v"}, Of("a", tensor.Of([]float32{1, -2}))))
 	header := `{"__metadata__":{"k":"v"},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`
 	header += strings.Repeat(" ", -len(header)&7)
 	assert.Equal(t, file(header, 0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0), b.Bytes())
@@ -121,7 +122,7 @@ func TestLyingHeaders(t *testing.T) {
 func TestTruncatedAtEveryLength(t *testing.T) {
 	names, ts := sample()
 	var b bytes.Buffer
-	require.NoError(t, Write(&b, nil, names, ts))
+	require.NoError(t, Write(&b, nil, sources(names, ts)...))
 	for n := range b.Len() {
 		_, _, err := read(b.Bytes()[:n])
 		assert.Error(t, err, "%d of %d bytes", n, b.Len())
@@ -133,19 +134,28 @@ func TestTruncatedAtEveryLength(t *testing.T) {
 func TestWriteRefuses(t *testing.T) {
 	x := tensor.Scalar(1)
 	var b bytes.Buffer
-	assert.ErrorContains(t, Write(&b, nil, []string{"a"}, nil), "1 names for 0 tensors")
-	assert.ErrorContains(t, Write(&b, nil, []string{"a", "a"}, []tensor.Tensor{x, x}), "twice")
-	assert.ErrorContains(t, Write(&b, nil, []string{"__metadata__"}, []tensor.Tensor{x}), "reserved")
-	assert.ErrorContains(t, Write(&b, map[string]string{"complex": ""}, nil, nil), "reserved")
+	failing := Source{"a", x.Type, func() (tensor.Tensor, error) { return tensor.Tensor{}, errFull }}
+	assert.ErrorIs(t, Write(io.Discard, nil, failing), errFull)
+	assert.ErrorContains(t, Write(&b, nil, Of("a", x), Of("a", x)), "twice")
+	assert.ErrorContains(t, Write(&b, nil, Of("__metadata__", x)), "reserved")
+	assert.ErrorContains(t, Write(&b, map[string]string{"complex": ""}), "reserved")
 	assert.Zero(t, b.Len(), "nothing is written before the arguments are checked")
 	names, ts := sample()
-	require.NoError(t, Write(&b, nil, names, ts))
+	require.NoError(t, Write(&b, nil, sources(names, ts)...))
 	for n := range b.Len() {
-		assert.ErrorIs(t, Write(&limited{n}, nil, names, ts), errFull)
+		assert.ErrorIs(t, Write(&limited{n}, nil, sources(names, ts)...), errFull)
 	}
 }
 
 var errFull = errors.New("full")
+
+// sources returns tensors with their names.
+func sources(names []string, ts []tensor.Tensor) (list []Source) {
+	for i, x := range ts {
+		list = append(list, Of(names[i], x))
+	}
+	return list
+}
 
 // limited is a disk with room for n bytes.
 type limited struct{ n int }
@@ -174,7 +184,7 @@ func TestReadFile(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	names, ts := sample()
 	var b bytes.Buffer
-	require.NoError(f, Write(&b, map[string]string{"k": "v"}, names, ts))
+	require.NoError(f, Write(&b, map[string]string{"k": "v"}, sources(names, ts)...))
 	f.Add(b.Bytes())
 	f.Add(file(`{"a":{"dtype":"F64","shape":[0,4611686018427387904],"data_offsets":[0,0]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) { _, _, _ = read(data) })
