@@ -128,11 +128,15 @@ func (f *eigenFlags) options(seed uint64) synth.EigendistortionOptions {
 // their products, twice while they grow and are saved.
 const basisBytes = 4 * 48 * 8
 
+// forwardBytes is what derivatives forward take for each number, beside those
+// backward, as measured on the texture model; pyramids take more.
+const forwardBytes = 2000
+
 // need returns what a run needs of memory.
 func (f *eigenFlags) need() memoryNeed {
-	n := memoryNeed{model: &f.model, optimizer: &noOptimizer, dtype: tensor.Float64, device: f.device.device}
+	n := memoryNeed{model: &f.model, optimizer: &noOptimizer, dtype: tensor.Float64, device: f.device.device, extra: forwardBytes}
 	if f.way.value == string(synth.EigenLanczos) {
-		n.extra = basisBytes * float64(max(1, f.k.n/8))
+		n.extra += basisBytes * float64(max(1, f.k.n/8))
 	}
 	return n
 }

@@ -20,8 +20,7 @@ type memoryNeed struct {
 }
 
 // bytes returns how much one image takes: what the model's forward and backward
-// pass work in, and what the optimizer keeps, twice, since a checkpoint copies
-// it.
+// pass and all else work in, and the history of the optimizer.
 func (f memoryNeed) bytes(shape []int) int64 {
 	d := f.dtype
 	pixels := float64(shape[1] * shape[2] * shape[3])
@@ -32,14 +31,14 @@ func (f memoryNeed) bytes(shape []int) int64 {
 	if d == tensor.Float32 {
 		work = work/2 + singleBytesPerPixel
 	}
-	return int64(math.Min(pixels*(work+f.extra+2*f.optimizerBytes())+baseBytes, math.MaxInt64/2))
+	return int64(math.Min(pixels*(work+f.extra+f.optimizerBytes())+baseBytes, math.MaxInt64/2))
 }
 
 const (
 	// baseBytes is what the command takes besides.
 	baseBytes = 30e6
 	// unknownBytesPerPixel is assumed of models that nobody has measured.
-	unknownBytesPerPixel = 500.0
+	unknownBytesPerPixel = 600.0
 	// singleBytesPerPixel is what float32 needs more than half of float64.
 	singleBytesPerPixel = 200
 )
@@ -85,7 +84,7 @@ func (f memoryNeed) whatFits(shape []int, free int64) string {
 		return text
 	}
 	history := f.optimizer.spec.Int("history")
-	perPair := int64(2*f.optimizerBytes()) * int64(shape[1]*shape[2]*shape[3]) / int64(history)
+	perPair := int64(f.optimizerBytes()) * int64(shape[1]*shape[2]*shape[3]) / int64(history)
 	if rest := f.bytes(shape) - int64(history)*perPair; (free-rest)/perPair > 0 {
 		text += fmt.Sprintf("; at this size --optimizer lbfgs:history=%d does", (free-rest)/perPair)
 	}

@@ -156,7 +156,7 @@ func (f *geodesicFlags) options(seed uint64) (o synth.GeodesicOptions, err error
 // its own takes, since frames share constants and the judge comes later, and the
 // vectors of the search.
 const (
-	shareOfImage       = .65
+	shareOfImage       = .8
 	searchBytesPerByte = 75 // of the frame
 )
 

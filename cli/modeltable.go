@@ -47,7 +47,7 @@ func builtinModels() modelTable {
 			Make: modelKind{
 				construct:     portillaSimoncelli,
 				multiple:      func(s spec.Spec) int { return 1 << s.Int("scales") },
-				bytesPerPixel: func(s spec.Spec) float64 { return 1060 + 320*s.Float("orientations") },
+				bytesPerPixel: func(s spec.Spec) float64 { return 575 + 320*s.Float("orientations") },
 				advice:        scalesThatFit,
 			},
 		},
@@ -129,7 +129,7 @@ func pyramidBytesPerPixel(s spec.Spec) float64 {
 	} else {
 		bands *= s.Float("height")
 	}
-	return 400 + 190*bands
+	return 300 + 190*bands
 }
 
 // scalesThatFit says how many scales fit an image once it is cropped: its

@@ -1,0 +1,47 @@
+//go:build linux
+
+package cli
+
+import (
+	"io"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestEstimateFits compares the memory that is said to be needed with what the
+// command takes at most: within 20 %, at two sizes and in both precisions.
+func TestEstimateFits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs of the command; not with -short")
+	}
+	for _, model := range []string{"portilla-simoncelli", "steerable-pyramid", "laplacian-pyramid", "luminance-gain-control", "on-off"} {
+		for _, dtype := range []string{"float64", "float32"} {
+			sizes := []string{"64x64", "256x256"}
+			if model == "portilla-simoncelli" {
+				sizes = sizes[1:] // four scales do not fit the other
+			}
+			for _, size := range sizes {
+				flags := []string{"--model", model, "--dtype", dtype, "--size", size, "--optimizer", "lbfgs:history=40"}
+				a := newApp(io.Discard, io.Discard)
+				f, c := a.newMetamerFlags(), &cobra.Command{}
+				f.common().set = c.Flags()
+				f.register(c)
+				require.NoError(t, c.ParseFlags(flags))
+				side := map[string]int{"64x64": 64, "256x256": 256}[size]
+				need := float64(f.need().bytes([]int{1, 1, side, side}))
+				args := append([]string{"metamer", "example:pebbles", "--iterations", "5", "--tolerance", "0", "-o", filepath.Join(t.TempDir(), "run")}, flags...)
+				run, errs := process(t, args...)
+				_ = run.Wait() // the outcome does not matter
+				require.NotEqual(t, ExitUsage, run.ProcessState.ExitCode(), errs.String())
+				peak := float64(run.ProcessState.SysUsage().(*syscall.Rusage).Maxrss) * 1024
+				t.Logf("%s %s %s: %.0f MB, said %.0f", model, dtype, size, peak/1e6, need/1e6)
+				assert.InDelta(t, 1, need/peak, .2, "%s %s %s: %.0f MB, said %.0f", model, dtype, size, peak/1e6, need/1e6)
+			}
+		}
+	}
+}
