@@ -92,13 +92,21 @@ func (p *FFT[T]) Run(dst, src []T, pool *Pool) {
 	} else {
 		for i := range p.passes {
 			p.current = i
-			pool.For(p.passes[i].tiles(), p.grain, p.runTiles)
+			pool.For(p.passes[i].tiles(), p.tileGrain(i), p.runTiles)
 		}
 		for b := range p.blocks {
 			p.separate(b)
 		}
 	}
 	p.dst, p.src = nil, nil
+}
+
+// tileGrain is how many tiles of a pass that threads share are worth a thread.
+func (p *FFT[T]) tileGrain(pass int) int {
+	if len(p.passes) == 1 {
+		return p.grain
+	}
+	return max(p.grain, fftSharedWork/(p.passes[pass].rows()*p.body.lanes))
 }
 
 // blockGrain is how many blocks are worth a thread.

@@ -408,7 +408,7 @@ func TestFFTThreads(t *testing.T) {
 
 // fftThreads compares the bits for different numbers of threads.
 func fftThreads[T Float](t *testing.T, level Level) {
-	for _, shape := range [][]int{{1, 256, 256}, {3, 60, 64}, {50, 16, 16}, {1, 1024, 8}, {2, 37, 64}} {
+	for _, shape := range [][]int{{1, 384, 256}, {3, 180, 128}, {50, 16, 16}, {1, 8192, 8}, {2, 37, 64}} {
 		for _, kind := range fftKinds {
 			s := FFTSpec{Kind: kind, Shape: shape, Axes: []int{1, 2}}
 			dstShape, srcShape, dstReals, srcReals := s.shapes()
