@@ -117,6 +117,25 @@ func TestFFTLengths(t *testing.T) {
 	}
 }
 
+// What a GPU in another process's exclusive use and an old driver give, says so.
+func TestOpenSaysWhatIsWrong(t *testing.T) {
+	if !strings.Contains(open(t).Info().Name, "fakecuda") {
+		t.Skip("only the emulator fails when told to")
+	}
+	for _, c := range []struct {
+		where, code string
+		err         error
+	}{{"FAKECUDA_RETAIN", "46", cuda.ErrBusy}, {"FAKECUDA_LOAD", "209", cuda.ErrOldDriver}, {"FAKECUDA_LOAD", "222", cuda.ErrOldDriver}} {
+		t.Setenv(c.where, c.code)
+		_, err := cuda.Open(0)
+		require.ErrorIs(t, err, c.err)
+		t.Setenv(c.where, "0")
+	}
+	dev, err := cuda.Open(0)
+	require.NoError(t, err)
+	require.NoError(t, dev.Close())
+}
+
 // Memory that is not there: the error says how much was needed and is free, and
 // nothing is lost.
 func TestOutOfMemory(t *testing.T) {
