@@ -69,7 +69,13 @@ func (r *ring) push(s *search, yd, yy float64, rows int) {
 func (r *ring) work(rows int) int { return r.row(-1, rows) }
 
 // row returns the row of the pair of the given age, 0 being the newest.
-func (r *ring) row(age, rows int) int { return ((int(r.Slot)-1-age)%rows + rows) % rows }
+func (r *ring) row(age, rows int) int {
+	i := int(r.Slot) - 1 - age
+	if 0 <= i && i < rows {
+		return i // without dividing
+	}
+	return (i%rows + rows) % rows
+}
 
 // age returns how many pairs there are.
 func (r *ring) count(rows int) int { return max(0, min(int(r.Count), rows-1)) }

@@ -96,11 +96,11 @@ type recursion struct {
 
 // inner returns dᵢᵀyⱼ for pairs of age i ≥ j.
 func (c *recursion) inner(i, j int) float64 {
-	row := c.r.row(j, c.rows)
-	if float64(row) == c.r.Pair {
-		return vectorOf(c.products, c.n, c.r.row(i, c.rows)).at(0)
+	d, y := c.r.row(i, c.rows), c.r.row(j, c.rows)
+	if t := c.products; float64(y) == c.r.Pair {
+		return t.LoadReal(c.n*t.Stride[0] + d*t.Stride[1])
 	}
-	return vectorOf(c.gram, c.n, row).at(c.r.row(i, c.rows))
+	return c.gram.LoadReal(c.n*c.gram.Stride[0] + y*c.gram.Stride[1] + d*c.gram.Stride[2])
 }
 
 // each calls f for every pair that is kept, with its τ and curvature; down from
