@@ -30,8 +30,8 @@ type Tangent struct {
 	Level float64
 }
 
-// Iterations returns 2000. It does not panic.
-func (Tangent) Iterations() int { return 2000 }
+// Iterations returns 3000. It does not panic.
+func (Tangent) Iterations() int { return 3000 }
 
 // TangentFloor is the part of the gradient's norm at the first image below which
 // a gradient counts as that much: a loss may reach a minimum of its own on the
