@@ -301,57 +301,6 @@ func (p *bandMoments[T]) magnitude(w *momentWorker[T], k, at, n int) []T {
 	return w.magnitudes[k*momentBlock*p.w+at:][:n]
 }
 
-// whole is n, or how many rows whole tiles have.
-func (p *bandMoments[T]) whole(n int) int {
-	if p.tiled {
-		n = (n + p.few - 1) / p.few * p.few
-	}
-	return n
-}
-
-// rows sets z to n rows of band k: tiles, or rows of whole blocks of numbers.
-func (p *bandMoments[T]) rows(worker int, z []T, k, y, n int) {
-	w := &p.workers[worker]
-	switch {
-	case p.tiled:
-		for i := 0; i < n; i += p.few {
-			p.bands.TileRows(worker, z[2*i*p.w:], p.z, k, y+i)
-		}
-	case p.tex.Lanes == 1:
-		p.bands.Rows(worker, z, p.z, k, y, n)
-	default:
-		p.bands.Rows(worker, w.pairs, p.z, k, y, n)
-		p.tex.Pack(z, w.pairs[:2*n*p.w])
-	}
-}
-
-// setRows replaces n halved rows by the adjoint of rows applied to z, which it uses up.
-func (p *bandMoments[T]) setRows(worker int, z []T, k, y, n int) {
-	w := &p.workers[worker]
-	switch {
-	case p.tiled:
-		for i := 0; i < n; i += p.few {
-			p.bands.HalveTileRows(p.z, z[2*i*p.w:], k, y+i)
-		}
-	case p.tex.Lanes == 1:
-		p.bands.HalveRows(worker, p.z, z, k, y, n)
-	default:
-		p.tex.Unpack(w.pairs, z[:2*n*p.w])
-		p.bands.HalveRows(worker, p.z, w.pairs, k, y, n)
-	}
-}
-
-// rowSpectra sets m to the spectra of n rows of magnitudes, which it uses up.
-func (p *bandMoments[T]) rowSpectra(w *momentWorker[T], m, x []T, n int) {
-	if !p.tiled {
-		w.auto.Spectra(m, x, n)
-		return
-	}
-	for i := 0; i < n; i += p.few {
-		w.auto.SpectraOfTile(m[i*w.auto.Stride():], x[i*p.w:])
-	}
-}
-
 // ownMagnitudes writes the magnitudes of n rows of the bands without parents.
 func (p *bandMoments[T]) ownMagnitudes(worker, y, n int) {
 	w := &p.workers[worker]
