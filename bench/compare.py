@@ -207,8 +207,8 @@ def fft_lengths(percept, args):
     lengths = [n for n in range(2, args.longest + 1) if re.fullmatch(args.only or ".*", str(n))]
     t = Table(f"Transforms of rows, every length from {lengths[0]} to {lengths[-1]}, one thread: times faster than pocketfft (scipy) by the best rounds, in processor time",
               ["transform", "type", "lengths", "not slower", "slower", "median", "the ten least: length (times faster)"])
-    all_ms = {}
-    for kind in ("fft-rows", "rfft-rows"):
+    all_ms, kinds = {}, [f"{t}-rows" for t in args.transforms]
+    for kind in kinds:
         for dtype in args.dtype:
             ratio = {}
             for n in lengths:
@@ -220,7 +220,7 @@ def fft_lengths(percept, args):
             t.add(kind[:-5], dtype, len(ratio), len(ratio) - slower, slower, f"{quartiles(ratio.values())[1]:.2f}", worst)
     powers = [n for n in lengths if n & (n - 1) == 0]
     p = Table("The same at powers of two: times faster than MKL (PyTorch); two threads by the time of day", ["transform", "type", "threads", *map(str, powers)])
-    for kind in ("fft-rows", "rfft-rows"):
+    for kind in kinds:
         for dtype in args.dtype:
             for threads in (1, 2):
                 cells = []
@@ -304,6 +304,7 @@ def main():
     p.add_argument("--scaling", action="store_true", help="the scaling table instead")
     p.add_argument("--peer-limit", type=int, default=1024, help="in the scaling table, time plenoptic up to so many thousand pixels")
     p.add_argument("--fft-lengths", action="store_true", help="the transforms of all lengths instead; --only picks lengths")
+    p.add_argument("--transforms", nargs="+", default=["fft", "rfft"], help="of all lengths")
     p.add_argument("--longest", type=int, default=1024, help="of these lengths")
     p.add_argument("--metamer", action="store_true", help="the metamer row instead")
     p.add_argument("--seeds", type=int, default=5)
