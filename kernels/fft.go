@@ -37,7 +37,9 @@ type FFTSpec struct {
 // one-dimensional transforms, a few at a time into a tile: row j of the tile
 // holds element j of all its lines side by side, real parts before imaginary
 // ones, so that every butterfly is made of vertical vector operations. What
-// happens to a line does not depend on the lines beside it, nor on threads.
+// happens to a line does not depend on the lines beside it, nor on threads. Up to a
+// length of 1,024 the relative error (L2) of a line is below 3·10⁻⁷ in float32,
+// 10⁻¹⁵·log₂ n in float64.
 type FFT[T Float] struct {
 	body   *fftBody[T]
 	passes []fftPass[T]
