@@ -78,7 +78,7 @@ func schedule(rs []request) (slots [][]request) {
 // the largest kind needs are then no loss.
 const (
 	stageMost = 512
-	chainMost = 4 // blocks of a slot that one block does in turn
+	chainMost = 4 // blocks of a slot that one block does in turn: about what a launch costs
 )
 
 // merge returns the launches and what they are.
