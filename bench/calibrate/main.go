@@ -3,6 +3,9 @@
 // writes the table of hits and misses as Markdown.
 //
 //	go run ./bench/calibrate > docs/calibration.md
+//
+// The environment variable ONLY is what the kinds' names begin with that are made,
+// such as metamer, MAD, eigendistortions, geodesics.
 package main
 
 import (
@@ -30,9 +33,9 @@ func main() {
 	}
 	defer os.RemoveAll(dir)
 	c := &calibration{dir: dir}
-	only := os.Getenv("ONLY") // one kind, while something is tried
+	only := os.Getenv("ONLY")
 	for _, k := range kinds {
-		if only != "" && k.name != only {
+		if !strings.HasPrefix(k.name, only) {
 			continue
 		}
 		if err := k.make(c); err != nil {
@@ -54,7 +57,7 @@ type kind struct {
 	make func(c *calibration) error
 }
 
-var kinds = []kind{{"metamers", metamers}, {"MAD", mads}, {"eigendistortions", eigendistortions}, {"geodesics", geodesics}}
+var kinds = append(metamers(), kind{"MAD", mads}, kind{"eigendistortions", eigendistortions}, kind{"geodesics", geodesics})
 
 // A calibration gathers verdicts, by what was judged.
 type calibration struct {

@@ -26,29 +26,38 @@ var syntheses = []synthesis{
 
 var textures = []string{"pebbles", "grass", "bark", "weave", "ripples"}
 
-// metamers makes runs, stops them, and spoils the good ones of the texture model.
-func metamers(c *calibration) error {
+// metamers are the kinds of metamers: one for each texture, so that they can be
+// made by themselves.
+func metamers() (list []kind) {
 	for _, s := range syntheses {
 		for i, t := range textures {
-			dir := filepath.Join(c.dir, fmt.Sprintf("%s-%d", t, len(s.name)))
-			for k, n := range s.stops {
-				args := []string{"metamer", "--resume", dir, "--iterations", fmt.Sprint(n), "--progress", "none"}
-				if k == 0 {
-					args = append([]string{"metamer", "example:" + t, "-o", dir, "--tolerance", "0", "--iterations", fmt.Sprint(n), "--seed", fmt.Sprint(i), "--progress", "none"}, s.flags...)
-				}
-				run(args...)
-				good := outcomeOf(dir) == "matched"
-				c.judge(fmt.Sprintf("metamer, %s, stopped at %d", s.name, n), dir, good)
-				if good && s.name == syntheses[0].name && n == 100 {
-					c.judge("metamer, its PNG", dir, true, "--png")
-					if err := c.spoil(dir, t); err != nil {
-						return err
-					}
-				}
+			list = append(list, kind{"metamer, " + s.name + ", " + t, func(c *calibration) error { return c.metamer(s, i) }})
+		}
+	}
+	return append(list, kind{"metamer, one group ignored", (*calibration).ignored})
+}
+
+// metamer makes a run of texture i, stops it, and spoils a good one of the
+// texture model.
+func (c *calibration) metamer(s synthesis, i int) error {
+	t := textures[i]
+	dir := filepath.Join(c.dir, fmt.Sprintf("%s-%d", t, len(s.name)))
+	for k, n := range s.stops {
+		args := []string{"metamer", "--resume", dir, "--iterations", fmt.Sprint(n), "--progress", "none"}
+		if k == 0 {
+			args = append([]string{"metamer", "example:" + t, "-o", dir, "--tolerance", "0", "--iterations", fmt.Sprint(n), "--seed", fmt.Sprint(i), "--progress", "none"}, s.flags...)
+		}
+		run(args...)
+		good := outcomeOf(dir) == "matched"
+		c.judge(fmt.Sprintf("metamer, %s, stopped at %d", s.name, n), dir, good)
+		if good && s.name == syntheses[0].name && n == 100 {
+			c.judge("metamer, its PNG", dir, true, "--png")
+			if err := c.spoil(dir, t); err != nil {
+				return err
 			}
 		}
 	}
-	return c.ignored()
+	return nil
 }
 
 // A spoiler changes the files of a good run.
