@@ -357,3 +357,18 @@ func TestStatusPictures(t *testing.T) {
 	_, err = g.Status()
 	assert.Error(t, err)
 }
+
+// Channels stand four in a row, levels of a pyramid in rows of their own.
+func TestBandsInRows(t *testing.T) {
+	parts := channels(make([]float64, 6*64), []int{6, 8, 8})
+	f, err := Representation("", parts)
+	require.NoError(t, err)
+	require.Len(t, f.Rows, 2)
+	assert.Len(t, f.Rows[0], 4)
+	assert.Len(t, f.Rows[1], 2)
+	level := Part{Name: "0", Shape: []int{4, 8, 8}, Values: make([]float64, 4*64)}
+	f, err = Representation("", []Part{parts[0], level, parts[1]})
+	require.NoError(t, err)
+	require.Len(t, f.Rows, 3)
+	assert.Len(t, f.Rows[1], 4)
+}
