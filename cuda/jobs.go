@@ -12,21 +12,6 @@ type job struct{ kernel, file, problem, body string }
 // jobs lists them; the kernels of stage.cu know them by their place here.
 var jobs = listJobs()
 
-var jobNumber = func() map[string]int32 {
-	n := map[string]int32{}
-	for i, j := range jobs {
-		n[j.kernel] = int32(i)
-	}
-	return n
-}()
-
-// inStageOnly names the kinds that have no kernel of their own: they are never large,
-// or need many registers anyway.
-var inStageOnly = map[string]bool{
-	"ew_f32_1": true, "ew_f64_1": true, "fft_chirp_f32": true, "fft_chirp_f64": true, "contract_dots_f32": true, "contract_dots_f64": true,
-	"wolfe": true, "lbfgs_ring": true, "lbfgs_alphas": true, "lbfgs_shares": true,
-}
-
 // precisions are the types that kernels are made for.
 var precisions = []struct{ suffix, typ string }{{"f32", "float"}, {"f64", "double"}, {"c64", "Complex<float>"}, {"c128", "Complex<double>"}}
 

@@ -9,6 +9,22 @@ import (
 	"github.com/percept-go/percept/tensor"
 )
 
+// jobNumber is the place of a kind in jobs.
+var jobNumber = func() map[string]int32 {
+	n := map[string]int32{}
+	for i, j := range jobs {
+		n[j.kernel] = int32(i)
+	}
+	return n
+}()
+
+// inStageOnly names the kinds that have no kernel of their own: they are never large,
+// or need many registers anyway.
+var inStageOnly = map[string]bool{
+	"ew_f32_1": true, "ew_f64_1": true, "fft_chirp_f32": true, "fft_chirp_f64": true, "contract_dots_f32": true, "contract_dots_f64": true,
+	"wolfe": true, "lbfgs_ring": true, "lbfgs_alphas": true, "lbfgs_shares": true,
+}
+
 // A footprint is the memory that a step reads and writes.
 type footprint struct{ reads, writes []span }
 

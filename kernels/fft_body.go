@@ -85,13 +85,6 @@ func fftBodyOf[T Float](level Level) *fftBody[T] {
 	return any(fftBodies64[level]()).(*fftBody[T])
 }
 
-// near has a brought near.
-func (b *fftBody[T]) near(a []T) {
-	if row := 2 * b.lanes; b.prefetch != nil && len(a) >= row {
-		b.prefetch(a, row, len(a)/row)
-	}
-}
-
 // fftSwap returns the index of the kernels that exchange the parts, or do not.
 func fftSwap(b bool) int {
 	if b {

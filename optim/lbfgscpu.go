@@ -28,7 +28,6 @@ type body[T, H kernels.Float] struct {
 	s               []search // read at the start of every run
 	r               []ring
 	slots           []T
-	d, y            []H
 	dot             kernels.Reduction[T]
 	fma, fill, sub  kernels.Elementwise[T]
 	scale, add      kernels.Elementwise[T]
