@@ -37,11 +37,13 @@ func Model(name string, construct func(h, w int) (synth.Model, error)) Option {
 
 // Main runs the command with the arguments of the program and ends the program
 // with its exit code.
-func Main(options ...Option) {
+func Main(options ...Option) { main(os.Exit, options...) }
+
+func main(exit func(code int), options ...Option) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbagePercent)
 	}
-	os.Exit(Run(os.Args[1:], os.Stdout, os.Stderr, options...))
+	exit(Run(os.Args[1:], os.Stdout, os.Stderr, options...))
 }
 
 // garbagePercent is how much garbage may lie beside what is in use: little, since
