@@ -29,6 +29,6 @@ PERCEPT_LIBCUDA=/none/libcuda.so.1 build/percept-cuda list devices | grep -q 'no
 
 # The batch that fits is found before it fails.
 export PERCEPT_LIBCUDA=$PWD/build/emu/libcuda.so.1 PERCEPT_CUDA_KERNELS=$PWD/build/emu/kernels.fatbin
-FAKECUDA_MEMORY=95000000 build/percept-cuda metamer example:pebbles --size 32x32 --model portilla-simoncelli:scales=1,correlation-width=5 \
+FAKECUDA_MEMORY=73000000 build/percept-cuda metamer example:pebbles --size 32x32 --model portilla-simoncelli:scales=1,correlation-width=5 \
 	--batch 9 --iterations 1 --device cuda:0 --dtype float32 --progress none --force -o build/fits 2>&1 | tee build/fits.txt | grep 'memory for [2-8] such images'
 rm -f cuda/bin/kernels.fatbin
