@@ -111,6 +111,9 @@ def parse(case):
     return kind, int(side), int(batch or 1)
 
 
+REST = .2  # seconds between turns: threads of some libraries keep a core busy for that long after their work
+
+
 def measure(percept, case, dtype, threads, rounds, stretches=3, every_peer=True, clock="wall"):
     """Times both sides in turn: {name: [ms of each round]}, percept first; clock may be processor."""
     from peers import PEERS
@@ -125,7 +128,9 @@ def measure(percept, case, dtype, threads, rounds, stretches=3, every_peer=True,
         percept.time(case, dtype, threads, 1, clock)
         for _ in range(rounds):
             for n, f in peers.items():
+                time.sleep(REST)
                 ms[n].append(timed(f, stretches, now))
+            time.sleep(REST)
             ms["percept"].append(percept.time(case, dtype, threads, stretches, clock))
     return ms
 
