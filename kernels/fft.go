@@ -1,5 +1,7 @@
 package kernels
 
+import "unsafe"
+
 //go:generate go -C _asm run ./fft
 
 // An FFTKind is a kind of discrete Fourier transform. Real and complex arrays
@@ -108,7 +110,8 @@ func (p *FFT[T]) tileGrain(pass int) int {
 	if len(p.passes) == 1 {
 		return p.grain
 	}
-	return max(p.grain, fftSharedWork/(p.passes[pass].rows()*p.body.lanes))
+	number := int(2 * unsafe.Sizeof(*new(T))) // bytes of a complex number
+	return max(p.grain, fftSharedBytes/(p.passes[pass].rows()*p.body.lanes*number))
 }
 
 // blockGrain is how many blocks are worth a thread.

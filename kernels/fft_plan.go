@@ -12,9 +12,10 @@ const fftBlockBytes = 128 << 10
 // fftTileWork is how many elements of tiles are worth a thread.
 const fftTileWork = 4096
 
-// fftSharedWork is the same where threads share a transform: half of what one of
-// two reads in the next pass, and writes in the next Run, is in the other's cache.
-const fftSharedWork = 1 << 15
+// fftSharedBytes is the same where threads share a transform, in bytes: half of
+// what one of two reads in the next pass, and writes in the next Run, is in the
+// other's cache.
+const fftSharedBytes = 1 << 18
 
 // An fftGrid is the index space of a transform, for counting its lines.
 type fftGrid struct {
