@@ -47,7 +47,7 @@ func fitScale(log bool, vs ...[]float64) scale {
 		s.lo, s.hi = 0, 1
 	}
 	room := .05 * (s.hi - s.lo)
-	if size := math.Max(math.Abs(s.lo), math.Abs(s.hi)); log && room < .01 {
+	if size := math.Max(math.Abs(s.lo), math.Abs(s.hi)); log && room < flat {
 		room = .3
 	} else if !log && room < flat*size { // what hardly varies looks it
 		room = .05 * size

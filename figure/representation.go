@@ -109,6 +109,18 @@ func (p Part) isPicture() bool {
 	return n >= 2 && p.Shape[n-1] >= leastPicture && p.Shape[n-2] >= leastPicture
 }
 
+// displayRange is symmetric about zero for values of both signs, and otherwise
+// from the smallest to the largest, where a symmetric range would leave half of
+// the colours unused.
+func (p Part) displayRange() string {
+	negative := slices.ContainsFunc(p.Values, func(v float64) bool { return v < 0 })
+	positive := slices.ContainsFunc(p.Values, func(v float64) bool { return v > 0 })
+	if negative != positive {
+		return "indep1"
+	}
+	return "indep0"
+}
+
 // bands shows each part as pictures, in a row: a level of a pyramid. Parts of one
 // picture, as channels are, stand side by side.
 func bands(title string, parts []Part) (*Figure, error) {
@@ -141,7 +153,7 @@ func bands(title string, parts []Part) (*Figure, error) {
 			ts = append(ts, tensor.Of(p.Values[k*each:(k+1)*each], 1, 1, ph, pw))
 			titles = append(titles, p.bandTitle(k))
 		}
-		d := Display{Range: "indep0", Titles: titles, Fit: fit}
+		d := Display{Range: p.displayRange(), Titles: titles, Fit: fit}
 		if whole := h / ph; h%ph == 0 && w%pw == 0 && w/pw == whole { // all levels at one extent
 			d.Zoom = FitZoom(h, w, fit) * float64(whole)
 			if d.Zoom > 1 {

@@ -172,16 +172,19 @@ func optimizedNames(list []MAD) []string {
 	return names
 }
 
-// metricCurves draws one metric in all syntheses, optimized or held.
+// metricCurves draws one metric in all syntheses, optimized or held. A synthesis
+// has one look in all panels: the colour of the metric that it optimizes, dashed
+// where that is the smallest.
 func metricCurves(name string, list []MAD) *Curves {
 	c := &Curves{Title: name, XLabel: "iteration", Width: 520}
+	names := optimizedNames(list)
 	for _, m := range list {
 		for i, n := range m.Names {
 			if n != name {
 				continue
 			}
 			c.Series = append(c.Series, Series{Name: fmt.Sprintf("%s %s", m.Target, m.Names[1]), X: m.Iterations, Y: m.Values[i], Dashed: m.Target == "min",
-				Color: palette[i]})
+				Color: palette[slices.Index(names, m.Names[1])%len(palette)]})
 		}
 	}
 	return c
