@@ -1,8 +1,11 @@
 package kernels
 
-// An AutocorrelationRows is an Autocorrelation a few rows at a time, of maps that are
-// never in memory as a whole: the caller keeps the spectra of some rows, Stride reals
-// apart, and adds up what blocks of them give. One goroutine at a time may use it.
+// An AutocorrelationRows computes the central window of circular autocorrelations of
+// real maps without their mean, and the adjoint of its differential, a few rows at a
+// time. Maps are transformed along their rows only; products of rows then are
+// autocorrelations down the columns, of which few are wanted. The caller keeps the
+// spectra of some rows, Stride reals apart, and adds up what blocks of them give. One
+// goroutine at a time may use it.
 type AutocorrelationRows[T Float] struct {
 	h, w, width   int
 	most          int // the largest lag
@@ -23,7 +26,8 @@ type AutocorrelationRows[T Float] struct {
 }
 
 // NewAutocorrelationRows returns that of maps of h×w, in a window of width×width lags,
-// with the bodies of level. It does not panic.
+// with the bodies of level. Of an odd w the frequencies are those of w - 1. It does
+// not panic.
 func NewAutocorrelationRows[T Float](h, w, width int, level Level) *AutocorrelationRows[T] {
 	p := &AutocorrelationRows[T]{h: h, w: w, width: width, most: width / 2}
 	p.n = roundUp(2*(w/2+1), TexturePad)
@@ -43,7 +47,7 @@ func NewAutocorrelationRows[T Float](h, w, width int, level Level) *Autocorrelat
 
 // setTile prepares SpectraOfTile, for rows of whole tiles.
 func (p *AutocorrelationRows[T]) setTile(body *fftBody[T]) {
-	if p.w%body.lanes > 0 {
+	if p.w%body.lanes > 0 || body.storer(fftTiles, 1, true, 1) == nil {
 		return
 	}
 	l := newFFTLine(body, p.w/2)
@@ -80,8 +84,10 @@ func (p *AutocorrelationRows[T]) SpectraOfTile(m, x []T) {
 	}
 }
 
-// tileOf sets dx to the rows with the spectra m, as SpectraOfTile has them.
-func (p *AutocorrelationRows[T]) tileOf(dx, tile, m []T) {
+// TileOfMaps sets x to a tile as SpectraOfTile reads it: w times the Lanes rows whose
+// spectra m are. The imaginary parts of the first frequency and of the last do not count. tile is
+// room for one tile, and may not be x.
+func (p *AutocorrelationRows[T]) TileOfMaps(x, tile, m []T) {
 	l := p.line
 	lanes := l.body.lanes
 	l.load(tile, m, p.off, 2, fftRows, true, false)
@@ -90,7 +96,7 @@ func (p *AutocorrelationRows[T]) tileOf(dx, tile, m []T) {
 		im[slot] = m[p.off[i]+p.w]
 	}
 	l.body.tangle(re, im, p.inOrder, p.uBack)
-	l.finish(tile, dx, fftAtStart, 2*lanes, fftTiles, true, 0, l.n, 1)
+	l.finish(tile, x, fftAtStart, 2*lanes, fftTiles, true, 0, l.n, 1)
 }
 
 // Halo is how many rows before and after a block have to be at hand.
@@ -105,6 +111,10 @@ func (p *AutocorrelationRows[T]) SumsLen() int { return (p.most/lagGroup + 1) * 
 // Spectra sets n rows of m to the spectra of as many rows of x, w elements each.
 func (p *AutocorrelationRows[T]) Spectra(m, x []T, n int) { p.few.run(m, x, n) }
 
+// Maps sets n rows of x to w times the maps whose spectra m are, as TileOfMaps does
+// for a tile.
+func (p *AutocorrelationRows[T]) Maps(x, m []T, n int) { p.fewBack.run(x, m, n) }
+
 // AddProducts adds to the sums those of n rows from m on with themselves and the rows
 // after them, Halo rows beyond n. work is of the length of sums.
 func (p *AutocorrelationRows[T]) AddProducts(sums, work, m []T, n int) {
@@ -116,8 +126,9 @@ func (p *AutocorrelationRows[T]) AddProducts(sums, work, m []T, n int) {
 	}
 }
 
-// AddWindow adds to out, width² elements, what sums give of the window of Window,
-// without taking away the mean.
+// AddWindow adds to out, width² elements, what sums give of the autocorrelation: of lags
+// -⌊width/2⌋…, divided by the number of elements, h·w, of maps as they are: whoever wants
+// it of maps without their mean makes the spectra of such.
 func (p *AutocorrelationRows[T]) AddWindow(out, work []float64, sums []T) {
 	for first := 0; first <= p.most; first += lagGroup {
 		p.window(work, sums[first*2*p.n:], first)
@@ -135,7 +146,7 @@ func (p *AutocorrelationRows[T]) SpreadLen() int {
 	return max(1, (p.most+lagSpread-1)/lagSpread) * (1 + 2*lagSpread) * p.n
 }
 
-// SetSpread sets the coefficients that the adjoint has for the cotangent g of Window.
+// SetSpread sets the coefficients that the adjoint has for the cotangent g of the window.
 func (p *AutocorrelationRows[T]) SetSpread(c, g []T) {
 	for first := 1; first == 1 || first <= p.most; first += lagSpread {
 		p.setCoefficients(c[(first-1)/lagSpread*(1+2*lagSpread)*p.n:], g, first)
@@ -146,24 +157,24 @@ func (p *AutocorrelationRows[T]) SetSpread(c, g []T) {
 // spectra m has from Halo rows before them to Halo rows after. The map has no mean.
 // work is room for n rows of spectra.
 func (p *AutocorrelationRows[T]) Spread(dx, work, m, c []T, n int) {
-	p.spread(work, m, c, n)
-	p.fewBack.run(dx, work, n)
+	p.SpreadSpectra(work, m, c, n)
+	p.Maps(dx, work, n)
 }
 
 // SpreadTiles is Spread where dx has n rows in tiles as SpectraOfTile reads them.
 // tile is room for one.
 func (p *AutocorrelationRows[T]) SpreadTiles(dx, tile, work, m, c []T, n int) {
-	p.spread(work, m, c, n)
+	p.SpreadSpectra(work, m, c, n)
 	for lanes := p.Lanes(); n > 0; n -= lanes {
-		p.tileOf(dx, tile, work)
+		p.TileOfMaps(dx, tile, work)
 		if n > lanes {
 			dx, work = dx[lanes*p.w:], work[lanes*p.ld:]
 		}
 	}
 }
 
-// spread sets n rows of spectra to the adjoint.
-func (p *AutocorrelationRows[T]) spread(work, m, c []T, n int) {
+// SpreadSpectra sets n rows of work to what Spread transforms back.
+func (p *AutocorrelationRows[T]) SpreadSpectra(work, m, c []T, n int) {
 	m = m[:(n+2*p.halo)*p.ld]
 	for first := 1; first == 1 || first <= p.most; first += lagSpread {
 		p.adjoint(work, m, c[(first-1)/lagSpread*(1+2*lagSpread)*p.n:], p.ld, n, p.n, p.n, first, first > 1)

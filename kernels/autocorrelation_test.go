@@ -30,11 +30,14 @@ func testAutocorrelation[T Float](t *testing.T, h, w, width int, l Level, bound 
 		x[i] += 3
 		mean += float64(x[i]) / float64(h*w)
 	}
-	pool := NewPool(3)
-	defer pool.Close()
-	p := NewAutocorrelation[T](h, w, width, l, 3)
+	p := NewAutocorrelationRows[T](h, w, width, l)
 	got, want := make([]float64, width*width), make([]float64, width*width)
-	p.Window(got, x, pool)
+	m := paddedSpectra(p, x)
+	sums, work := make([]T, p.SumsLen()), make([]T, max(p.SumsLen(), h*p.Stride()))
+	for y := 0; y < h; y += 7 { // in blocks
+		p.AddProducts(sums, work, m[(p.Halo()+y)*p.Stride():], min(7, h-y))
+	}
+	p.AddWindow(got, make([]float64, width*width), sums)
 	at := func(y, x int) int { return (y%h+h)%h*w + (x%w+w)%w }
 	adjoint := make([]T, h*w)
 	for a := range width {
@@ -51,10 +54,74 @@ func testAutocorrelation[T Float](t *testing.T, h, w, width int, l Level, bound 
 		t.Errorf("%T: window: relative error %.2g", T(0), d)
 	}
 	dx := newGuarded[T](h*w, 1)
-	p.Adjoint(dx.values, x, g, pool)
+	c := make([]T, p.SpreadLen())
+	p.SetSpread(c, g)
+	for y := 0; y < h; y += 7 {
+		n := min(7, h-y)
+		p.Spread(dx.values[y*w:(y+n)*w], work, m[y*p.Stride():], c, n)
+	}
 	dx.check(t)
 	if d := relativeError(dx.values, adjoint); !(d <= 10*bound) {
 		t.Errorf("%T: adjoint: relative error %.2g", T(0), d)
+	}
+}
+
+// paddedSpectra returns the spectra of the rows of x less its mean, and of those around
+// them.
+func paddedSpectra[T Float](p *AutocorrelationRows[T], x []T) []T {
+	halo, ld := p.Halo(), p.Stride()
+	m := make([]T, (p.h+2*halo)*ld)
+	rows := m[halo*ld:]
+	p.Spectra(rows, x, p.h)
+	sum := 0.
+	for y := range p.h {
+		sum += float64(rows[y*ld]) / float64(p.h)
+	}
+	for y := range p.h {
+		rows[y*ld] -= T(sum)
+	}
+	for j := range halo {
+		copy(m[(halo+p.h+j)*ld:][:ld], rows[j%p.h*ld:])
+		copy(m[(halo-1-j)*ld:][:ld], rows[(p.h-1-j%p.h)*ld:])
+	}
+	return m
+}
+
+// Rows and tiles of them have the same spectra, and the maps of spectra are the rows
+// times their length.
+func TestAutocorrelationOfTiles(t *testing.T) {
+	for _, l := range Levels() {
+		testAutocorrelationOfTiles[float32](t, l, 1e-6)
+		testAutocorrelationOfTiles[float64](t, l, 1e-15)
+	}
+}
+
+func testAutocorrelationOfTiles[T Float](t *testing.T, l Level, bound float64) {
+	const w = 32
+	p := NewAutocorrelationRows[T](16, w, 5, l)
+	lanes := p.Lanes()
+	if lanes == 0 {
+		return
+	}
+	x, tile, m := make([]T, lanes*w), make([]T, lanes*w), make([]T, lanes*p.Stride())
+	fillNormal(rand.New(rand.NewPCG(3, 4)), x)
+	p.Spectra(m, x, lanes)
+	rows, scaled := make([]T, lanes*w), make([]T, lanes*w)
+	p.Maps(rows, m, lanes)
+	for i, v := range x {
+		scaled[i] = w * v
+	}
+	if d := relativeError(rows, scaled); !(d <= bound) {
+		t.Errorf("%T, %v: maps of rows: relative error %.2g", T(0), l, d)
+	}
+	p.TileOfMaps(tile, make([]T, lanes*w), m)
+	for i := range tile {
+		tile[i] /= w
+	}
+	again := make([]T, len(m))
+	p.SpectraOfTile(again, tile)
+	if d := relativeError(again, m); !(d <= bound) {
+		t.Errorf("%T, %v: spectra of a tile of maps: relative error %.2g", T(0), l, d)
 	}
 }
 
@@ -66,16 +133,17 @@ func BenchmarkAutocorrelation(b *testing.B) {
 }
 
 func benchAutocorrelation[T Float](b *testing.B, n int) {
-	x, dx, out, g := make([]T, n*n), make([]T, n*n), make([]float64, 81), make([]T, 81)
-	p := NewAutocorrelation[T](n, n, 9, Auto, 1)
-	b.Run("window", func(b *testing.B) {
+	p := NewAutocorrelationRows[T](n, n, 9, Auto)
+	m := paddedSpectra(p, make([]T, n*n))
+	sums, work, c := make([]T, p.SumsLen()), make([]T, max(p.SumsLen(), n*p.Stride())), make([]T, p.SpreadLen())
+	b.Run("products", func(b *testing.B) {
 		for b.Loop() {
-			p.Window(out, x, nil)
+			p.AddProducts(sums, work, m[p.Halo()*p.Stride():], n)
 		}
 	})
 	b.Run("adjoint", func(b *testing.B) {
 		for b.Loop() {
-			p.Adjoint(dx, x, g, nil)
+			p.SpreadSpectra(work, m, c, n)
 		}
 	})
 }

@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// spinTime is how long an idle worker polls before it parks. Waking a parked
-// thread costs tens of microseconds, so a step's next kernel finds it awake.
-const spinTime = 50 * time.Microsecond
+// spinTime is how long an idle worker polls before it parks: longer than what one
+// thread does alone between two loops of a step. Waking a parked thread costs tens of
+// microseconds, so a step's next kernel finds it awake.
+const spinTime = 200 * time.Microsecond
 
 // pollsPerYield is how many polls pass between two runtime.Gosched: a poll takes
 // half a nanosecond, and in the hundred of the other a worker sees no loop begin.

@@ -223,9 +223,8 @@ func (p *PortillaSimoncelli) pixels(x autograd.Value, st psStats) autograd.Value
 // of the pixels (N, C).
 func (p *PortillaSimoncelli) reconstruction(half, v autograd.Value, l psLevel, st psStats) {
 	z := cropSpectrum(half, l.h, l.w, true).Mul(l.recon.on(half))
-	r := z.IRFFT(autograd.Backward, l.w, 2, 3)
 	width := p.o.CorrelationWidth
-	y := r.Tape().Apply(opMarginal, width, r)
+	y := z.Tape().Apply(opMarginal, marginalAttr{l.w, width}, z)
 	auto := y.Crop(2, 0, width*width)
 	middle := width/2*width + width/2
 	center, third, fourth := y.Crop(2, middle, middle+1), y.Crop(2, width*width, width*width+1), y.Crop(2, width*width+1, width*width+2)

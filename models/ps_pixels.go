@@ -74,11 +74,20 @@ func pixelsAdjoint(x, y, g autograd.Value) autograd.Value {
 type pixels[T kernels.Float] struct {
 	x, y, g, dx []T
 	images, n   int
+	chunks      int          // ranges of an image that threads take
+	totals      [][4]float64 // of each range: the sum, then those of powers of what is left of the mean
 	work        []T
 
 	square, shift, affine, mul kernels.Elementwise[T]
 	sum, dot, sumSquares       kernels.Reduction[T]
 }
+
+// pixelStrip is how many pixels are worked on at a time, pixelChunk how many a thread
+// takes; sums over such ranges are added in order.
+const (
+	pixelStrip = 1024
+	pixelChunk = 16 * pixelStrip
+)
 
 func bindPixels(b *autograd.Bind) func() {
 	if b.Out.DType.Real() == tensor.Float32 {
@@ -93,55 +102,99 @@ func newPixels[T kernels.Float](b *autograd.Bind) func() {
 		square: kernels.Lookup[T]("square", b.Level), shift: kernels.Lookup[T]("shift", b.Level),
 		affine: kernels.Lookup[T]("affine", b.Level), mul: kernels.Lookup[T]("mul", b.Level),
 		sum: kernels.LookupReduction[T]("sum", b.Level), dot: kernels.LookupReduction[T]("dot", b.Level), sumSquares: kernels.LookupReduction[T]("sumsq", b.Level)}
-	image := p.forward
+	p.chunks = (p.n + pixelChunk - 1) / pixelChunk
 	if len(b.In) == 1 {
 		p.y = tensor.Span[T](b.Out)
-	} else {
-		p.y, p.g, p.dx = tensor.Span[T](b.Contiguous(1)), tensor.Span[T](b.Contiguous(2)), tensor.Span[T](b.Out)
-		image = p.backward
+		return p.forward(b.Pool)
 	}
-	run := func(worker, lo, hi int) {
-		for i := lo; i < hi; i++ {
-			image(p.work[2*pixelStrip*worker:][:2*pixelStrip], i)
-		}
-	}
-	return func() { b.Pool.For(p.images, 1, run) }
+	p.y, p.g, p.dx = tensor.Span[T](b.Contiguous(1)), tensor.Span[T](b.Contiguous(2)), tensor.Span[T](b.Out)
+	spread := p.each(p.backward)
+	return func() { b.Pool.For(p.images*p.chunks, 1, spread) }
 }
 
-// pixelStrip is how many pixels are worked on at a time.
-const pixelStrip = 1024
+// each calls f for ranges of images, with what a thread works in.
+func (p *pixels[T]) each(f func(work []T, c int)) func(worker, lo, hi int) {
+	return func(worker, lo, hi int) {
+		for c := lo; c < hi; c++ {
+			f(p.work[2*pixelStrip*worker:][:2*pixelStrip], c)
+		}
+	}
+}
 
-func (p *pixels[T]) forward(work []T, i int) {
-	x := p.x[i*p.n:][:p.n]
-	mean := p.sum(x, nil) / float64(p.n)
+// bounds returns the image of range c and where in it the range lies.
+func (p *pixels[T]) bounds(c int) (image, lo, hi int) {
+	lo = c % p.chunks * pixelChunk
+	return c / p.chunks, lo, min(lo+pixelChunk, p.n)
+}
+
+// forward returns what runs opPixels.
+func (p *pixels[T]) forward(pool *kernels.Pool) func() {
+	p.totals = make([][4]float64, p.images*p.chunks)
+	total, powers := p.each(p.total), p.each(p.powers)
+	return func() {
+		pool.For(len(p.totals), 1, total)
+		for i := range p.images {
+			p.join(i, 0)
+		}
+		pool.For(len(p.totals), 1, powers)
+		for i := range p.images {
+			for j := 1; j < pixelMoments; j++ {
+				p.join(i, j)
+			}
+		}
+	}
+}
+
+// total sums the pixels of a range.
+func (p *pixels[T]) total(_ []T, c int) {
+	i, lo, hi := p.bounds(c)
+	p.totals[c][0] = p.sum(p.x[i*p.n+lo:i*p.n+hi], nil)
+}
+
+// join adds what the ranges of an image have of a moment, in order; the first of them
+// keeps the mean.
+func (p *pixels[T]) join(image, moment int) {
+	ranges := p.totals[image*p.chunks:][:p.chunks]
+	t := &ranges[0][moment]
+	for _, r := range ranges[1:] {
+		*t += r[moment]
+	}
+	*t /= float64(p.n)
+	p.y[image*pixelMoments+moment] = T(*t)
+}
+
+// powers sums the powers of what the mean leaves of the pixels of a range.
+func (p *pixels[T]) powers(work []T, c int) {
+	i, lo, hi := p.bounds(c)
+	x, mean := p.x[i*p.n:][:p.n], T(-p.totals[i*p.chunks][0])
 	var m2, m3, m4 float64
-	for at := 0; at < p.n; at += pixelStrip {
-		v := x[at:min(at+pixelStrip, p.n)]
+	for at := lo; at < hi; at += pixelStrip {
+		v := x[at:min(at+pixelStrip, hi)]
 		d, d2 := work[:len(v)], work[pixelStrip:][:len(v)]
-		p.shift(d, v, nil, nil, T(-mean), 0)
+		p.shift(d, v, nil, nil, mean, 0)
 		p.square(d2, d, nil, nil, 0, 0)
 		m2 += p.sum(d2, nil)
 		m3 += p.dot(d2, d)
 		m4 += p.sumSquares(d2, nil)
 	}
-	for j, m := range [pixelMoments]float64{mean * float64(p.n), m2, m3, m4} {
-		p.y[i*pixelMoments+j] = T(m / float64(p.n))
-	}
+	p.totals[c] = [4]float64{p.totals[c][0], m2, m3, m4}
 }
 
-func (p *pixels[T]) backward(work []T, i int) {
+// backward computes a range of an image of the adjoint.
+func (p *pixels[T]) backward(work []T, c int) {
+	i, lo, hi := p.bounds(c)
 	x, dx := p.x[i*p.n:][:p.n], p.dx[i*p.n:][:p.n]
 	y, g := p.y[i*pixelMoments:][:pixelMoments], p.g[i*pixelMoments:][:pixelMoments]
 	n := T(p.n)
-	c := [4]T{(g[0] - 3*g[2]*y[1] - 4*g[3]*y[2]) / n, 2 * g[1] / n, 3 * g[2] / n, 4 * g[3] / n}
-	for at := 0; at < p.n; at += pixelStrip {
-		v := x[at:min(at+pixelStrip, p.n)]
+	k := [4]T{(g[0] - 3*g[2]*y[1] - 4*g[3]*y[2]) / n, 2 * g[1] / n, 3 * g[2] / n, 4 * g[3] / n}
+	for at := lo; at < hi; at += pixelStrip {
+		v := x[at:min(at+pixelStrip, hi)]
 		d, f := work[:len(v)], work[pixelStrip:][:len(v)]
 		p.shift(d, v, nil, nil, -y[0], 0)
-		p.affine(f, d, nil, nil, c[3], c[2])
+		p.affine(f, d, nil, nil, k[3], k[2])
 		p.mul(f, f, d, nil, 0, 0)
-		p.shift(f, f, nil, nil, c[1], 0)
+		p.shift(f, f, nil, nil, k[1], 0)
 		p.mul(f, f, d, nil, 0, 0)
-		p.shift(dx[at:][:len(v)], f, nil, nil, c[0], 0)
+		p.shift(dx[at:][:len(v)], f, nil, nil, k[0], 0)
 	}
 }
