@@ -138,6 +138,10 @@ func (p *FFT[T]) block(worker, b int) {
 func (p *FFT[T]) tileRange(worker, pass, lo, hi int) {
 	s := &p.passes[pass]
 	dst, src := p.array(s.to), p.array(s.from)
+	if s.short != nil {
+		s.doShort(p.tiles[worker], dst, src, lo, hi)
+		return
+	}
 	for t := lo; t < hi; t++ {
 		s.do(s, p.tiles[worker], dst, src, t)
 	}

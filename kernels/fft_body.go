@@ -69,8 +69,13 @@ type fftBody[T Float] struct {
 	// cross does the last stage of a line that has the tile for itself, see
 	// fftCross; nil if the body has none.
 	cross [2]func(dst, tile []T, pos []int, tw []T, q int)
-	// tangleLine is fftTangleGo for such a line outside of a tile, interleaved.
-	tangleLine func(x, u []T)
+	// short has kernels by kind and length; shortWide is how many numbers of a line
+	// those for multiples of 16 have in 128 bits.
+	short     [FFTRealInverse + 1][fftShortMost + 1]fftShort[T]
+	shortWide int
+	// tangleLine is fftTangleGo from x to y, contiguous lines of a multiple of 16
+	// numbers, but for number 0; x may be y. Nil if the body has none.
+	tangleLine func(y, x, u []T)
 	// tangle, see fftTangleGo, and product: dst row k, k < n, is the row of src at
 	// pos[k] times w[k], with real and imaginary parts exchanged.
 	tangle  func(re, im []T, pos []int, u []T)

@@ -41,6 +41,13 @@ func fftKernels[T Float](t *testing.T, level Level) {
 	}
 	t.Run("tangle", func(t *testing.T) { fftKernelTangle(t, b) })
 	t.Run("product", func(t *testing.T) { fftKernelProduct(t, b) })
+	for kind := range b.short {
+		for n := range b.short[kind] {
+			if b.short[kind][n] != nil {
+				t.Run(fmt.Sprintf("short %s %d", fftKindNames[kind], n), func(t *testing.T) { fftKernelShort(t, b, FFTKind(kind), n) })
+			}
+		}
+	}
 }
 
 // fftGuarded returns n random numbers, unaligned, and what follows them.
@@ -279,7 +286,7 @@ func fftKernelTangle[T Float](t *testing.T, b *fftBody[T]) {
 					fftClose[T](t, x, rowsOf(b, tile)[j][i], "h %d, row %d, lane %d", h, j, i)
 				}
 			}
-			if b.tangleLine != nil && h%(b.lanes*b.lanes) == 0 {
+			if b.tangleLine != nil && h%16 == 0 {
 				fftKernelTangleLine(t, b, h, u)
 			}
 		}
@@ -294,7 +301,8 @@ func fftKernelTangleLine[T Float](t *testing.T, b *fftBody[T], h int, u []T) {
 		pos[k] = 2 * k
 	}
 	fftTangleGo(want, want[1:], pos, u, 1)
-	b.tangleLine(line, u)
+	fftTangleGo(line, line[1:], pos[:1], u, 1) // number 0
+	b.tangleLine(line, line, u)
 	requireGuards(t, after)
 	for i := range line {
 		fftClose[T](t, complex(float64(want[i]), 0), complex(float64(line[i]), 0), "h %d, element %d", h, i)
@@ -317,4 +325,61 @@ func fftKernelProduct[T Float](t *testing.T, b *fftBody[T]) {
 			}
 		}
 	}
+}
+
+// Lines in any order, the last one repeated, among guard words.
+func fftKernelShort[T Float](t *testing.T, b *fftBody[T], kind FFTKind, n int) {
+	srcLen, dstLen := 2*n, 2*n
+	switch kind {
+	case FFTReal:
+		srcLen, dstLen = n, n/2*2+2
+	case FFTRealInverse:
+		srcLen, dstLen = n/2*2+2, n
+	}
+	lines, scale := 3*b.lanes-1, T(.75)
+	src := fftRandom[T](lines*srcLen + 3)[3:]
+	dst := make([]T, lines*(dstLen+5)+3)
+	for i := range dst {
+		dst[i] = fftGuard
+	}
+	to, from := make([]int, lines+1), make([]int, lines+1)
+	for i := range to {
+		l := min(i, lines-1) * 7 % lines // 7 and the numbers of lines have no common factor
+		to[i], from[i] = 3+l*(dstLen+5), l*srcLen
+	}
+	tile := fftRandom[T](fftShortRows(n) * 2 * b.lanes)
+	b.short[kind][n](dst, src, tile, to, from, fftShortTurns(b, n, scale), scale)
+	s := FFTSpec{Kind: kind, Shape: []int{n}, Axes: []int{0}, Scale: float64(scale)}
+	if kind == FFTReal && n%2 == 0 {
+		s.Scale *= 2
+	}
+	for i := range to {
+		x := newFFTDense([]int{srcLen})
+		for j := range x.x {
+			x.x[j] = complex(float64(src[from[i]+j]), 0)
+		}
+		if kind != FFTReal {
+			x = newFFTDense([]int{srcLen / 2})
+			for j := range x.x {
+				x.x[j] = complex(float64(src[from[i]+2*j]), float64(src[from[i]+2*j+1]))
+			}
+		}
+		want := naiveFFT(s, x).x
+		for k := range dstLen {
+			w := real(want[k/2])
+			switch {
+			case kind == FFTRealInverse:
+				w = real(want[k])
+			case k%2 == 1:
+				w = imag(want[k/2])
+			}
+			fftClose[T](t, complex(w/float64(n), 0), complex(float64(dst[to[i]+k])/float64(n), 0), "line %d, real %d", i, k)
+		}
+	}
+	for i := range to[:lines] {
+		for k := range dstLen {
+			dst[to[i]+k] = fftGuard
+		}
+	}
+	requireGuards(t, dst)
 }

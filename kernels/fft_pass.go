@@ -2,8 +2,14 @@ package kernels
 
 // An fftPass transforms all lines along one axis. Offsets and steps count reals.
 type fftPass[T Float] struct {
+	kind             FFTKind // along the axis
+	n                int     // elements of a line, of the real one for the real kinds
 	line             *fftLine[T]
 	cross            *fftCross[T]                                   // for tiles of contiguous lines; or nil
+	short, half      fftShort[T]                                    // for all lines, or their halves of the halved axis; or nil
+	shortTurns       []T                                            // of either
+	shortLines       int                                            // that either does at a time
+	halfOff          []int                                          // of the halves in a tile
 	do               func(s *fftPass[T], tile, dst, src []T, t int) // transforms tile t
 	swap             bool                                           // inverse
 	scale            T
@@ -32,6 +38,9 @@ type fftPatch struct{ slot, line, partner int }
 
 // rows is how many rows of a tile the pass needs.
 func (s *fftPass[T]) rows() int {
+	if s.short != nil || s.half != nil {
+		return fftShortRows(s.n)
+	}
 	if s.odd != nil {
 		return s.odd.rows()
 	}

@@ -56,7 +56,9 @@ func (p *FFT[T]) plan(s FFTSpec) {
 	last := &p.passes[len(p.passes)-1]
 	last.scale *= T(s.Scale)
 	for i := range p.passes {
-		p.passes[i].setCross(p)
+		if pass := &p.passes[i]; !pass.setShort() {
+			pass.setCross(p)
+		}
 	}
 }
 
@@ -138,11 +140,15 @@ func (p *FFT[T]) planComplex(s FFTSpec, g *fftGrid, from fftArray, fromStep []in
 	if s.Kind == FFTRealInverse {
 		to, toStep = p.between(s, g)
 	}
+	kind := FFTForward
+	if s.Kind == FFTInverse || s.Kind == FFTRealInverse {
+		kind = FFTInverse
+	}
 	for i := len(axes) - 1; i >= 0; i-- {
 		a := axes[i]
 		pass := fftPass[T]{
-			line: p.lineOf(s.Shape[a]), scale: 1, do: (*fftPass[T]).complex,
-			swap: s.Kind == FFTInverse || s.Kind == FFTRealInverse,
+			kind: kind, n: s.Shape[a], line: p.lineOf(s.Shape[a]), scale: 1, do: (*fftPass[T]).complex,
+			swap: kind == FFTInverse,
 			from: from, to: to, srcStep: fromStep[a], dstStep: toStep[a],
 		}
 		if s.Kind == FFTRealInverse && g.packed && from == fftSrc {

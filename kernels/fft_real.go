@@ -7,7 +7,10 @@ package kernels
 
 // halfPass returns a pass along the halved axis, of length n.
 func (p *FFT[T]) halfPass(n int, inverse bool) fftPass[T] {
-	s := fftPass[T]{scale: 1, swap: inverse}
+	s := fftPass[T]{kind: FFTReal, n: n, scale: 1, swap: inverse}
+	if inverse {
+		s.kind = FFTRealInverse
+	}
 	if n%2 == 1 {
 		p.oddPass(&s, n)
 		return s
@@ -49,7 +52,7 @@ func (l *fftLine[T]) parts(tile []T, swap bool) (re, im []T) {
 func (s *fftPass[T]) evenReal(tile, dst, src []T, t int) {
 	to, from := s.offsets(t)
 	l, b := s.line, s.line.body
-	if s.cross != nil && s.dstLay[t] == fftRows {
+	if s.cross != nil && s.dstLay[t] == fftRows || s.half != nil {
 		s.evenRealRows(tile, dst, src, to, from)
 		return
 	}
@@ -78,7 +81,7 @@ func (s *fftPass[T]) evenReal(tile, dst, src []T, t int) {
 func (s *fftPass[T]) evenInverse(tile, dst, src []T, t int) {
 	to, from := s.offsets(t)
 	l, b := s.line, s.line.body
-	if s.cross != nil && s.srcLay[t] == fftRows {
+	if s.cross != nil && s.srcLay[t] == fftRows || s.half != nil {
 		s.evenInverseRows(tile, dst, src, to, from)
 		return
 	}
@@ -100,41 +103,58 @@ func (s *fftPass[T]) evenInverse(tile, dst, src []T, t int) {
 	s.scatter(dst[s.dstStep:], im, to, 2)
 }
 
-// evenRealRows is evenReal of contiguous lines, one at a time.
+// evenRealRows is evenReal of contiguous lines, each transformed on its own.
 func (s *fftPass[T]) evenRealRows(tile, dst, src []T, to, from []int) {
 	h := 2 * s.line.n
+	if s.half != nil {
+		s.half(dst, src, tile, s.unrepeated(to), from, s.shortTurns, s.scale)
+	}
 	for i := range to {
 		if i > 0 && to[i] == to[i-1] {
 			return // the tile is not full
 		}
-		s.cross.transform(tile, dst, src, to[i], from[i], false)
+		if s.half == nil {
+			s.cross.transform(tile, dst, src, to[i], from[i], false)
+		}
 		y := dst[to[i]:]
-		s.line.body.tangleLine(y[:h], s.u)
-		if !s.packed {
-			y[1], y[h], y[h+1] = 0, y[1], 0
+		s.line.body.tangleLine(y[:h], y[:h], s.u)
+		first, last := 2*(y[0]+y[1]), 2*(y[0]-y[1])
+		if y[0], y[1] = first, last; !s.packed {
+			y[1], y[h], y[h+1] = 0, last, 0
 		}
 	}
 }
 
-// evenInverseRows is evenInverse of contiguous lines, one at a time.
+// evenInverseRows is evenInverse of contiguous lines, each transformed on its own.
 func (s *fftPass[T]) evenInverseRows(tile, dst, src []T, to, from []int) {
 	h := 2 * s.line.n
-	tile, spare := tile[h:], tile[:h]
-	for i := range to {
-		if i > 0 && to[i] == to[i-1] {
-			return // the tile is not full
-		}
-		x := src[from[i]:]
-		if s.from == fftSrc {
-			copy(spare, x)
-			if !s.packed {
-				spare[1] = x[h]
+	if s.half == nil {
+		for i := range to {
+			if i > 0 && to[i] == to[i-1] {
+				return // the tile is not full
 			}
-			x = spare
+			s.tangleInverse(tile[:h], src[from[i]:])
+			s.cross.transform(tile[h:], dst, tile, to[i], 0, true)
 		}
-		s.line.body.tangleLine(x[:h], s.u)
-		s.cross.transform(tile, dst, x, to[i], 0, true)
+		return
 	}
+	spare := len(to) * h
+	to = s.unrepeated(to)
+	for i, o := range s.halfOff[:len(to)] {
+		s.tangleInverse(tile[o:o+h], src[from[i]:])
+	}
+	s.half(dst, tile, tile[spare:], to, s.halfOff, s.shortTurns, s.scale)
+}
+
+// tangleInverse makes the half of a contiguous line that remains to be transformed.
+func (s *fftPass[T]) tangleInverse(y, x []T) {
+	h := len(y)
+	last := x[1]
+	if !s.packed {
+		last = x[h]
+	}
+	s.line.body.tangleLine(y, x[:h], s.u)
+	y[0], y[1] = x[0]+last, x[0]-last
 }
 
 // oddReal is FFTReal of odd length with a factor that is a radix.

@@ -113,4 +113,211 @@ func fftRealOddAVX2F32(tile []float32, src []float32, spare []float32, coef []fl
 func fftTangleAVX2F32(re []float32, im []float32, pos []int, u []float32)
 
 //go:noescape
+func fftTangleLineAVX2F32(y []float32, x []float32, u []float32)
+
+//go:noescape
 func fftProductAVX2F32(dst []float32, src []float32, pos []int, w []float32, n int)
+
+//go:noescape
+func fftShortForward2AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse2AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward3AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse3AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward4AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse4AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward5AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse5AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward6AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse6AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward7AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse7AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward8AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse8AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward9AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse9AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward10AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse10AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward12AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse12AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward14AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse14AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward15AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse15AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortReal2AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortRealInverse2AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortReal3AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortRealInverse3AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortReal4AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortRealInverse4AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortReal5AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortRealInverse5AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortReal6AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortRealInverse6AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortReal7AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortRealInverse7AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortReal8AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortRealInverse8AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortReal9AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortRealInverse9AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortReal10AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortRealInverse10AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortReal11AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortRealInverse11AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortReal12AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortRealInverse12AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortReal13AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortRealInverse13AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortReal14AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortRealInverse14AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortReal15AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortRealInverse15AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortReal16AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortRealInverse16AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward16AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse16AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward32AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse32AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward64AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse64AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward128AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse128AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward256AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse256AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward512AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse512AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward1024AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse1024AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)

@@ -3235,6 +3235,66 @@ done:
 	VZEROUPPER
 	RET
 
+// func fftTangleLineAVX2F32(y []float32, x []float32, u []float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·fftTangleLineAVX2F32(SB), NOSPLIT, $0-72
+	MOVQ    x_base+24(FP), AX
+	MOVQ    y_base+0(FP), CX
+	MOVQ    u_base+48(FP), DX
+	MOVQ    x_len+32(FP), BX
+	MOVQ    $0x00000008, SI
+	IMUL3Q  $0x00000004, BX, DI
+	SUBQ    $0x00000020, DI
+	SHRQ    $0x04, BX
+	VMOVUPS fftAVX2F323f800000<>+0(SB), Y0
+	VMOVUPS fftAVX2F320x80000000<>+0(SB), Y1
+
+pair:
+	VMOVUPS        (AX)(SI*1), Y2
+	VMOVUPS        (AX)(DI*1), Y3
+	VPERMPD        $0x1b, Y3, Y3
+	VMOVAPS        Y2, Y4
+	VMOVAPS        Y2, Y2
+	VFMSUBADD213PS Y3, Y0, Y4
+	VFMADDSUB213PS Y3, Y0, Y2
+	VMOVSLDUP      (DX)(SI*1), Y3
+	VMOVSHDUP      (DX)(SI*1), Y5
+	VPERMILPS      $0xb1, Y2, Y6
+	VMULPS         Y5, Y6, Y5
+	VFMADDSUB213PS Y5, Y3, Y2
+	VSUBPS         Y2, Y4, Y3
+	VXORPD         Y1, Y3, Y3
+	VADDPS         Y2, Y4, Y2
+	VMOVUPS        Y2, (CX)(SI*1)
+	VPERMPD        $0x1b, Y3, Y2
+	VMOVUPS        Y2, (CX)(DI*1)
+	ADDQ           $0x00000020, SI
+	SUBQ           $0x00000020, DI
+	DECQ           BX
+	JNZ            pair
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F323f800000<>+0(SB)/4, $0x3f800000
+DATA fftAVX2F323f800000<>+4(SB)/4, $0x3f800000
+DATA fftAVX2F323f800000<>+8(SB)/4, $0x3f800000
+DATA fftAVX2F323f800000<>+12(SB)/4, $0x3f800000
+DATA fftAVX2F323f800000<>+16(SB)/4, $0x3f800000
+DATA fftAVX2F323f800000<>+20(SB)/4, $0x3f800000
+DATA fftAVX2F323f800000<>+24(SB)/4, $0x3f800000
+DATA fftAVX2F323f800000<>+28(SB)/4, $0x3f800000
+GLOBL fftAVX2F323f800000<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F320x80000000<>+0(SB)/4, $0x00000000
+DATA fftAVX2F320x80000000<>+4(SB)/4, $0x80000000
+DATA fftAVX2F320x80000000<>+8(SB)/4, $0x00000000
+DATA fftAVX2F320x80000000<>+12(SB)/4, $0x80000000
+DATA fftAVX2F320x80000000<>+16(SB)/4, $0x00000000
+DATA fftAVX2F320x80000000<>+20(SB)/4, $0x80000000
+DATA fftAVX2F320x80000000<>+24(SB)/4, $0x00000000
+DATA fftAVX2F320x80000000<>+28(SB)/4, $0x80000000
+GLOBL fftAVX2F320x80000000<>(SB), RODATA|NOPTR, $32
+
 // func fftProductAVX2F32(dst []float32, src []float32, pos []int, w []float32, n int)
 // Requires: AVX, FMA3
 TEXT ·fftProductAVX2F32(SB), NOSPLIT, $0-104
@@ -3261,5 +3321,23437 @@ row:
 	ADDQ         $0x00000040, AX
 	DECQ         SI
 	JNZ          row
+	VZEROUPPER
+	RET
+
+// func fftShortForward2AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX
+TEXT ·fftShortForward2AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), SI
+	SHRQ $0x03, SI
+
+tile:
+	MOVQ         (BX), DI
+	VMOVSD       (CX)(DI*4), X0
+	MOVQ         8(BX), DI
+	VMOVHPS      (CX)(DI*4), X0, X0
+	MOVQ         16(BX), DI
+	VMOVSD       (CX)(DI*4), X1
+	MOVQ         24(BX), DI
+	VMOVHPS      (CX)(DI*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), DI
+	VMOVSD       (CX)(DI*4), X0
+	MOVQ         40(BX), DI
+	VMOVHPS      (CX)(DI*4), X0, X0
+	MOVQ         48(BX), DI
+	VMOVSD       (CX)(DI*4), X2
+	MOVQ         56(BX), DI
+	VMOVHPS      (CX)(DI*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	MOVQ         (BX), DI
+	VMOVSD       8(CX)(DI*4), X0
+	MOVQ         8(BX), DI
+	VMOVHPS      8(CX)(DI*4), X0, X0
+	MOVQ         16(BX), DI
+	VMOVSD       8(CX)(DI*4), X2
+	MOVQ         24(BX), DI
+	VMOVHPS      8(CX)(DI*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	MOVQ         32(BX), DI
+	VMOVSD       8(CX)(DI*4), X0
+	MOVQ         40(BX), DI
+	VMOVHPS      8(CX)(DI*4), X0, X0
+	MOVQ         48(BX), DI
+	VMOVSD       8(CX)(DI*4), X4
+	MOVQ         56(BX), DI
+	VMOVHPS      8(CX)(DI*4), X4, X4
+	VINSERTF128  $0x01, X4, Y0, Y4
+	VSHUFPS      $0x88, Y4, Y2, Y5
+	VSHUFPS      $0xdd, Y4, Y2, Y2
+	VADDPS       Y5, Y3, Y4
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y5, Y3, Y3
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS scale+144(FP), Y2
+	VMULPS       Y4, Y2, Y4
+	VMULPS       Y6, Y2, Y5
+	VUNPCKLPS    Y5, Y4, Y6
+	VUNPCKHPS    Y5, Y4, Y4
+	MOVQ         (DX), DI
+	MOVQ         8(DX), R8
+	VMOVLPS      X6, (AX)(DI*4)
+	VMOVHPS      X6, (AX)(R8*4)
+	MOVQ         16(DX), DI
+	MOVQ         24(DX), R8
+	VEXTRACTF128 $0x01, Y6, X0
+	VMOVLPS      X0, (AX)(DI*4)
+	VMOVHPS      X0, (AX)(R8*4)
+	MOVQ         32(DX), DI
+	MOVQ         40(DX), R8
+	VMOVLPS      X4, (AX)(DI*4)
+	VMOVHPS      X4, (AX)(R8*4)
+	MOVQ         48(DX), DI
+	MOVQ         56(DX), R8
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVLPS      X0, (AX)(DI*4)
+	VMOVHPS      X0, (AX)(R8*4)
+	VMULPS       Y3, Y2, Y3
+	VMULPS       Y1, Y2, Y1
+	VUNPCKLPS    Y1, Y3, Y2
+	VUNPCKHPS    Y1, Y3, Y1
+	MOVQ         (DX), DI
+	MOVQ         8(DX), R8
+	VMOVLPS      X2, 8(AX)(DI*4)
+	VMOVHPS      X2, 8(AX)(R8*4)
+	MOVQ         16(DX), DI
+	MOVQ         24(DX), R8
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVLPS      X0, 8(AX)(DI*4)
+	VMOVHPS      X0, 8(AX)(R8*4)
+	MOVQ         32(DX), DI
+	MOVQ         40(DX), R8
+	VMOVLPS      X1, 8(AX)(DI*4)
+	VMOVHPS      X1, 8(AX)(R8*4)
+	MOVQ         48(DX), DI
+	MOVQ         56(DX), R8
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVLPS      X0, 8(AX)(DI*4)
+	VMOVHPS      X0, 8(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         SI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortInverse2AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX
+TEXT ·fftShortInverse2AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), SI
+	SHRQ $0x03, SI
+
+tile:
+	MOVQ         (BX), DI
+	VMOVSD       (CX)(DI*4), X0
+	MOVQ         8(BX), DI
+	VMOVHPS      (CX)(DI*4), X0, X0
+	MOVQ         16(BX), DI
+	VMOVSD       (CX)(DI*4), X1
+	MOVQ         24(BX), DI
+	VMOVHPS      (CX)(DI*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), DI
+	VMOVSD       (CX)(DI*4), X0
+	MOVQ         40(BX), DI
+	VMOVHPS      (CX)(DI*4), X0, X0
+	MOVQ         48(BX), DI
+	VMOVSD       (CX)(DI*4), X2
+	MOVQ         56(BX), DI
+	VMOVHPS      (CX)(DI*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	MOVQ         (BX), DI
+	VMOVSD       8(CX)(DI*4), X0
+	MOVQ         8(BX), DI
+	VMOVHPS      8(CX)(DI*4), X0, X0
+	MOVQ         16(BX), DI
+	VMOVSD       8(CX)(DI*4), X2
+	MOVQ         24(BX), DI
+	VMOVHPS      8(CX)(DI*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	MOVQ         32(BX), DI
+	VMOVSD       8(CX)(DI*4), X0
+	MOVQ         40(BX), DI
+	VMOVHPS      8(CX)(DI*4), X0, X0
+	MOVQ         48(BX), DI
+	VMOVSD       8(CX)(DI*4), X4
+	MOVQ         56(BX), DI
+	VMOVHPS      8(CX)(DI*4), X4, X4
+	VINSERTF128  $0x01, X4, Y0, Y4
+	VSHUFPS      $0x88, Y4, Y2, Y5
+	VSHUFPS      $0xdd, Y4, Y2, Y2
+	VADDPS       Y2, Y1, Y4
+	VADDPS       Y5, Y3, Y6
+	VSUBPS       Y2, Y1, Y1
+	VSUBPS       Y5, Y3, Y2
+	VBROADCASTSS scale+144(FP), Y3
+	VMULPS       Y4, Y3, Y4
+	VMULPS       Y6, Y3, Y5
+	VUNPCKLPS    Y4, Y5, Y6
+	VUNPCKHPS    Y4, Y5, Y4
+	MOVQ         (DX), DI
+	MOVQ         8(DX), R8
+	VMOVLPS      X6, (AX)(DI*4)
+	VMOVHPS      X6, (AX)(R8*4)
+	MOVQ         16(DX), DI
+	MOVQ         24(DX), R8
+	VEXTRACTF128 $0x01, Y6, X0
+	VMOVLPS      X0, (AX)(DI*4)
+	VMOVHPS      X0, (AX)(R8*4)
+	MOVQ         32(DX), DI
+	MOVQ         40(DX), R8
+	VMOVLPS      X4, (AX)(DI*4)
+	VMOVHPS      X4, (AX)(R8*4)
+	MOVQ         48(DX), DI
+	MOVQ         56(DX), R8
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVLPS      X0, (AX)(DI*4)
+	VMOVHPS      X0, (AX)(R8*4)
+	VMULPS       Y1, Y3, Y1
+	VMULPS       Y2, Y3, Y2
+	VUNPCKLPS    Y1, Y2, Y3
+	VUNPCKHPS    Y1, Y2, Y1
+	MOVQ         (DX), DI
+	MOVQ         8(DX), R8
+	VMOVLPS      X3, 8(AX)(DI*4)
+	VMOVHPS      X3, 8(AX)(R8*4)
+	MOVQ         16(DX), DI
+	MOVQ         24(DX), R8
+	VEXTRACTF128 $0x01, Y3, X0
+	VMOVLPS      X0, 8(AX)(DI*4)
+	VMOVHPS      X0, 8(AX)(R8*4)
+	MOVQ         32(DX), DI
+	MOVQ         40(DX), R8
+	VMOVLPS      X1, 8(AX)(DI*4)
+	VMOVHPS      X1, 8(AX)(R8*4)
+	MOVQ         48(DX), DI
+	MOVQ         56(DX), R8
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVLPS      X0, 8(AX)(DI*4)
+	VMOVHPS      X0, 8(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         SI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortForward3AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward3AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       (CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      (CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       (CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      (CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, (SI)
+	VMOVUPS      Y1, 32(SI)
+	MOVQ         (BX), R8
+	VMOVSD       8(CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      8(CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       8(CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      8(CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       8(CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      8(CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       8(CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      8(CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y1, 96(SI)
+	MOVQ         (BX), R8
+	VMOVSD       16(CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      16(CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       16(CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      16(CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       16(CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      16(CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       16(CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      16(CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 128(SI)
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      64(SI), Y1
+	VMOVUPS      96(SI), Y2
+	VMOVUPS      128(SI), Y3
+	VMOVUPS      160(SI), Y4
+	VADDPS       Y3, Y1, Y5
+	VADDPS       Y4, Y2, Y6
+	VSUBPS       Y3, Y1, Y1
+	VSUBPS       Y4, Y2, Y2
+	VMOVUPS      (SI), Y3
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y3
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y2, Y2
+	VADDPS       Y2, Y3, Y4
+	VSUBPS       Y2, Y3, Y2
+	VMOVUPS      Y4, 64(SI)
+	VMOVUPS      Y2, 128(SI)
+	VMOVUPS      32(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y6, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y3, 160(SI)
+	VADDPS       (SI), Y5, Y1
+	VMOVUPS      Y1, (SI)
+	VADDPS       32(SI), Y6, Y1
+	VMOVUPS      Y1, 32(SI)
+	VBROADCASTSS scale+144(FP), Y1
+	VMOVUPS      (SI), Y2
+	VMOVUPS      32(SI), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y3, Y1, Y3
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X4, (AX)(R8*4)
+	VMOVHPS      X4, (AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVLPS      X0, (AX)(R8*4)
+	VMOVHPS      X0, (AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X2, (AX)(R8*4)
+	VMOVHPS      X2, (AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVLPS      X0, (AX)(R8*4)
+	VMOVHPS      X0, (AX)(R9*4)
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y3, Y1, Y3
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X4, 8(AX)(R8*4)
+	VMOVHPS      X4, 8(AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVLPS      X0, 8(AX)(R8*4)
+	VMOVHPS      X0, 8(AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X2, 8(AX)(R8*4)
+	VMOVHPS      X2, 8(AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVLPS      X0, 8(AX)(R8*4)
+	VMOVHPS      X0, 8(AX)(R9*4)
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y3, Y1, Y1
+	VUNPCKLPS    Y1, Y2, Y3
+	VUNPCKHPS    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X3, 16(AX)(R8*4)
+	VMOVHPS      X3, 16(AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y3, X0
+	VMOVLPS      X0, 16(AX)(R8*4)
+	VMOVHPS      X0, 16(AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X1, 16(AX)(R8*4)
+	VMOVHPS      X1, 16(AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVLPS      X0, 16(AX)(R8*4)
+	VMOVHPS      X0, 16(AX)(R9*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortInverse3AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse3AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       (CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      (CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       (CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      (CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y3, 32(SI)
+	MOVQ         (BX), R8
+	VMOVSD       8(CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      8(CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       8(CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      8(CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       8(CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      8(CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       8(CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      8(CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      Y3, 96(SI)
+	MOVQ         (BX), R8
+	VMOVSD       16(CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      16(CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       16(CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      16(CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       16(CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      16(CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       16(CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      16(CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y3, 160(SI)
+	VMOVUPS      64(SI), Y1
+	VMOVUPS      96(SI), Y2
+	VMOVUPS      128(SI), Y3
+	VMOVUPS      160(SI), Y4
+	VADDPS       Y3, Y1, Y5
+	VADDPS       Y4, Y2, Y6
+	VSUBPS       Y3, Y1, Y1
+	VSUBPS       Y4, Y2, Y2
+	VMOVUPS      (SI), Y3
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y3
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y2, Y2
+	VADDPS       Y2, Y3, Y4
+	VSUBPS       Y2, Y3, Y2
+	VMOVUPS      Y4, 64(SI)
+	VMOVUPS      Y2, 128(SI)
+	VMOVUPS      32(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y6, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y3, 160(SI)
+	VADDPS       (SI), Y5, Y1
+	VMOVUPS      Y1, (SI)
+	VADDPS       32(SI), Y6, Y1
+	VMOVUPS      Y1, 32(SI)
+	VBROADCASTSS scale+144(FP), Y1
+	VMOVUPS      (SI), Y2
+	VMOVUPS      32(SI), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y3, Y1, Y3
+	VUNPCKLPS    Y2, Y3, Y4
+	VUNPCKHPS    Y2, Y3, Y2
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X4, (AX)(R8*4)
+	VMOVHPS      X4, (AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVLPS      X0, (AX)(R8*4)
+	VMOVHPS      X0, (AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X2, (AX)(R8*4)
+	VMOVHPS      X2, (AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVLPS      X0, (AX)(R8*4)
+	VMOVHPS      X0, (AX)(R9*4)
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y3, Y1, Y3
+	VUNPCKLPS    Y2, Y3, Y4
+	VUNPCKHPS    Y2, Y3, Y2
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X4, 8(AX)(R8*4)
+	VMOVHPS      X4, 8(AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVLPS      X0, 8(AX)(R8*4)
+	VMOVHPS      X0, 8(AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X2, 8(AX)(R8*4)
+	VMOVHPS      X2, 8(AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVLPS      X0, 8(AX)(R8*4)
+	VMOVHPS      X0, 8(AX)(R9*4)
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y3, Y1, Y1
+	VUNPCKLPS    Y2, Y1, Y3
+	VUNPCKHPS    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X3, 16(AX)(R8*4)
+	VMOVHPS      X3, 16(AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y3, X0
+	VMOVLPS      X0, 16(AX)(R8*4)
+	VMOVHPS      X0, 16(AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X1, 16(AX)(R8*4)
+	VMOVHPS      X1, 16(AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVLPS      X0, 16(AX)(R8*4)
+	VMOVHPS      X0, 16(AX)(R9*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortForward4AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX
+TEXT ·fftShortForward4AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), SI
+	SHRQ $0x03, SI
+
+tile:
+	MOVQ         (BX), DI
+	VMOVUPS      (CX)(DI*4), Y0
+	MOVQ         8(BX), DI
+	VMOVUPS      (CX)(DI*4), Y1
+	MOVQ         16(BX), DI
+	VMOVUPS      (CX)(DI*4), Y2
+	MOVQ         24(BX), DI
+	VMOVUPS      (CX)(DI*4), Y3
+	MOVQ         32(BX), DI
+	VMOVUPS      (CX)(DI*4), Y4
+	MOVQ         40(BX), DI
+	VMOVUPS      (CX)(DI*4), Y5
+	MOVQ         48(BX), DI
+	VMOVUPS      (CX)(DI*4), Y6
+	MOVQ         56(BX), DI
+	VMOVUPS      (CX)(DI*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VADDPS       Y5, Y6, Y2
+	VADDPS       Y1, Y7, Y9
+	VSUBPS       Y5, Y6, Y5
+	VSUBPS       Y1, Y7, Y1
+	VADDPS       Y4, Y3, Y6
+	VADDPS       Y0, Y8, Y7
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y0, Y8, Y0
+	VADDPS       Y6, Y2, Y4
+	VADDPS       Y7, Y9, Y8
+	VADDPS       Y0, Y5, Y10
+	VSUBPS       Y3, Y1, Y11
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y9, Y6
+	VSUBPS       Y0, Y5, Y0
+	VADDPS       Y3, Y1, Y1
+	VBROADCASTSS scale+144(FP), Y3
+	VMULPS       Y4, Y3, Y4
+	VMULPS       Y8, Y3, Y5
+	VMULPS       Y10, Y3, Y7
+	VMULPS       Y11, Y3, Y8
+	VMULPS       Y2, Y3, Y2
+	VMULPS       Y6, Y3, Y6
+	VMULPS       Y0, Y3, Y0
+	VMULPS       Y1, Y3, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y6, Y5, Y4
+	VPERM2F128   $0x31, Y6, Y5, Y5
+	VPERM2F128   $0x20, Y0, Y7, Y6
+	VPERM2F128   $0x31, Y0, Y7, Y0
+	VPERM2F128   $0x20, Y1, Y8, Y7
+	VPERM2F128   $0x31, Y1, Y8, Y1
+	VUNPCKLPS    Y4, Y3, Y8
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPS    Y7, Y6, Y4
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y4, Y8, Y7
+	VUNPCKHPD    Y4, Y8, Y4
+	VUNPCKLPD    Y6, Y3, Y8
+	VUNPCKHPD    Y6, Y3, Y3
+	VUNPCKLPS    Y5, Y2, Y6
+	VUNPCKHPS    Y5, Y2, Y2
+	VUNPCKLPS    Y1, Y0, Y5
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPD    Y5, Y6, Y1
+	VUNPCKHPD    Y5, Y6, Y5
+	VUNPCKLPD    Y0, Y2, Y6
+	VUNPCKHPD    Y0, Y2, Y0
+	MOVQ         (DX), DI
+	VMOVUPS      Y7, (AX)(DI*4)
+	MOVQ         8(DX), DI
+	VMOVUPS      Y4, (AX)(DI*4)
+	MOVQ         16(DX), DI
+	VMOVUPS      Y1, (AX)(DI*4)
+	MOVQ         24(DX), DI
+	VMOVUPS      Y5, (AX)(DI*4)
+	MOVQ         32(DX), DI
+	VMOVUPS      Y8, (AX)(DI*4)
+	MOVQ         40(DX), DI
+	VMOVUPS      Y3, (AX)(DI*4)
+	MOVQ         48(DX), DI
+	VMOVUPS      Y6, (AX)(DI*4)
+	MOVQ         56(DX), DI
+	VMOVUPS      Y0, (AX)(DI*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         SI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortInverse4AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX
+TEXT ·fftShortInverse4AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), SI
+	SHRQ $0x03, SI
+
+tile:
+	MOVQ         (BX), DI
+	VMOVUPS      (CX)(DI*4), Y0
+	MOVQ         8(BX), DI
+	VMOVUPS      (CX)(DI*4), Y1
+	MOVQ         16(BX), DI
+	VMOVUPS      (CX)(DI*4), Y2
+	MOVQ         24(BX), DI
+	VMOVUPS      (CX)(DI*4), Y3
+	MOVQ         32(BX), DI
+	VMOVUPS      (CX)(DI*4), Y4
+	MOVQ         40(BX), DI
+	VMOVUPS      (CX)(DI*4), Y5
+	MOVQ         48(BX), DI
+	VMOVUPS      (CX)(DI*4), Y6
+	MOVQ         56(BX), DI
+	VMOVUPS      (CX)(DI*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VADDPS       Y1, Y7, Y2
+	VADDPS       Y5, Y6, Y9
+	VSUBPS       Y1, Y7, Y1
+	VSUBPS       Y5, Y6, Y5
+	VADDPS       Y0, Y8, Y6
+	VADDPS       Y4, Y3, Y7
+	VSUBPS       Y0, Y8, Y0
+	VSUBPS       Y4, Y3, Y3
+	VADDPS       Y6, Y2, Y4
+	VADDPS       Y7, Y9, Y8
+	VADDPS       Y3, Y1, Y10
+	VSUBPS       Y0, Y5, Y11
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y9, Y6
+	VSUBPS       Y3, Y1, Y1
+	VADDPS       Y0, Y5, Y0
+	VBROADCASTSS scale+144(FP), Y3
+	VMULPS       Y4, Y3, Y4
+	VMULPS       Y8, Y3, Y5
+	VMULPS       Y10, Y3, Y7
+	VMULPS       Y11, Y3, Y8
+	VMULPS       Y2, Y3, Y2
+	VMULPS       Y6, Y3, Y6
+	VMULPS       Y1, Y3, Y1
+	VMULPS       Y0, Y3, Y0
+	VPERM2F128   $0x20, Y6, Y5, Y3
+	VPERM2F128   $0x31, Y6, Y5, Y5
+	VPERM2F128   $0x20, Y2, Y4, Y6
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y0, Y8, Y4
+	VPERM2F128   $0x31, Y0, Y8, Y0
+	VPERM2F128   $0x20, Y1, Y7, Y8
+	VPERM2F128   $0x31, Y1, Y7, Y1
+	VUNPCKLPS    Y6, Y3, Y7
+	VUNPCKHPS    Y6, Y3, Y3
+	VUNPCKLPS    Y8, Y4, Y6
+	VUNPCKHPS    Y8, Y4, Y4
+	VUNPCKLPD    Y6, Y7, Y8
+	VUNPCKHPD    Y6, Y7, Y6
+	VUNPCKLPD    Y4, Y3, Y7
+	VUNPCKHPD    Y4, Y3, Y3
+	VUNPCKLPS    Y2, Y5, Y4
+	VUNPCKHPS    Y2, Y5, Y2
+	VUNPCKLPS    Y1, Y0, Y5
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPD    Y5, Y4, Y1
+	VUNPCKHPD    Y5, Y4, Y4
+	VUNPCKLPD    Y0, Y2, Y5
+	VUNPCKHPD    Y0, Y2, Y0
+	MOVQ         (DX), DI
+	VMOVUPS      Y8, (AX)(DI*4)
+	MOVQ         8(DX), DI
+	VMOVUPS      Y6, (AX)(DI*4)
+	MOVQ         16(DX), DI
+	VMOVUPS      Y1, (AX)(DI*4)
+	MOVQ         24(DX), DI
+	VMOVUPS      Y4, (AX)(DI*4)
+	MOVQ         32(DX), DI
+	VMOVUPS      Y7, (AX)(DI*4)
+	MOVQ         40(DX), DI
+	VMOVUPS      Y3, (AX)(DI*4)
+	MOVQ         48(DX), DI
+	VMOVUPS      Y5, (AX)(DI*4)
+	MOVQ         56(DX), DI
+	VMOVUPS      Y0, (AX)(DI*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         SI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortForward5AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward5AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y8, 96(SI)
+	VMOVUPS      Y5, 128(SI)
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      8(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 64(SI)
+	VMOVUPS      Y7, 96(SI)
+	VMOVUPS      Y3, 128(SI)
+	VMOVUPS      Y8, 160(SI)
+	VMOVUPS      Y5, 192(SI)
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      Y4, 256(SI)
+	VMOVUPS      Y0, 288(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VMOVUPS      192(SI), Y6
+	VMOVUPS      224(SI), Y7
+	VADDPS       Y6, Y2, Y8
+	VADDPS       Y7, Y3, Y9
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      (SI), Y6
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y1, Y7
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y3, Y7
+	VADDPS       Y7, Y6, Y10
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      Y10, 64(SI)
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      (SI), Y6
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y1, Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y3, Y1
+	VADDPS       Y1, Y6, Y3
+	VSUBPS       Y1, Y6, Y1
+	VMOVUPS      Y3, 128(SI)
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y2, Y3
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y6, 288(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y0, Y0
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y2, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 160(SI)
+	VMOVUPS      Y2, 224(SI)
+	VADDPS       Y8, Y4, Y0
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       Y9, Y5, Y0
+	VADDPS       32(SI), Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      64(SI), Y3
+	VMOVUPS      96(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      128(SI), Y5
+	VMOVUPS      160(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      192(SI), Y7
+	VMOVUPS      224(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      64(SI), Y1
+	VMOVUPS      96(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      128(SI), Y3
+	VMOVUPS      160(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      192(SI), Y5
+	VMOVUPS      224(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      256(SI), Y7
+	VMOVUPS      288(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y4, Y7
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VUNPCKLPS    Y5, Y8, Y4
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPS    Y7, Y6, Y8
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y8, Y4, Y7
+	VUNPCKHPD    Y8, Y4, Y4
+	VUNPCKLPD    Y6, Y5, Y8
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y0, Y3, Y2
+	VUNPCKHPS    Y0, Y3, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 8(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y4, 8(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 8(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 8(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 8(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 8(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 8(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 8(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortInverse5AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse5AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y6, 32(SI)
+	VMOVUPS      Y8, 64(SI)
+	VMOVUPS      Y3, 96(SI)
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      Y4, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      8(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, 64(SI)
+	VMOVUPS      Y6, 96(SI)
+	VMOVUPS      Y8, 128(SI)
+	VMOVUPS      Y3, 160(SI)
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      Y5, 224(SI)
+	VMOVUPS      Y0, 256(SI)
+	VMOVUPS      Y4, 288(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VMOVUPS      192(SI), Y6
+	VMOVUPS      224(SI), Y7
+	VADDPS       Y6, Y2, Y8
+	VADDPS       Y7, Y3, Y9
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      (SI), Y6
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y1, Y7
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y3, Y7
+	VADDPS       Y7, Y6, Y10
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      Y10, 64(SI)
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      (SI), Y6
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y1, Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y3, Y1
+	VADDPS       Y1, Y6, Y3
+	VSUBPS       Y1, Y6, Y1
+	VMOVUPS      Y3, 128(SI)
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y2, Y3
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y6, 288(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y0, Y0
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y2, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 160(SI)
+	VMOVUPS      Y2, 224(SI)
+	VADDPS       Y8, Y4, Y0
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       Y9, Y5, Y0
+	VADDPS       32(SI), Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      64(SI), Y3
+	VMOVUPS      96(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      128(SI), Y5
+	VMOVUPS      160(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      192(SI), Y7
+	VMOVUPS      224(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y6, Y2, Y9
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y8, Y4, Y5
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VPERM2F128   $0x20, Y7, Y3, Y8
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y9, Y7
+	VUNPCKHPS    Y6, Y9, Y6
+	VUNPCKLPS    Y8, Y5, Y9
+	VUNPCKHPS    Y8, Y5, Y5
+	VUNPCKLPD    Y9, Y7, Y8
+	VUNPCKHPD    Y9, Y7, Y7
+	VUNPCKLPD    Y5, Y6, Y9
+	VUNPCKHPD    Y5, Y6, Y5
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y4, Y2
+	VUNPCKHPS    Y3, Y4, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      64(SI), Y1
+	VMOVUPS      96(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      128(SI), Y3
+	VMOVUPS      160(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      192(SI), Y5
+	VMOVUPS      224(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      256(SI), Y7
+	VMOVUPS      288(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y6, Y2, Y8
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y4, Y5
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VPERM2F128   $0x20, Y7, Y3, Y4
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y8, Y7
+	VUNPCKHPS    Y6, Y8, Y6
+	VUNPCKLPS    Y4, Y5, Y8
+	VUNPCKHPS    Y4, Y5, Y4
+	VUNPCKLPD    Y8, Y7, Y5
+	VUNPCKHPD    Y8, Y7, Y7
+	VUNPCKLPD    Y4, Y6, Y8
+	VUNPCKHPD    Y4, Y6, Y4
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y0, Y2
+	VUNPCKHPS    Y3, Y0, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y5, 8(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 8(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 8(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 8(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 8(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y4, 8(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 8(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 8(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortForward6AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward6AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y8, 96(SI)
+	VMOVUPS      Y5, 128(SI)
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      16(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 128(SI)
+	VMOVUPS      Y7, 160(SI)
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y8, 224(SI)
+	VMOVUPS      Y5, 256(SI)
+	VMOVUPS      Y1, 288(SI)
+	VMOVUPS      Y4, 320(SI)
+	VMOVUPS      Y0, 352(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      192(SI), Y2
+	VMOVUPS      224(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y5, 32(SI)
+	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 64(SI)
+	VMOVUPS      Y5, 96(SI)
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F323f000000<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F323f000000<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 256(SI)
+	VMOVUPS      Y3, 288(SI)
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf000000<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 320(SI)
+	VMOVUPS      Y3, 352(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      (SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y2, 160(SI)
+	VADDPS       (SI), Y4, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y5, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      192(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 256(SI)
+	VMOVUPS      Y1, 320(SI)
+	VMOVUPS      224(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 288(SI)
+	VMOVUPS      Y2, 352(SI)
+	VADDPS       192(SI), Y4, Y0
+	VMOVUPS      Y0, 192(SI)
+	VADDPS       224(SI), Y5, Y0
+	VMOVUPS      Y0, 224(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      192(SI), Y3
+	VMOVUPS      224(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      64(SI), Y5
+	VMOVUPS      96(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      256(SI), Y7
+	VMOVUPS      288(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      64(SI), Y1
+	VMOVUPS      96(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      256(SI), Y3
+	VMOVUPS      288(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      128(SI), Y5
+	VMOVUPS      160(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      320(SI), Y7
+	VMOVUPS      352(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y4, Y7
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VUNPCKLPS    Y5, Y8, Y4
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPS    Y7, Y6, Y8
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y8, Y4, Y7
+	VUNPCKHPD    Y8, Y4, Y4
+	VUNPCKLPD    Y6, Y5, Y8
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y0, Y3, Y2
+	VUNPCKHPS    Y0, Y3, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 16(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y4, 16(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 16(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 16(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 16(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 16(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 16(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 16(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F32bf5db3d7<>+0(SB)/4, $0xbf5db3d7
+DATA fftAVX2F32bf5db3d7<>+4(SB)/4, $0xbf5db3d7
+DATA fftAVX2F32bf5db3d7<>+8(SB)/4, $0xbf5db3d7
+DATA fftAVX2F32bf5db3d7<>+12(SB)/4, $0xbf5db3d7
+DATA fftAVX2F32bf5db3d7<>+16(SB)/4, $0xbf5db3d7
+DATA fftAVX2F32bf5db3d7<>+20(SB)/4, $0xbf5db3d7
+DATA fftAVX2F32bf5db3d7<>+24(SB)/4, $0xbf5db3d7
+DATA fftAVX2F32bf5db3d7<>+28(SB)/4, $0xbf5db3d7
+GLOBL fftAVX2F32bf5db3d7<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323f000000<>+0(SB)/4, $0x3f000000
+DATA fftAVX2F323f000000<>+4(SB)/4, $0x3f000000
+DATA fftAVX2F323f000000<>+8(SB)/4, $0x3f000000
+DATA fftAVX2F323f000000<>+12(SB)/4, $0x3f000000
+DATA fftAVX2F323f000000<>+16(SB)/4, $0x3f000000
+DATA fftAVX2F323f000000<>+20(SB)/4, $0x3f000000
+DATA fftAVX2F323f000000<>+24(SB)/4, $0x3f000000
+DATA fftAVX2F323f000000<>+28(SB)/4, $0x3f000000
+GLOBL fftAVX2F323f000000<>(SB), RODATA|NOPTR, $32
+
+// func fftShortInverse6AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse6AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y6, 32(SI)
+	VMOVUPS      Y8, 64(SI)
+	VMOVUPS      Y3, 96(SI)
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      Y4, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      16(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, 128(SI)
+	VMOVUPS      Y6, 160(SI)
+	VMOVUPS      Y8, 192(SI)
+	VMOVUPS      Y3, 224(SI)
+	VMOVUPS      Y1, 256(SI)
+	VMOVUPS      Y5, 288(SI)
+	VMOVUPS      Y0, 320(SI)
+	VMOVUPS      Y4, 352(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      192(SI), Y2
+	VMOVUPS      224(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y5, 32(SI)
+	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 64(SI)
+	VMOVUPS      Y5, 96(SI)
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F323f000000<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F323f000000<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 256(SI)
+	VMOVUPS      Y3, 288(SI)
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf000000<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 320(SI)
+	VMOVUPS      Y3, 352(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      (SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y2, 160(SI)
+	VADDPS       (SI), Y4, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y5, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      192(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 256(SI)
+	VMOVUPS      Y1, 320(SI)
+	VMOVUPS      224(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 288(SI)
+	VMOVUPS      Y2, 352(SI)
+	VADDPS       192(SI), Y4, Y0
+	VMOVUPS      Y0, 192(SI)
+	VADDPS       224(SI), Y5, Y0
+	VMOVUPS      Y0, 224(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      192(SI), Y3
+	VMOVUPS      224(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      64(SI), Y5
+	VMOVUPS      96(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      256(SI), Y7
+	VMOVUPS      288(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y6, Y2, Y9
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y8, Y4, Y5
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VPERM2F128   $0x20, Y7, Y3, Y8
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y9, Y7
+	VUNPCKHPS    Y6, Y9, Y6
+	VUNPCKLPS    Y8, Y5, Y9
+	VUNPCKHPS    Y8, Y5, Y5
+	VUNPCKLPD    Y9, Y7, Y8
+	VUNPCKHPD    Y9, Y7, Y7
+	VUNPCKLPD    Y5, Y6, Y9
+	VUNPCKHPD    Y5, Y6, Y5
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y4, Y2
+	VUNPCKHPS    Y3, Y4, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      64(SI), Y1
+	VMOVUPS      96(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      256(SI), Y3
+	VMOVUPS      288(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      128(SI), Y5
+	VMOVUPS      160(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      320(SI), Y7
+	VMOVUPS      352(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y6, Y2, Y8
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y4, Y5
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VPERM2F128   $0x20, Y7, Y3, Y4
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y8, Y7
+	VUNPCKHPS    Y6, Y8, Y6
+	VUNPCKLPS    Y4, Y5, Y8
+	VUNPCKHPS    Y4, Y5, Y4
+	VUNPCKLPD    Y8, Y7, Y5
+	VUNPCKHPD    Y8, Y7, Y7
+	VUNPCKLPD    Y4, Y6, Y8
+	VUNPCKHPD    Y4, Y6, Y4
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y0, Y2
+	VUNPCKHPS    Y3, Y0, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y5, 16(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 16(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 16(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 16(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 16(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y4, 16(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 16(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 16(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortForward7AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward7AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y8, 96(SI)
+	VMOVUPS      Y5, 128(SI)
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      24(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 192(SI)
+	VMOVUPS      Y7, 224(SI)
+	VMOVUPS      Y3, 256(SI)
+	VMOVUPS      Y8, 288(SI)
+	VMOVUPS      Y5, 320(SI)
+	VMOVUPS      Y1, 352(SI)
+	VMOVUPS      Y4, 384(SI)
+	VMOVUPS      Y0, 416(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      384(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VMOVUPS      320(SI), Y6
+	VMOVUPS      352(SI), Y7
+	VADDPS       Y6, Y2, Y8
+	VADDPS       Y7, Y3, Y9
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      192(SI), Y6
+	VMOVUPS      224(SI), Y7
+	VMOVUPS      256(SI), Y10
+	VMOVUPS      288(SI), Y11
+	VADDPS       Y10, Y6, Y12
+	VADDPS       Y11, Y7, Y13
+	VSUBPS       Y10, Y6, Y6
+	VSUBPS       Y11, Y7, Y7
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323f48261c<>+0(SB), Y1, Y11
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y3, Y11
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F323ede2602<>+0(SB), Y7, Y11
+	VADDPS       Y11, Y10, Y14
+	VSUBPS       Y11, Y10, Y10
+	VMOVUPS      Y14, 64(SI)
+	VMOVUPS      Y10, 384(SI)
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323f7994e0<>+0(SB), Y1, Y11
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F32bede2602<>+0(SB), Y3, Y11
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y7, Y11
+	VADDPS       Y11, Y10, Y14
+	VSUBPS       Y11, Y10, Y10
+	VMOVUPS      Y14, 128(SI)
+	VMOVUPS      Y10, 320(SI)
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323ede2602<>+0(SB), Y1, Y1
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y3, Y1
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y7, Y1
+	VADDPS       Y1, Y10, Y3
+	VSUBPS       Y1, Y10, Y1
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y1, 256(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f48261c<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y2, Y3
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F323ede2602<>+0(SB), Y6, Y3
+	VADDPS       Y3, Y1, Y7
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y7, 416(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f7994e0<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bede2602<>+0(SB), Y2, Y3
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y6, Y3
+	VADDPS       Y3, Y1, Y7
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y7, 352(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323ede2602<>+0(SB), Y0, Y0
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y2, Y0
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y6, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 224(SI)
+	VMOVUPS      Y2, 288(SI)
+	VADDPS       Y8, Y4, Y0
+	VADDPS       Y12, Y0, Y0
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       Y9, Y5, Y0
+	VADDPS       Y13, Y0, Y0
+	VADDPS       32(SI), Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      64(SI), Y3
+	VMOVUPS      96(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      128(SI), Y5
+	VMOVUPS      160(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      192(SI), Y7
+	VMOVUPS      224(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      192(SI), Y1
+	VMOVUPS      224(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      256(SI), Y3
+	VMOVUPS      288(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      320(SI), Y5
+	VMOVUPS      352(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      384(SI), Y7
+	VMOVUPS      416(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y4, Y7
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VUNPCKLPS    Y5, Y8, Y4
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPS    Y7, Y6, Y8
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y8, Y4, Y7
+	VUNPCKHPD    Y8, Y4, Y4
+	VUNPCKLPD    Y6, Y5, Y8
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y0, Y3, Y2
+	VUNPCKHPS    Y0, Y3, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 24(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y4, 24(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 24(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 24(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 24(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 24(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 24(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 24(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortInverse7AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse7AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y6, 32(SI)
+	VMOVUPS      Y8, 64(SI)
+	VMOVUPS      Y3, 96(SI)
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      Y4, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      24(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, 192(SI)
+	VMOVUPS      Y6, 224(SI)
+	VMOVUPS      Y8, 256(SI)
+	VMOVUPS      Y3, 288(SI)
+	VMOVUPS      Y1, 320(SI)
+	VMOVUPS      Y5, 352(SI)
+	VMOVUPS      Y0, 384(SI)
+	VMOVUPS      Y4, 416(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      384(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VMOVUPS      320(SI), Y6
+	VMOVUPS      352(SI), Y7
+	VADDPS       Y6, Y2, Y8
+	VADDPS       Y7, Y3, Y9
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      192(SI), Y6
+	VMOVUPS      224(SI), Y7
+	VMOVUPS      256(SI), Y10
+	VMOVUPS      288(SI), Y11
+	VADDPS       Y10, Y6, Y12
+	VADDPS       Y11, Y7, Y13
+	VSUBPS       Y10, Y6, Y6
+	VSUBPS       Y11, Y7, Y7
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323f48261c<>+0(SB), Y1, Y11
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y3, Y11
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F323ede2602<>+0(SB), Y7, Y11
+	VADDPS       Y11, Y10, Y14
+	VSUBPS       Y11, Y10, Y10
+	VMOVUPS      Y14, 64(SI)
+	VMOVUPS      Y10, 384(SI)
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323f7994e0<>+0(SB), Y1, Y11
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F32bede2602<>+0(SB), Y3, Y11
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y7, Y11
+	VADDPS       Y11, Y10, Y14
+	VSUBPS       Y11, Y10, Y10
+	VMOVUPS      Y14, 128(SI)
+	VMOVUPS      Y10, 320(SI)
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323ede2602<>+0(SB), Y1, Y1
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y3, Y1
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y7, Y1
+	VADDPS       Y1, Y10, Y3
+	VSUBPS       Y1, Y10, Y1
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y1, 256(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f48261c<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y2, Y3
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F323ede2602<>+0(SB), Y6, Y3
+	VADDPS       Y3, Y1, Y7
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y7, 416(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f7994e0<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bede2602<>+0(SB), Y2, Y3
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y6, Y3
+	VADDPS       Y3, Y1, Y7
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y7, 352(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323ede2602<>+0(SB), Y0, Y0
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y2, Y0
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y6, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 224(SI)
+	VMOVUPS      Y2, 288(SI)
+	VADDPS       Y8, Y4, Y0
+	VADDPS       Y12, Y0, Y0
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       Y9, Y5, Y0
+	VADDPS       Y13, Y0, Y0
+	VADDPS       32(SI), Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      64(SI), Y3
+	VMOVUPS      96(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      128(SI), Y5
+	VMOVUPS      160(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      192(SI), Y7
+	VMOVUPS      224(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y6, Y2, Y9
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y8, Y4, Y5
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VPERM2F128   $0x20, Y7, Y3, Y8
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y9, Y7
+	VUNPCKHPS    Y6, Y9, Y6
+	VUNPCKLPS    Y8, Y5, Y9
+	VUNPCKHPS    Y8, Y5, Y5
+	VUNPCKLPD    Y9, Y7, Y8
+	VUNPCKHPD    Y9, Y7, Y7
+	VUNPCKLPD    Y5, Y6, Y9
+	VUNPCKHPD    Y5, Y6, Y5
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y4, Y2
+	VUNPCKHPS    Y3, Y4, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      192(SI), Y1
+	VMOVUPS      224(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      256(SI), Y3
+	VMOVUPS      288(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      320(SI), Y5
+	VMOVUPS      352(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      384(SI), Y7
+	VMOVUPS      416(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y6, Y2, Y8
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y4, Y5
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VPERM2F128   $0x20, Y7, Y3, Y4
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y8, Y7
+	VUNPCKHPS    Y6, Y8, Y6
+	VUNPCKLPS    Y4, Y5, Y8
+	VUNPCKHPS    Y4, Y5, Y4
+	VUNPCKLPD    Y8, Y7, Y5
+	VUNPCKHPD    Y8, Y7, Y7
+	VUNPCKLPD    Y4, Y6, Y8
+	VUNPCKHPD    Y4, Y6, Y4
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y0, Y2
+	VUNPCKHPS    Y3, Y0, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y5, 24(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 24(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 24(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 24(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 24(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y4, 24(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 24(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 24(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortForward8AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward8AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y8, 96(SI)
+	VMOVUPS      Y5, 128(SI)
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      32(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      Y7, 288(SI)
+	VMOVUPS      Y3, 320(SI)
+	VMOVUPS      Y8, 352(SI)
+	VMOVUPS      Y5, 384(SI)
+	VMOVUPS      Y1, 416(SI)
+	VMOVUPS      Y4, 448(SI)
+	VMOVUPS      Y0, 480(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y5, 32(SI)
+	VMOVUPS      Y0, 256(SI)
+	VMOVUPS      Y1, 288(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 64(SI)
+	VMOVUPS      Y5, 96(SI)
+	VMULPS       fftAVX2F32bf3504f3<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf3504f3<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F323f3504f3<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F323f3504f3<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 320(SI)
+	VMOVUPS      Y3, 352(SI)
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VMOVUPS      384(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMULPS       fftAVX2F32bf800000<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf800000<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F320<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F320<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 384(SI)
+	VMOVUPS      Y3, 416(SI)
+	VMOVUPS      192(SI), Y0
+	VMOVUPS      224(SI), Y1
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y5, 224(SI)
+	VMULPS       fftAVX2F32bf3504f3<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf3504f3<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf3504f3<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf3504f3<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 448(SI)
+	VMOVUPS      Y3, 480(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VMOVUPS      128(SI), Y4
+	VMOVUPS      160(SI), Y5
+	VMOVUPS      192(SI), Y6
+	VMOVUPS      224(SI), Y7
+	VADDPS       Y4, Y0, Y8
+	VADDPS       Y5, Y1, Y9
+	VSUBPS       Y4, Y0, Y0
+	VSUBPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y4
+	VADDPS       Y7, Y3, Y5
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VADDPS       Y4, Y8, Y6
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y3, Y0, Y10
+	VSUBPS       Y2, Y1, Y11
+	VSUBPS       Y4, Y8, Y4
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y3, Y0, Y0
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y10, 64(SI)
+	VMOVUPS      Y11, 96(SI)
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VMOVUPS      384(SI), Y4
+	VMOVUPS      416(SI), Y5
+	VMOVUPS      448(SI), Y6
+	VMOVUPS      480(SI), Y7
+	VADDPS       Y4, Y0, Y8
+	VADDPS       Y5, Y1, Y9
+	VSUBPS       Y4, Y0, Y0
+	VSUBPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y4
+	VADDPS       Y7, Y3, Y5
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VADDPS       Y4, Y8, Y6
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y3, Y0, Y10
+	VSUBPS       Y2, Y1, Y11
+	VSUBPS       Y4, Y8, Y4
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y3, Y0, Y0
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      Y7, 288(SI)
+	VMOVUPS      Y10, 320(SI)
+	VMOVUPS      Y11, 352(SI)
+	VMOVUPS      Y4, 384(SI)
+	VMOVUPS      Y5, 416(SI)
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      Y1, 480(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      256(SI), Y3
+	VMOVUPS      288(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      64(SI), Y5
+	VMOVUPS      96(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      320(SI), Y7
+	VMOVUPS      352(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      128(SI), Y1
+	VMOVUPS      160(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      384(SI), Y3
+	VMOVUPS      416(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      192(SI), Y5
+	VMOVUPS      224(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      448(SI), Y7
+	VMOVUPS      480(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y4, Y7
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VUNPCKLPS    Y5, Y8, Y4
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPS    Y7, Y6, Y8
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y8, Y4, Y7
+	VUNPCKHPD    Y8, Y4, Y4
+	VUNPCKLPD    Y6, Y5, Y8
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y0, Y3, Y2
+	VUNPCKHPS    Y0, Y3, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 32(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y4, 32(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 32(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 32(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 32(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 32(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 32(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 32(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F32bf3504f3<>+0(SB)/4, $0xbf3504f3
+DATA fftAVX2F32bf3504f3<>+4(SB)/4, $0xbf3504f3
+DATA fftAVX2F32bf3504f3<>+8(SB)/4, $0xbf3504f3
+DATA fftAVX2F32bf3504f3<>+12(SB)/4, $0xbf3504f3
+DATA fftAVX2F32bf3504f3<>+16(SB)/4, $0xbf3504f3
+DATA fftAVX2F32bf3504f3<>+20(SB)/4, $0xbf3504f3
+DATA fftAVX2F32bf3504f3<>+24(SB)/4, $0xbf3504f3
+DATA fftAVX2F32bf3504f3<>+28(SB)/4, $0xbf3504f3
+GLOBL fftAVX2F32bf3504f3<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323f3504f3<>+0(SB)/4, $0x3f3504f3
+DATA fftAVX2F323f3504f3<>+4(SB)/4, $0x3f3504f3
+DATA fftAVX2F323f3504f3<>+8(SB)/4, $0x3f3504f3
+DATA fftAVX2F323f3504f3<>+12(SB)/4, $0x3f3504f3
+DATA fftAVX2F323f3504f3<>+16(SB)/4, $0x3f3504f3
+DATA fftAVX2F323f3504f3<>+20(SB)/4, $0x3f3504f3
+DATA fftAVX2F323f3504f3<>+24(SB)/4, $0x3f3504f3
+DATA fftAVX2F323f3504f3<>+28(SB)/4, $0x3f3504f3
+GLOBL fftAVX2F323f3504f3<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32bf800000<>+0(SB)/4, $0xbf800000
+DATA fftAVX2F32bf800000<>+4(SB)/4, $0xbf800000
+DATA fftAVX2F32bf800000<>+8(SB)/4, $0xbf800000
+DATA fftAVX2F32bf800000<>+12(SB)/4, $0xbf800000
+DATA fftAVX2F32bf800000<>+16(SB)/4, $0xbf800000
+DATA fftAVX2F32bf800000<>+20(SB)/4, $0xbf800000
+DATA fftAVX2F32bf800000<>+24(SB)/4, $0xbf800000
+DATA fftAVX2F32bf800000<>+28(SB)/4, $0xbf800000
+GLOBL fftAVX2F32bf800000<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F320<>+0(SB)/4, $0x00000000
+DATA fftAVX2F320<>+4(SB)/4, $0x00000000
+DATA fftAVX2F320<>+8(SB)/4, $0x00000000
+DATA fftAVX2F320<>+12(SB)/4, $0x00000000
+DATA fftAVX2F320<>+16(SB)/4, $0x00000000
+DATA fftAVX2F320<>+20(SB)/4, $0x00000000
+DATA fftAVX2F320<>+24(SB)/4, $0x00000000
+DATA fftAVX2F320<>+28(SB)/4, $0x00000000
+GLOBL fftAVX2F320<>(SB), RODATA|NOPTR, $32
+
+// func fftShortInverse8AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse8AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y6, 32(SI)
+	VMOVUPS      Y8, 64(SI)
+	VMOVUPS      Y3, 96(SI)
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      Y4, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      32(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, 256(SI)
+	VMOVUPS      Y6, 288(SI)
+	VMOVUPS      Y8, 320(SI)
+	VMOVUPS      Y3, 352(SI)
+	VMOVUPS      Y1, 384(SI)
+	VMOVUPS      Y5, 416(SI)
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      Y4, 480(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y5, 32(SI)
+	VMOVUPS      Y0, 256(SI)
+	VMOVUPS      Y1, 288(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 64(SI)
+	VMOVUPS      Y5, 96(SI)
+	VMULPS       fftAVX2F32bf3504f3<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf3504f3<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F323f3504f3<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F323f3504f3<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 320(SI)
+	VMOVUPS      Y3, 352(SI)
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VMOVUPS      384(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMULPS       fftAVX2F32bf800000<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf800000<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F320<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F320<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 384(SI)
+	VMOVUPS      Y3, 416(SI)
+	VMOVUPS      192(SI), Y0
+	VMOVUPS      224(SI), Y1
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y5, 224(SI)
+	VMULPS       fftAVX2F32bf3504f3<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf3504f3<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf3504f3<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf3504f3<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 448(SI)
+	VMOVUPS      Y3, 480(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VMOVUPS      128(SI), Y4
+	VMOVUPS      160(SI), Y5
+	VMOVUPS      192(SI), Y6
+	VMOVUPS      224(SI), Y7
+	VADDPS       Y4, Y0, Y8
+	VADDPS       Y5, Y1, Y9
+	VSUBPS       Y4, Y0, Y0
+	VSUBPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y4
+	VADDPS       Y7, Y3, Y5
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VADDPS       Y4, Y8, Y6
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y3, Y0, Y10
+	VSUBPS       Y2, Y1, Y11
+	VSUBPS       Y4, Y8, Y4
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y3, Y0, Y0
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y10, 64(SI)
+	VMOVUPS      Y11, 96(SI)
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VMOVUPS      384(SI), Y4
+	VMOVUPS      416(SI), Y5
+	VMOVUPS      448(SI), Y6
+	VMOVUPS      480(SI), Y7
+	VADDPS       Y4, Y0, Y8
+	VADDPS       Y5, Y1, Y9
+	VSUBPS       Y4, Y0, Y0
+	VSUBPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y4
+	VADDPS       Y7, Y3, Y5
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VADDPS       Y4, Y8, Y6
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y3, Y0, Y10
+	VSUBPS       Y2, Y1, Y11
+	VSUBPS       Y4, Y8, Y4
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y3, Y0, Y0
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      Y7, 288(SI)
+	VMOVUPS      Y10, 320(SI)
+	VMOVUPS      Y11, 352(SI)
+	VMOVUPS      Y4, 384(SI)
+	VMOVUPS      Y5, 416(SI)
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      Y1, 480(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      256(SI), Y3
+	VMOVUPS      288(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      64(SI), Y5
+	VMOVUPS      96(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      320(SI), Y7
+	VMOVUPS      352(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y6, Y2, Y9
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y8, Y4, Y5
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VPERM2F128   $0x20, Y7, Y3, Y8
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y9, Y7
+	VUNPCKHPS    Y6, Y9, Y6
+	VUNPCKLPS    Y8, Y5, Y9
+	VUNPCKHPS    Y8, Y5, Y5
+	VUNPCKLPD    Y9, Y7, Y8
+	VUNPCKHPD    Y9, Y7, Y7
+	VUNPCKLPD    Y5, Y6, Y9
+	VUNPCKHPD    Y5, Y6, Y5
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y4, Y2
+	VUNPCKHPS    Y3, Y4, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      128(SI), Y1
+	VMOVUPS      160(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      384(SI), Y3
+	VMOVUPS      416(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      192(SI), Y5
+	VMOVUPS      224(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      448(SI), Y7
+	VMOVUPS      480(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y6, Y2, Y8
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y4, Y5
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VPERM2F128   $0x20, Y7, Y3, Y4
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y8, Y7
+	VUNPCKHPS    Y6, Y8, Y6
+	VUNPCKLPS    Y4, Y5, Y8
+	VUNPCKHPS    Y4, Y5, Y4
+	VUNPCKLPD    Y8, Y7, Y5
+	VUNPCKHPD    Y8, Y7, Y7
+	VUNPCKLPD    Y4, Y6, Y8
+	VUNPCKHPD    Y4, Y6, Y4
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y0, Y2
+	VUNPCKHPS    Y3, Y0, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y5, 32(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 32(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 32(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 32(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 32(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y4, 32(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 32(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 32(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortForward9AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward9AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y8, 96(SI)
+	VMOVUPS      Y5, 128(SI)
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      32(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      Y7, 288(SI)
+	VMOVUPS      Y3, 320(SI)
+	VMOVUPS      Y8, 352(SI)
+	VMOVUPS      Y5, 384(SI)
+	VMOVUPS      Y1, 416(SI)
+	VMOVUPS      Y4, 448(SI)
+	VMOVUPS      Y0, 480(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      40(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      40(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      40(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      40(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      40(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      40(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      40(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      40(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 320(SI)
+	VMOVUPS      Y7, 352(SI)
+	VMOVUPS      Y3, 384(SI)
+	VMOVUPS      Y8, 416(SI)
+	VMOVUPS      Y5, 448(SI)
+	VMOVUPS      Y1, 480(SI)
+	VMOVUPS      Y4, 512(SI)
+	VMOVUPS      Y0, 544(SI)
+	VMOVUPS      192(SI), Y0
+	VMOVUPS      224(SI), Y1
+	VMOVUPS      384(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      (SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y1, 384(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 224(SI)
+	VMOVUPS      Y2, 416(SI)
+	VADDPS       (SI), Y4, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y5, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      64(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      96(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y2, Y6
+	VSUBPS       Y0, Y2, Y0
+	VADDPS       64(SI), Y4, Y2
+	VADDPS       96(SI), Y5, Y4
+	VMOVUPS      Y2, 64(SI)
+	VMOVUPS      Y4, 96(SI)
+	VMULPS       fftAVX2F32bf248dbb<>+0(SB), Y0, Y2
+	VMULPS       fftAVX2F32bf248dbb<>+0(SB), Y3, Y4
+	VFMSUB231PS  fftAVX2F323f441b7d<>+0(SB), Y3, Y2
+	VFMADD231PS  fftAVX2F323f441b7d<>+0(SB), Y0, Y4
+	VMOVUPS      Y2, 256(SI)
+	VMOVUPS      Y4, 288(SI)
+	VMULPS       fftAVX2F32bf7c1c5c<>+0(SB), Y6, Y0
+	VMULPS       fftAVX2F32bf7c1c5c<>+0(SB), Y1, Y2
+	VFMSUB231PS  fftAVX2F323e31d0d4<>+0(SB), Y1, Y0
+	VFMADD231PS  fftAVX2F323e31d0d4<>+0(SB), Y6, Y2
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      Y2, 480(SI)
+	VMOVUPS      320(SI), Y0
+	VMOVUPS      352(SI), Y1
+	VMOVUPS      512(SI), Y2
+	VMOVUPS      544(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      128(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      160(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y2, Y6
+	VSUBPS       Y0, Y2, Y0
+	VADDPS       128(SI), Y4, Y2
+	VADDPS       160(SI), Y5, Y4
+	VMOVUPS      Y2, 128(SI)
+	VMOVUPS      Y4, 160(SI)
+	VMULPS       fftAVX2F32bf7c1c5c<>+0(SB), Y0, Y2
+	VMULPS       fftAVX2F32bf7c1c5c<>+0(SB), Y3, Y4
+	VFMSUB231PS  fftAVX2F323e31d0d4<>+0(SB), Y3, Y2
+	VFMADD231PS  fftAVX2F323e31d0d4<>+0(SB), Y0, Y4
+	VMOVUPS      Y2, 320(SI)
+	VMOVUPS      Y4, 352(SI)
+	VMULPS       fftAVX2F32beaf1d44<>+0(SB), Y6, Y0
+	VMULPS       fftAVX2F32beaf1d44<>+0(SB), Y1, Y2
+	VFMSUB231PS  fftAVX2F32bf708fb2<>+0(SB), Y1, Y0
+	VFMADD231PS  fftAVX2F32bf708fb2<>+0(SB), Y6, Y2
+	VMOVUPS      Y0, 512(SI)
+	VMOVUPS      Y2, 544(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      (SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y2, 160(SI)
+	VADDPS       (SI), Y4, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y5, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      192(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 256(SI)
+	VMOVUPS      Y1, 320(SI)
+	VMOVUPS      224(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 288(SI)
+	VMOVUPS      Y2, 352(SI)
+	VADDPS       192(SI), Y4, Y0
+	VMOVUPS      Y0, 192(SI)
+	VADDPS       224(SI), Y5, Y0
+	VMOVUPS      Y0, 224(SI)
+	VMOVUPS      448(SI), Y0
+	VMOVUPS      480(SI), Y1
+	VMOVUPS      512(SI), Y2
+	VMOVUPS      544(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      384(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 448(SI)
+	VMOVUPS      Y1, 512(SI)
+	VMOVUPS      416(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 480(SI)
+	VMOVUPS      Y2, 544(SI)
+	VADDPS       384(SI), Y4, Y0
+	VMOVUPS      Y0, 384(SI)
+	VADDPS       416(SI), Y5, Y0
+	VMOVUPS      Y0, 416(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      192(SI), Y3
+	VMOVUPS      224(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      384(SI), Y5
+	VMOVUPS      416(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      64(SI), Y7
+	VMOVUPS      96(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      256(SI), Y1
+	VMOVUPS      288(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      448(SI), Y3
+	VMOVUPS      480(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      128(SI), Y5
+	VMOVUPS      160(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      320(SI), Y7
+	VMOVUPS      352(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 32(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, 32(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, 32(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 32(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, 32(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 32(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 32(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, 32(AX)(R8*4)
+	VMOVUPS      448(SI), Y1
+	VMOVUPS      480(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      128(SI), Y3
+	VMOVUPS      160(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      320(SI), Y5
+	VMOVUPS      352(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      512(SI), Y7
+	VMOVUPS      544(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y4, Y7
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VUNPCKLPS    Y5, Y8, Y4
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPS    Y7, Y6, Y8
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y8, Y4, Y7
+	VUNPCKHPD    Y8, Y4, Y4
+	VUNPCKLPD    Y6, Y5, Y8
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y0, Y3, Y2
+	VUNPCKHPS    Y0, Y3, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 40(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y4, 40(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 40(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 40(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 40(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 40(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 40(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 40(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F32bf248dbb<>+0(SB)/4, $0xbf248dbb
+DATA fftAVX2F32bf248dbb<>+4(SB)/4, $0xbf248dbb
+DATA fftAVX2F32bf248dbb<>+8(SB)/4, $0xbf248dbb
+DATA fftAVX2F32bf248dbb<>+12(SB)/4, $0xbf248dbb
+DATA fftAVX2F32bf248dbb<>+16(SB)/4, $0xbf248dbb
+DATA fftAVX2F32bf248dbb<>+20(SB)/4, $0xbf248dbb
+DATA fftAVX2F32bf248dbb<>+24(SB)/4, $0xbf248dbb
+DATA fftAVX2F32bf248dbb<>+28(SB)/4, $0xbf248dbb
+GLOBL fftAVX2F32bf248dbb<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323f441b7d<>+0(SB)/4, $0x3f441b7d
+DATA fftAVX2F323f441b7d<>+4(SB)/4, $0x3f441b7d
+DATA fftAVX2F323f441b7d<>+8(SB)/4, $0x3f441b7d
+DATA fftAVX2F323f441b7d<>+12(SB)/4, $0x3f441b7d
+DATA fftAVX2F323f441b7d<>+16(SB)/4, $0x3f441b7d
+DATA fftAVX2F323f441b7d<>+20(SB)/4, $0x3f441b7d
+DATA fftAVX2F323f441b7d<>+24(SB)/4, $0x3f441b7d
+DATA fftAVX2F323f441b7d<>+28(SB)/4, $0x3f441b7d
+GLOBL fftAVX2F323f441b7d<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32bf7c1c5c<>+0(SB)/4, $0xbf7c1c5c
+DATA fftAVX2F32bf7c1c5c<>+4(SB)/4, $0xbf7c1c5c
+DATA fftAVX2F32bf7c1c5c<>+8(SB)/4, $0xbf7c1c5c
+DATA fftAVX2F32bf7c1c5c<>+12(SB)/4, $0xbf7c1c5c
+DATA fftAVX2F32bf7c1c5c<>+16(SB)/4, $0xbf7c1c5c
+DATA fftAVX2F32bf7c1c5c<>+20(SB)/4, $0xbf7c1c5c
+DATA fftAVX2F32bf7c1c5c<>+24(SB)/4, $0xbf7c1c5c
+DATA fftAVX2F32bf7c1c5c<>+28(SB)/4, $0xbf7c1c5c
+GLOBL fftAVX2F32bf7c1c5c<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323e31d0d4<>+0(SB)/4, $0x3e31d0d4
+DATA fftAVX2F323e31d0d4<>+4(SB)/4, $0x3e31d0d4
+DATA fftAVX2F323e31d0d4<>+8(SB)/4, $0x3e31d0d4
+DATA fftAVX2F323e31d0d4<>+12(SB)/4, $0x3e31d0d4
+DATA fftAVX2F323e31d0d4<>+16(SB)/4, $0x3e31d0d4
+DATA fftAVX2F323e31d0d4<>+20(SB)/4, $0x3e31d0d4
+DATA fftAVX2F323e31d0d4<>+24(SB)/4, $0x3e31d0d4
+DATA fftAVX2F323e31d0d4<>+28(SB)/4, $0x3e31d0d4
+GLOBL fftAVX2F323e31d0d4<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32beaf1d44<>+0(SB)/4, $0xbeaf1d44
+DATA fftAVX2F32beaf1d44<>+4(SB)/4, $0xbeaf1d44
+DATA fftAVX2F32beaf1d44<>+8(SB)/4, $0xbeaf1d44
+DATA fftAVX2F32beaf1d44<>+12(SB)/4, $0xbeaf1d44
+DATA fftAVX2F32beaf1d44<>+16(SB)/4, $0xbeaf1d44
+DATA fftAVX2F32beaf1d44<>+20(SB)/4, $0xbeaf1d44
+DATA fftAVX2F32beaf1d44<>+24(SB)/4, $0xbeaf1d44
+DATA fftAVX2F32beaf1d44<>+28(SB)/4, $0xbeaf1d44
+GLOBL fftAVX2F32beaf1d44<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32bf708fb2<>+0(SB)/4, $0xbf708fb2
+DATA fftAVX2F32bf708fb2<>+4(SB)/4, $0xbf708fb2
+DATA fftAVX2F32bf708fb2<>+8(SB)/4, $0xbf708fb2
+DATA fftAVX2F32bf708fb2<>+12(SB)/4, $0xbf708fb2
+DATA fftAVX2F32bf708fb2<>+16(SB)/4, $0xbf708fb2
+DATA fftAVX2F32bf708fb2<>+20(SB)/4, $0xbf708fb2
+DATA fftAVX2F32bf708fb2<>+24(SB)/4, $0xbf708fb2
+DATA fftAVX2F32bf708fb2<>+28(SB)/4, $0xbf708fb2
+GLOBL fftAVX2F32bf708fb2<>(SB), RODATA|NOPTR, $32
+
+// func fftShortInverse9AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse9AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y6, 32(SI)
+	VMOVUPS      Y8, 64(SI)
+	VMOVUPS      Y3, 96(SI)
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      Y4, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      32(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, 256(SI)
+	VMOVUPS      Y6, 288(SI)
+	VMOVUPS      Y8, 320(SI)
+	VMOVUPS      Y3, 352(SI)
+	VMOVUPS      Y1, 384(SI)
+	VMOVUPS      Y5, 416(SI)
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      Y4, 480(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      40(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      40(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      40(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      40(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      40(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      40(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      40(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      40(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, 320(SI)
+	VMOVUPS      Y6, 352(SI)
+	VMOVUPS      Y8, 384(SI)
+	VMOVUPS      Y3, 416(SI)
+	VMOVUPS      Y1, 448(SI)
+	VMOVUPS      Y5, 480(SI)
+	VMOVUPS      Y0, 512(SI)
+	VMOVUPS      Y4, 544(SI)
+	VMOVUPS      192(SI), Y0
+	VMOVUPS      224(SI), Y1
+	VMOVUPS      384(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      (SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y1, 384(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 224(SI)
+	VMOVUPS      Y2, 416(SI)
+	VADDPS       (SI), Y4, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y5, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      64(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      96(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y2, Y6
+	VSUBPS       Y0, Y2, Y0
+	VADDPS       64(SI), Y4, Y2
+	VADDPS       96(SI), Y5, Y4
+	VMOVUPS      Y2, 64(SI)
+	VMOVUPS      Y4, 96(SI)
+	VMULPS       fftAVX2F32bf248dbb<>+0(SB), Y0, Y2
+	VMULPS       fftAVX2F32bf248dbb<>+0(SB), Y3, Y4
+	VFMSUB231PS  fftAVX2F323f441b7d<>+0(SB), Y3, Y2
+	VFMADD231PS  fftAVX2F323f441b7d<>+0(SB), Y0, Y4
+	VMOVUPS      Y2, 256(SI)
+	VMOVUPS      Y4, 288(SI)
+	VMULPS       fftAVX2F32bf7c1c5c<>+0(SB), Y6, Y0
+	VMULPS       fftAVX2F32bf7c1c5c<>+0(SB), Y1, Y2
+	VFMSUB231PS  fftAVX2F323e31d0d4<>+0(SB), Y1, Y0
+	VFMADD231PS  fftAVX2F323e31d0d4<>+0(SB), Y6, Y2
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      Y2, 480(SI)
+	VMOVUPS      320(SI), Y0
+	VMOVUPS      352(SI), Y1
+	VMOVUPS      512(SI), Y2
+	VMOVUPS      544(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      128(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      160(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y2, Y6
+	VSUBPS       Y0, Y2, Y0
+	VADDPS       128(SI), Y4, Y2
+	VADDPS       160(SI), Y5, Y4
+	VMOVUPS      Y2, 128(SI)
+	VMOVUPS      Y4, 160(SI)
+	VMULPS       fftAVX2F32bf7c1c5c<>+0(SB), Y0, Y2
+	VMULPS       fftAVX2F32bf7c1c5c<>+0(SB), Y3, Y4
+	VFMSUB231PS  fftAVX2F323e31d0d4<>+0(SB), Y3, Y2
+	VFMADD231PS  fftAVX2F323e31d0d4<>+0(SB), Y0, Y4
+	VMOVUPS      Y2, 320(SI)
+	VMOVUPS      Y4, 352(SI)
+	VMULPS       fftAVX2F32beaf1d44<>+0(SB), Y6, Y0
+	VMULPS       fftAVX2F32beaf1d44<>+0(SB), Y1, Y2
+	VFMSUB231PS  fftAVX2F32bf708fb2<>+0(SB), Y1, Y0
+	VFMADD231PS  fftAVX2F32bf708fb2<>+0(SB), Y6, Y2
+	VMOVUPS      Y0, 512(SI)
+	VMOVUPS      Y2, 544(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      (SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y2, 160(SI)
+	VADDPS       (SI), Y4, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y5, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      192(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 256(SI)
+	VMOVUPS      Y1, 320(SI)
+	VMOVUPS      224(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 288(SI)
+	VMOVUPS      Y2, 352(SI)
+	VADDPS       192(SI), Y4, Y0
+	VMOVUPS      Y0, 192(SI)
+	VADDPS       224(SI), Y5, Y0
+	VMOVUPS      Y0, 224(SI)
+	VMOVUPS      448(SI), Y0
+	VMOVUPS      480(SI), Y1
+	VMOVUPS      512(SI), Y2
+	VMOVUPS      544(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      384(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 448(SI)
+	VMOVUPS      Y1, 512(SI)
+	VMOVUPS      416(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 480(SI)
+	VMOVUPS      Y2, 544(SI)
+	VADDPS       384(SI), Y4, Y0
+	VMOVUPS      Y0, 384(SI)
+	VADDPS       416(SI), Y5, Y0
+	VMOVUPS      Y0, 416(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      192(SI), Y3
+	VMOVUPS      224(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      384(SI), Y5
+	VMOVUPS      416(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      64(SI), Y7
+	VMOVUPS      96(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y6, Y2, Y9
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y8, Y4, Y5
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VPERM2F128   $0x20, Y7, Y3, Y8
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y9, Y7
+	VUNPCKHPS    Y6, Y9, Y6
+	VUNPCKLPS    Y8, Y5, Y9
+	VUNPCKHPS    Y8, Y5, Y5
+	VUNPCKLPD    Y9, Y7, Y8
+	VUNPCKHPD    Y9, Y7, Y7
+	VUNPCKLPD    Y5, Y6, Y9
+	VUNPCKHPD    Y5, Y6, Y5
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y4, Y2
+	VUNPCKHPS    Y3, Y4, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      256(SI), Y1
+	VMOVUPS      288(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      448(SI), Y3
+	VMOVUPS      480(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      128(SI), Y5
+	VMOVUPS      160(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      320(SI), Y7
+	VMOVUPS      352(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y6, Y2, Y9
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y8, Y4, Y5
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VPERM2F128   $0x20, Y7, Y3, Y8
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y9, Y7
+	VUNPCKHPS    Y6, Y9, Y6
+	VUNPCKLPS    Y8, Y5, Y9
+	VUNPCKHPS    Y8, Y5, Y5
+	VUNPCKLPD    Y9, Y7, Y8
+	VUNPCKHPD    Y9, Y7, Y7
+	VUNPCKLPD    Y5, Y6, Y9
+	VUNPCKHPD    Y5, Y6, Y5
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y4, Y2
+	VUNPCKHPS    Y3, Y4, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y8, 32(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 32(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, 32(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 32(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, 32(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 32(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 32(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, 32(AX)(R8*4)
+	VMOVUPS      448(SI), Y1
+	VMOVUPS      480(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      128(SI), Y3
+	VMOVUPS      160(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      320(SI), Y5
+	VMOVUPS      352(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      512(SI), Y7
+	VMOVUPS      544(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y6, Y2, Y8
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y4, Y5
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VPERM2F128   $0x20, Y7, Y3, Y4
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y8, Y7
+	VUNPCKHPS    Y6, Y8, Y6
+	VUNPCKLPS    Y4, Y5, Y8
+	VUNPCKHPS    Y4, Y5, Y4
+	VUNPCKLPD    Y8, Y7, Y5
+	VUNPCKHPD    Y8, Y7, Y7
+	VUNPCKLPD    Y4, Y6, Y8
+	VUNPCKHPD    Y4, Y6, Y4
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y0, Y2
+	VUNPCKHPS    Y3, Y0, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y5, 40(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 40(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 40(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 40(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 40(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y4, 40(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 40(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 40(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortForward10AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward10AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y8, 96(SI)
+	VMOVUPS      Y5, 128(SI)
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      32(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      Y7, 288(SI)
+	VMOVUPS      Y3, 320(SI)
+	VMOVUPS      Y8, 352(SI)
+	VMOVUPS      Y5, 384(SI)
+	VMOVUPS      Y1, 416(SI)
+	VMOVUPS      Y4, 448(SI)
+	VMOVUPS      Y0, 480(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      48(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      48(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      48(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      48(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      48(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      48(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      48(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      48(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 384(SI)
+	VMOVUPS      Y7, 416(SI)
+	VMOVUPS      Y3, 448(SI)
+	VMOVUPS      Y8, 480(SI)
+	VMOVUPS      Y5, 512(SI)
+	VMOVUPS      Y1, 544(SI)
+	VMOVUPS      Y4, 576(SI)
+	VMOVUPS      Y0, 608(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y5, 32(SI)
+	VMOVUPS      Y0, 320(SI)
+	VMOVUPS      Y1, 352(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      384(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 64(SI)
+	VMOVUPS      Y5, 96(SI)
+	VMULPS       fftAVX2F32bf167918<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf167918<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F323f4f1bbd<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F323f4f1bbd<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 384(SI)
+	VMOVUPS      Y3, 416(SI)
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMULPS       fftAVX2F32bf737871<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf737871<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F323e9e377a<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 448(SI)
+	VMOVUPS      Y3, 480(SI)
+	VMOVUPS      192(SI), Y0
+	VMOVUPS      224(SI), Y1
+	VMOVUPS      512(SI), Y2
+	VMOVUPS      544(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y5, 224(SI)
+	VMULPS       fftAVX2F32bf737871<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf737871<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32be9e377a<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32be9e377a<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 512(SI)
+	VMOVUPS      Y3, 544(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      576(SI), Y2
+	VMOVUPS      608(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 256(SI)
+	VMOVUPS      Y5, 288(SI)
+	VMULPS       fftAVX2F32bf167918<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf167918<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 576(SI)
+	VMOVUPS      Y3, 608(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VMOVUPS      192(SI), Y6
+	VMOVUPS      224(SI), Y7
+	VADDPS       Y6, Y2, Y8
+	VADDPS       Y7, Y3, Y9
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      (SI), Y6
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y1, Y7
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y3, Y7
+	VADDPS       Y7, Y6, Y10
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      Y10, 64(SI)
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      (SI), Y6
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y1, Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y3, Y1
+	VADDPS       Y1, Y6, Y3
+	VSUBPS       Y1, Y6, Y1
+	VMOVUPS      Y3, 128(SI)
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y2, Y3
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y6, 288(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y0, Y0
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y2, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 160(SI)
+	VMOVUPS      Y2, 224(SI)
+	VADDPS       Y8, Y4, Y0
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       Y9, Y5, Y0
+	VADDPS       32(SI), Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      416(SI), Y1
+	VMOVUPS      576(SI), Y2
+	VMOVUPS      608(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y3
+	VMOVUPS      512(SI), Y6
+	VMOVUPS      544(SI), Y7
+	VADDPS       Y6, Y2, Y8
+	VADDPS       Y7, Y3, Y9
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      320(SI), Y6
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y1, Y7
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y3, Y7
+	VADDPS       Y7, Y6, Y10
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      Y10, 384(SI)
+	VMOVUPS      Y6, 576(SI)
+	VMOVUPS      320(SI), Y6
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y1, Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y3, Y1
+	VADDPS       Y1, Y6, Y3
+	VSUBPS       Y1, Y6, Y1
+	VMOVUPS      Y3, 448(SI)
+	VMOVUPS      Y1, 512(SI)
+	VMOVUPS      352(SI), Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y2, Y3
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 416(SI)
+	VMOVUPS      Y6, 608(SI)
+	VMOVUPS      352(SI), Y1
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y0, Y0
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y2, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 480(SI)
+	VMOVUPS      Y2, 544(SI)
+	VADDPS       Y8, Y4, Y0
+	VADDPS       320(SI), Y0, Y0
+	VMOVUPS      Y0, 320(SI)
+	VADDPS       Y9, Y5, Y0
+	VADDPS       352(SI), Y0, Y0
+	VMOVUPS      Y0, 352(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      320(SI), Y3
+	VMOVUPS      352(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      64(SI), Y5
+	VMOVUPS      96(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      384(SI), Y7
+	VMOVUPS      416(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      128(SI), Y1
+	VMOVUPS      160(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      448(SI), Y3
+	VMOVUPS      480(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      192(SI), Y5
+	VMOVUPS      224(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      512(SI), Y7
+	VMOVUPS      544(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 32(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, 32(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, 32(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 32(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, 32(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 32(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 32(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, 32(AX)(R8*4)
+	VMOVUPS      192(SI), Y1
+	VMOVUPS      224(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      512(SI), Y3
+	VMOVUPS      544(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      256(SI), Y5
+	VMOVUPS      288(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      576(SI), Y7
+	VMOVUPS      608(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y4, Y7
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VUNPCKLPS    Y5, Y8, Y4
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPS    Y7, Y6, Y8
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y8, Y4, Y7
+	VUNPCKHPD    Y8, Y4, Y4
+	VUNPCKLPD    Y6, Y5, Y8
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y0, Y3, Y2
+	VUNPCKHPS    Y0, Y3, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 48(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y4, 48(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 48(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 48(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 48(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 48(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 48(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 48(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F32bf167918<>+0(SB)/4, $0xbf167918
+DATA fftAVX2F32bf167918<>+4(SB)/4, $0xbf167918
+DATA fftAVX2F32bf167918<>+8(SB)/4, $0xbf167918
+DATA fftAVX2F32bf167918<>+12(SB)/4, $0xbf167918
+DATA fftAVX2F32bf167918<>+16(SB)/4, $0xbf167918
+DATA fftAVX2F32bf167918<>+20(SB)/4, $0xbf167918
+DATA fftAVX2F32bf167918<>+24(SB)/4, $0xbf167918
+DATA fftAVX2F32bf167918<>+28(SB)/4, $0xbf167918
+GLOBL fftAVX2F32bf167918<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323f4f1bbd<>+0(SB)/4, $0x3f4f1bbd
+DATA fftAVX2F323f4f1bbd<>+4(SB)/4, $0x3f4f1bbd
+DATA fftAVX2F323f4f1bbd<>+8(SB)/4, $0x3f4f1bbd
+DATA fftAVX2F323f4f1bbd<>+12(SB)/4, $0x3f4f1bbd
+DATA fftAVX2F323f4f1bbd<>+16(SB)/4, $0x3f4f1bbd
+DATA fftAVX2F323f4f1bbd<>+20(SB)/4, $0x3f4f1bbd
+DATA fftAVX2F323f4f1bbd<>+24(SB)/4, $0x3f4f1bbd
+DATA fftAVX2F323f4f1bbd<>+28(SB)/4, $0x3f4f1bbd
+GLOBL fftAVX2F323f4f1bbd<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32be9e377a<>+0(SB)/4, $0xbe9e377a
+DATA fftAVX2F32be9e377a<>+4(SB)/4, $0xbe9e377a
+DATA fftAVX2F32be9e377a<>+8(SB)/4, $0xbe9e377a
+DATA fftAVX2F32be9e377a<>+12(SB)/4, $0xbe9e377a
+DATA fftAVX2F32be9e377a<>+16(SB)/4, $0xbe9e377a
+DATA fftAVX2F32be9e377a<>+20(SB)/4, $0xbe9e377a
+DATA fftAVX2F32be9e377a<>+24(SB)/4, $0xbe9e377a
+DATA fftAVX2F32be9e377a<>+28(SB)/4, $0xbe9e377a
+GLOBL fftAVX2F32be9e377a<>(SB), RODATA|NOPTR, $32
+
+// func fftShortInverse10AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse10AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y6, 32(SI)
+	VMOVUPS      Y8, 64(SI)
+	VMOVUPS      Y3, 96(SI)
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      Y4, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      32(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, 256(SI)
+	VMOVUPS      Y6, 288(SI)
+	VMOVUPS      Y8, 320(SI)
+	VMOVUPS      Y3, 352(SI)
+	VMOVUPS      Y1, 384(SI)
+	VMOVUPS      Y5, 416(SI)
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      Y4, 480(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      48(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      48(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      48(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      48(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      48(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      48(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      48(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      48(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, 384(SI)
+	VMOVUPS      Y6, 416(SI)
+	VMOVUPS      Y8, 448(SI)
+	VMOVUPS      Y3, 480(SI)
+	VMOVUPS      Y1, 512(SI)
+	VMOVUPS      Y5, 544(SI)
+	VMOVUPS      Y0, 576(SI)
+	VMOVUPS      Y4, 608(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y5, 32(SI)
+	VMOVUPS      Y0, 320(SI)
+	VMOVUPS      Y1, 352(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      384(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 64(SI)
+	VMOVUPS      Y5, 96(SI)
+	VMULPS       fftAVX2F32bf167918<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf167918<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F323f4f1bbd<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F323f4f1bbd<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 384(SI)
+	VMOVUPS      Y3, 416(SI)
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMULPS       fftAVX2F32bf737871<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf737871<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F323e9e377a<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 448(SI)
+	VMOVUPS      Y3, 480(SI)
+	VMOVUPS      192(SI), Y0
+	VMOVUPS      224(SI), Y1
+	VMOVUPS      512(SI), Y2
+	VMOVUPS      544(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y5, 224(SI)
+	VMULPS       fftAVX2F32bf737871<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf737871<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32be9e377a<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32be9e377a<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 512(SI)
+	VMOVUPS      Y3, 544(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      576(SI), Y2
+	VMOVUPS      608(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 256(SI)
+	VMOVUPS      Y5, 288(SI)
+	VMULPS       fftAVX2F32bf167918<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf167918<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 576(SI)
+	VMOVUPS      Y3, 608(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VMOVUPS      192(SI), Y6
+	VMOVUPS      224(SI), Y7
+	VADDPS       Y6, Y2, Y8
+	VADDPS       Y7, Y3, Y9
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      (SI), Y6
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y1, Y7
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y3, Y7
+	VADDPS       Y7, Y6, Y10
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      Y10, 64(SI)
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      (SI), Y6
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y1, Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y3, Y1
+	VADDPS       Y1, Y6, Y3
+	VSUBPS       Y1, Y6, Y1
+	VMOVUPS      Y3, 128(SI)
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y2, Y3
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y6, 288(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y0, Y0
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y2, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 160(SI)
+	VMOVUPS      Y2, 224(SI)
+	VADDPS       Y8, Y4, Y0
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       Y9, Y5, Y0
+	VADDPS       32(SI), Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      416(SI), Y1
+	VMOVUPS      576(SI), Y2
+	VMOVUPS      608(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y3
+	VMOVUPS      512(SI), Y6
+	VMOVUPS      544(SI), Y7
+	VADDPS       Y6, Y2, Y8
+	VADDPS       Y7, Y3, Y9
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      320(SI), Y6
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y1, Y7
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y3, Y7
+	VADDPS       Y7, Y6, Y10
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      Y10, 384(SI)
+	VMOVUPS      Y6, 576(SI)
+	VMOVUPS      320(SI), Y6
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y1, Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y3, Y1
+	VADDPS       Y1, Y6, Y3
+	VSUBPS       Y1, Y6, Y1
+	VMOVUPS      Y3, 448(SI)
+	VMOVUPS      Y1, 512(SI)
+	VMOVUPS      352(SI), Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y2, Y3
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 416(SI)
+	VMOVUPS      Y6, 608(SI)
+	VMOVUPS      352(SI), Y1
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y0, Y0
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y2, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 480(SI)
+	VMOVUPS      Y2, 544(SI)
+	VADDPS       Y8, Y4, Y0
+	VADDPS       320(SI), Y0, Y0
+	VMOVUPS      Y0, 320(SI)
+	VADDPS       Y9, Y5, Y0
+	VADDPS       352(SI), Y0, Y0
+	VMOVUPS      Y0, 352(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      320(SI), Y3
+	VMOVUPS      352(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      64(SI), Y5
+	VMOVUPS      96(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      384(SI), Y7
+	VMOVUPS      416(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y6, Y2, Y9
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y8, Y4, Y5
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VPERM2F128   $0x20, Y7, Y3, Y8
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y9, Y7
+	VUNPCKHPS    Y6, Y9, Y6
+	VUNPCKLPS    Y8, Y5, Y9
+	VUNPCKHPS    Y8, Y5, Y5
+	VUNPCKLPD    Y9, Y7, Y8
+	VUNPCKHPD    Y9, Y7, Y7
+	VUNPCKLPD    Y5, Y6, Y9
+	VUNPCKHPD    Y5, Y6, Y5
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y4, Y2
+	VUNPCKHPS    Y3, Y4, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      128(SI), Y1
+	VMOVUPS      160(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      448(SI), Y3
+	VMOVUPS      480(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      192(SI), Y5
+	VMOVUPS      224(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      512(SI), Y7
+	VMOVUPS      544(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y6, Y2, Y9
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y8, Y4, Y5
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VPERM2F128   $0x20, Y7, Y3, Y8
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y9, Y7
+	VUNPCKHPS    Y6, Y9, Y6
+	VUNPCKLPS    Y8, Y5, Y9
+	VUNPCKHPS    Y8, Y5, Y5
+	VUNPCKLPD    Y9, Y7, Y8
+	VUNPCKHPD    Y9, Y7, Y7
+	VUNPCKLPD    Y5, Y6, Y9
+	VUNPCKHPD    Y5, Y6, Y5
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y4, Y2
+	VUNPCKHPS    Y3, Y4, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y8, 32(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 32(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, 32(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 32(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, 32(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 32(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 32(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, 32(AX)(R8*4)
+	VMOVUPS      192(SI), Y1
+	VMOVUPS      224(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      512(SI), Y3
+	VMOVUPS      544(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      256(SI), Y5
+	VMOVUPS      288(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      576(SI), Y7
+	VMOVUPS      608(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y6, Y2, Y8
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y4, Y5
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VPERM2F128   $0x20, Y7, Y3, Y4
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y8, Y7
+	VUNPCKHPS    Y6, Y8, Y6
+	VUNPCKLPS    Y4, Y5, Y8
+	VUNPCKHPS    Y4, Y5, Y4
+	VUNPCKLPD    Y8, Y7, Y5
+	VUNPCKHPD    Y8, Y7, Y7
+	VUNPCKLPD    Y4, Y6, Y8
+	VUNPCKHPD    Y4, Y6, Y4
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y0, Y2
+	VUNPCKHPS    Y3, Y0, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y5, 48(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 48(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 48(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 48(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 48(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y4, 48(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 48(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 48(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortForward12AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward12AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y8, 96(SI)
+	VMOVUPS      Y5, 128(SI)
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      32(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      Y7, 288(SI)
+	VMOVUPS      Y3, 320(SI)
+	VMOVUPS      Y8, 352(SI)
+	VMOVUPS      Y5, 384(SI)
+	VMOVUPS      Y1, 416(SI)
+	VMOVUPS      Y4, 448(SI)
+	VMOVUPS      Y0, 480(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      64(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 512(SI)
+	VMOVUPS      Y7, 544(SI)
+	VMOVUPS      Y3, 576(SI)
+	VMOVUPS      Y8, 608(SI)
+	VMOVUPS      Y5, 640(SI)
+	VMOVUPS      Y1, 672(SI)
+	VMOVUPS      Y4, 704(SI)
+	VMOVUPS      Y0, 736(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      192(SI), Y2
+	VMOVUPS      224(SI), Y3
+	VMOVUPS      384(SI), Y4
+	VMOVUPS      416(SI), Y5
+	VMOVUPS      576(SI), Y6
+	VMOVUPS      608(SI), Y7
+	VADDPS       Y4, Y0, Y8
+	VADDPS       Y5, Y1, Y9
+	VSUBPS       Y4, Y0, Y0
+	VSUBPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y4
+	VADDPS       Y7, Y3, Y5
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VADDPS       Y4, Y8, Y6
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y3, Y0, Y10
+	VSUBPS       Y2, Y1, Y11
+	VSUBPS       Y4, Y8, Y4
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y3, Y0, Y0
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y10, 192(SI)
+	VMOVUPS      Y11, 224(SI)
+	VMOVUPS      Y4, 384(SI)
+	VMOVUPS      Y5, 416(SI)
+	VMOVUPS      Y0, 576(SI)
+	VMOVUPS      Y1, 608(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VMOVUPS      448(SI), Y4
+	VMOVUPS      480(SI), Y5
+	VMOVUPS      640(SI), Y6
+	VMOVUPS      672(SI), Y7
+	VADDPS       Y4, Y0, Y8
+	VADDPS       Y5, Y1, Y9
+	VSUBPS       Y4, Y0, Y0
+	VSUBPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y4
+	VADDPS       Y7, Y3, Y5
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VADDPS       Y4, Y8, Y6
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y3, Y0, Y10
+	VSUBPS       Y2, Y1, Y11
+	VSUBPS       Y4, Y8, Y4
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y3, Y0, Y0
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      Y6, 64(SI)
+	VMOVUPS      Y7, 96(SI)
+	VMULPS       fftAVX2F32bf000000<>+0(SB), Y11, Y2
+	VMULPS       fftAVX2F32bf000000<>+0(SB), Y10, Y3
+	VFMSUB231PS  fftAVX2F323f5db3d7<>+0(SB), Y10, Y2
+	VFMADD231PS  fftAVX2F323f5db3d7<>+0(SB), Y11, Y3
+	VMOVUPS      Y2, 256(SI)
+	VMOVUPS      Y3, 288(SI)
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y5, Y2
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y4, Y3
+	VFMSUB231PS  fftAVX2F323f000000<>+0(SB), Y4, Y2
+	VFMADD231PS  fftAVX2F323f000000<>+0(SB), Y5, Y3
+	VMOVUPS      Y2, 448(SI)
+	VMOVUPS      Y3, 480(SI)
+	VMULPS       fftAVX2F32bf800000<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf800000<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F320<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F320<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 640(SI)
+	VMOVUPS      Y3, 672(SI)
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VMOVUPS      512(SI), Y4
+	VMOVUPS      544(SI), Y5
+	VMOVUPS      704(SI), Y6
+	VMOVUPS      736(SI), Y7
+	VADDPS       Y4, Y0, Y8
+	VADDPS       Y5, Y1, Y9
+	VSUBPS       Y4, Y0, Y0
+	VSUBPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y4
+	VADDPS       Y7, Y3, Y5
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VADDPS       Y4, Y8, Y6
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y3, Y0, Y10
+	VSUBPS       Y2, Y1, Y11
+	VSUBPS       Y4, Y8, Y4
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y3, Y0, Y0
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      Y6, 128(SI)
+	VMOVUPS      Y7, 160(SI)
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y11, Y2
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y10, Y3
+	VFMSUB231PS  fftAVX2F323f000000<>+0(SB), Y10, Y2
+	VFMADD231PS  fftAVX2F323f000000<>+0(SB), Y11, Y3
+	VMOVUPS      Y2, 320(SI)
+	VMOVUPS      Y3, 352(SI)
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y5, Y2
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y4, Y3
+	VFMSUB231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y3
+	VMOVUPS      Y2, 512(SI)
+	VMOVUPS      Y3, 544(SI)
+	VMULPS       fftAVX2F320<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F320<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf800000<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf800000<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 704(SI)
+	VMOVUPS      Y3, 736(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      (SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y2, 160(SI)
+	VADDPS       (SI), Y4, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y5, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      192(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 256(SI)
+	VMOVUPS      Y1, 320(SI)
+	VMOVUPS      224(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 288(SI)
+	VMOVUPS      Y2, 352(SI)
+	VADDPS       192(SI), Y4, Y0
+	VMOVUPS      Y0, 192(SI)
+	VADDPS       224(SI), Y5, Y0
+	VMOVUPS      Y0, 224(SI)
+	VMOVUPS      448(SI), Y0
+	VMOVUPS      480(SI), Y1
+	VMOVUPS      512(SI), Y2
+	VMOVUPS      544(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      384(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 448(SI)
+	VMOVUPS      Y1, 512(SI)
+	VMOVUPS      416(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 480(SI)
+	VMOVUPS      Y2, 544(SI)
+	VADDPS       384(SI), Y4, Y0
+	VMOVUPS      Y0, 384(SI)
+	VADDPS       416(SI), Y5, Y0
+	VMOVUPS      Y0, 416(SI)
+	VMOVUPS      640(SI), Y0
+	VMOVUPS      672(SI), Y1
+	VMOVUPS      704(SI), Y2
+	VMOVUPS      736(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      576(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 640(SI)
+	VMOVUPS      Y1, 704(SI)
+	VMOVUPS      608(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 672(SI)
+	VMOVUPS      Y2, 736(SI)
+	VADDPS       576(SI), Y4, Y0
+	VMOVUPS      Y0, 576(SI)
+	VADDPS       608(SI), Y5, Y0
+	VMOVUPS      Y0, 608(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      192(SI), Y3
+	VMOVUPS      224(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      384(SI), Y5
+	VMOVUPS      416(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      576(SI), Y7
+	VMOVUPS      608(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      64(SI), Y1
+	VMOVUPS      96(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      256(SI), Y3
+	VMOVUPS      288(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      448(SI), Y5
+	VMOVUPS      480(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      640(SI), Y7
+	VMOVUPS      672(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 32(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, 32(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, 32(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 32(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, 32(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 32(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 32(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, 32(AX)(R8*4)
+	VMOVUPS      128(SI), Y1
+	VMOVUPS      160(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      320(SI), Y3
+	VMOVUPS      352(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      512(SI), Y5
+	VMOVUPS      544(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      704(SI), Y7
+	VMOVUPS      736(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y4, Y7
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VUNPCKLPS    Y5, Y8, Y4
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPS    Y7, Y6, Y8
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y8, Y4, Y7
+	VUNPCKHPD    Y8, Y4, Y4
+	VUNPCKLPD    Y6, Y5, Y8
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y0, Y3, Y2
+	VUNPCKHPS    Y0, Y3, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 64(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y4, 64(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 64(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 64(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 64(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 64(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 64(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 64(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortInverse12AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse12AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y6, 32(SI)
+	VMOVUPS      Y8, 64(SI)
+	VMOVUPS      Y3, 96(SI)
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      Y4, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      32(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, 256(SI)
+	VMOVUPS      Y6, 288(SI)
+	VMOVUPS      Y8, 320(SI)
+	VMOVUPS      Y3, 352(SI)
+	VMOVUPS      Y1, 384(SI)
+	VMOVUPS      Y5, 416(SI)
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      Y4, 480(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      64(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, 512(SI)
+	VMOVUPS      Y6, 544(SI)
+	VMOVUPS      Y8, 576(SI)
+	VMOVUPS      Y3, 608(SI)
+	VMOVUPS      Y1, 640(SI)
+	VMOVUPS      Y5, 672(SI)
+	VMOVUPS      Y0, 704(SI)
+	VMOVUPS      Y4, 736(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      192(SI), Y2
+	VMOVUPS      224(SI), Y3
+	VMOVUPS      384(SI), Y4
+	VMOVUPS      416(SI), Y5
+	VMOVUPS      576(SI), Y6
+	VMOVUPS      608(SI), Y7
+	VADDPS       Y4, Y0, Y8
+	VADDPS       Y5, Y1, Y9
+	VSUBPS       Y4, Y0, Y0
+	VSUBPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y4
+	VADDPS       Y7, Y3, Y5
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VADDPS       Y4, Y8, Y6
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y3, Y0, Y10
+	VSUBPS       Y2, Y1, Y11
+	VSUBPS       Y4, Y8, Y4
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y3, Y0, Y0
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y10, 192(SI)
+	VMOVUPS      Y11, 224(SI)
+	VMOVUPS      Y4, 384(SI)
+	VMOVUPS      Y5, 416(SI)
+	VMOVUPS      Y0, 576(SI)
+	VMOVUPS      Y1, 608(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VMOVUPS      448(SI), Y4
+	VMOVUPS      480(SI), Y5
+	VMOVUPS      640(SI), Y6
+	VMOVUPS      672(SI), Y7
+	VADDPS       Y4, Y0, Y8
+	VADDPS       Y5, Y1, Y9
+	VSUBPS       Y4, Y0, Y0
+	VSUBPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y4
+	VADDPS       Y7, Y3, Y5
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VADDPS       Y4, Y8, Y6
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y3, Y0, Y10
+	VSUBPS       Y2, Y1, Y11
+	VSUBPS       Y4, Y8, Y4
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y3, Y0, Y0
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      Y6, 64(SI)
+	VMOVUPS      Y7, 96(SI)
+	VMULPS       fftAVX2F32bf000000<>+0(SB), Y11, Y2
+	VMULPS       fftAVX2F32bf000000<>+0(SB), Y10, Y3
+	VFMSUB231PS  fftAVX2F323f5db3d7<>+0(SB), Y10, Y2
+	VFMADD231PS  fftAVX2F323f5db3d7<>+0(SB), Y11, Y3
+	VMOVUPS      Y2, 256(SI)
+	VMOVUPS      Y3, 288(SI)
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y5, Y2
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y4, Y3
+	VFMSUB231PS  fftAVX2F323f000000<>+0(SB), Y4, Y2
+	VFMADD231PS  fftAVX2F323f000000<>+0(SB), Y5, Y3
+	VMOVUPS      Y2, 448(SI)
+	VMOVUPS      Y3, 480(SI)
+	VMULPS       fftAVX2F32bf800000<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf800000<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F320<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F320<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 640(SI)
+	VMOVUPS      Y3, 672(SI)
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VMOVUPS      512(SI), Y4
+	VMOVUPS      544(SI), Y5
+	VMOVUPS      704(SI), Y6
+	VMOVUPS      736(SI), Y7
+	VADDPS       Y4, Y0, Y8
+	VADDPS       Y5, Y1, Y9
+	VSUBPS       Y4, Y0, Y0
+	VSUBPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y4
+	VADDPS       Y7, Y3, Y5
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VADDPS       Y4, Y8, Y6
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y3, Y0, Y10
+	VSUBPS       Y2, Y1, Y11
+	VSUBPS       Y4, Y8, Y4
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y3, Y0, Y0
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      Y6, 128(SI)
+	VMOVUPS      Y7, 160(SI)
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y11, Y2
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y10, Y3
+	VFMSUB231PS  fftAVX2F323f000000<>+0(SB), Y10, Y2
+	VFMADD231PS  fftAVX2F323f000000<>+0(SB), Y11, Y3
+	VMOVUPS      Y2, 320(SI)
+	VMOVUPS      Y3, 352(SI)
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y5, Y2
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y4, Y3
+	VFMSUB231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y3
+	VMOVUPS      Y2, 512(SI)
+	VMOVUPS      Y3, 544(SI)
+	VMULPS       fftAVX2F320<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F320<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf800000<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf800000<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 704(SI)
+	VMOVUPS      Y3, 736(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      (SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y2, 160(SI)
+	VADDPS       (SI), Y4, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y5, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      192(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 256(SI)
+	VMOVUPS      Y1, 320(SI)
+	VMOVUPS      224(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 288(SI)
+	VMOVUPS      Y2, 352(SI)
+	VADDPS       192(SI), Y4, Y0
+	VMOVUPS      Y0, 192(SI)
+	VADDPS       224(SI), Y5, Y0
+	VMOVUPS      Y0, 224(SI)
+	VMOVUPS      448(SI), Y0
+	VMOVUPS      480(SI), Y1
+	VMOVUPS      512(SI), Y2
+	VMOVUPS      544(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      384(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 448(SI)
+	VMOVUPS      Y1, 512(SI)
+	VMOVUPS      416(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 480(SI)
+	VMOVUPS      Y2, 544(SI)
+	VADDPS       384(SI), Y4, Y0
+	VMOVUPS      Y0, 384(SI)
+	VADDPS       416(SI), Y5, Y0
+	VMOVUPS      Y0, 416(SI)
+	VMOVUPS      640(SI), Y0
+	VMOVUPS      672(SI), Y1
+	VMOVUPS      704(SI), Y2
+	VMOVUPS      736(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      576(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 640(SI)
+	VMOVUPS      Y1, 704(SI)
+	VMOVUPS      608(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 672(SI)
+	VMOVUPS      Y2, 736(SI)
+	VADDPS       576(SI), Y4, Y0
+	VMOVUPS      Y0, 576(SI)
+	VADDPS       608(SI), Y5, Y0
+	VMOVUPS      Y0, 608(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      192(SI), Y3
+	VMOVUPS      224(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      384(SI), Y5
+	VMOVUPS      416(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      576(SI), Y7
+	VMOVUPS      608(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y6, Y2, Y9
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y8, Y4, Y5
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VPERM2F128   $0x20, Y7, Y3, Y8
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y9, Y7
+	VUNPCKHPS    Y6, Y9, Y6
+	VUNPCKLPS    Y8, Y5, Y9
+	VUNPCKHPS    Y8, Y5, Y5
+	VUNPCKLPD    Y9, Y7, Y8
+	VUNPCKHPD    Y9, Y7, Y7
+	VUNPCKLPD    Y5, Y6, Y9
+	VUNPCKHPD    Y5, Y6, Y5
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y4, Y2
+	VUNPCKHPS    Y3, Y4, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      64(SI), Y1
+	VMOVUPS      96(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      256(SI), Y3
+	VMOVUPS      288(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      448(SI), Y5
+	VMOVUPS      480(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      640(SI), Y7
+	VMOVUPS      672(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y6, Y2, Y9
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y8, Y4, Y5
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VPERM2F128   $0x20, Y7, Y3, Y8
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y9, Y7
+	VUNPCKHPS    Y6, Y9, Y6
+	VUNPCKLPS    Y8, Y5, Y9
+	VUNPCKHPS    Y8, Y5, Y5
+	VUNPCKLPD    Y9, Y7, Y8
+	VUNPCKHPD    Y9, Y7, Y7
+	VUNPCKLPD    Y5, Y6, Y9
+	VUNPCKHPD    Y5, Y6, Y5
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y4, Y2
+	VUNPCKHPS    Y3, Y4, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y8, 32(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 32(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, 32(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 32(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, 32(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 32(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 32(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, 32(AX)(R8*4)
+	VMOVUPS      128(SI), Y1
+	VMOVUPS      160(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      320(SI), Y3
+	VMOVUPS      352(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      512(SI), Y5
+	VMOVUPS      544(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      704(SI), Y7
+	VMOVUPS      736(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y6, Y2, Y8
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y4, Y5
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VPERM2F128   $0x20, Y7, Y3, Y4
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y8, Y7
+	VUNPCKHPS    Y6, Y8, Y6
+	VUNPCKLPS    Y4, Y5, Y8
+	VUNPCKHPS    Y4, Y5, Y4
+	VUNPCKLPD    Y8, Y7, Y5
+	VUNPCKHPD    Y8, Y7, Y7
+	VUNPCKLPD    Y4, Y6, Y8
+	VUNPCKHPD    Y4, Y6, Y4
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y0, Y2
+	VUNPCKHPS    Y3, Y0, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y5, 64(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 64(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 64(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 64(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 64(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y4, 64(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 64(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 64(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortForward14AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward14AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y8, 96(SI)
+	VMOVUPS      Y5, 128(SI)
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      32(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      Y7, 288(SI)
+	VMOVUPS      Y3, 320(SI)
+	VMOVUPS      Y8, 352(SI)
+	VMOVUPS      Y5, 384(SI)
+	VMOVUPS      Y1, 416(SI)
+	VMOVUPS      Y4, 448(SI)
+	VMOVUPS      Y0, 480(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      64(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 512(SI)
+	VMOVUPS      Y7, 544(SI)
+	VMOVUPS      Y3, 576(SI)
+	VMOVUPS      Y8, 608(SI)
+	VMOVUPS      Y5, 640(SI)
+	VMOVUPS      Y1, 672(SI)
+	VMOVUPS      Y4, 704(SI)
+	VMOVUPS      Y0, 736(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      80(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      80(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      80(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      80(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      80(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      80(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      80(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      80(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 640(SI)
+	VMOVUPS      Y7, 672(SI)
+	VMOVUPS      Y3, 704(SI)
+	VMOVUPS      Y8, 736(SI)
+	VMOVUPS      Y5, 768(SI)
+	VMOVUPS      Y1, 800(SI)
+	VMOVUPS      Y4, 832(SI)
+	VMOVUPS      Y0, 864(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y5, 32(SI)
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      Y1, 480(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      512(SI), Y2
+	VMOVUPS      544(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 64(SI)
+	VMOVUPS      Y5, 96(SI)
+	VMULPS       fftAVX2F32bede2602<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bede2602<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F323f66a5e5<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F323f66a5e5<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 512(SI)
+	VMOVUPS      Y3, 544(SI)
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VMOVUPS      576(SI), Y2
+	VMOVUPS      608(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMULPS       fftAVX2F32bf48261c<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf48261c<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F323f1f9d07<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 576(SI)
+	VMOVUPS      Y3, 608(SI)
+	VMOVUPS      192(SI), Y0
+	VMOVUPS      224(SI), Y1
+	VMOVUPS      640(SI), Y2
+	VMOVUPS      672(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y5, 224(SI)
+	VMULPS       fftAVX2F32bf7994e0<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf7994e0<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F323e63dc87<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F323e63dc87<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 640(SI)
+	VMOVUPS      Y3, 672(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      704(SI), Y2
+	VMOVUPS      736(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 256(SI)
+	VMOVUPS      Y5, 288(SI)
+	VMULPS       fftAVX2F32bf7994e0<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf7994e0<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32be63dc87<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 704(SI)
+	VMOVUPS      Y3, 736(SI)
+	VMOVUPS      320(SI), Y0
+	VMOVUPS      352(SI), Y1
+	VMOVUPS      768(SI), Y2
+	VMOVUPS      800(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 320(SI)
+	VMOVUPS      Y5, 352(SI)
+	VMULPS       fftAVX2F32bf48261c<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf48261c<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf1f9d07<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf1f9d07<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 768(SI)
+	VMOVUPS      Y3, 800(SI)
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      416(SI), Y1
+	VMOVUPS      832(SI), Y2
+	VMOVUPS      864(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 384(SI)
+	VMOVUPS      Y5, 416(SI)
+	VMULPS       fftAVX2F32bede2602<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bede2602<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf66a5e5<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 832(SI)
+	VMOVUPS      Y3, 864(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      384(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VMOVUPS      320(SI), Y6
+	VMOVUPS      352(SI), Y7
+	VADDPS       Y6, Y2, Y8
+	VADDPS       Y7, Y3, Y9
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      192(SI), Y6
+	VMOVUPS      224(SI), Y7
+	VMOVUPS      256(SI), Y10
+	VMOVUPS      288(SI), Y11
+	VADDPS       Y10, Y6, Y12
+	VADDPS       Y11, Y7, Y13
+	VSUBPS       Y10, Y6, Y6
+	VSUBPS       Y11, Y7, Y7
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323f48261c<>+0(SB), Y1, Y11
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y3, Y11
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F323ede2602<>+0(SB), Y7, Y11
+	VADDPS       Y11, Y10, Y14
+	VSUBPS       Y11, Y10, Y10
+	VMOVUPS      Y14, 64(SI)
+	VMOVUPS      Y10, 384(SI)
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323f7994e0<>+0(SB), Y1, Y11
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F32bede2602<>+0(SB), Y3, Y11
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y7, Y11
+	VADDPS       Y11, Y10, Y14
+	VSUBPS       Y11, Y10, Y10
+	VMOVUPS      Y14, 128(SI)
+	VMOVUPS      Y10, 320(SI)
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323ede2602<>+0(SB), Y1, Y1
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y3, Y1
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y7, Y1
+	VADDPS       Y1, Y10, Y3
+	VSUBPS       Y1, Y10, Y1
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y1, 256(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f48261c<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y2, Y3
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F323ede2602<>+0(SB), Y6, Y3
+	VADDPS       Y3, Y1, Y7
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y7, 416(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f7994e0<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bede2602<>+0(SB), Y2, Y3
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y6, Y3
+	VADDPS       Y3, Y1, Y7
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y7, 352(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323ede2602<>+0(SB), Y0, Y0
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y2, Y0
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y6, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 224(SI)
+	VMOVUPS      Y2, 288(SI)
+	VADDPS       Y8, Y4, Y0
+	VADDPS       Y12, Y0, Y0
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       Y9, Y5, Y0
+	VADDPS       Y13, Y0, Y0
+	VADDPS       32(SI), Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      512(SI), Y0
+	VMOVUPS      544(SI), Y1
+	VMOVUPS      832(SI), Y2
+	VMOVUPS      864(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      576(SI), Y2
+	VMOVUPS      608(SI), Y3
+	VMOVUPS      768(SI), Y6
+	VMOVUPS      800(SI), Y7
+	VADDPS       Y6, Y2, Y8
+	VADDPS       Y7, Y3, Y9
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      640(SI), Y6
+	VMOVUPS      672(SI), Y7
+	VMOVUPS      704(SI), Y10
+	VMOVUPS      736(SI), Y11
+	VADDPS       Y10, Y6, Y12
+	VADDPS       Y11, Y7, Y13
+	VSUBPS       Y10, Y6, Y6
+	VSUBPS       Y11, Y7, Y7
+	VMOVUPS      448(SI), Y10
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323f48261c<>+0(SB), Y1, Y11
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y3, Y11
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F323ede2602<>+0(SB), Y7, Y11
+	VADDPS       Y11, Y10, Y14
+	VSUBPS       Y11, Y10, Y10
+	VMOVUPS      Y14, 512(SI)
+	VMOVUPS      Y10, 832(SI)
+	VMOVUPS      448(SI), Y10
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323f7994e0<>+0(SB), Y1, Y11
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F32bede2602<>+0(SB), Y3, Y11
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y7, Y11
+	VADDPS       Y11, Y10, Y14
+	VSUBPS       Y11, Y10, Y10
+	VMOVUPS      Y14, 576(SI)
+	VMOVUPS      Y10, 768(SI)
+	VMOVUPS      448(SI), Y10
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323ede2602<>+0(SB), Y1, Y1
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y3, Y1
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y7, Y1
+	VADDPS       Y1, Y10, Y3
+	VSUBPS       Y1, Y10, Y1
+	VMOVUPS      Y3, 640(SI)
+	VMOVUPS      Y1, 704(SI)
+	VMOVUPS      480(SI), Y1
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f48261c<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y2, Y3
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F323ede2602<>+0(SB), Y6, Y3
+	VADDPS       Y3, Y1, Y7
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 544(SI)
+	VMOVUPS      Y7, 864(SI)
+	VMOVUPS      480(SI), Y1
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f7994e0<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bede2602<>+0(SB), Y2, Y3
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y6, Y3
+	VADDPS       Y3, Y1, Y7
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 608(SI)
+	VMOVUPS      Y7, 800(SI)
+	VMOVUPS      480(SI), Y1
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323ede2602<>+0(SB), Y0, Y0
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y2, Y0
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y6, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 672(SI)
+	VMOVUPS      Y2, 736(SI)
+	VADDPS       Y8, Y4, Y0
+	VADDPS       Y12, Y0, Y0
+	VADDPS       448(SI), Y0, Y0
+	VMOVUPS      Y0, 448(SI)
+	VADDPS       Y9, Y5, Y0
+	VADDPS       Y13, Y0, Y0
+	VADDPS       480(SI), Y0, Y0
+	VMOVUPS      Y0, 480(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      448(SI), Y3
+	VMOVUPS      480(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      64(SI), Y5
+	VMOVUPS      96(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      512(SI), Y7
+	VMOVUPS      544(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      128(SI), Y1
+	VMOVUPS      160(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      576(SI), Y3
+	VMOVUPS      608(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      192(SI), Y5
+	VMOVUPS      224(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      640(SI), Y7
+	VMOVUPS      672(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 32(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, 32(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, 32(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 32(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, 32(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 32(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 32(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, 32(AX)(R8*4)
+	VMOVUPS      256(SI), Y1
+	VMOVUPS      288(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      704(SI), Y3
+	VMOVUPS      736(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      320(SI), Y5
+	VMOVUPS      352(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      768(SI), Y7
+	VMOVUPS      800(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 64(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, 64(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, 64(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 64(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, 64(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 64(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 64(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, 64(AX)(R8*4)
+	VMOVUPS      320(SI), Y1
+	VMOVUPS      352(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      768(SI), Y3
+	VMOVUPS      800(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      384(SI), Y5
+	VMOVUPS      416(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      832(SI), Y7
+	VMOVUPS      864(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y4, Y7
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VUNPCKLPS    Y5, Y8, Y4
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPS    Y7, Y6, Y8
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y8, Y4, Y7
+	VUNPCKHPD    Y8, Y4, Y4
+	VUNPCKLPD    Y6, Y5, Y8
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y0, Y3, Y2
+	VUNPCKHPS    Y0, Y3, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 80(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y4, 80(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 80(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 80(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 80(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 80(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 80(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 80(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F323f66a5e5<>+0(SB)/4, $0x3f66a5e5
+DATA fftAVX2F323f66a5e5<>+4(SB)/4, $0x3f66a5e5
+DATA fftAVX2F323f66a5e5<>+8(SB)/4, $0x3f66a5e5
+DATA fftAVX2F323f66a5e5<>+12(SB)/4, $0x3f66a5e5
+DATA fftAVX2F323f66a5e5<>+16(SB)/4, $0x3f66a5e5
+DATA fftAVX2F323f66a5e5<>+20(SB)/4, $0x3f66a5e5
+DATA fftAVX2F323f66a5e5<>+24(SB)/4, $0x3f66a5e5
+DATA fftAVX2F323f66a5e5<>+28(SB)/4, $0x3f66a5e5
+GLOBL fftAVX2F323f66a5e5<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32bf7994e0<>+0(SB)/4, $0xbf7994e0
+DATA fftAVX2F32bf7994e0<>+4(SB)/4, $0xbf7994e0
+DATA fftAVX2F32bf7994e0<>+8(SB)/4, $0xbf7994e0
+DATA fftAVX2F32bf7994e0<>+12(SB)/4, $0xbf7994e0
+DATA fftAVX2F32bf7994e0<>+16(SB)/4, $0xbf7994e0
+DATA fftAVX2F32bf7994e0<>+20(SB)/4, $0xbf7994e0
+DATA fftAVX2F32bf7994e0<>+24(SB)/4, $0xbf7994e0
+DATA fftAVX2F32bf7994e0<>+28(SB)/4, $0xbf7994e0
+GLOBL fftAVX2F32bf7994e0<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323e63dc87<>+0(SB)/4, $0x3e63dc87
+DATA fftAVX2F323e63dc87<>+4(SB)/4, $0x3e63dc87
+DATA fftAVX2F323e63dc87<>+8(SB)/4, $0x3e63dc87
+DATA fftAVX2F323e63dc87<>+12(SB)/4, $0x3e63dc87
+DATA fftAVX2F323e63dc87<>+16(SB)/4, $0x3e63dc87
+DATA fftAVX2F323e63dc87<>+20(SB)/4, $0x3e63dc87
+DATA fftAVX2F323e63dc87<>+24(SB)/4, $0x3e63dc87
+DATA fftAVX2F323e63dc87<>+28(SB)/4, $0x3e63dc87
+GLOBL fftAVX2F323e63dc87<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32bf1f9d07<>+0(SB)/4, $0xbf1f9d07
+DATA fftAVX2F32bf1f9d07<>+4(SB)/4, $0xbf1f9d07
+DATA fftAVX2F32bf1f9d07<>+8(SB)/4, $0xbf1f9d07
+DATA fftAVX2F32bf1f9d07<>+12(SB)/4, $0xbf1f9d07
+DATA fftAVX2F32bf1f9d07<>+16(SB)/4, $0xbf1f9d07
+DATA fftAVX2F32bf1f9d07<>+20(SB)/4, $0xbf1f9d07
+DATA fftAVX2F32bf1f9d07<>+24(SB)/4, $0xbf1f9d07
+DATA fftAVX2F32bf1f9d07<>+28(SB)/4, $0xbf1f9d07
+GLOBL fftAVX2F32bf1f9d07<>(SB), RODATA|NOPTR, $32
+
+// func fftShortInverse14AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse14AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y6, 32(SI)
+	VMOVUPS      Y8, 64(SI)
+	VMOVUPS      Y3, 96(SI)
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      Y4, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      32(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, 256(SI)
+	VMOVUPS      Y6, 288(SI)
+	VMOVUPS      Y8, 320(SI)
+	VMOVUPS      Y3, 352(SI)
+	VMOVUPS      Y1, 384(SI)
+	VMOVUPS      Y5, 416(SI)
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      Y4, 480(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      64(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, 512(SI)
+	VMOVUPS      Y6, 544(SI)
+	VMOVUPS      Y8, 576(SI)
+	VMOVUPS      Y3, 608(SI)
+	VMOVUPS      Y1, 640(SI)
+	VMOVUPS      Y5, 672(SI)
+	VMOVUPS      Y0, 704(SI)
+	VMOVUPS      Y4, 736(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      80(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      80(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      80(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      80(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      80(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      80(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      80(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      80(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, 640(SI)
+	VMOVUPS      Y6, 672(SI)
+	VMOVUPS      Y8, 704(SI)
+	VMOVUPS      Y3, 736(SI)
+	VMOVUPS      Y1, 768(SI)
+	VMOVUPS      Y5, 800(SI)
+	VMOVUPS      Y0, 832(SI)
+	VMOVUPS      Y4, 864(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y5, 32(SI)
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      Y1, 480(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      512(SI), Y2
+	VMOVUPS      544(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 64(SI)
+	VMOVUPS      Y5, 96(SI)
+	VMULPS       fftAVX2F32bede2602<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bede2602<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F323f66a5e5<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F323f66a5e5<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 512(SI)
+	VMOVUPS      Y3, 544(SI)
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VMOVUPS      576(SI), Y2
+	VMOVUPS      608(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMULPS       fftAVX2F32bf48261c<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf48261c<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F323f1f9d07<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 576(SI)
+	VMOVUPS      Y3, 608(SI)
+	VMOVUPS      192(SI), Y0
+	VMOVUPS      224(SI), Y1
+	VMOVUPS      640(SI), Y2
+	VMOVUPS      672(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y5, 224(SI)
+	VMULPS       fftAVX2F32bf7994e0<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf7994e0<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F323e63dc87<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F323e63dc87<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 640(SI)
+	VMOVUPS      Y3, 672(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      704(SI), Y2
+	VMOVUPS      736(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 256(SI)
+	VMOVUPS      Y5, 288(SI)
+	VMULPS       fftAVX2F32bf7994e0<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf7994e0<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32be63dc87<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 704(SI)
+	VMOVUPS      Y3, 736(SI)
+	VMOVUPS      320(SI), Y0
+	VMOVUPS      352(SI), Y1
+	VMOVUPS      768(SI), Y2
+	VMOVUPS      800(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 320(SI)
+	VMOVUPS      Y5, 352(SI)
+	VMULPS       fftAVX2F32bf48261c<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf48261c<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf1f9d07<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf1f9d07<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 768(SI)
+	VMOVUPS      Y3, 800(SI)
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      416(SI), Y1
+	VMOVUPS      832(SI), Y2
+	VMOVUPS      864(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 384(SI)
+	VMOVUPS      Y5, 416(SI)
+	VMULPS       fftAVX2F32bede2602<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bede2602<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf66a5e5<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 832(SI)
+	VMOVUPS      Y3, 864(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      384(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VMOVUPS      320(SI), Y6
+	VMOVUPS      352(SI), Y7
+	VADDPS       Y6, Y2, Y8
+	VADDPS       Y7, Y3, Y9
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      192(SI), Y6
+	VMOVUPS      224(SI), Y7
+	VMOVUPS      256(SI), Y10
+	VMOVUPS      288(SI), Y11
+	VADDPS       Y10, Y6, Y12
+	VADDPS       Y11, Y7, Y13
+	VSUBPS       Y10, Y6, Y6
+	VSUBPS       Y11, Y7, Y7
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323f48261c<>+0(SB), Y1, Y11
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y3, Y11
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F323ede2602<>+0(SB), Y7, Y11
+	VADDPS       Y11, Y10, Y14
+	VSUBPS       Y11, Y10, Y10
+	VMOVUPS      Y14, 64(SI)
+	VMOVUPS      Y10, 384(SI)
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323f7994e0<>+0(SB), Y1, Y11
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F32bede2602<>+0(SB), Y3, Y11
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y7, Y11
+	VADDPS       Y11, Y10, Y14
+	VSUBPS       Y11, Y10, Y10
+	VMOVUPS      Y14, 128(SI)
+	VMOVUPS      Y10, 320(SI)
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323ede2602<>+0(SB), Y1, Y1
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y3, Y1
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y7, Y1
+	VADDPS       Y1, Y10, Y3
+	VSUBPS       Y1, Y10, Y1
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y1, 256(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f48261c<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y2, Y3
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F323ede2602<>+0(SB), Y6, Y3
+	VADDPS       Y3, Y1, Y7
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y7, 416(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f7994e0<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bede2602<>+0(SB), Y2, Y3
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y6, Y3
+	VADDPS       Y3, Y1, Y7
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y7, 352(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323ede2602<>+0(SB), Y0, Y0
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y2, Y0
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y6, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 224(SI)
+	VMOVUPS      Y2, 288(SI)
+	VADDPS       Y8, Y4, Y0
+	VADDPS       Y12, Y0, Y0
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       Y9, Y5, Y0
+	VADDPS       Y13, Y0, Y0
+	VADDPS       32(SI), Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      512(SI), Y0
+	VMOVUPS      544(SI), Y1
+	VMOVUPS      832(SI), Y2
+	VMOVUPS      864(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      576(SI), Y2
+	VMOVUPS      608(SI), Y3
+	VMOVUPS      768(SI), Y6
+	VMOVUPS      800(SI), Y7
+	VADDPS       Y6, Y2, Y8
+	VADDPS       Y7, Y3, Y9
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      640(SI), Y6
+	VMOVUPS      672(SI), Y7
+	VMOVUPS      704(SI), Y10
+	VMOVUPS      736(SI), Y11
+	VADDPS       Y10, Y6, Y12
+	VADDPS       Y11, Y7, Y13
+	VSUBPS       Y10, Y6, Y6
+	VSUBPS       Y11, Y7, Y7
+	VMOVUPS      448(SI), Y10
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323f48261c<>+0(SB), Y1, Y11
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y3, Y11
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F323ede2602<>+0(SB), Y7, Y11
+	VADDPS       Y11, Y10, Y14
+	VSUBPS       Y11, Y10, Y10
+	VMOVUPS      Y14, 512(SI)
+	VMOVUPS      Y10, 832(SI)
+	VMOVUPS      448(SI), Y10
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323f7994e0<>+0(SB), Y1, Y11
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F32bede2602<>+0(SB), Y3, Y11
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y7, Y11
+	VADDPS       Y11, Y10, Y14
+	VSUBPS       Y11, Y10, Y10
+	VMOVUPS      Y14, 576(SI)
+	VMOVUPS      Y10, 768(SI)
+	VMOVUPS      448(SI), Y10
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323ede2602<>+0(SB), Y1, Y1
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y3, Y1
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y7, Y1
+	VADDPS       Y1, Y10, Y3
+	VSUBPS       Y1, Y10, Y1
+	VMOVUPS      Y3, 640(SI)
+	VMOVUPS      Y1, 704(SI)
+	VMOVUPS      480(SI), Y1
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f48261c<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y2, Y3
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F323ede2602<>+0(SB), Y6, Y3
+	VADDPS       Y3, Y1, Y7
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 544(SI)
+	VMOVUPS      Y7, 864(SI)
+	VMOVUPS      480(SI), Y1
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f7994e0<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bede2602<>+0(SB), Y2, Y3
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y6, Y3
+	VADDPS       Y3, Y1, Y7
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 608(SI)
+	VMOVUPS      Y7, 800(SI)
+	VMOVUPS      480(SI), Y1
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323ede2602<>+0(SB), Y0, Y0
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y2, Y0
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y6, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 672(SI)
+	VMOVUPS      Y2, 736(SI)
+	VADDPS       Y8, Y4, Y0
+	VADDPS       Y12, Y0, Y0
+	VADDPS       448(SI), Y0, Y0
+	VMOVUPS      Y0, 448(SI)
+	VADDPS       Y9, Y5, Y0
+	VADDPS       Y13, Y0, Y0
+	VADDPS       480(SI), Y0, Y0
+	VMOVUPS      Y0, 480(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      448(SI), Y3
+	VMOVUPS      480(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      64(SI), Y5
+	VMOVUPS      96(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      512(SI), Y7
+	VMOVUPS      544(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y6, Y2, Y9
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y8, Y4, Y5
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VPERM2F128   $0x20, Y7, Y3, Y8
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y9, Y7
+	VUNPCKHPS    Y6, Y9, Y6
+	VUNPCKLPS    Y8, Y5, Y9
+	VUNPCKHPS    Y8, Y5, Y5
+	VUNPCKLPD    Y9, Y7, Y8
+	VUNPCKHPD    Y9, Y7, Y7
+	VUNPCKLPD    Y5, Y6, Y9
+	VUNPCKHPD    Y5, Y6, Y5
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y4, Y2
+	VUNPCKHPS    Y3, Y4, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      128(SI), Y1
+	VMOVUPS      160(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      576(SI), Y3
+	VMOVUPS      608(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      192(SI), Y5
+	VMOVUPS      224(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      640(SI), Y7
+	VMOVUPS      672(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y6, Y2, Y9
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y8, Y4, Y5
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VPERM2F128   $0x20, Y7, Y3, Y8
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y9, Y7
+	VUNPCKHPS    Y6, Y9, Y6
+	VUNPCKLPS    Y8, Y5, Y9
+	VUNPCKHPS    Y8, Y5, Y5
+	VUNPCKLPD    Y9, Y7, Y8
+	VUNPCKHPD    Y9, Y7, Y7
+	VUNPCKLPD    Y5, Y6, Y9
+	VUNPCKHPD    Y5, Y6, Y5
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y4, Y2
+	VUNPCKHPS    Y3, Y4, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y8, 32(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 32(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, 32(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 32(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, 32(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 32(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 32(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, 32(AX)(R8*4)
+	VMOVUPS      256(SI), Y1
+	VMOVUPS      288(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      704(SI), Y3
+	VMOVUPS      736(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      320(SI), Y5
+	VMOVUPS      352(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      768(SI), Y7
+	VMOVUPS      800(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y6, Y2, Y9
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y8, Y4, Y5
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VPERM2F128   $0x20, Y7, Y3, Y8
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y9, Y7
+	VUNPCKHPS    Y6, Y9, Y6
+	VUNPCKLPS    Y8, Y5, Y9
+	VUNPCKHPS    Y8, Y5, Y5
+	VUNPCKLPD    Y9, Y7, Y8
+	VUNPCKHPD    Y9, Y7, Y7
+	VUNPCKLPD    Y5, Y6, Y9
+	VUNPCKHPD    Y5, Y6, Y5
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y4, Y2
+	VUNPCKHPS    Y3, Y4, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y8, 64(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 64(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, 64(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 64(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, 64(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 64(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 64(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, 64(AX)(R8*4)
+	VMOVUPS      320(SI), Y1
+	VMOVUPS      352(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      768(SI), Y3
+	VMOVUPS      800(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      384(SI), Y5
+	VMOVUPS      416(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      832(SI), Y7
+	VMOVUPS      864(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y6, Y2, Y8
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y4, Y5
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VPERM2F128   $0x20, Y7, Y3, Y4
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y8, Y7
+	VUNPCKHPS    Y6, Y8, Y6
+	VUNPCKLPS    Y4, Y5, Y8
+	VUNPCKHPS    Y4, Y5, Y4
+	VUNPCKLPD    Y8, Y7, Y5
+	VUNPCKHPD    Y8, Y7, Y7
+	VUNPCKLPD    Y4, Y6, Y8
+	VUNPCKHPD    Y4, Y6, Y4
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y0, Y2
+	VUNPCKHPS    Y3, Y0, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y5, 80(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 80(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 80(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 80(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 80(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y4, 80(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 80(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 80(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortForward15AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward15AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y8, 96(SI)
+	VMOVUPS      Y5, 128(SI)
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      32(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      Y7, 288(SI)
+	VMOVUPS      Y3, 320(SI)
+	VMOVUPS      Y8, 352(SI)
+	VMOVUPS      Y5, 384(SI)
+	VMOVUPS      Y1, 416(SI)
+	VMOVUPS      Y4, 448(SI)
+	VMOVUPS      Y0, 480(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      64(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 512(SI)
+	VMOVUPS      Y7, 544(SI)
+	VMOVUPS      Y3, 576(SI)
+	VMOVUPS      Y8, 608(SI)
+	VMOVUPS      Y5, 640(SI)
+	VMOVUPS      Y1, 672(SI)
+	VMOVUPS      Y4, 704(SI)
+	VMOVUPS      Y0, 736(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      88(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      88(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      88(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      88(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      88(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      88(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      88(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      88(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 704(SI)
+	VMOVUPS      Y7, 736(SI)
+	VMOVUPS      Y3, 768(SI)
+	VMOVUPS      Y8, 800(SI)
+	VMOVUPS      Y5, 832(SI)
+	VMOVUPS      Y1, 864(SI)
+	VMOVUPS      Y4, 896(SI)
+	VMOVUPS      Y0, 928(SI)
+	VMOVUPS      320(SI), Y0
+	VMOVUPS      352(SI), Y1
+	VMOVUPS      640(SI), Y2
+	VMOVUPS      672(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      (SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 320(SI)
+	VMOVUPS      Y1, 640(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 352(SI)
+	VMOVUPS      Y2, 672(SI)
+	VADDPS       (SI), Y4, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y5, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      416(SI), Y1
+	VMOVUPS      704(SI), Y2
+	VMOVUPS      736(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      64(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      96(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y2, Y6
+	VSUBPS       Y0, Y2, Y0
+	VADDPS       64(SI), Y4, Y2
+	VADDPS       96(SI), Y5, Y4
+	VMOVUPS      Y2, 64(SI)
+	VMOVUPS      Y4, 96(SI)
+	VMULPS       fftAVX2F32bed03fc9<>+0(SB), Y0, Y2
+	VMULPS       fftAVX2F32bed03fc9<>+0(SB), Y3, Y4
+	VFMSUB231PS  fftAVX2F323f69de1d<>+0(SB), Y3, Y2
+	VFMADD231PS  fftAVX2F323f69de1d<>+0(SB), Y0, Y4
+	VMOVUPS      Y2, 384(SI)
+	VMOVUPS      Y4, 416(SI)
+	VMULPS       fftAVX2F32bf3e3ebd<>+0(SB), Y6, Y0
+	VMULPS       fftAVX2F32bf3e3ebd<>+0(SB), Y1, Y2
+	VFMSUB231PS  fftAVX2F323f2b4c25<>+0(SB), Y1, Y0
+	VFMADD231PS  fftAVX2F323f2b4c25<>+0(SB), Y6, Y2
+	VMOVUPS      Y0, 704(SI)
+	VMOVUPS      Y2, 736(SI)
+	VMOVUPS      448(SI), Y0
+	VMOVUPS      480(SI), Y1
+	VMOVUPS      768(SI), Y2
+	VMOVUPS      800(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      128(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      160(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y2, Y6
+	VSUBPS       Y0, Y2, Y0
+	VADDPS       128(SI), Y4, Y2
+	VADDPS       160(SI), Y5, Y4
+	VMOVUPS      Y2, 128(SI)
+	VMOVUPS      Y4, 160(SI)
+	VMULPS       fftAVX2F32bf3e3ebd<>+0(SB), Y0, Y2
+	VMULPS       fftAVX2F32bf3e3ebd<>+0(SB), Y3, Y4
+	VFMSUB231PS  fftAVX2F323f2b4c25<>+0(SB), Y3, Y2
+	VFMADD231PS  fftAVX2F323f2b4c25<>+0(SB), Y0, Y4
+	VMOVUPS      Y2, 448(SI)
+	VMOVUPS      Y4, 480(SI)
+	VMULPS       fftAVX2F32bf7e98fd<>+0(SB), Y6, Y0
+	VMULPS       fftAVX2F32bf7e98fd<>+0(SB), Y1, Y2
+	VFMSUB231PS  fftAVX2F32bdd61305<>+0(SB), Y1, Y0
+	VFMADD231PS  fftAVX2F32bdd61305<>+0(SB), Y6, Y2
+	VMOVUPS      Y0, 768(SI)
+	VMOVUPS      Y2, 800(SI)
+	VMOVUPS      512(SI), Y0
+	VMOVUPS      544(SI), Y1
+	VMOVUPS      832(SI), Y2
+	VMOVUPS      864(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      192(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      224(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y2, Y6
+	VSUBPS       Y0, Y2, Y0
+	VADDPS       192(SI), Y4, Y2
+	VADDPS       224(SI), Y5, Y4
+	VMOVUPS      Y2, 192(SI)
+	VMOVUPS      Y4, 224(SI)
+	VMULPS       fftAVX2F32bf737871<>+0(SB), Y0, Y2
+	VMULPS       fftAVX2F32bf737871<>+0(SB), Y3, Y4
+	VFMSUB231PS  fftAVX2F323e9e377a<>+0(SB), Y3, Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y0, Y4
+	VMOVUPS      Y2, 512(SI)
+	VMOVUPS      Y4, 544(SI)
+	VMULPS       fftAVX2F32bf167918<>+0(SB), Y6, Y0
+	VMULPS       fftAVX2F32bf167918<>+0(SB), Y1, Y2
+	VFMSUB231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y1, Y0
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y6, Y2
+	VMOVUPS      Y0, 832(SI)
+	VMOVUPS      Y2, 864(SI)
+	VMOVUPS      576(SI), Y0
+	VMOVUPS      608(SI), Y1
+	VMOVUPS      896(SI), Y2
+	VMOVUPS      928(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      256(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      288(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y2, Y6
+	VSUBPS       Y0, Y2, Y0
+	VADDPS       256(SI), Y4, Y2
+	VADDPS       288(SI), Y5, Y4
+	VMOVUPS      Y2, 256(SI)
+	VMOVUPS      Y4, 288(SI)
+	VMULPS       fftAVX2F32bf7e98fd<>+0(SB), Y0, Y2
+	VMULPS       fftAVX2F32bf7e98fd<>+0(SB), Y3, Y4
+	VFMSUB231PS  fftAVX2F32bdd61305<>+0(SB), Y3, Y2
+	VFMADD231PS  fftAVX2F32bdd61305<>+0(SB), Y0, Y4
+	VMOVUPS      Y2, 576(SI)
+	VMOVUPS      Y4, 608(SI)
+	VMULPS       fftAVX2F323e54e6cd<>+0(SB), Y6, Y0
+	VMULPS       fftAVX2F323e54e6cd<>+0(SB), Y1, Y2
+	VFMSUB231PS  fftAVX2F32bf7a67e2<>+0(SB), Y1, Y0
+	VFMADD231PS  fftAVX2F32bf7a67e2<>+0(SB), Y6, Y2
+	VMOVUPS      Y0, 896(SI)
+	VMOVUPS      Y2, 928(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VMOVUPS      192(SI), Y6
+	VMOVUPS      224(SI), Y7
+	VADDPS       Y6, Y2, Y8
+	VADDPS       Y7, Y3, Y9
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      (SI), Y6
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y1, Y7
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y3, Y7
+	VADDPS       Y7, Y6, Y10
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      Y10, 64(SI)
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      (SI), Y6
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y1, Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y3, Y1
+	VADDPS       Y1, Y6, Y3
+	VSUBPS       Y1, Y6, Y1
+	VMOVUPS      Y3, 128(SI)
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y2, Y3
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y6, 288(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y0, Y0
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y2, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 160(SI)
+	VMOVUPS      Y2, 224(SI)
+	VADDPS       Y8, Y4, Y0
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       Y9, Y5, Y0
+	VADDPS       32(SI), Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      416(SI), Y1
+	VMOVUPS      576(SI), Y2
+	VMOVUPS      608(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y3
+	VMOVUPS      512(SI), Y6
+	VMOVUPS      544(SI), Y7
+	VADDPS       Y6, Y2, Y8
+	VADDPS       Y7, Y3, Y9
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      320(SI), Y6
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y1, Y7
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y3, Y7
+	VADDPS       Y7, Y6, Y10
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      Y10, 384(SI)
+	VMOVUPS      Y6, 576(SI)
+	VMOVUPS      320(SI), Y6
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y1, Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y3, Y1
+	VADDPS       Y1, Y6, Y3
+	VSUBPS       Y1, Y6, Y1
+	VMOVUPS      Y3, 448(SI)
+	VMOVUPS      Y1, 512(SI)
+	VMOVUPS      352(SI), Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y2, Y3
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 416(SI)
+	VMOVUPS      Y6, 608(SI)
+	VMOVUPS      352(SI), Y1
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y0, Y0
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y2, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 480(SI)
+	VMOVUPS      Y2, 544(SI)
+	VADDPS       Y8, Y4, Y0
+	VADDPS       320(SI), Y0, Y0
+	VMOVUPS      Y0, 320(SI)
+	VADDPS       Y9, Y5, Y0
+	VADDPS       352(SI), Y0, Y0
+	VMOVUPS      Y0, 352(SI)
+	VMOVUPS      704(SI), Y0
+	VMOVUPS      736(SI), Y1
+	VMOVUPS      896(SI), Y2
+	VMOVUPS      928(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      768(SI), Y2
+	VMOVUPS      800(SI), Y3
+	VMOVUPS      832(SI), Y6
+	VMOVUPS      864(SI), Y7
+	VADDPS       Y6, Y2, Y8
+	VADDPS       Y7, Y3, Y9
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      640(SI), Y6
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y1, Y7
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y3, Y7
+	VADDPS       Y7, Y6, Y10
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      Y10, 704(SI)
+	VMOVUPS      Y6, 896(SI)
+	VMOVUPS      640(SI), Y6
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y1, Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y3, Y1
+	VADDPS       Y1, Y6, Y3
+	VSUBPS       Y1, Y6, Y1
+	VMOVUPS      Y3, 768(SI)
+	VMOVUPS      Y1, 832(SI)
+	VMOVUPS      672(SI), Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y2, Y3
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 736(SI)
+	VMOVUPS      Y6, 928(SI)
+	VMOVUPS      672(SI), Y1
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y0, Y0
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y2, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 800(SI)
+	VMOVUPS      Y2, 864(SI)
+	VADDPS       Y8, Y4, Y0
+	VADDPS       640(SI), Y0, Y0
+	VMOVUPS      Y0, 640(SI)
+	VADDPS       Y9, Y5, Y0
+	VADDPS       672(SI), Y0, Y0
+	VMOVUPS      Y0, 672(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      320(SI), Y3
+	VMOVUPS      352(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      640(SI), Y5
+	VMOVUPS      672(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      64(SI), Y7
+	VMOVUPS      96(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      384(SI), Y1
+	VMOVUPS      416(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      704(SI), Y3
+	VMOVUPS      736(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      128(SI), Y5
+	VMOVUPS      160(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      448(SI), Y7
+	VMOVUPS      480(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 32(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, 32(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, 32(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 32(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, 32(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 32(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 32(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, 32(AX)(R8*4)
+	VMOVUPS      768(SI), Y1
+	VMOVUPS      800(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      192(SI), Y3
+	VMOVUPS      224(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      512(SI), Y5
+	VMOVUPS      544(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      832(SI), Y7
+	VMOVUPS      864(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 64(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, 64(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, 64(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 64(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, 64(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 64(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 64(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, 64(AX)(R8*4)
+	VMOVUPS      832(SI), Y1
+	VMOVUPS      864(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      256(SI), Y3
+	VMOVUPS      288(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      576(SI), Y5
+	VMOVUPS      608(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      896(SI), Y7
+	VMOVUPS      928(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y4, Y7
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VUNPCKLPS    Y5, Y8, Y4
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPS    Y7, Y6, Y8
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y8, Y4, Y7
+	VUNPCKHPD    Y8, Y4, Y4
+	VUNPCKLPD    Y6, Y5, Y8
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y0, Y3, Y2
+	VUNPCKHPS    Y0, Y3, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 88(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y4, 88(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 88(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 88(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 88(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 88(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 88(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 88(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F32bed03fc9<>+0(SB)/4, $0xbed03fc9
+DATA fftAVX2F32bed03fc9<>+4(SB)/4, $0xbed03fc9
+DATA fftAVX2F32bed03fc9<>+8(SB)/4, $0xbed03fc9
+DATA fftAVX2F32bed03fc9<>+12(SB)/4, $0xbed03fc9
+DATA fftAVX2F32bed03fc9<>+16(SB)/4, $0xbed03fc9
+DATA fftAVX2F32bed03fc9<>+20(SB)/4, $0xbed03fc9
+DATA fftAVX2F32bed03fc9<>+24(SB)/4, $0xbed03fc9
+DATA fftAVX2F32bed03fc9<>+28(SB)/4, $0xbed03fc9
+GLOBL fftAVX2F32bed03fc9<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323f69de1d<>+0(SB)/4, $0x3f69de1d
+DATA fftAVX2F323f69de1d<>+4(SB)/4, $0x3f69de1d
+DATA fftAVX2F323f69de1d<>+8(SB)/4, $0x3f69de1d
+DATA fftAVX2F323f69de1d<>+12(SB)/4, $0x3f69de1d
+DATA fftAVX2F323f69de1d<>+16(SB)/4, $0x3f69de1d
+DATA fftAVX2F323f69de1d<>+20(SB)/4, $0x3f69de1d
+DATA fftAVX2F323f69de1d<>+24(SB)/4, $0x3f69de1d
+DATA fftAVX2F323f69de1d<>+28(SB)/4, $0x3f69de1d
+GLOBL fftAVX2F323f69de1d<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32bf3e3ebd<>+0(SB)/4, $0xbf3e3ebd
+DATA fftAVX2F32bf3e3ebd<>+4(SB)/4, $0xbf3e3ebd
+DATA fftAVX2F32bf3e3ebd<>+8(SB)/4, $0xbf3e3ebd
+DATA fftAVX2F32bf3e3ebd<>+12(SB)/4, $0xbf3e3ebd
+DATA fftAVX2F32bf3e3ebd<>+16(SB)/4, $0xbf3e3ebd
+DATA fftAVX2F32bf3e3ebd<>+20(SB)/4, $0xbf3e3ebd
+DATA fftAVX2F32bf3e3ebd<>+24(SB)/4, $0xbf3e3ebd
+DATA fftAVX2F32bf3e3ebd<>+28(SB)/4, $0xbf3e3ebd
+GLOBL fftAVX2F32bf3e3ebd<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323f2b4c25<>+0(SB)/4, $0x3f2b4c25
+DATA fftAVX2F323f2b4c25<>+4(SB)/4, $0x3f2b4c25
+DATA fftAVX2F323f2b4c25<>+8(SB)/4, $0x3f2b4c25
+DATA fftAVX2F323f2b4c25<>+12(SB)/4, $0x3f2b4c25
+DATA fftAVX2F323f2b4c25<>+16(SB)/4, $0x3f2b4c25
+DATA fftAVX2F323f2b4c25<>+20(SB)/4, $0x3f2b4c25
+DATA fftAVX2F323f2b4c25<>+24(SB)/4, $0x3f2b4c25
+DATA fftAVX2F323f2b4c25<>+28(SB)/4, $0x3f2b4c25
+GLOBL fftAVX2F323f2b4c25<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32bf7e98fd<>+0(SB)/4, $0xbf7e98fd
+DATA fftAVX2F32bf7e98fd<>+4(SB)/4, $0xbf7e98fd
+DATA fftAVX2F32bf7e98fd<>+8(SB)/4, $0xbf7e98fd
+DATA fftAVX2F32bf7e98fd<>+12(SB)/4, $0xbf7e98fd
+DATA fftAVX2F32bf7e98fd<>+16(SB)/4, $0xbf7e98fd
+DATA fftAVX2F32bf7e98fd<>+20(SB)/4, $0xbf7e98fd
+DATA fftAVX2F32bf7e98fd<>+24(SB)/4, $0xbf7e98fd
+DATA fftAVX2F32bf7e98fd<>+28(SB)/4, $0xbf7e98fd
+GLOBL fftAVX2F32bf7e98fd<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32bdd61305<>+0(SB)/4, $0xbdd61305
+DATA fftAVX2F32bdd61305<>+4(SB)/4, $0xbdd61305
+DATA fftAVX2F32bdd61305<>+8(SB)/4, $0xbdd61305
+DATA fftAVX2F32bdd61305<>+12(SB)/4, $0xbdd61305
+DATA fftAVX2F32bdd61305<>+16(SB)/4, $0xbdd61305
+DATA fftAVX2F32bdd61305<>+20(SB)/4, $0xbdd61305
+DATA fftAVX2F32bdd61305<>+24(SB)/4, $0xbdd61305
+DATA fftAVX2F32bdd61305<>+28(SB)/4, $0xbdd61305
+GLOBL fftAVX2F32bdd61305<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323e54e6cd<>+0(SB)/4, $0x3e54e6cd
+DATA fftAVX2F323e54e6cd<>+4(SB)/4, $0x3e54e6cd
+DATA fftAVX2F323e54e6cd<>+8(SB)/4, $0x3e54e6cd
+DATA fftAVX2F323e54e6cd<>+12(SB)/4, $0x3e54e6cd
+DATA fftAVX2F323e54e6cd<>+16(SB)/4, $0x3e54e6cd
+DATA fftAVX2F323e54e6cd<>+20(SB)/4, $0x3e54e6cd
+DATA fftAVX2F323e54e6cd<>+24(SB)/4, $0x3e54e6cd
+DATA fftAVX2F323e54e6cd<>+28(SB)/4, $0x3e54e6cd
+GLOBL fftAVX2F323e54e6cd<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32bf7a67e2<>+0(SB)/4, $0xbf7a67e2
+DATA fftAVX2F32bf7a67e2<>+4(SB)/4, $0xbf7a67e2
+DATA fftAVX2F32bf7a67e2<>+8(SB)/4, $0xbf7a67e2
+DATA fftAVX2F32bf7a67e2<>+12(SB)/4, $0xbf7a67e2
+DATA fftAVX2F32bf7a67e2<>+16(SB)/4, $0xbf7a67e2
+DATA fftAVX2F32bf7a67e2<>+20(SB)/4, $0xbf7a67e2
+DATA fftAVX2F32bf7a67e2<>+24(SB)/4, $0xbf7a67e2
+DATA fftAVX2F32bf7a67e2<>+28(SB)/4, $0xbf7a67e2
+GLOBL fftAVX2F32bf7a67e2<>(SB), RODATA|NOPTR, $32
+
+// func fftShortInverse15AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse15AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y6, 32(SI)
+	VMOVUPS      Y8, 64(SI)
+	VMOVUPS      Y3, 96(SI)
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      Y4, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      32(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, 256(SI)
+	VMOVUPS      Y6, 288(SI)
+	VMOVUPS      Y8, 320(SI)
+	VMOVUPS      Y3, 352(SI)
+	VMOVUPS      Y1, 384(SI)
+	VMOVUPS      Y5, 416(SI)
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      Y4, 480(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      64(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      64(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, 512(SI)
+	VMOVUPS      Y6, 544(SI)
+	VMOVUPS      Y8, 576(SI)
+	VMOVUPS      Y3, 608(SI)
+	VMOVUPS      Y1, 640(SI)
+	VMOVUPS      Y5, 672(SI)
+	VMOVUPS      Y0, 704(SI)
+	VMOVUPS      Y4, 736(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      88(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      88(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      88(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      88(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      88(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      88(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      88(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      88(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y7, 704(SI)
+	VMOVUPS      Y6, 736(SI)
+	VMOVUPS      Y8, 768(SI)
+	VMOVUPS      Y3, 800(SI)
+	VMOVUPS      Y1, 832(SI)
+	VMOVUPS      Y5, 864(SI)
+	VMOVUPS      Y0, 896(SI)
+	VMOVUPS      Y4, 928(SI)
+	VMOVUPS      320(SI), Y0
+	VMOVUPS      352(SI), Y1
+	VMOVUPS      640(SI), Y2
+	VMOVUPS      672(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      (SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 320(SI)
+	VMOVUPS      Y1, 640(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 352(SI)
+	VMOVUPS      Y2, 672(SI)
+	VADDPS       (SI), Y4, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y5, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      416(SI), Y1
+	VMOVUPS      704(SI), Y2
+	VMOVUPS      736(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      64(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      96(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y2, Y6
+	VSUBPS       Y0, Y2, Y0
+	VADDPS       64(SI), Y4, Y2
+	VADDPS       96(SI), Y5, Y4
+	VMOVUPS      Y2, 64(SI)
+	VMOVUPS      Y4, 96(SI)
+	VMULPS       fftAVX2F32bed03fc9<>+0(SB), Y0, Y2
+	VMULPS       fftAVX2F32bed03fc9<>+0(SB), Y3, Y4
+	VFMSUB231PS  fftAVX2F323f69de1d<>+0(SB), Y3, Y2
+	VFMADD231PS  fftAVX2F323f69de1d<>+0(SB), Y0, Y4
+	VMOVUPS      Y2, 384(SI)
+	VMOVUPS      Y4, 416(SI)
+	VMULPS       fftAVX2F32bf3e3ebd<>+0(SB), Y6, Y0
+	VMULPS       fftAVX2F32bf3e3ebd<>+0(SB), Y1, Y2
+	VFMSUB231PS  fftAVX2F323f2b4c25<>+0(SB), Y1, Y0
+	VFMADD231PS  fftAVX2F323f2b4c25<>+0(SB), Y6, Y2
+	VMOVUPS      Y0, 704(SI)
+	VMOVUPS      Y2, 736(SI)
+	VMOVUPS      448(SI), Y0
+	VMOVUPS      480(SI), Y1
+	VMOVUPS      768(SI), Y2
+	VMOVUPS      800(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      128(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      160(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y2, Y6
+	VSUBPS       Y0, Y2, Y0
+	VADDPS       128(SI), Y4, Y2
+	VADDPS       160(SI), Y5, Y4
+	VMOVUPS      Y2, 128(SI)
+	VMOVUPS      Y4, 160(SI)
+	VMULPS       fftAVX2F32bf3e3ebd<>+0(SB), Y0, Y2
+	VMULPS       fftAVX2F32bf3e3ebd<>+0(SB), Y3, Y4
+	VFMSUB231PS  fftAVX2F323f2b4c25<>+0(SB), Y3, Y2
+	VFMADD231PS  fftAVX2F323f2b4c25<>+0(SB), Y0, Y4
+	VMOVUPS      Y2, 448(SI)
+	VMOVUPS      Y4, 480(SI)
+	VMULPS       fftAVX2F32bf7e98fd<>+0(SB), Y6, Y0
+	VMULPS       fftAVX2F32bf7e98fd<>+0(SB), Y1, Y2
+	VFMSUB231PS  fftAVX2F32bdd61305<>+0(SB), Y1, Y0
+	VFMADD231PS  fftAVX2F32bdd61305<>+0(SB), Y6, Y2
+	VMOVUPS      Y0, 768(SI)
+	VMOVUPS      Y2, 800(SI)
+	VMOVUPS      512(SI), Y0
+	VMOVUPS      544(SI), Y1
+	VMOVUPS      832(SI), Y2
+	VMOVUPS      864(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      192(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      224(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y2, Y6
+	VSUBPS       Y0, Y2, Y0
+	VADDPS       192(SI), Y4, Y2
+	VADDPS       224(SI), Y5, Y4
+	VMOVUPS      Y2, 192(SI)
+	VMOVUPS      Y4, 224(SI)
+	VMULPS       fftAVX2F32bf737871<>+0(SB), Y0, Y2
+	VMULPS       fftAVX2F32bf737871<>+0(SB), Y3, Y4
+	VFMSUB231PS  fftAVX2F323e9e377a<>+0(SB), Y3, Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y0, Y4
+	VMOVUPS      Y2, 512(SI)
+	VMOVUPS      Y4, 544(SI)
+	VMULPS       fftAVX2F32bf167918<>+0(SB), Y6, Y0
+	VMULPS       fftAVX2F32bf167918<>+0(SB), Y1, Y2
+	VFMSUB231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y1, Y0
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y6, Y2
+	VMOVUPS      Y0, 832(SI)
+	VMOVUPS      Y2, 864(SI)
+	VMOVUPS      576(SI), Y0
+	VMOVUPS      608(SI), Y1
+	VMOVUPS      896(SI), Y2
+	VMOVUPS      928(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      256(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      288(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y2, Y6
+	VSUBPS       Y0, Y2, Y0
+	VADDPS       256(SI), Y4, Y2
+	VADDPS       288(SI), Y5, Y4
+	VMOVUPS      Y2, 256(SI)
+	VMOVUPS      Y4, 288(SI)
+	VMULPS       fftAVX2F32bf7e98fd<>+0(SB), Y0, Y2
+	VMULPS       fftAVX2F32bf7e98fd<>+0(SB), Y3, Y4
+	VFMSUB231PS  fftAVX2F32bdd61305<>+0(SB), Y3, Y2
+	VFMADD231PS  fftAVX2F32bdd61305<>+0(SB), Y0, Y4
+	VMOVUPS      Y2, 576(SI)
+	VMOVUPS      Y4, 608(SI)
+	VMULPS       fftAVX2F323e54e6cd<>+0(SB), Y6, Y0
+	VMULPS       fftAVX2F323e54e6cd<>+0(SB), Y1, Y2
+	VFMSUB231PS  fftAVX2F32bf7a67e2<>+0(SB), Y1, Y0
+	VFMADD231PS  fftAVX2F32bf7a67e2<>+0(SB), Y6, Y2
+	VMOVUPS      Y0, 896(SI)
+	VMOVUPS      Y2, 928(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VMOVUPS      192(SI), Y6
+	VMOVUPS      224(SI), Y7
+	VADDPS       Y6, Y2, Y8
+	VADDPS       Y7, Y3, Y9
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      (SI), Y6
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y1, Y7
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y3, Y7
+	VADDPS       Y7, Y6, Y10
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      Y10, 64(SI)
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      (SI), Y6
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y1, Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y3, Y1
+	VADDPS       Y1, Y6, Y3
+	VSUBPS       Y1, Y6, Y1
+	VMOVUPS      Y3, 128(SI)
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y2, Y3
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y6, 288(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y0, Y0
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y2, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 160(SI)
+	VMOVUPS      Y2, 224(SI)
+	VADDPS       Y8, Y4, Y0
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       Y9, Y5, Y0
+	VADDPS       32(SI), Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      416(SI), Y1
+	VMOVUPS      576(SI), Y2
+	VMOVUPS      608(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y3
+	VMOVUPS      512(SI), Y6
+	VMOVUPS      544(SI), Y7
+	VADDPS       Y6, Y2, Y8
+	VADDPS       Y7, Y3, Y9
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      320(SI), Y6
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y1, Y7
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y3, Y7
+	VADDPS       Y7, Y6, Y10
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      Y10, 384(SI)
+	VMOVUPS      Y6, 576(SI)
+	VMOVUPS      320(SI), Y6
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y1, Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y3, Y1
+	VADDPS       Y1, Y6, Y3
+	VSUBPS       Y1, Y6, Y1
+	VMOVUPS      Y3, 448(SI)
+	VMOVUPS      Y1, 512(SI)
+	VMOVUPS      352(SI), Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y2, Y3
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 416(SI)
+	VMOVUPS      Y6, 608(SI)
+	VMOVUPS      352(SI), Y1
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y0, Y0
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y2, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 480(SI)
+	VMOVUPS      Y2, 544(SI)
+	VADDPS       Y8, Y4, Y0
+	VADDPS       320(SI), Y0, Y0
+	VMOVUPS      Y0, 320(SI)
+	VADDPS       Y9, Y5, Y0
+	VADDPS       352(SI), Y0, Y0
+	VMOVUPS      Y0, 352(SI)
+	VMOVUPS      704(SI), Y0
+	VMOVUPS      736(SI), Y1
+	VMOVUPS      896(SI), Y2
+	VMOVUPS      928(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      768(SI), Y2
+	VMOVUPS      800(SI), Y3
+	VMOVUPS      832(SI), Y6
+	VMOVUPS      864(SI), Y7
+	VADDPS       Y6, Y2, Y8
+	VADDPS       Y7, Y3, Y9
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      640(SI), Y6
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y1, Y7
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y3, Y7
+	VADDPS       Y7, Y6, Y10
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      Y10, 704(SI)
+	VMOVUPS      Y6, 896(SI)
+	VMOVUPS      640(SI), Y6
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y1, Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y3, Y1
+	VADDPS       Y1, Y6, Y3
+	VSUBPS       Y1, Y6, Y1
+	VMOVUPS      Y3, 768(SI)
+	VMOVUPS      Y1, 832(SI)
+	VMOVUPS      672(SI), Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y2, Y3
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 736(SI)
+	VMOVUPS      Y6, 928(SI)
+	VMOVUPS      672(SI), Y1
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y0, Y0
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y2, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 800(SI)
+	VMOVUPS      Y2, 864(SI)
+	VADDPS       Y8, Y4, Y0
+	VADDPS       640(SI), Y0, Y0
+	VMOVUPS      Y0, 640(SI)
+	VADDPS       Y9, Y5, Y0
+	VADDPS       672(SI), Y0, Y0
+	VMOVUPS      Y0, 672(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      320(SI), Y3
+	VMOVUPS      352(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      640(SI), Y5
+	VMOVUPS      672(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      64(SI), Y7
+	VMOVUPS      96(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y6, Y2, Y9
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y8, Y4, Y5
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VPERM2F128   $0x20, Y7, Y3, Y8
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y9, Y7
+	VUNPCKHPS    Y6, Y9, Y6
+	VUNPCKLPS    Y8, Y5, Y9
+	VUNPCKHPS    Y8, Y5, Y5
+	VUNPCKLPD    Y9, Y7, Y8
+	VUNPCKHPD    Y9, Y7, Y7
+	VUNPCKLPD    Y5, Y6, Y9
+	VUNPCKHPD    Y5, Y6, Y5
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y4, Y2
+	VUNPCKHPS    Y3, Y4, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      384(SI), Y1
+	VMOVUPS      416(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      704(SI), Y3
+	VMOVUPS      736(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      128(SI), Y5
+	VMOVUPS      160(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      448(SI), Y7
+	VMOVUPS      480(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y6, Y2, Y9
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y8, Y4, Y5
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VPERM2F128   $0x20, Y7, Y3, Y8
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y9, Y7
+	VUNPCKHPS    Y6, Y9, Y6
+	VUNPCKLPS    Y8, Y5, Y9
+	VUNPCKHPS    Y8, Y5, Y5
+	VUNPCKLPD    Y9, Y7, Y8
+	VUNPCKHPD    Y9, Y7, Y7
+	VUNPCKLPD    Y5, Y6, Y9
+	VUNPCKHPD    Y5, Y6, Y5
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y4, Y2
+	VUNPCKHPS    Y3, Y4, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y8, 32(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 32(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, 32(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 32(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, 32(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 32(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 32(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, 32(AX)(R8*4)
+	VMOVUPS      768(SI), Y1
+	VMOVUPS      800(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      192(SI), Y3
+	VMOVUPS      224(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      512(SI), Y5
+	VMOVUPS      544(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      832(SI), Y7
+	VMOVUPS      864(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y6, Y2, Y9
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y8, Y4, Y5
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VPERM2F128   $0x20, Y7, Y3, Y8
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y9, Y7
+	VUNPCKHPS    Y6, Y9, Y6
+	VUNPCKLPS    Y8, Y5, Y9
+	VUNPCKHPS    Y8, Y5, Y5
+	VUNPCKLPD    Y9, Y7, Y8
+	VUNPCKHPD    Y9, Y7, Y7
+	VUNPCKLPD    Y5, Y6, Y9
+	VUNPCKHPD    Y5, Y6, Y5
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y4, Y2
+	VUNPCKHPS    Y3, Y4, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y8, 64(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 64(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, 64(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 64(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, 64(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 64(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 64(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, 64(AX)(R8*4)
+	VMOVUPS      832(SI), Y1
+	VMOVUPS      864(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      256(SI), Y3
+	VMOVUPS      288(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      576(SI), Y5
+	VMOVUPS      608(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      896(SI), Y7
+	VMOVUPS      928(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y6, Y2, Y8
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y4, Y5
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VPERM2F128   $0x20, Y7, Y3, Y4
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y8, Y7
+	VUNPCKHPS    Y6, Y8, Y6
+	VUNPCKLPS    Y4, Y5, Y8
+	VUNPCKHPS    Y4, Y5, Y4
+	VUNPCKLPD    Y8, Y7, Y5
+	VUNPCKHPD    Y8, Y7, Y7
+	VUNPCKLPD    Y4, Y6, Y8
+	VUNPCKHPD    Y4, Y6, Y4
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y0, Y2
+	VUNPCKHPS    Y3, Y0, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y5, 88(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 88(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 88(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 88(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 88(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y4, 88(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 88(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 88(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal2AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX
+TEXT ·fftShortReal2AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       (CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      (CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       (CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      (CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, (SI)
+	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y3, Y3, Y2
+	VMOVUPS      Y2, 64(SI)
+	VADDPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VBROADCASTSS scale+144(FP), Y1
+	VMULPS       64(SI), Y1, Y2
+	VXORPS       Y3, Y3, Y3
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X4, (AX)(R8*4)
+	VMOVHPS      X4, (AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVLPS      X0, (AX)(R8*4)
+	VMOVHPS      X0, (AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X2, (AX)(R8*4)
+	VMOVHPS      X2, (AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVLPS      X0, (AX)(R8*4)
+	VMOVHPS      X0, (AX)(R9*4)
+	VMULPS       128(SI), Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VUNPCKLPS    Y2, Y1, Y3
+	VUNPCKHPS    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X3, 8(AX)(R8*4)
+	VMOVHPS      X3, 8(AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y3, X0
+	VMOVLPS      X0, 8(AX)(R8*4)
+	VMOVHPS      X0, 8(AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X1, 8(AX)(R8*4)
+	VMOVHPS      X1, 8(AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVLPS      X0, 8(AX)(R8*4)
+	VMOVHPS      X0, 8(AX)(R9*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortRealInverse2AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX
+TEXT ·fftShortRealInverse2AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       (CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      (CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       (CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      (CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 128(SI)
+	VMOVUPS      Y1, 160(SI)
+	MOVQ         (BX), R8
+	VMOVSD       8(CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      8(CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       8(CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      8(CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       8(CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      8(CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       8(CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      8(CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      128(SI), Y1
+	VSUBPS       192(SI), Y1, Y2
+	VADDPS       192(SI), Y1, Y1
+	VMOVUPS      Y2, (SI)
+	VMOVUPS      Y1, 32(SI)
+	VBROADCASTSS scale+144(FP), Y1
+	VMOVUPS      (SI), Y2
+	VMOVUPS      32(SI), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y3, Y1, Y1
+	VUNPCKLPS    Y2, Y1, Y3
+	VUNPCKHPS    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X3, (AX)(R8*4)
+	VMOVHPS      X3, (AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y3, X0
+	VMOVLPS      X0, (AX)(R8*4)
+	VMOVHPS      X0, (AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X1, (AX)(R8*4)
+	VMOVHPS      X1, (AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVLPS      X0, (AX)(R8*4)
+	VMOVHPS      X0, (AX)(R9*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal3AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal3AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       (CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      (CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       (CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      (CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y1, 224(SI)
+	MOVQ         (BX), R8
+	VMOVSD       4(CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      4(CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       4(CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      4(CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       4(CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      4(CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       4(CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      4(CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 224(SI)
+	VMOVUPS      Y1, 256(SI)
+	VMOVUPS      192(SI), Y1
+	VMOVUPS      224(SI), Y2
+	VADDPS       256(SI), Y2, Y3
+	VSUBPS       256(SI), Y2, Y2
+	VMOVUPS      Y3, 224(SI)
+	VMOVUPS      Y2, 256(SI)
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      192(SI), Y1
+	VMOVUPS      224(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y1
+	VMOVUPS      256(SI), Y2
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y2, Y2
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y2, 160(SI)
+	VBROADCASTSS scale+144(FP), Y1
+	VMULPS       64(SI), Y1, Y2
+	VXORPS       Y3, Y3, Y3
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X4, (AX)(R8*4)
+	VMOVHPS      X4, (AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVLPS      X0, (AX)(R8*4)
+	VMOVHPS      X0, (AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X2, (AX)(R8*4)
+	VMOVHPS      X2, (AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVLPS      X0, (AX)(R8*4)
+	VMOVHPS      X0, (AX)(R9*4)
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y3, Y1, Y1
+	VUNPCKLPS    Y1, Y2, Y3
+	VUNPCKHPS    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X3, 8(AX)(R8*4)
+	VMOVHPS      X3, 8(AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y3, X0
+	VMOVLPS      X0, 8(AX)(R8*4)
+	VMOVHPS      X0, 8(AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X1, 8(AX)(R8*4)
+	VMOVHPS      X1, 8(AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVLPS      X0, 8(AX)(R8*4)
+	VMOVHPS      X0, 8(AX)(R9*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortRealInverse3AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse3AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       (CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      (CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       (CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      (CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 128(SI)
+	VMOVUPS      Y1, 160(SI)
+	MOVQ         (BX), R8
+	VMOVSD       8(CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      8(CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       8(CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      8(CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       8(CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      8(CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       8(CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      8(CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      128(SI), Y1
+	VMOVUPS      192(SI), Y2
+	VMOVUPS      224(SI), Y3
+	VADDPS       Y2, Y2, Y2
+	VADDPS       Y3, Y3, Y3
+	VMOVUPS      Y2, 192(SI)
+	VMOVUPS      Y3, 224(SI)
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	VMOVUPS      128(SI), Y1
+	VMOVUPS      192(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y1
+	VMOVUPS      224(SI), Y2
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y2, Y2
+	VADDPS       Y2, Y1, Y3
+	VMOVUPS      Y3, 32(SI)
+	VSUBPS       Y2, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VBROADCASTSS scale+144(FP), Y1
+	VMULPS       (SI), Y1, Y2
+	VMULPS       32(SI), Y1, Y3
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X4, (AX)(R8*4)
+	VMOVHPS      X4, (AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVLPS      X0, (AX)(R8*4)
+	VMOVHPS      X0, (AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X2, (AX)(R8*4)
+	VMOVHPS      X2, (AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVLPS      X0, (AX)(R8*4)
+	VMOVHPS      X0, (AX)(R9*4)
+	VMULPS       32(SI), Y1, Y2
+	VMULPS       64(SI), Y1, Y1
+	VUNPCKLPS    Y1, Y2, Y3
+	VUNPCKHPS    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X3, 4(AX)(R8*4)
+	VMOVHPS      X3, 4(AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y3, X0
+	VMOVLPS      X0, 4(AX)(R8*4)
+	VMOVHPS      X0, 4(AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X1, 4(AX)(R8*4)
+	VMOVHPS      X1, 4(AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVLPS      X0, 4(AX)(R8*4)
+	VMOVHPS      X0, 4(AX)(R9*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal4AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal4AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       (CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      (CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       (CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      (CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, (SI)
+	VMOVUPS      Y1, 32(SI)
+	MOVQ         (BX), R8
+	VMOVSD       8(CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      8(CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       8(CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      8(CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       8(CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      8(CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       8(CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      8(CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      64(SI), Y3
+	VMOVUPS      96(SI), Y4
+	VADDPS       Y3, Y1, Y5
+	VADDPS       Y4, Y2, Y6
+	VSUBPS       Y3, Y1, Y1
+	VSUBPS       Y4, Y2, Y2
+	VMOVUPS      Y5, (SI)
+	VMOVUPS      Y6, 32(SI)
+	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      Y2, 96(SI)
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y3, Y3, Y2
+	VMOVUPS      Y2, 128(SI)
+	VADDPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 256(SI)
+	VMOVUPS      64(SI), Y1
+	VMOVUPS      96(SI), Y2
+	VMOVUPS      64(SI), Y3
+	VMOVUPS      96(SI), Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y4, Y2, Y6
+	VSUBPS       Y3, Y1, Y1
+	VADDPS       Y4, Y2, Y2
+	VMULPS       fftAVX2F3280000000<>+0(SB), Y2, Y3
+	VMULPS       fftAVX2F3280000000<>+0(SB), Y1, Y4
+	VFMSUB231PS  fftAVX2F32bf800000<>+0(SB), Y1, Y3
+	VFMADD231PS  fftAVX2F32bf800000<>+0(SB), Y2, Y4
+	VADDPS       Y3, Y5, Y1
+	VADDPS       Y4, Y6, Y2
+	VSUBPS       Y3, Y5, Y3
+	VSUBPS       Y6, Y4, Y4
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      Y2, 224(SI)
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y4, 224(SI)
+	VBROADCASTSS scale+144(FP), Y1
+	VMULPS       128(SI), Y1, Y2
+	VXORPS       Y3, Y3, Y3
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X4, (AX)(R8*4)
+	VMOVHPS      X4, (AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVLPS      X0, (AX)(R8*4)
+	VMOVHPS      X0, (AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X2, (AX)(R8*4)
+	VMOVHPS      X2, (AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVLPS      X0, (AX)(R8*4)
+	VMOVHPS      X0, (AX)(R9*4)
+	VMOVUPS      192(SI), Y2
+	VMOVUPS      224(SI), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y3, Y1, Y3
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X4, 8(AX)(R8*4)
+	VMOVHPS      X4, 8(AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVLPS      X0, 8(AX)(R8*4)
+	VMOVHPS      X0, 8(AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X2, 8(AX)(R8*4)
+	VMOVHPS      X2, 8(AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVLPS      X0, 8(AX)(R8*4)
+	VMOVHPS      X0, 8(AX)(R9*4)
+	VMULPS       256(SI), Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VUNPCKLPS    Y2, Y1, Y3
+	VUNPCKHPS    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X3, 16(AX)(R8*4)
+	VMOVHPS      X3, 16(AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y3, X0
+	VMOVLPS      X0, 16(AX)(R8*4)
+	VMOVHPS      X0, 16(AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X1, 16(AX)(R8*4)
+	VMOVHPS      X1, 16(AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVLPS      X0, 16(AX)(R8*4)
+	VMOVHPS      X0, 16(AX)(R9*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F3280000000<>+0(SB)/4, $0x80000000
+DATA fftAVX2F3280000000<>+4(SB)/4, $0x80000000
+DATA fftAVX2F3280000000<>+8(SB)/4, $0x80000000
+DATA fftAVX2F3280000000<>+12(SB)/4, $0x80000000
+DATA fftAVX2F3280000000<>+16(SB)/4, $0x80000000
+DATA fftAVX2F3280000000<>+20(SB)/4, $0x80000000
+DATA fftAVX2F3280000000<>+24(SB)/4, $0x80000000
+DATA fftAVX2F3280000000<>+28(SB)/4, $0x80000000
+GLOBL fftAVX2F3280000000<>(SB), RODATA|NOPTR, $32
+
+// func fftShortRealInverse4AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse4AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       (CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      (CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       (CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      (CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y1, 224(SI)
+	MOVQ         (BX), R8
+	VMOVSD       8(CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      8(CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       8(CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      8(CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       8(CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      8(CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       8(CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      8(CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 256(SI)
+	VMOVUPS      Y1, 288(SI)
+	MOVQ         (BX), R8
+	VMOVSD       16(CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      16(CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       16(CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      16(CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       16(CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      16(CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       16(CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      16(CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 320(SI)
+	VMOVUPS      Y1, 352(SI)
+	VMOVUPS      192(SI), Y1
+	VSUBPS       320(SI), Y1, Y2
+	VADDPS       320(SI), Y1, Y1
+	VMOVUPS      Y2, (SI)
+	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      256(SI), Y1
+	VMOVUPS      288(SI), Y2
+	VMOVUPS      256(SI), Y3
+	VMOVUPS      288(SI), Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y4, Y2, Y6
+	VSUBPS       Y3, Y1, Y1
+	VADDPS       Y4, Y2, Y2
+	VMULPS       fftAVX2F320<>+0(SB), Y2, Y3
+	VMULPS       fftAVX2F320<>+0(SB), Y1, Y4
+	VFMSUB231PS  fftAVX2F32bf800000<>+0(SB), Y1, Y3
+	VFMADD231PS  fftAVX2F32bf800000<>+0(SB), Y2, Y4
+	VADDPS       Y3, Y5, Y1
+	VADDPS       Y4, Y6, Y2
+	VSUBPS       Y3, Y5, Y3
+	VSUBPS       Y6, Y4, Y4
+	VMOVUPS      Y2, 64(SI)
+	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y4, 64(SI)
+	VMOVUPS      Y3, 96(SI)
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      64(SI), Y3
+	VMOVUPS      96(SI), Y4
+	VADDPS       Y3, Y1, Y5
+	VADDPS       Y4, Y2, Y6
+	VSUBPS       Y3, Y1, Y1
+	VSUBPS       Y4, Y2, Y2
+	VMOVUPS      Y5, (SI)
+	VMOVUPS      Y6, 32(SI)
+	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      Y2, 96(SI)
+	VBROADCASTSS scale+144(FP), Y1
+	VMOVUPS      (SI), Y2
+	VMOVUPS      32(SI), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y3, Y1, Y3
+	VUNPCKLPS    Y2, Y3, Y4
+	VUNPCKHPS    Y2, Y3, Y2
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X4, (AX)(R8*4)
+	VMOVHPS      X4, (AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVLPS      X0, (AX)(R8*4)
+	VMOVHPS      X0, (AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X2, (AX)(R8*4)
+	VMOVHPS      X2, (AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVLPS      X0, (AX)(R8*4)
+	VMOVHPS      X0, (AX)(R9*4)
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y3, Y1, Y1
+	VUNPCKLPS    Y2, Y1, Y3
+	VUNPCKHPS    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X3, 8(AX)(R8*4)
+	VMOVHPS      X3, 8(AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y3, X0
+	VMOVLPS      X0, 8(AX)(R8*4)
+	VMOVHPS      X0, 8(AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X1, 8(AX)(R8*4)
+	VMOVHPS      X1, 8(AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVLPS      X0, 8(AX)(R8*4)
+	VMOVHPS      X0, 8(AX)(R9*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal5AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal5AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       (CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      (CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       (CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      (CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 320(SI)
+	VMOVUPS      Y1, 352(SI)
+	MOVQ         (BX), R8
+	VMOVSD       8(CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      8(CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       8(CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      8(CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       8(CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      8(CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       8(CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      8(CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 384(SI)
+	VMOVUPS      Y1, 416(SI)
+	MOVQ         (BX), R8
+	VMOVSD       12(CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      12(CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       12(CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      12(CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       12(CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      12(CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       12(CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      12(CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 416(SI)
+	VMOVUPS      Y1, 448(SI)
+	VMOVUPS      320(SI), Y1
+	VMOVUPS      352(SI), Y2
+	VADDPS       448(SI), Y2, Y3
+	VSUBPS       448(SI), Y2, Y2
+	VMOVUPS      Y3, 352(SI)
+	VMOVUPS      Y2, 448(SI)
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      384(SI), Y2
+	VADDPS       416(SI), Y2, Y3
+	VSUBPS       416(SI), Y2, Y2
+	VMOVUPS      Y3, 384(SI)
+	VMOVUPS      Y2, 416(SI)
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      320(SI), Y1
+	VMOVUPS      352(SI), Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y2, Y1
+	VMOVUPS      448(SI), Y2
+	VMULPS       fftAVX2F32bf737871<>+0(SB), Y2, Y2
+	VMOVUPS      384(SI), Y3
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y3, Y1
+	VMOVUPS      416(SI), Y3
+	VFMADD231PS  fftAVX2F32bf167918<>+0(SB), Y3, Y2
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      Y2, 224(SI)
+	VMOVUPS      320(SI), Y1
+	VMOVUPS      352(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y2, Y1
+	VMOVUPS      448(SI), Y2
+	VMULPS       fftAVX2F32bf167918<>+0(SB), Y2, Y2
+	VMOVUPS      384(SI), Y3
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y3, Y1
+	VMOVUPS      416(SI), Y3
+	VFMADD231PS  fftAVX2F323f737871<>+0(SB), Y3, Y2
+	VMOVUPS      Y1, 256(SI)
+	VMOVUPS      Y2, 288(SI)
+	VBROADCASTSS scale+144(FP), Y1
+	VMULPS       128(SI), Y1, Y2
+	VXORPS       Y3, Y3, Y3
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X4, (AX)(R8*4)
+	VMOVHPS      X4, (AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVLPS      X0, (AX)(R8*4)
+	VMOVHPS      X0, (AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X2, (AX)(R8*4)
+	VMOVHPS      X2, (AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVLPS      X0, (AX)(R8*4)
+	VMOVHPS      X0, (AX)(R9*4)
+	VMOVUPS      192(SI), Y2
+	VMOVUPS      224(SI), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y3, Y1, Y3
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X4, 8(AX)(R8*4)
+	VMOVHPS      X4, 8(AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVLPS      X0, 8(AX)(R8*4)
+	VMOVHPS      X0, 8(AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X2, 8(AX)(R8*4)
+	VMOVHPS      X2, 8(AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVLPS      X0, 8(AX)(R8*4)
+	VMOVHPS      X0, 8(AX)(R9*4)
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y3, Y1, Y1
+	VUNPCKLPS    Y1, Y2, Y3
+	VUNPCKHPS    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X3, 16(AX)(R8*4)
+	VMOVHPS      X3, 16(AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y3, X0
+	VMOVLPS      X0, 16(AX)(R8*4)
+	VMOVHPS      X0, 16(AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X1, 16(AX)(R8*4)
+	VMOVHPS      X1, 16(AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVLPS      X0, 16(AX)(R8*4)
+	VMOVHPS      X0, 16(AX)(R9*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortRealInverse5AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse5AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       (CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      (CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       (CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      (CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y1, 224(SI)
+	MOVQ         (BX), R8
+	VMOVSD       8(CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      8(CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       8(CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      8(CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       8(CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      8(CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       8(CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      8(CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 256(SI)
+	VMOVUPS      Y1, 288(SI)
+	MOVQ         (BX), R8
+	VMOVSD       16(CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      16(CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       16(CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      16(CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       16(CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      16(CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       16(CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      16(CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 320(SI)
+	VMOVUPS      Y1, 352(SI)
+	VMOVUPS      192(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y2, Y2, Y2
+	VADDPS       Y3, Y3, Y3
+	VMOVUPS      Y2, 256(SI)
+	VMOVUPS      Y3, 288(SI)
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y2, Y2, Y2
+	VADDPS       Y3, Y3, Y3
+	VMOVUPS      Y2, 320(SI)
+	VMOVUPS      Y3, 352(SI)
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	VMOVUPS      192(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y2, Y1
+	VMOVUPS      288(SI), Y2
+	VMULPS       fftAVX2F32bf737871<>+0(SB), Y2, Y2
+	VMOVUPS      320(SI), Y3
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y3, Y1
+	VMOVUPS      352(SI), Y3
+	VFMADD231PS  fftAVX2F32bf167918<>+0(SB), Y3, Y2
+	VADDPS       Y2, Y1, Y3
+	VMOVUPS      Y3, 32(SI)
+	VSUBPS       Y2, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      192(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y2, Y1
+	VMOVUPS      288(SI), Y2
+	VMULPS       fftAVX2F32bf167918<>+0(SB), Y2, Y2
+	VMOVUPS      320(SI), Y3
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y3, Y1
+	VMOVUPS      352(SI), Y3
+	VFMADD231PS  fftAVX2F323f737871<>+0(SB), Y3, Y2
+	VADDPS       Y2, Y1, Y3
+	VMOVUPS      Y3, 64(SI)
+	VSUBPS       Y2, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VBROADCASTSS scale+144(FP), Y1
+	VMULPS       (SI), Y1, Y2
+	VMULPS       32(SI), Y1, Y3
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X4, (AX)(R8*4)
+	VMOVHPS      X4, (AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVLPS      X0, (AX)(R8*4)
+	VMOVHPS      X0, (AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X2, (AX)(R8*4)
+	VMOVHPS      X2, (AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVLPS      X0, (AX)(R8*4)
+	VMOVHPS      X0, (AX)(R9*4)
+	VMULPS       64(SI), Y1, Y2
+	VMULPS       96(SI), Y1, Y3
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X4, 8(AX)(R8*4)
+	VMOVHPS      X4, 8(AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVLPS      X0, 8(AX)(R8*4)
+	VMOVHPS      X0, 8(AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X2, 8(AX)(R8*4)
+	VMOVHPS      X2, 8(AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVLPS      X0, 8(AX)(R8*4)
+	VMOVHPS      X0, 8(AX)(R9*4)
+	VMULPS       96(SI), Y1, Y2
+	VMULPS       128(SI), Y1, Y1
+	VUNPCKLPS    Y1, Y2, Y3
+	VUNPCKHPS    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X3, 12(AX)(R8*4)
+	VMOVHPS      X3, 12(AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y3, X0
+	VMOVLPS      X0, 12(AX)(R8*4)
+	VMOVHPS      X0, 12(AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X1, 12(AX)(R8*4)
+	VMOVHPS      X1, 12(AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVLPS      X0, 12(AX)(R8*4)
+	VMOVHPS      X0, 12(AX)(R9*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal6AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal6AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       (CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      (CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       (CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      (CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, (SI)
+	VMOVUPS      Y1, 32(SI)
+	MOVQ         (BX), R8
+	VMOVSD       8(CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      8(CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       8(CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      8(CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       8(CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      8(CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       8(CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      8(CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y1, 96(SI)
+	MOVQ         (BX), R8
+	VMOVSD       16(CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      16(CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       16(CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      16(CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       16(CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      16(CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       16(CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      16(CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 128(SI)
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      64(SI), Y1
+	VMOVUPS      96(SI), Y2
+	VMOVUPS      128(SI), Y3
+	VMOVUPS      160(SI), Y4
+	VADDPS       Y3, Y1, Y5
+	VADDPS       Y4, Y2, Y6
+	VSUBPS       Y3, Y1, Y1
+	VSUBPS       Y4, Y2, Y2
+	VMOVUPS      (SI), Y3
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y3
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y2, Y2
+	VADDPS       Y2, Y3, Y4
+	VSUBPS       Y2, Y3, Y2
+	VMOVUPS      Y4, 64(SI)
+	VMOVUPS      Y2, 128(SI)
+	VMOVUPS      32(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y6, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y3, 160(SI)
+	VADDPS       (SI), Y5, Y1
+	VMOVUPS      Y1, (SI)
+	VADDPS       32(SI), Y6, Y1
+	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y3, Y3, Y2
+	VMOVUPS      Y2, 192(SI)
+	VADDPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 384(SI)
+	VMOVUPS      64(SI), Y1
+	VMOVUPS      96(SI), Y2
+	VMOVUPS      128(SI), Y3
+	VMOVUPS      160(SI), Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y4, Y2, Y6
+	VSUBPS       Y3, Y1, Y1
+	VADDPS       Y4, Y2, Y2
+	VMULPS       fftAVX2F32bf000000<>+0(SB), Y2, Y3
+	VMULPS       fftAVX2F32bf000000<>+0(SB), Y1, Y4
+	VFMSUB231PS  fftAVX2F32bf5db3d7<>+0(SB), Y1, Y3
+	VFMADD231PS  fftAVX2F32bf5db3d7<>+0(SB), Y2, Y4
+	VADDPS       Y3, Y5, Y1
+	VADDPS       Y4, Y6, Y2
+	VSUBPS       Y3, Y5, Y3
+	VSUBPS       Y6, Y4, Y4
+	VMOVUPS      Y1, 256(SI)
+	VMOVUPS      Y2, 288(SI)
+	VMOVUPS      Y3, 320(SI)
+	VMOVUPS      Y4, 352(SI)
+	VBROADCASTSS scale+144(FP), Y1
+	VMULPS       192(SI), Y1, Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      256(SI), Y4
+	VMOVUPS      288(SI), Y5
+	VMULPS       Y4, Y1, Y4
+	VMULPS       Y5, Y1, Y5
+	VMOVUPS      320(SI), Y6
+	VMOVUPS      352(SI), Y7
+	VMULPS       Y6, Y1, Y6
+	VMULPS       Y7, Y1, Y7
+	VMULPS       384(SI), Y1, Y1
+	VXORPS       Y8, Y8, Y8
+	VPERM2F128   $0x20, Y6, Y2, Y9
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y1, Y4, Y7
+	VPERM2F128   $0x31, Y1, Y4, Y1
+	VPERM2F128   $0x20, Y8, Y5, Y4
+	VPERM2F128   $0x31, Y8, Y5, Y5
+	VUNPCKLPS    Y6, Y9, Y8
+	VUNPCKHPS    Y6, Y9, Y6
+	VUNPCKLPS    Y4, Y7, Y9
+	VUNPCKHPS    Y4, Y7, Y4
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y4, Y6, Y9
+	VUNPCKHPD    Y4, Y6, Y4
+	VUNPCKLPS    Y3, Y2, Y6
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y5, Y1, Y3
+	VUNPCKHPS    Y5, Y1, Y1
+	VUNPCKLPD    Y3, Y6, Y5
+	VUNPCKHPD    Y3, Y6, Y3
+	VUNPCKLPD    Y1, Y2, Y6
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y3, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortRealInverse6AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse6AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      Y7, 288(SI)
+	VMOVUPS      Y3, 320(SI)
+	VMOVUPS      Y8, 352(SI)
+	VMOVUPS      Y5, 384(SI)
+	VMOVUPS      Y1, 416(SI)
+	VMOVUPS      Y4, 448(SI)
+	VMOVUPS      Y0, 480(SI)
+	VMOVUPS      256(SI), Y0
+	VSUBPS       448(SI), Y0, Y1
+	VADDPS       448(SI), Y0, Y0
+	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      320(SI), Y0
+	VMOVUPS      352(SI), Y1
+	VMOVUPS      384(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F323f000000<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F323f000000<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf5db3d7<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf5db3d7<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y3, 128(SI)
+	VMOVUPS      Y2, 160(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      (SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y2, 160(SI)
+	VADDPS       (SI), Y4, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y5, Y0
+	VMOVUPS      Y0, 32(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VUNPCKLPS    Y1, Y2, Y3
+	VUNPCKHPS    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X3, (AX)(R8*4)
+	VMOVHPS      X3, (AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y3, X2
+	VMOVLPS      X2, (AX)(R8*4)
+	VMOVHPS      X2, (AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X1, (AX)(R8*4)
+	VMOVHPS      X1, (AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVLPS      X1, (AX)(R8*4)
+	VMOVHPS      X1, (AX)(R9*4)
+	VMOVUPS      64(SI), Y1
+	VMOVUPS      96(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VUNPCKLPS    Y1, Y2, Y3
+	VUNPCKHPS    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X3, 8(AX)(R8*4)
+	VMOVHPS      X3, 8(AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y3, X2
+	VMOVLPS      X2, 8(AX)(R8*4)
+	VMOVHPS      X2, 8(AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X1, 8(AX)(R8*4)
+	VMOVHPS      X1, 8(AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVLPS      X1, 8(AX)(R8*4)
+	VMOVHPS      X1, 8(AX)(R9*4)
+	VMOVUPS      128(SI), Y1
+	VMOVUPS      160(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y0
+	VUNPCKLPS    Y1, Y0, Y2
+	VUNPCKHPS    Y1, Y0, Y0
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X2, 16(AX)(R8*4)
+	VMOVHPS      X2, 16(AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVLPS      X1, 16(AX)(R8*4)
+	VMOVHPS      X1, 16(AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X0, 16(AX)(R8*4)
+	VMOVHPS      X0, 16(AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y0, X0
+	VMOVLPS      X0, 16(AX)(R8*4)
+	VMOVHPS      X0, 16(AX)(R9*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal7AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal7AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       (CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      (CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       (CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      (CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       (CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      (CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 448(SI)
+	VMOVUPS      Y1, 480(SI)
+	MOVQ         (BX), R8
+	VMOVSD       8(CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      8(CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       8(CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      8(CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       8(CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      8(CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       8(CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      8(CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 512(SI)
+	VMOVUPS      Y1, 544(SI)
+	MOVQ         (BX), R8
+	VMOVSD       16(CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      16(CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       16(CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      16(CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       16(CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      16(CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       16(CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      16(CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 576(SI)
+	VMOVUPS      Y1, 608(SI)
+	MOVQ         (BX), R8
+	VMOVSD       20(CX)(R8*4), X0
+	MOVQ         8(BX), R8
+	VMOVHPS      20(CX)(R8*4), X0, X0
+	MOVQ         16(BX), R8
+	VMOVSD       20(CX)(R8*4), X1
+	MOVQ         24(BX), R8
+	VMOVHPS      20(CX)(R8*4), X1, X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         32(BX), R8
+	VMOVSD       20(CX)(R8*4), X0
+	MOVQ         40(BX), R8
+	VMOVHPS      20(CX)(R8*4), X0, X0
+	MOVQ         48(BX), R8
+	VMOVSD       20(CX)(R8*4), X2
+	MOVQ         56(BX), R8
+	VMOVHPS      20(CX)(R8*4), X2, X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VMOVUPS      Y3, 608(SI)
+	VMOVUPS      Y1, 640(SI)
+	VMOVUPS      448(SI), Y1
+	VMOVUPS      480(SI), Y2
+	VADDPS       640(SI), Y2, Y3
+	VSUBPS       640(SI), Y2, Y2
+	VMOVUPS      Y3, 480(SI)
+	VMOVUPS      Y2, 640(SI)
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      512(SI), Y2
+	VADDPS       608(SI), Y2, Y3
+	VSUBPS       608(SI), Y2, Y2
+	VMOVUPS      Y3, 512(SI)
+	VMOVUPS      Y2, 608(SI)
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      544(SI), Y2
+	VADDPS       576(SI), Y2, Y3
+	VSUBPS       576(SI), Y2, Y2
+	VMOVUPS      Y3, 544(SI)
+	VMOVUPS      Y2, 576(SI)
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      448(SI), Y1
+	VMOVUPS      480(SI), Y2
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y2, Y1
+	VMOVUPS      640(SI), Y2
+	VMULPS       fftAVX2F32bf48261c<>+0(SB), Y2, Y2
+	VMOVUPS      512(SI), Y3
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y3, Y1
+	VMOVUPS      608(SI), Y3
+	VFMADD231PS  fftAVX2F32bf7994e0<>+0(SB), Y3, Y2
+	VMOVUPS      544(SI), Y3
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y3, Y1
+	VMOVUPS      576(SI), Y3
+	VFMADD231PS  fftAVX2F32bede2602<>+0(SB), Y3, Y2
+	VMOVUPS      Y1, 256(SI)
+	VMOVUPS      Y2, 288(SI)
+	VMOVUPS      448(SI), Y1
+	VMOVUPS      480(SI), Y2
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y2, Y1
+	VMOVUPS      640(SI), Y2
+	VMULPS       fftAVX2F32bf7994e0<>+0(SB), Y2, Y2
+	VMOVUPS      512(SI), Y3
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y3, Y1
+	VMOVUPS      608(SI), Y3
+	VFMADD231PS  fftAVX2F323ede2602<>+0(SB), Y3, Y2
+	VMOVUPS      544(SI), Y3
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y3, Y1
+	VMOVUPS      576(SI), Y3
+	VFMADD231PS  fftAVX2F323f48261c<>+0(SB), Y3, Y2
+	VMOVUPS      Y1, 320(SI)
+	VMOVUPS      Y2, 352(SI)
+	VMOVUPS      448(SI), Y1
+	VMOVUPS      480(SI), Y2
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y2, Y1
+	VMOVUPS      640(SI), Y2
+	VMULPS       fftAVX2F32bede2602<>+0(SB), Y2, Y2
+	VMOVUPS      512(SI), Y3
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y3, Y1
+	VMOVUPS      608(SI), Y3
+	VFMADD231PS  fftAVX2F323f48261c<>+0(SB), Y3, Y2
+	VMOVUPS      544(SI), Y3
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y3, Y1
+	VMOVUPS      576(SI), Y3
+	VFMADD231PS  fftAVX2F32bf7994e0<>+0(SB), Y3, Y2
+	VMOVUPS      Y1, 384(SI)
+	VMOVUPS      Y2, 416(SI)
+	VBROADCASTSS scale+144(FP), Y1
+	VMULPS       192(SI), Y1, Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      256(SI), Y4
+	VMOVUPS      288(SI), Y5
+	VMULPS       Y4, Y1, Y4
+	VMULPS       Y5, Y1, Y5
+	VMOVUPS      320(SI), Y6
+	VMOVUPS      352(SI), Y7
+	VMULPS       Y6, Y1, Y6
+	VMULPS       Y7, Y1, Y7
+	VMOVUPS      384(SI), Y8
+	VMOVUPS      416(SI), Y9
+	VMULPS       Y8, Y1, Y8
+	VMULPS       Y9, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y9
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VPERM2F128   $0x20, Y1, Y5, Y8
+	VPERM2F128   $0x31, Y1, Y5, Y1
+	VUNPCKLPS    Y6, Y9, Y5
+	VUNPCKHPS    Y6, Y9, Y6
+	VUNPCKLPS    Y8, Y7, Y9
+	VUNPCKHPS    Y8, Y7, Y7
+	VUNPCKLPD    Y9, Y5, Y8
+	VUNPCKHPD    Y9, Y5, Y5
+	VUNPCKLPD    Y7, Y6, Y9
+	VUNPCKHPD    Y7, Y6, Y6
+	VUNPCKLPS    Y3, Y2, Y7
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y1, Y4, Y3
+	VUNPCKHPS    Y1, Y4, Y1
+	VUNPCKLPD    Y3, Y7, Y4
+	VUNPCKHPD    Y3, Y7, Y3
+	VUNPCKLPD    Y1, Y2, Y7
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y3, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortRealInverse7AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse7AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      Y7, 288(SI)
+	VMOVUPS      Y3, 320(SI)
+	VMOVUPS      Y8, 352(SI)
+	VMOVUPS      Y5, 384(SI)
+	VMOVUPS      Y1, 416(SI)
+	VMOVUPS      Y4, 448(SI)
+	VMOVUPS      Y0, 480(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      320(SI), Y1
+	VMOVUPS      352(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 320(SI)
+	VMOVUPS      Y2, 352(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      384(SI), Y1
+	VMOVUPS      416(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 384(SI)
+	VMOVUPS      Y2, 416(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      448(SI), Y1
+	VMOVUPS      480(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 448(SI)
+	VMOVUPS      Y2, 480(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      320(SI), Y1
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y1, Y0
+	VMOVUPS      352(SI), Y1
+	VMULPS       fftAVX2F32bf48261c<>+0(SB), Y1, Y1
+	VMOVUPS      384(SI), Y2
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y2, Y0
+	VMOVUPS      416(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7994e0<>+0(SB), Y2, Y1
+	VMOVUPS      448(SI), Y2
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y2, Y0
+	VMOVUPS      480(SI), Y2
+	VFMADD231PS  fftAVX2F32bede2602<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 32(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      320(SI), Y1
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y1, Y0
+	VMOVUPS      352(SI), Y1
+	VMULPS       fftAVX2F32bf7994e0<>+0(SB), Y1, Y1
+	VMOVUPS      384(SI), Y2
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y2, Y0
+	VMOVUPS      416(SI), Y2
+	VFMADD231PS  fftAVX2F323ede2602<>+0(SB), Y2, Y1
+	VMOVUPS      448(SI), Y2
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y2, Y0
+	VMOVUPS      480(SI), Y2
+	VFMADD231PS  fftAVX2F323f48261c<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 64(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 160(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      320(SI), Y1
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y1, Y0
+	VMOVUPS      352(SI), Y1
+	VMULPS       fftAVX2F32bede2602<>+0(SB), Y1, Y1
+	VMOVUPS      384(SI), Y2
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y2, Y0
+	VMOVUPS      416(SI), Y2
+	VFMADD231PS  fftAVX2F323f48261c<>+0(SB), Y2, Y1
+	VMOVUPS      448(SI), Y2
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y2, Y0
+	VMOVUPS      480(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7994e0<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 96(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 128(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMULPS       (SI), Y0, Y1
+	VMULPS       32(SI), Y0, Y2
+	VUNPCKLPS    Y2, Y1, Y3
+	VUNPCKHPS    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X3, (AX)(R8*4)
+	VMOVHPS      X3, (AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y3, X2
+	VMOVLPS      X2, (AX)(R8*4)
+	VMOVHPS      X2, (AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X1, (AX)(R8*4)
+	VMOVHPS      X1, (AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVLPS      X1, (AX)(R8*4)
+	VMOVHPS      X1, (AX)(R9*4)
+	VMULPS       64(SI), Y0, Y1
+	VMULPS       96(SI), Y0, Y2
+	VUNPCKLPS    Y2, Y1, Y3
+	VUNPCKHPS    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X3, 8(AX)(R8*4)
+	VMOVHPS      X3, 8(AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y3, X2
+	VMOVLPS      X2, 8(AX)(R8*4)
+	VMOVHPS      X2, 8(AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X1, 8(AX)(R8*4)
+	VMOVHPS      X1, 8(AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVLPS      X1, 8(AX)(R8*4)
+	VMOVHPS      X1, 8(AX)(R9*4)
+	VMULPS       128(SI), Y0, Y1
+	VMULPS       160(SI), Y0, Y2
+	VUNPCKLPS    Y2, Y1, Y3
+	VUNPCKHPS    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X3, 16(AX)(R8*4)
+	VMOVHPS      X3, 16(AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y3, X2
+	VMOVLPS      X2, 16(AX)(R8*4)
+	VMOVHPS      X2, 16(AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X1, 16(AX)(R8*4)
+	VMOVHPS      X1, 16(AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVLPS      X1, 16(AX)(R8*4)
+	VMOVHPS      X1, 16(AX)(R9*4)
+	VMULPS       160(SI), Y0, Y1
+	VMULPS       192(SI), Y0, Y0
+	VUNPCKLPS    Y0, Y1, Y2
+	VUNPCKHPS    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	MOVQ         8(DX), R9
+	VMOVLPS      X2, 20(AX)(R8*4)
+	VMOVHPS      X2, 20(AX)(R9*4)
+	MOVQ         16(DX), R8
+	MOVQ         24(DX), R9
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVLPS      X1, 20(AX)(R8*4)
+	VMOVHPS      X1, 20(AX)(R9*4)
+	MOVQ         32(DX), R8
+	MOVQ         40(DX), R9
+	VMOVLPS      X0, 20(AX)(R8*4)
+	VMOVHPS      X0, 20(AX)(R9*4)
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	VEXTRACTF128 $0x01, Y0, X0
+	VMOVLPS      X0, 20(AX)(R8*4)
+	VMOVHPS      X0, 20(AX)(R9*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal8AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal8AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y8, 96(SI)
+	VMOVUPS      Y5, 128(SI)
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y0, 224(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VMOVUPS      128(SI), Y4
+	VMOVUPS      160(SI), Y5
+	VMOVUPS      192(SI), Y6
+	VMOVUPS      224(SI), Y7
+	VADDPS       Y4, Y0, Y8
+	VADDPS       Y5, Y1, Y9
+	VSUBPS       Y4, Y0, Y0
+	VSUBPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y4
+	VADDPS       Y7, Y3, Y5
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VADDPS       Y4, Y8, Y6
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y3, Y0, Y10
+	VSUBPS       Y2, Y1, Y11
+	VSUBPS       Y4, Y8, Y4
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y3, Y0, Y0
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y10, 64(SI)
+	VMOVUPS      Y11, 96(SI)
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VADDPS       Y1, Y0, Y2
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y2, Y2, Y1
+	VMOVUPS      Y1, 256(SI)
+	VADDPS       Y0, Y0, Y0
+	VMOVUPS      Y0, 512(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      192(SI), Y2
+	VMOVUPS      224(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F32bf3504f3<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf3504f3<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf3504f3<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf3504f3<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y0, 320(SI)
+	VMOVUPS      Y1, 352(SI)
+	VMOVUPS      Y2, 448(SI)
+	VMOVUPS      Y3, 480(SI)
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F3280000000<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F3280000000<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf800000<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf800000<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y0, 384(SI)
+	VMOVUPS      Y1, 416(SI)
+	VMOVUPS      Y2, 384(SI)
+	VMOVUPS      Y3, 416(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMULPS       256(SI), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      320(SI), Y3
+	VMOVUPS      352(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      384(SI), Y5
+	VMOVUPS      416(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      448(SI), Y7
+	VMOVUPS      480(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      320(SI), Y1
+	VMOVUPS      352(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      384(SI), Y3
+	VMOVUPS      416(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      448(SI), Y5
+	VMOVUPS      480(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMULPS       512(SI), Y0, Y0
+	VXORPS       Y7, Y7, Y7
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y0, Y3, Y6
+	VPERM2F128   $0x31, Y0, Y3, Y0
+	VPERM2F128   $0x20, Y7, Y4, Y3
+	VPERM2F128   $0x31, Y7, Y4, Y4
+	VUNPCKLPS    Y5, Y8, Y7
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPS    Y3, Y6, Y8
+	VUNPCKHPS    Y3, Y6, Y3
+	VUNPCKLPD    Y8, Y7, Y6
+	VUNPCKHPD    Y8, Y7, Y7
+	VUNPCKLPD    Y3, Y5, Y8
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPS    Y2, Y1, Y5
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y0, Y2
+	VUNPCKHPS    Y4, Y0, Y0
+	VUNPCKLPD    Y2, Y5, Y4
+	VUNPCKHPD    Y2, Y5, Y2
+	VUNPCKLPD    Y0, Y1, Y5
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y6, 8(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 8(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, 8(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 8(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 8(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y3, 8(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y5, 8(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 8(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortRealInverse8AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse8AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 320(SI)
+	VMOVUPS      Y7, 352(SI)
+	VMOVUPS      Y3, 384(SI)
+	VMOVUPS      Y8, 416(SI)
+	VMOVUPS      Y5, 448(SI)
+	VMOVUPS      Y1, 480(SI)
+	VMOVUPS      Y4, 512(SI)
+	VMOVUPS      Y0, 544(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      8(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 384(SI)
+	VMOVUPS      Y7, 416(SI)
+	VMOVUPS      Y3, 448(SI)
+	VMOVUPS      Y8, 480(SI)
+	VMOVUPS      Y5, 512(SI)
+	VMOVUPS      Y1, 544(SI)
+	VMOVUPS      Y4, 576(SI)
+	VMOVUPS      Y0, 608(SI)
+	VMOVUPS      320(SI), Y0
+	VSUBPS       576(SI), Y0, Y1
+	VADDPS       576(SI), Y0, Y0
+	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      416(SI), Y1
+	VMOVUPS      512(SI), Y2
+	VMOVUPS      544(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F323f3504f3<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F323f3504f3<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf3504f3<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf3504f3<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y2, 224(SI)
+	VMOVUPS      448(SI), Y0
+	VMOVUPS      480(SI), Y1
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F320<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F320<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf800000<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf800000<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y0, 160(SI)
+	VMOVUPS      Y3, 128(SI)
+	VMOVUPS      Y2, 160(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VMOVUPS      128(SI), Y4
+	VMOVUPS      160(SI), Y5
+	VMOVUPS      192(SI), Y6
+	VMOVUPS      224(SI), Y7
+	VADDPS       Y4, Y0, Y8
+	VADDPS       Y5, Y1, Y9
+	VSUBPS       Y4, Y0, Y0
+	VSUBPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y4
+	VADDPS       Y7, Y3, Y5
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VADDPS       Y4, Y8, Y6
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y3, Y0, Y10
+	VSUBPS       Y2, Y1, Y11
+	VSUBPS       Y4, Y8, Y4
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y3, Y0, Y0
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y10, 64(SI)
+	VMOVUPS      Y11, 96(SI)
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      Y1, 224(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      64(SI), Y3
+	VMOVUPS      96(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      128(SI), Y5
+	VMOVUPS      160(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      192(SI), Y7
+	VMOVUPS      224(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y6, Y2, Y8
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y4, Y5
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VPERM2F128   $0x20, Y7, Y3, Y4
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y8, Y7
+	VUNPCKHPS    Y6, Y8, Y6
+	VUNPCKLPS    Y4, Y5, Y8
+	VUNPCKHPS    Y4, Y5, Y4
+	VUNPCKLPD    Y8, Y7, Y5
+	VUNPCKHPD    Y8, Y7, Y7
+	VUNPCKLPD    Y4, Y6, Y8
+	VUNPCKHPD    Y4, Y6, Y4
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y0, Y2
+	VUNPCKHPS    Y3, Y0, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, (AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal9AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal9AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 576(SI)
+	VMOVUPS      Y7, 608(SI)
+	VMOVUPS      Y3, 640(SI)
+	VMOVUPS      Y8, 672(SI)
+	VMOVUPS      Y5, 704(SI)
+	VMOVUPS      Y1, 736(SI)
+	VMOVUPS      Y4, 768(SI)
+	VMOVUPS      Y0, 800(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      4(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      4(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      4(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      4(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      4(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      4(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      4(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      4(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 608(SI)
+	VMOVUPS      Y7, 640(SI)
+	VMOVUPS      Y3, 672(SI)
+	VMOVUPS      Y8, 704(SI)
+	VMOVUPS      Y5, 736(SI)
+	VMOVUPS      Y1, 768(SI)
+	VMOVUPS      Y4, 800(SI)
+	VMOVUPS      Y0, 832(SI)
+	VMOVUPS      576(SI), Y0
+	VMOVUPS      608(SI), Y1
+	VADDPS       832(SI), Y1, Y2
+	VSUBPS       832(SI), Y1, Y1
+	VMOVUPS      Y2, 608(SI)
+	VMOVUPS      Y1, 832(SI)
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      640(SI), Y1
+	VADDPS       800(SI), Y1, Y2
+	VSUBPS       800(SI), Y1, Y1
+	VMOVUPS      Y2, 640(SI)
+	VMOVUPS      Y1, 800(SI)
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      672(SI), Y1
+	VADDPS       768(SI), Y1, Y2
+	VSUBPS       768(SI), Y1, Y1
+	VMOVUPS      Y2, 672(SI)
+	VMOVUPS      Y1, 768(SI)
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      704(SI), Y1
+	VADDPS       736(SI), Y1, Y2
+	VSUBPS       736(SI), Y1, Y1
+	VMOVUPS      Y2, 704(SI)
+	VMOVUPS      Y1, 736(SI)
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y0, 256(SI)
+	VMOVUPS      576(SI), Y0
+	VMOVUPS      608(SI), Y1
+	VFMADD231PS  fftAVX2F323f441b7d<>+0(SB), Y1, Y0
+	VMOVUPS      832(SI), Y1
+	VMULPS       fftAVX2F32bf248dbb<>+0(SB), Y1, Y1
+	VMOVUPS      640(SI), Y2
+	VFMADD231PS  fftAVX2F323e31d0d4<>+0(SB), Y2, Y0
+	VMOVUPS      800(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7c1c5c<>+0(SB), Y2, Y1
+	VMOVUPS      672(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      768(SI), Y2
+	VFMADD231PS  fftAVX2F32bf5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      704(SI), Y2
+	VFMADD231PS  fftAVX2F32bf708fb2<>+0(SB), Y2, Y0
+	VMOVUPS      736(SI), Y2
+	VFMADD231PS  fftAVX2F32beaf1d44<>+0(SB), Y2, Y1
+	VMOVUPS      Y0, 320(SI)
+	VMOVUPS      Y1, 352(SI)
+	VMOVUPS      576(SI), Y0
+	VMOVUPS      608(SI), Y1
+	VFMADD231PS  fftAVX2F323e31d0d4<>+0(SB), Y1, Y0
+	VMOVUPS      832(SI), Y1
+	VMULPS       fftAVX2F32bf7c1c5c<>+0(SB), Y1, Y1
+	VMOVUPS      640(SI), Y2
+	VFMADD231PS  fftAVX2F32bf708fb2<>+0(SB), Y2, Y0
+	VMOVUPS      800(SI), Y2
+	VFMADD231PS  fftAVX2F32beaf1d44<>+0(SB), Y2, Y1
+	VMOVUPS      672(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      768(SI), Y2
+	VFMADD231PS  fftAVX2F323f5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      704(SI), Y2
+	VFMADD231PS  fftAVX2F323f441b7d<>+0(SB), Y2, Y0
+	VMOVUPS      736(SI), Y2
+	VFMADD231PS  fftAVX2F323f248dbb<>+0(SB), Y2, Y1
+	VMOVUPS      Y0, 384(SI)
+	VMOVUPS      Y1, 416(SI)
+	VMOVUPS      576(SI), Y0
+	VMOVUPS      608(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y1, Y0
+	VMOVUPS      832(SI), Y1
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y1, Y1
+	VMOVUPS      640(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      800(SI), Y2
+	VFMADD231PS  fftAVX2F323f5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      672(SI), Y2
+	VFMADD231PS  fftAVX2F323f800000<>+0(SB), Y2, Y0
+	VMOVUPS      768(SI), Y2
+	VFMADD231PS  fftAVX2F320<>+0(SB), Y2, Y1
+	VMOVUPS      704(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      736(SI), Y2
+	VFMADD231PS  fftAVX2F32bf5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      Y1, 480(SI)
+	VMOVUPS      576(SI), Y0
+	VMOVUPS      608(SI), Y1
+	VFMADD231PS  fftAVX2F32bf708fb2<>+0(SB), Y1, Y0
+	VMOVUPS      832(SI), Y1
+	VMULPS       fftAVX2F32beaf1d44<>+0(SB), Y1, Y1
+	VMOVUPS      640(SI), Y2
+	VFMADD231PS  fftAVX2F323f441b7d<>+0(SB), Y2, Y0
+	VMOVUPS      800(SI), Y2
+	VFMADD231PS  fftAVX2F323f248dbb<>+0(SB), Y2, Y1
+	VMOVUPS      672(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      768(SI), Y2
+	VFMADD231PS  fftAVX2F32bf5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      704(SI), Y2
+	VFMADD231PS  fftAVX2F323e31d0d4<>+0(SB), Y2, Y0
+	VMOVUPS      736(SI), Y2
+	VFMADD231PS  fftAVX2F323f7c1c5c<>+0(SB), Y2, Y1
+	VMOVUPS      Y0, 512(SI)
+	VMOVUPS      Y1, 544(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMULPS       256(SI), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      320(SI), Y3
+	VMOVUPS      352(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      384(SI), Y5
+	VMOVUPS      416(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      448(SI), Y7
+	VMOVUPS      480(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      320(SI), Y1
+	VMOVUPS      352(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      384(SI), Y3
+	VMOVUPS      416(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      448(SI), Y5
+	VMOVUPS      480(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      512(SI), Y7
+	VMOVUPS      544(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y4, Y7
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VUNPCKLPS    Y5, Y8, Y4
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPS    Y7, Y6, Y8
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y8, Y4, Y7
+	VUNPCKHPD    Y8, Y4, Y4
+	VUNPCKLPD    Y6, Y5, Y8
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y0, Y3, Y2
+	VUNPCKHPS    Y0, Y3, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 8(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y4, 8(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 8(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 8(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 8(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 8(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 8(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 8(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F323f248dbb<>+0(SB)/4, $0x3f248dbb
+DATA fftAVX2F323f248dbb<>+4(SB)/4, $0x3f248dbb
+DATA fftAVX2F323f248dbb<>+8(SB)/4, $0x3f248dbb
+DATA fftAVX2F323f248dbb<>+12(SB)/4, $0x3f248dbb
+DATA fftAVX2F323f248dbb<>+16(SB)/4, $0x3f248dbb
+DATA fftAVX2F323f248dbb<>+20(SB)/4, $0x3f248dbb
+DATA fftAVX2F323f248dbb<>+24(SB)/4, $0x3f248dbb
+DATA fftAVX2F323f248dbb<>+28(SB)/4, $0x3f248dbb
+GLOBL fftAVX2F323f248dbb<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323f7c1c5c<>+0(SB)/4, $0x3f7c1c5c
+DATA fftAVX2F323f7c1c5c<>+4(SB)/4, $0x3f7c1c5c
+DATA fftAVX2F323f7c1c5c<>+8(SB)/4, $0x3f7c1c5c
+DATA fftAVX2F323f7c1c5c<>+12(SB)/4, $0x3f7c1c5c
+DATA fftAVX2F323f7c1c5c<>+16(SB)/4, $0x3f7c1c5c
+DATA fftAVX2F323f7c1c5c<>+20(SB)/4, $0x3f7c1c5c
+DATA fftAVX2F323f7c1c5c<>+24(SB)/4, $0x3f7c1c5c
+DATA fftAVX2F323f7c1c5c<>+28(SB)/4, $0x3f7c1c5c
+GLOBL fftAVX2F323f7c1c5c<>(SB), RODATA|NOPTR, $32
+
+// func fftShortRealInverse9AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse9AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 320(SI)
+	VMOVUPS      Y7, 352(SI)
+	VMOVUPS      Y3, 384(SI)
+	VMOVUPS      Y8, 416(SI)
+	VMOVUPS      Y5, 448(SI)
+	VMOVUPS      Y1, 480(SI)
+	VMOVUPS      Y4, 512(SI)
+	VMOVUPS      Y0, 544(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      8(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 384(SI)
+	VMOVUPS      Y7, 416(SI)
+	VMOVUPS      Y3, 448(SI)
+	VMOVUPS      Y8, 480(SI)
+	VMOVUPS      Y5, 512(SI)
+	VMOVUPS      Y1, 544(SI)
+	VMOVUPS      Y4, 576(SI)
+	VMOVUPS      Y0, 608(SI)
+	VMOVUPS      320(SI), Y0
+	VMOVUPS      384(SI), Y1
+	VMOVUPS      416(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 384(SI)
+	VMOVUPS      Y2, 416(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      448(SI), Y1
+	VMOVUPS      480(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 448(SI)
+	VMOVUPS      Y2, 480(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      512(SI), Y1
+	VMOVUPS      544(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 512(SI)
+	VMOVUPS      Y2, 544(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      576(SI), Y1
+	VMOVUPS      608(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 576(SI)
+	VMOVUPS      Y2, 608(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      320(SI), Y0
+	VMOVUPS      384(SI), Y1
+	VFMADD231PS  fftAVX2F323f441b7d<>+0(SB), Y1, Y0
+	VMOVUPS      416(SI), Y1
+	VMULPS       fftAVX2F32bf248dbb<>+0(SB), Y1, Y1
+	VMOVUPS      448(SI), Y2
+	VFMADD231PS  fftAVX2F323e31d0d4<>+0(SB), Y2, Y0
+	VMOVUPS      480(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7c1c5c<>+0(SB), Y2, Y1
+	VMOVUPS      512(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      544(SI), Y2
+	VFMADD231PS  fftAVX2F32bf5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      576(SI), Y2
+	VFMADD231PS  fftAVX2F32bf708fb2<>+0(SB), Y2, Y0
+	VMOVUPS      608(SI), Y2
+	VFMADD231PS  fftAVX2F32beaf1d44<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 32(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 256(SI)
+	VMOVUPS      320(SI), Y0
+	VMOVUPS      384(SI), Y1
+	VFMADD231PS  fftAVX2F323e31d0d4<>+0(SB), Y1, Y0
+	VMOVUPS      416(SI), Y1
+	VMULPS       fftAVX2F32bf7c1c5c<>+0(SB), Y1, Y1
+	VMOVUPS      448(SI), Y2
+	VFMADD231PS  fftAVX2F32bf708fb2<>+0(SB), Y2, Y0
+	VMOVUPS      480(SI), Y2
+	VFMADD231PS  fftAVX2F32beaf1d44<>+0(SB), Y2, Y1
+	VMOVUPS      512(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      544(SI), Y2
+	VFMADD231PS  fftAVX2F323f5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      576(SI), Y2
+	VFMADD231PS  fftAVX2F323f441b7d<>+0(SB), Y2, Y0
+	VMOVUPS      608(SI), Y2
+	VFMADD231PS  fftAVX2F323f248dbb<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 64(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 224(SI)
+	VMOVUPS      320(SI), Y0
+	VMOVUPS      384(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y1, Y0
+	VMOVUPS      416(SI), Y1
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y1, Y1
+	VMOVUPS      448(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      480(SI), Y2
+	VFMADD231PS  fftAVX2F323f5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      512(SI), Y2
+	VFMADD231PS  fftAVX2F323f800000<>+0(SB), Y2, Y0
+	VMOVUPS      544(SI), Y2
+	VFMADD231PS  fftAVX2F320<>+0(SB), Y2, Y1
+	VMOVUPS      576(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      608(SI), Y2
+	VFMADD231PS  fftAVX2F32bf5db3d7<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 96(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      320(SI), Y0
+	VMOVUPS      384(SI), Y1
+	VFMADD231PS  fftAVX2F32bf708fb2<>+0(SB), Y1, Y0
+	VMOVUPS      416(SI), Y1
+	VMULPS       fftAVX2F32beaf1d44<>+0(SB), Y1, Y1
+	VMOVUPS      448(SI), Y2
+	VFMADD231PS  fftAVX2F323f441b7d<>+0(SB), Y2, Y0
+	VMOVUPS      480(SI), Y2
+	VFMADD231PS  fftAVX2F323f248dbb<>+0(SB), Y2, Y1
+	VMOVUPS      512(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      544(SI), Y2
+	VFMADD231PS  fftAVX2F32bf5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      576(SI), Y2
+	VFMADD231PS  fftAVX2F323e31d0d4<>+0(SB), Y2, Y0
+	VMOVUPS      608(SI), Y2
+	VFMADD231PS  fftAVX2F323f7c1c5c<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 128(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 160(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMULPS       (SI), Y0, Y1
+	VMULPS       32(SI), Y0, Y2
+	VMULPS       64(SI), Y0, Y3
+	VMULPS       96(SI), Y0, Y4
+	VMULPS       128(SI), Y0, Y5
+	VMULPS       160(SI), Y0, Y6
+	VMULPS       192(SI), Y0, Y7
+	VMULPS       224(SI), Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMULPS       32(SI), Y0, Y1
+	VMULPS       64(SI), Y0, Y2
+	VMULPS       96(SI), Y0, Y3
+	VMULPS       128(SI), Y0, Y4
+	VMULPS       160(SI), Y0, Y5
+	VMULPS       192(SI), Y0, Y6
+	VMULPS       224(SI), Y0, Y7
+	VMULPS       256(SI), Y0, Y0
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y4, Y7
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VUNPCKLPS    Y5, Y8, Y4
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPS    Y7, Y6, Y8
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y8, Y4, Y7
+	VUNPCKHPD    Y8, Y4, Y4
+	VUNPCKLPD    Y6, Y5, Y8
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y0, Y3, Y2
+	VUNPCKHPS    Y0, Y3, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 4(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y4, 4(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 4(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 4(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 4(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 4(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 4(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 4(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal10AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal10AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y8, 96(SI)
+	VMOVUPS      Y5, 128(SI)
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      8(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      8(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 64(SI)
+	VMOVUPS      Y7, 96(SI)
+	VMOVUPS      Y3, 128(SI)
+	VMOVUPS      Y8, 160(SI)
+	VMOVUPS      Y5, 192(SI)
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      Y4, 256(SI)
+	VMOVUPS      Y0, 288(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VMOVUPS      192(SI), Y6
+	VMOVUPS      224(SI), Y7
+	VADDPS       Y6, Y2, Y8
+	VADDPS       Y7, Y3, Y9
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      (SI), Y6
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y1, Y7
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y3, Y7
+	VADDPS       Y7, Y6, Y10
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      Y10, 64(SI)
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      (SI), Y6
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y1, Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y3, Y1
+	VADDPS       Y1, Y6, Y3
+	VSUBPS       Y1, Y6, Y1
+	VMOVUPS      Y3, 128(SI)
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y2, Y3
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y6, 288(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y0, Y0
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y2, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 160(SI)
+	VMOVUPS      Y2, 224(SI)
+	VADDPS       Y8, Y4, Y0
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       Y9, Y5, Y0
+	VADDPS       32(SI), Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VADDPS       Y1, Y0, Y2
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y2, Y2, Y1
+	VMOVUPS      Y1, 320(SI)
+	VADDPS       Y0, Y0, Y0
+	VMOVUPS      Y0, 640(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F32bf4f1bbd<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf4f1bbd<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf167918<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf167918<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y0, 384(SI)
+	VMOVUPS      Y1, 416(SI)
+	VMOVUPS      Y2, 576(SI)
+	VMOVUPS      Y3, 608(SI)
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VMOVUPS      192(SI), Y2
+	VMOVUPS      224(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F32be9e377a<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32be9e377a<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf737871<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      Y1, 480(SI)
+	VMOVUPS      Y2, 512(SI)
+	VMOVUPS      Y3, 544(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMULPS       320(SI), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      384(SI), Y3
+	VMOVUPS      416(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      448(SI), Y5
+	VMOVUPS      480(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      512(SI), Y7
+	VMOVUPS      544(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      448(SI), Y1
+	VMOVUPS      480(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      512(SI), Y3
+	VMOVUPS      544(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      576(SI), Y5
+	VMOVUPS      608(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMULPS       640(SI), Y0, Y0
+	VXORPS       Y7, Y7, Y7
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y0, Y3, Y6
+	VPERM2F128   $0x31, Y0, Y3, Y0
+	VPERM2F128   $0x20, Y7, Y4, Y3
+	VPERM2F128   $0x31, Y7, Y4, Y4
+	VUNPCKLPS    Y5, Y8, Y7
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPS    Y3, Y6, Y8
+	VUNPCKHPS    Y3, Y6, Y3
+	VUNPCKLPD    Y8, Y7, Y6
+	VUNPCKHPD    Y8, Y7, Y7
+	VUNPCKLPD    Y3, Y5, Y8
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPS    Y2, Y1, Y5
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y0, Y2
+	VUNPCKHPS    Y4, Y0, Y0
+	VUNPCKLPD    Y2, Y5, Y4
+	VUNPCKHPD    Y2, Y5, Y2
+	VUNPCKLPD    Y0, Y1, Y5
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y6, 16(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 16(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, 16(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 16(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 16(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y3, 16(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y5, 16(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 16(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortRealInverse10AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse10AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 384(SI)
+	VMOVUPS      Y7, 416(SI)
+	VMOVUPS      Y3, 448(SI)
+	VMOVUPS      Y8, 480(SI)
+	VMOVUPS      Y5, 512(SI)
+	VMOVUPS      Y1, 544(SI)
+	VMOVUPS      Y4, 576(SI)
+	VMOVUPS      Y0, 608(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      16(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 512(SI)
+	VMOVUPS      Y7, 544(SI)
+	VMOVUPS      Y3, 576(SI)
+	VMOVUPS      Y8, 608(SI)
+	VMOVUPS      Y5, 640(SI)
+	VMOVUPS      Y1, 672(SI)
+	VMOVUPS      Y4, 704(SI)
+	VMOVUPS      Y0, 736(SI)
+	VMOVUPS      384(SI), Y0
+	VSUBPS       704(SI), Y0, Y1
+	VADDPS       704(SI), Y0, Y0
+	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      448(SI), Y0
+	VMOVUPS      480(SI), Y1
+	VMOVUPS      640(SI), Y2
+	VMOVUPS      672(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F323f4f1bbd<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F323f4f1bbd<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf167918<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf167918<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y3, 256(SI)
+	VMOVUPS      Y2, 288(SI)
+	VMOVUPS      512(SI), Y0
+	VMOVUPS      544(SI), Y1
+	VMOVUPS      576(SI), Y2
+	VMOVUPS      608(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F323e9e377a<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F323e9e377a<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf737871<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y0, 160(SI)
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y2, 224(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VMOVUPS      192(SI), Y6
+	VMOVUPS      224(SI), Y7
+	VADDPS       Y6, Y2, Y8
+	VADDPS       Y7, Y3, Y9
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      (SI), Y6
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y1, Y7
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y3, Y7
+	VADDPS       Y7, Y6, Y10
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      Y10, 64(SI)
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      (SI), Y6
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y4, Y6
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y1, Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y8, Y6
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y3, Y1
+	VADDPS       Y1, Y6, Y3
+	VSUBPS       Y1, Y6, Y1
+	VMOVUPS      Y3, 128(SI)
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f737871<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y2, Y3
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y6, 288(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f167918<>+0(SB), Y0, Y0
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y2, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 160(SI)
+	VMOVUPS      Y2, 224(SI)
+	VADDPS       Y8, Y4, Y0
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       Y9, Y5, Y0
+	VADDPS       32(SI), Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      64(SI), Y3
+	VMOVUPS      96(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      128(SI), Y5
+	VMOVUPS      160(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      192(SI), Y7
+	VMOVUPS      224(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y6, Y2, Y9
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y8, Y4, Y5
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VPERM2F128   $0x20, Y7, Y3, Y8
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y9, Y7
+	VUNPCKHPS    Y6, Y9, Y6
+	VUNPCKLPS    Y8, Y5, Y9
+	VUNPCKHPS    Y8, Y5, Y5
+	VUNPCKLPD    Y9, Y7, Y8
+	VUNPCKHPD    Y9, Y7, Y7
+	VUNPCKLPD    Y5, Y6, Y9
+	VUNPCKHPD    Y5, Y6, Y5
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y4, Y2
+	VUNPCKHPS    Y3, Y4, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      64(SI), Y1
+	VMOVUPS      96(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      128(SI), Y3
+	VMOVUPS      160(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      192(SI), Y5
+	VMOVUPS      224(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      256(SI), Y7
+	VMOVUPS      288(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y6, Y2, Y8
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y4, Y5
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VPERM2F128   $0x20, Y7, Y3, Y4
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y8, Y7
+	VUNPCKHPS    Y6, Y8, Y6
+	VUNPCKLPS    Y4, Y5, Y8
+	VUNPCKHPS    Y4, Y5, Y4
+	VUNPCKLPD    Y8, Y7, Y5
+	VUNPCKHPD    Y8, Y7, Y7
+	VUNPCKLPD    Y4, Y6, Y8
+	VUNPCKHPD    Y4, Y6, Y4
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y0, Y2
+	VUNPCKHPS    Y3, Y0, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y5, 8(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 8(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 8(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 8(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 8(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y4, 8(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 8(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 8(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal11AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal11AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 704(SI)
+	VMOVUPS      Y7, 736(SI)
+	VMOVUPS      Y3, 768(SI)
+	VMOVUPS      Y8, 800(SI)
+	VMOVUPS      Y5, 832(SI)
+	VMOVUPS      Y1, 864(SI)
+	VMOVUPS      Y4, 896(SI)
+	VMOVUPS      Y0, 928(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      12(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      12(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      12(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      12(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      12(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      12(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      12(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      12(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 800(SI)
+	VMOVUPS      Y7, 832(SI)
+	VMOVUPS      Y3, 864(SI)
+	VMOVUPS      Y8, 896(SI)
+	VMOVUPS      Y5, 928(SI)
+	VMOVUPS      Y1, 960(SI)
+	VMOVUPS      Y4, 992(SI)
+	VMOVUPS      Y0, 1024(SI)
+	VMOVUPS      704(SI), Y0
+	VMOVUPS      736(SI), Y1
+	VADDPS       1024(SI), Y1, Y2
+	VSUBPS       1024(SI), Y1, Y1
+	VMOVUPS      Y2, 736(SI)
+	VMOVUPS      Y1, 1024(SI)
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      768(SI), Y1
+	VADDPS       992(SI), Y1, Y2
+	VSUBPS       992(SI), Y1, Y1
+	VMOVUPS      Y2, 768(SI)
+	VMOVUPS      Y1, 992(SI)
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      800(SI), Y1
+	VADDPS       960(SI), Y1, Y2
+	VSUBPS       960(SI), Y1, Y1
+	VMOVUPS      Y2, 800(SI)
+	VMOVUPS      Y1, 960(SI)
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      832(SI), Y1
+	VADDPS       928(SI), Y1, Y2
+	VSUBPS       928(SI), Y1, Y1
+	VMOVUPS      Y2, 832(SI)
+	VMOVUPS      Y1, 928(SI)
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      864(SI), Y1
+	VADDPS       896(SI), Y1, Y2
+	VSUBPS       896(SI), Y1, Y1
+	VMOVUPS      Y2, 864(SI)
+	VMOVUPS      Y1, 896(SI)
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y0, 320(SI)
+	VMOVUPS      704(SI), Y0
+	VMOVUPS      736(SI), Y1
+	VFMADD231PS  fftAVX2F323f575c64<>+0(SB), Y1, Y0
+	VMOVUPS      1024(SI), Y1
+	VMULPS       fftAVX2F32bf0a6770<>+0(SB), Y1, Y1
+	VMOVUPS      768(SI), Y2
+	VFMADD231PS  fftAVX2F323ed4b147<>+0(SB), Y2, Y0
+	VMOVUPS      992(SI), Y2
+	VFMADD231PS  fftAVX2F32bf68dda4<>+0(SB), Y2, Y1
+	VMOVUPS      800(SI), Y2
+	VFMADD231PS  fftAVX2F32be11bafb<>+0(SB), Y2, Y0
+	VMOVUPS      960(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7d64f0<>+0(SB), Y2, Y1
+	VMOVUPS      832(SI), Y2
+	VFMADD231PS  fftAVX2F32bf27a4f4<>+0(SB), Y2, Y0
+	VMOVUPS      928(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4178ce<>+0(SB), Y2, Y1
+	VMOVUPS      864(SI), Y2
+	VFMADD231PS  fftAVX2F32bf75a155<>+0(SB), Y2, Y0
+	VMOVUPS      896(SI), Y2
+	VFMADD231PS  fftAVX2F32be903f40<>+0(SB), Y2, Y1
+	VMOVUPS      Y0, 384(SI)
+	VMOVUPS      Y1, 416(SI)
+	VMOVUPS      704(SI), Y0
+	VMOVUPS      736(SI), Y1
+	VFMADD231PS  fftAVX2F323ed4b147<>+0(SB), Y1, Y0
+	VMOVUPS      1024(SI), Y1
+	VMULPS       fftAVX2F32bf68dda4<>+0(SB), Y1, Y1
+	VMOVUPS      768(SI), Y2
+	VFMADD231PS  fftAVX2F32bf27a4f4<>+0(SB), Y2, Y0
+	VMOVUPS      992(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4178ce<>+0(SB), Y2, Y1
+	VMOVUPS      800(SI), Y2
+	VFMADD231PS  fftAVX2F32bf75a155<>+0(SB), Y2, Y0
+	VMOVUPS      960(SI), Y2
+	VFMADD231PS  fftAVX2F323e903f40<>+0(SB), Y2, Y1
+	VMOVUPS      832(SI), Y2
+	VFMADD231PS  fftAVX2F32be11bafb<>+0(SB), Y2, Y0
+	VMOVUPS      928(SI), Y2
+	VFMADD231PS  fftAVX2F323f7d64f0<>+0(SB), Y2, Y1
+	VMOVUPS      864(SI), Y2
+	VFMADD231PS  fftAVX2F323f575c64<>+0(SB), Y2, Y0
+	VMOVUPS      896(SI), Y2
+	VFMADD231PS  fftAVX2F323f0a6770<>+0(SB), Y2, Y1
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      Y1, 480(SI)
+	VMOVUPS      704(SI), Y0
+	VMOVUPS      736(SI), Y1
+	VFMADD231PS  fftAVX2F32be11bafb<>+0(SB), Y1, Y0
+	VMOVUPS      1024(SI), Y1
+	VMULPS       fftAVX2F32bf7d64f0<>+0(SB), Y1, Y1
+	VMOVUPS      768(SI), Y2
+	VFMADD231PS  fftAVX2F32bf75a155<>+0(SB), Y2, Y0
+	VMOVUPS      992(SI), Y2
+	VFMADD231PS  fftAVX2F323e903f40<>+0(SB), Y2, Y1
+	VMOVUPS      800(SI), Y2
+	VFMADD231PS  fftAVX2F323ed4b147<>+0(SB), Y2, Y0
+	VMOVUPS      960(SI), Y2
+	VFMADD231PS  fftAVX2F323f68dda4<>+0(SB), Y2, Y1
+	VMOVUPS      832(SI), Y2
+	VFMADD231PS  fftAVX2F323f575c64<>+0(SB), Y2, Y0
+	VMOVUPS      928(SI), Y2
+	VFMADD231PS  fftAVX2F32bf0a6770<>+0(SB), Y2, Y1
+	VMOVUPS      864(SI), Y2
+	VFMADD231PS  fftAVX2F32bf27a4f4<>+0(SB), Y2, Y0
+	VMOVUPS      896(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4178ce<>+0(SB), Y2, Y1
+	VMOVUPS      Y0, 512(SI)
+	VMOVUPS      Y1, 544(SI)
+	VMOVUPS      704(SI), Y0
+	VMOVUPS      736(SI), Y1
+	VFMADD231PS  fftAVX2F32bf27a4f4<>+0(SB), Y1, Y0
+	VMOVUPS      1024(SI), Y1
+	VMULPS       fftAVX2F32bf4178ce<>+0(SB), Y1, Y1
+	VMOVUPS      768(SI), Y2
+	VFMADD231PS  fftAVX2F32be11bafb<>+0(SB), Y2, Y0
+	VMOVUPS      992(SI), Y2
+	VFMADD231PS  fftAVX2F323f7d64f0<>+0(SB), Y2, Y1
+	VMOVUPS      800(SI), Y2
+	VFMADD231PS  fftAVX2F323f575c64<>+0(SB), Y2, Y0
+	VMOVUPS      960(SI), Y2
+	VFMADD231PS  fftAVX2F32bf0a6770<>+0(SB), Y2, Y1
+	VMOVUPS      832(SI), Y2
+	VFMADD231PS  fftAVX2F32bf75a155<>+0(SB), Y2, Y0
+	VMOVUPS      928(SI), Y2
+	VFMADD231PS  fftAVX2F32be903f40<>+0(SB), Y2, Y1
+	VMOVUPS      864(SI), Y2
+	VFMADD231PS  fftAVX2F323ed4b147<>+0(SB), Y2, Y0
+	VMOVUPS      896(SI), Y2
+	VFMADD231PS  fftAVX2F323f68dda4<>+0(SB), Y2, Y1
+	VMOVUPS      Y0, 576(SI)
+	VMOVUPS      Y1, 608(SI)
+	VMOVUPS      704(SI), Y0
+	VMOVUPS      736(SI), Y1
+	VFMADD231PS  fftAVX2F32bf75a155<>+0(SB), Y1, Y0
+	VMOVUPS      1024(SI), Y1
+	VMULPS       fftAVX2F32be903f40<>+0(SB), Y1, Y1
+	VMOVUPS      768(SI), Y2
+	VFMADD231PS  fftAVX2F323f575c64<>+0(SB), Y2, Y0
+	VMOVUPS      992(SI), Y2
+	VFMADD231PS  fftAVX2F323f0a6770<>+0(SB), Y2, Y1
+	VMOVUPS      800(SI), Y2
+	VFMADD231PS  fftAVX2F32bf27a4f4<>+0(SB), Y2, Y0
+	VMOVUPS      960(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4178ce<>+0(SB), Y2, Y1
+	VMOVUPS      832(SI), Y2
+	VFMADD231PS  fftAVX2F323ed4b147<>+0(SB), Y2, Y0
+	VMOVUPS      928(SI), Y2
+	VFMADD231PS  fftAVX2F323f68dda4<>+0(SB), Y2, Y1
+	VMOVUPS      864(SI), Y2
+	VFMADD231PS  fftAVX2F32be11bafb<>+0(SB), Y2, Y0
+	VMOVUPS      896(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7d64f0<>+0(SB), Y2, Y1
+	VMOVUPS      Y0, 640(SI)
+	VMOVUPS      Y1, 672(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMULPS       320(SI), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      384(SI), Y3
+	VMOVUPS      416(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      448(SI), Y5
+	VMOVUPS      480(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      512(SI), Y7
+	VMOVUPS      544(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      448(SI), Y1
+	VMOVUPS      480(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      512(SI), Y3
+	VMOVUPS      544(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      576(SI), Y5
+	VMOVUPS      608(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      640(SI), Y7
+	VMOVUPS      672(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y4, Y7
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VUNPCKLPS    Y5, Y8, Y4
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPS    Y7, Y6, Y8
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y8, Y4, Y7
+	VUNPCKHPD    Y8, Y4, Y4
+	VUNPCKLPD    Y6, Y5, Y8
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y0, Y3, Y2
+	VUNPCKHPS    Y0, Y3, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 16(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y4, 16(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 16(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 16(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 16(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 16(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 16(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 16(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F323f575c64<>+0(SB)/4, $0x3f575c64
+DATA fftAVX2F323f575c64<>+4(SB)/4, $0x3f575c64
+DATA fftAVX2F323f575c64<>+8(SB)/4, $0x3f575c64
+DATA fftAVX2F323f575c64<>+12(SB)/4, $0x3f575c64
+DATA fftAVX2F323f575c64<>+16(SB)/4, $0x3f575c64
+DATA fftAVX2F323f575c64<>+20(SB)/4, $0x3f575c64
+DATA fftAVX2F323f575c64<>+24(SB)/4, $0x3f575c64
+DATA fftAVX2F323f575c64<>+28(SB)/4, $0x3f575c64
+GLOBL fftAVX2F323f575c64<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32bf0a6770<>+0(SB)/4, $0xbf0a6770
+DATA fftAVX2F32bf0a6770<>+4(SB)/4, $0xbf0a6770
+DATA fftAVX2F32bf0a6770<>+8(SB)/4, $0xbf0a6770
+DATA fftAVX2F32bf0a6770<>+12(SB)/4, $0xbf0a6770
+DATA fftAVX2F32bf0a6770<>+16(SB)/4, $0xbf0a6770
+DATA fftAVX2F32bf0a6770<>+20(SB)/4, $0xbf0a6770
+DATA fftAVX2F32bf0a6770<>+24(SB)/4, $0xbf0a6770
+DATA fftAVX2F32bf0a6770<>+28(SB)/4, $0xbf0a6770
+GLOBL fftAVX2F32bf0a6770<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323ed4b147<>+0(SB)/4, $0x3ed4b147
+DATA fftAVX2F323ed4b147<>+4(SB)/4, $0x3ed4b147
+DATA fftAVX2F323ed4b147<>+8(SB)/4, $0x3ed4b147
+DATA fftAVX2F323ed4b147<>+12(SB)/4, $0x3ed4b147
+DATA fftAVX2F323ed4b147<>+16(SB)/4, $0x3ed4b147
+DATA fftAVX2F323ed4b147<>+20(SB)/4, $0x3ed4b147
+DATA fftAVX2F323ed4b147<>+24(SB)/4, $0x3ed4b147
+DATA fftAVX2F323ed4b147<>+28(SB)/4, $0x3ed4b147
+GLOBL fftAVX2F323ed4b147<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32bf68dda4<>+0(SB)/4, $0xbf68dda4
+DATA fftAVX2F32bf68dda4<>+4(SB)/4, $0xbf68dda4
+DATA fftAVX2F32bf68dda4<>+8(SB)/4, $0xbf68dda4
+DATA fftAVX2F32bf68dda4<>+12(SB)/4, $0xbf68dda4
+DATA fftAVX2F32bf68dda4<>+16(SB)/4, $0xbf68dda4
+DATA fftAVX2F32bf68dda4<>+20(SB)/4, $0xbf68dda4
+DATA fftAVX2F32bf68dda4<>+24(SB)/4, $0xbf68dda4
+DATA fftAVX2F32bf68dda4<>+28(SB)/4, $0xbf68dda4
+GLOBL fftAVX2F32bf68dda4<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32be11bafb<>+0(SB)/4, $0xbe11bafb
+DATA fftAVX2F32be11bafb<>+4(SB)/4, $0xbe11bafb
+DATA fftAVX2F32be11bafb<>+8(SB)/4, $0xbe11bafb
+DATA fftAVX2F32be11bafb<>+12(SB)/4, $0xbe11bafb
+DATA fftAVX2F32be11bafb<>+16(SB)/4, $0xbe11bafb
+DATA fftAVX2F32be11bafb<>+20(SB)/4, $0xbe11bafb
+DATA fftAVX2F32be11bafb<>+24(SB)/4, $0xbe11bafb
+DATA fftAVX2F32be11bafb<>+28(SB)/4, $0xbe11bafb
+GLOBL fftAVX2F32be11bafb<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32bf7d64f0<>+0(SB)/4, $0xbf7d64f0
+DATA fftAVX2F32bf7d64f0<>+4(SB)/4, $0xbf7d64f0
+DATA fftAVX2F32bf7d64f0<>+8(SB)/4, $0xbf7d64f0
+DATA fftAVX2F32bf7d64f0<>+12(SB)/4, $0xbf7d64f0
+DATA fftAVX2F32bf7d64f0<>+16(SB)/4, $0xbf7d64f0
+DATA fftAVX2F32bf7d64f0<>+20(SB)/4, $0xbf7d64f0
+DATA fftAVX2F32bf7d64f0<>+24(SB)/4, $0xbf7d64f0
+DATA fftAVX2F32bf7d64f0<>+28(SB)/4, $0xbf7d64f0
+GLOBL fftAVX2F32bf7d64f0<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32bf27a4f4<>+0(SB)/4, $0xbf27a4f4
+DATA fftAVX2F32bf27a4f4<>+4(SB)/4, $0xbf27a4f4
+DATA fftAVX2F32bf27a4f4<>+8(SB)/4, $0xbf27a4f4
+DATA fftAVX2F32bf27a4f4<>+12(SB)/4, $0xbf27a4f4
+DATA fftAVX2F32bf27a4f4<>+16(SB)/4, $0xbf27a4f4
+DATA fftAVX2F32bf27a4f4<>+20(SB)/4, $0xbf27a4f4
+DATA fftAVX2F32bf27a4f4<>+24(SB)/4, $0xbf27a4f4
+DATA fftAVX2F32bf27a4f4<>+28(SB)/4, $0xbf27a4f4
+GLOBL fftAVX2F32bf27a4f4<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32bf4178ce<>+0(SB)/4, $0xbf4178ce
+DATA fftAVX2F32bf4178ce<>+4(SB)/4, $0xbf4178ce
+DATA fftAVX2F32bf4178ce<>+8(SB)/4, $0xbf4178ce
+DATA fftAVX2F32bf4178ce<>+12(SB)/4, $0xbf4178ce
+DATA fftAVX2F32bf4178ce<>+16(SB)/4, $0xbf4178ce
+DATA fftAVX2F32bf4178ce<>+20(SB)/4, $0xbf4178ce
+DATA fftAVX2F32bf4178ce<>+24(SB)/4, $0xbf4178ce
+DATA fftAVX2F32bf4178ce<>+28(SB)/4, $0xbf4178ce
+GLOBL fftAVX2F32bf4178ce<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32bf75a155<>+0(SB)/4, $0xbf75a155
+DATA fftAVX2F32bf75a155<>+4(SB)/4, $0xbf75a155
+DATA fftAVX2F32bf75a155<>+8(SB)/4, $0xbf75a155
+DATA fftAVX2F32bf75a155<>+12(SB)/4, $0xbf75a155
+DATA fftAVX2F32bf75a155<>+16(SB)/4, $0xbf75a155
+DATA fftAVX2F32bf75a155<>+20(SB)/4, $0xbf75a155
+DATA fftAVX2F32bf75a155<>+24(SB)/4, $0xbf75a155
+DATA fftAVX2F32bf75a155<>+28(SB)/4, $0xbf75a155
+GLOBL fftAVX2F32bf75a155<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32be903f40<>+0(SB)/4, $0xbe903f40
+DATA fftAVX2F32be903f40<>+4(SB)/4, $0xbe903f40
+DATA fftAVX2F32be903f40<>+8(SB)/4, $0xbe903f40
+DATA fftAVX2F32be903f40<>+12(SB)/4, $0xbe903f40
+DATA fftAVX2F32be903f40<>+16(SB)/4, $0xbe903f40
+DATA fftAVX2F32be903f40<>+20(SB)/4, $0xbe903f40
+DATA fftAVX2F32be903f40<>+24(SB)/4, $0xbe903f40
+DATA fftAVX2F32be903f40<>+28(SB)/4, $0xbe903f40
+GLOBL fftAVX2F32be903f40<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323e903f40<>+0(SB)/4, $0x3e903f40
+DATA fftAVX2F323e903f40<>+4(SB)/4, $0x3e903f40
+DATA fftAVX2F323e903f40<>+8(SB)/4, $0x3e903f40
+DATA fftAVX2F323e903f40<>+12(SB)/4, $0x3e903f40
+DATA fftAVX2F323e903f40<>+16(SB)/4, $0x3e903f40
+DATA fftAVX2F323e903f40<>+20(SB)/4, $0x3e903f40
+DATA fftAVX2F323e903f40<>+24(SB)/4, $0x3e903f40
+DATA fftAVX2F323e903f40<>+28(SB)/4, $0x3e903f40
+GLOBL fftAVX2F323e903f40<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323f7d64f0<>+0(SB)/4, $0x3f7d64f0
+DATA fftAVX2F323f7d64f0<>+4(SB)/4, $0x3f7d64f0
+DATA fftAVX2F323f7d64f0<>+8(SB)/4, $0x3f7d64f0
+DATA fftAVX2F323f7d64f0<>+12(SB)/4, $0x3f7d64f0
+DATA fftAVX2F323f7d64f0<>+16(SB)/4, $0x3f7d64f0
+DATA fftAVX2F323f7d64f0<>+20(SB)/4, $0x3f7d64f0
+DATA fftAVX2F323f7d64f0<>+24(SB)/4, $0x3f7d64f0
+DATA fftAVX2F323f7d64f0<>+28(SB)/4, $0x3f7d64f0
+GLOBL fftAVX2F323f7d64f0<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323f0a6770<>+0(SB)/4, $0x3f0a6770
+DATA fftAVX2F323f0a6770<>+4(SB)/4, $0x3f0a6770
+DATA fftAVX2F323f0a6770<>+8(SB)/4, $0x3f0a6770
+DATA fftAVX2F323f0a6770<>+12(SB)/4, $0x3f0a6770
+DATA fftAVX2F323f0a6770<>+16(SB)/4, $0x3f0a6770
+DATA fftAVX2F323f0a6770<>+20(SB)/4, $0x3f0a6770
+DATA fftAVX2F323f0a6770<>+24(SB)/4, $0x3f0a6770
+DATA fftAVX2F323f0a6770<>+28(SB)/4, $0x3f0a6770
+GLOBL fftAVX2F323f0a6770<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323f68dda4<>+0(SB)/4, $0x3f68dda4
+DATA fftAVX2F323f68dda4<>+4(SB)/4, $0x3f68dda4
+DATA fftAVX2F323f68dda4<>+8(SB)/4, $0x3f68dda4
+DATA fftAVX2F323f68dda4<>+12(SB)/4, $0x3f68dda4
+DATA fftAVX2F323f68dda4<>+16(SB)/4, $0x3f68dda4
+DATA fftAVX2F323f68dda4<>+20(SB)/4, $0x3f68dda4
+DATA fftAVX2F323f68dda4<>+24(SB)/4, $0x3f68dda4
+DATA fftAVX2F323f68dda4<>+28(SB)/4, $0x3f68dda4
+GLOBL fftAVX2F323f68dda4<>(SB), RODATA|NOPTR, $32
+
+// func fftShortRealInverse11AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse11AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 384(SI)
+	VMOVUPS      Y7, 416(SI)
+	VMOVUPS      Y3, 448(SI)
+	VMOVUPS      Y8, 480(SI)
+	VMOVUPS      Y5, 512(SI)
+	VMOVUPS      Y1, 544(SI)
+	VMOVUPS      Y4, 576(SI)
+	VMOVUPS      Y0, 608(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      16(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 512(SI)
+	VMOVUPS      Y7, 544(SI)
+	VMOVUPS      Y3, 576(SI)
+	VMOVUPS      Y8, 608(SI)
+	VMOVUPS      Y5, 640(SI)
+	VMOVUPS      Y1, 672(SI)
+	VMOVUPS      Y4, 704(SI)
+	VMOVUPS      Y0, 736(SI)
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      448(SI), Y1
+	VMOVUPS      480(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 448(SI)
+	VMOVUPS      Y2, 480(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      512(SI), Y1
+	VMOVUPS      544(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 512(SI)
+	VMOVUPS      Y2, 544(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      576(SI), Y1
+	VMOVUPS      608(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 576(SI)
+	VMOVUPS      Y2, 608(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      640(SI), Y1
+	VMOVUPS      672(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 640(SI)
+	VMOVUPS      Y2, 672(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      704(SI), Y1
+	VMOVUPS      736(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 704(SI)
+	VMOVUPS      Y2, 736(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      448(SI), Y1
+	VFMADD231PS  fftAVX2F323f575c64<>+0(SB), Y1, Y0
+	VMOVUPS      480(SI), Y1
+	VMULPS       fftAVX2F32bf0a6770<>+0(SB), Y1, Y1
+	VMOVUPS      512(SI), Y2
+	VFMADD231PS  fftAVX2F323ed4b147<>+0(SB), Y2, Y0
+	VMOVUPS      544(SI), Y2
+	VFMADD231PS  fftAVX2F32bf68dda4<>+0(SB), Y2, Y1
+	VMOVUPS      576(SI), Y2
+	VFMADD231PS  fftAVX2F32be11bafb<>+0(SB), Y2, Y0
+	VMOVUPS      608(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7d64f0<>+0(SB), Y2, Y1
+	VMOVUPS      640(SI), Y2
+	VFMADD231PS  fftAVX2F32bf27a4f4<>+0(SB), Y2, Y0
+	VMOVUPS      672(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4178ce<>+0(SB), Y2, Y1
+	VMOVUPS      704(SI), Y2
+	VFMADD231PS  fftAVX2F32bf75a155<>+0(SB), Y2, Y0
+	VMOVUPS      736(SI), Y2
+	VFMADD231PS  fftAVX2F32be903f40<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 32(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 320(SI)
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      448(SI), Y1
+	VFMADD231PS  fftAVX2F323ed4b147<>+0(SB), Y1, Y0
+	VMOVUPS      480(SI), Y1
+	VMULPS       fftAVX2F32bf68dda4<>+0(SB), Y1, Y1
+	VMOVUPS      512(SI), Y2
+	VFMADD231PS  fftAVX2F32bf27a4f4<>+0(SB), Y2, Y0
+	VMOVUPS      544(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4178ce<>+0(SB), Y2, Y1
+	VMOVUPS      576(SI), Y2
+	VFMADD231PS  fftAVX2F32bf75a155<>+0(SB), Y2, Y0
+	VMOVUPS      608(SI), Y2
+	VFMADD231PS  fftAVX2F323e903f40<>+0(SB), Y2, Y1
+	VMOVUPS      640(SI), Y2
+	VFMADD231PS  fftAVX2F32be11bafb<>+0(SB), Y2, Y0
+	VMOVUPS      672(SI), Y2
+	VFMADD231PS  fftAVX2F323f7d64f0<>+0(SB), Y2, Y1
+	VMOVUPS      704(SI), Y2
+	VFMADD231PS  fftAVX2F323f575c64<>+0(SB), Y2, Y0
+	VMOVUPS      736(SI), Y2
+	VFMADD231PS  fftAVX2F323f0a6770<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 64(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 288(SI)
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      448(SI), Y1
+	VFMADD231PS  fftAVX2F32be11bafb<>+0(SB), Y1, Y0
+	VMOVUPS      480(SI), Y1
+	VMULPS       fftAVX2F32bf7d64f0<>+0(SB), Y1, Y1
+	VMOVUPS      512(SI), Y2
+	VFMADD231PS  fftAVX2F32bf75a155<>+0(SB), Y2, Y0
+	VMOVUPS      544(SI), Y2
+	VFMADD231PS  fftAVX2F323e903f40<>+0(SB), Y2, Y1
+	VMOVUPS      576(SI), Y2
+	VFMADD231PS  fftAVX2F323ed4b147<>+0(SB), Y2, Y0
+	VMOVUPS      608(SI), Y2
+	VFMADD231PS  fftAVX2F323f68dda4<>+0(SB), Y2, Y1
+	VMOVUPS      640(SI), Y2
+	VFMADD231PS  fftAVX2F323f575c64<>+0(SB), Y2, Y0
+	VMOVUPS      672(SI), Y2
+	VFMADD231PS  fftAVX2F32bf0a6770<>+0(SB), Y2, Y1
+	VMOVUPS      704(SI), Y2
+	VFMADD231PS  fftAVX2F32bf27a4f4<>+0(SB), Y2, Y0
+	VMOVUPS      736(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4178ce<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 96(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 256(SI)
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      448(SI), Y1
+	VFMADD231PS  fftAVX2F32bf27a4f4<>+0(SB), Y1, Y0
+	VMOVUPS      480(SI), Y1
+	VMULPS       fftAVX2F32bf4178ce<>+0(SB), Y1, Y1
+	VMOVUPS      512(SI), Y2
+	VFMADD231PS  fftAVX2F32be11bafb<>+0(SB), Y2, Y0
+	VMOVUPS      544(SI), Y2
+	VFMADD231PS  fftAVX2F323f7d64f0<>+0(SB), Y2, Y1
+	VMOVUPS      576(SI), Y2
+	VFMADD231PS  fftAVX2F323f575c64<>+0(SB), Y2, Y0
+	VMOVUPS      608(SI), Y2
+	VFMADD231PS  fftAVX2F32bf0a6770<>+0(SB), Y2, Y1
+	VMOVUPS      640(SI), Y2
+	VFMADD231PS  fftAVX2F32bf75a155<>+0(SB), Y2, Y0
+	VMOVUPS      672(SI), Y2
+	VFMADD231PS  fftAVX2F32be903f40<>+0(SB), Y2, Y1
+	VMOVUPS      704(SI), Y2
+	VFMADD231PS  fftAVX2F323ed4b147<>+0(SB), Y2, Y0
+	VMOVUPS      736(SI), Y2
+	VFMADD231PS  fftAVX2F323f68dda4<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 128(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 224(SI)
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      448(SI), Y1
+	VFMADD231PS  fftAVX2F32bf75a155<>+0(SB), Y1, Y0
+	VMOVUPS      480(SI), Y1
+	VMULPS       fftAVX2F32be903f40<>+0(SB), Y1, Y1
+	VMOVUPS      512(SI), Y2
+	VFMADD231PS  fftAVX2F323f575c64<>+0(SB), Y2, Y0
+	VMOVUPS      544(SI), Y2
+	VFMADD231PS  fftAVX2F323f0a6770<>+0(SB), Y2, Y1
+	VMOVUPS      576(SI), Y2
+	VFMADD231PS  fftAVX2F32bf27a4f4<>+0(SB), Y2, Y0
+	VMOVUPS      608(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4178ce<>+0(SB), Y2, Y1
+	VMOVUPS      640(SI), Y2
+	VFMADD231PS  fftAVX2F323ed4b147<>+0(SB), Y2, Y0
+	VMOVUPS      672(SI), Y2
+	VFMADD231PS  fftAVX2F323f68dda4<>+0(SB), Y2, Y1
+	VMOVUPS      704(SI), Y2
+	VFMADD231PS  fftAVX2F32be11bafb<>+0(SB), Y2, Y0
+	VMOVUPS      736(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7d64f0<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 160(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 192(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMULPS       (SI), Y0, Y1
+	VMULPS       32(SI), Y0, Y2
+	VMULPS       64(SI), Y0, Y3
+	VMULPS       96(SI), Y0, Y4
+	VMULPS       128(SI), Y0, Y5
+	VMULPS       160(SI), Y0, Y6
+	VMULPS       192(SI), Y0, Y7
+	VMULPS       224(SI), Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMULPS       96(SI), Y0, Y1
+	VMULPS       128(SI), Y0, Y2
+	VMULPS       160(SI), Y0, Y3
+	VMULPS       192(SI), Y0, Y4
+	VMULPS       224(SI), Y0, Y5
+	VMULPS       256(SI), Y0, Y6
+	VMULPS       288(SI), Y0, Y7
+	VMULPS       320(SI), Y0, Y0
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y4, Y7
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VUNPCKLPS    Y5, Y8, Y4
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPS    Y7, Y6, Y8
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y8, Y4, Y7
+	VUNPCKHPD    Y8, Y4, Y4
+	VUNPCKLPD    Y6, Y5, Y8
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y0, Y3, Y2
+	VUNPCKHPS    Y0, Y3, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 12(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y4, 12(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 12(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 12(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 12(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 12(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 12(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 12(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal12AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal12AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y8, 96(SI)
+	VMOVUPS      Y5, 128(SI)
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      16(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      16(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 128(SI)
+	VMOVUPS      Y7, 160(SI)
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y8, 224(SI)
+	VMOVUPS      Y5, 256(SI)
+	VMOVUPS      Y1, 288(SI)
+	VMOVUPS      Y4, 320(SI)
+	VMOVUPS      Y0, 352(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      192(SI), Y2
+	VMOVUPS      224(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y5, 32(SI)
+	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 64(SI)
+	VMOVUPS      Y5, 96(SI)
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F323f000000<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F323f000000<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 256(SI)
+	VMOVUPS      Y3, 288(SI)
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf000000<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 320(SI)
+	VMOVUPS      Y3, 352(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      (SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y2, 160(SI)
+	VADDPS       (SI), Y4, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y5, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      192(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 256(SI)
+	VMOVUPS      Y1, 320(SI)
+	VMOVUPS      224(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 288(SI)
+	VMOVUPS      Y2, 352(SI)
+	VADDPS       192(SI), Y4, Y0
+	VMOVUPS      Y0, 192(SI)
+	VADDPS       224(SI), Y5, Y0
+	VMOVUPS      Y0, 224(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VADDPS       Y1, Y0, Y2
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y2, Y2, Y1
+	VMOVUPS      Y1, 384(SI)
+	VADDPS       Y0, Y0, Y0
+	VMOVUPS      Y0, 768(SI)
+	VMOVUPS      192(SI), Y0
+	VMOVUPS      224(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf000000<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      Y1, 480(SI)
+	VMOVUPS      Y2, 704(SI)
+	VMOVUPS      Y3, 736(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F32bf000000<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf000000<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf5db3d7<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf5db3d7<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y0, 512(SI)
+	VMOVUPS      Y1, 544(SI)
+	VMOVUPS      Y2, 640(SI)
+	VMOVUPS      Y3, 672(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F3280000000<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F3280000000<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf800000<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf800000<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y0, 576(SI)
+	VMOVUPS      Y1, 608(SI)
+	VMOVUPS      Y2, 576(SI)
+	VMOVUPS      Y3, 608(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMULPS       384(SI), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      448(SI), Y3
+	VMOVUPS      480(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      512(SI), Y5
+	VMOVUPS      544(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      576(SI), Y7
+	VMOVUPS      608(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      576(SI), Y1
+	VMOVUPS      608(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      640(SI), Y3
+	VMOVUPS      672(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      704(SI), Y5
+	VMOVUPS      736(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMULPS       768(SI), Y0, Y0
+	VXORPS       Y7, Y7, Y7
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y0, Y3, Y6
+	VPERM2F128   $0x31, Y0, Y3, Y0
+	VPERM2F128   $0x20, Y7, Y4, Y3
+	VPERM2F128   $0x31, Y7, Y4, Y4
+	VUNPCKLPS    Y5, Y8, Y7
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPS    Y3, Y6, Y8
+	VUNPCKHPS    Y3, Y6, Y3
+	VUNPCKLPD    Y8, Y7, Y6
+	VUNPCKHPD    Y8, Y7, Y7
+	VUNPCKLPD    Y3, Y5, Y8
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPS    Y2, Y1, Y5
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y0, Y2
+	VUNPCKHPS    Y4, Y0, Y0
+	VUNPCKLPD    Y2, Y5, Y4
+	VUNPCKHPD    Y2, Y5, Y2
+	VUNPCKLPD    Y0, Y1, Y5
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y6, 24(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 24(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, 24(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 24(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 24(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y3, 24(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y5, 24(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 24(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortRealInverse12AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse12AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 448(SI)
+	VMOVUPS      Y7, 480(SI)
+	VMOVUPS      Y3, 512(SI)
+	VMOVUPS      Y8, 544(SI)
+	VMOVUPS      Y5, 576(SI)
+	VMOVUPS      Y1, 608(SI)
+	VMOVUPS      Y4, 640(SI)
+	VMOVUPS      Y0, 672(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      24(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 640(SI)
+	VMOVUPS      Y7, 672(SI)
+	VMOVUPS      Y3, 704(SI)
+	VMOVUPS      Y8, 736(SI)
+	VMOVUPS      Y5, 768(SI)
+	VMOVUPS      Y1, 800(SI)
+	VMOVUPS      Y4, 832(SI)
+	VMOVUPS      Y0, 864(SI)
+	VMOVUPS      448(SI), Y0
+	VSUBPS       832(SI), Y0, Y1
+	VADDPS       832(SI), Y0, Y0
+	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      512(SI), Y0
+	VMOVUPS      544(SI), Y1
+	VMOVUPS      768(SI), Y2
+	VMOVUPS      800(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf000000<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y3, 320(SI)
+	VMOVUPS      Y2, 352(SI)
+	VMOVUPS      576(SI), Y0
+	VMOVUPS      608(SI), Y1
+	VMOVUPS      704(SI), Y2
+	VMOVUPS      736(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F323f000000<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F323f000000<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf5db3d7<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf5db3d7<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y0, 160(SI)
+	VMOVUPS      Y3, 256(SI)
+	VMOVUPS      Y2, 288(SI)
+	VMOVUPS      640(SI), Y0
+	VMOVUPS      672(SI), Y1
+	VMOVUPS      640(SI), Y2
+	VMOVUPS      672(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F320<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F320<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf800000<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf800000<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      Y0, 224(SI)
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y2, 224(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      192(SI), Y2
+	VMOVUPS      224(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y5, 32(SI)
+	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 64(SI)
+	VMOVUPS      Y5, 96(SI)
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F323f000000<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F323f000000<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 256(SI)
+	VMOVUPS      Y3, 288(SI)
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf000000<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 320(SI)
+	VMOVUPS      Y3, 352(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      (SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y2, 160(SI)
+	VADDPS       (SI), Y4, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y5, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      192(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y4, Y2
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y3
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      Y3, 256(SI)
+	VMOVUPS      Y1, 320(SI)
+	VMOVUPS      224(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f5db3d7<>+0(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 288(SI)
+	VMOVUPS      Y2, 352(SI)
+	VADDPS       192(SI), Y4, Y0
+	VMOVUPS      Y0, 192(SI)
+	VADDPS       224(SI), Y5, Y0
+	VMOVUPS      Y0, 224(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      192(SI), Y3
+	VMOVUPS      224(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      64(SI), Y5
+	VMOVUPS      96(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      256(SI), Y7
+	VMOVUPS      288(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y6, Y2, Y9
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y8, Y4, Y5
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VPERM2F128   $0x20, Y7, Y3, Y8
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y9, Y7
+	VUNPCKHPS    Y6, Y9, Y6
+	VUNPCKLPS    Y8, Y5, Y9
+	VUNPCKHPS    Y8, Y5, Y5
+	VUNPCKLPD    Y9, Y7, Y8
+	VUNPCKHPD    Y9, Y7, Y7
+	VUNPCKLPD    Y5, Y6, Y9
+	VUNPCKHPD    Y5, Y6, Y5
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y4, Y2
+	VUNPCKHPS    Y3, Y4, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      64(SI), Y1
+	VMOVUPS      96(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      256(SI), Y3
+	VMOVUPS      288(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      128(SI), Y5
+	VMOVUPS      160(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      320(SI), Y7
+	VMOVUPS      352(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y6, Y2, Y8
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y4, Y5
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VPERM2F128   $0x20, Y7, Y3, Y4
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y8, Y7
+	VUNPCKHPS    Y6, Y8, Y6
+	VUNPCKLPS    Y4, Y5, Y8
+	VUNPCKHPS    Y4, Y5, Y4
+	VUNPCKLPD    Y8, Y7, Y5
+	VUNPCKHPD    Y8, Y7, Y7
+	VUNPCKLPD    Y4, Y6, Y8
+	VUNPCKHPD    Y4, Y6, Y4
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y0, Y2
+	VUNPCKHPS    Y3, Y0, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y5, 16(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 16(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 16(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 16(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 16(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y4, 16(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 16(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 16(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal13AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal13AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 832(SI)
+	VMOVUPS      Y7, 864(SI)
+	VMOVUPS      Y3, 896(SI)
+	VMOVUPS      Y8, 928(SI)
+	VMOVUPS      Y5, 960(SI)
+	VMOVUPS      Y1, 992(SI)
+	VMOVUPS      Y4, 1024(SI)
+	VMOVUPS      Y0, 1056(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      20(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      20(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      20(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      20(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      20(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      20(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      20(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      20(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 992(SI)
+	VMOVUPS      Y7, 1024(SI)
+	VMOVUPS      Y3, 1056(SI)
+	VMOVUPS      Y8, 1088(SI)
+	VMOVUPS      Y5, 1120(SI)
+	VMOVUPS      Y1, 1152(SI)
+	VMOVUPS      Y4, 1184(SI)
+	VMOVUPS      Y0, 1216(SI)
+	VMOVUPS      832(SI), Y0
+	VMOVUPS      864(SI), Y1
+	VADDPS       1216(SI), Y1, Y2
+	VSUBPS       1216(SI), Y1, Y1
+	VMOVUPS      Y2, 864(SI)
+	VMOVUPS      Y1, 1216(SI)
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      896(SI), Y1
+	VADDPS       1184(SI), Y1, Y2
+	VSUBPS       1184(SI), Y1, Y1
+	VMOVUPS      Y2, 896(SI)
+	VMOVUPS      Y1, 1184(SI)
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      928(SI), Y1
+	VADDPS       1152(SI), Y1, Y2
+	VSUBPS       1152(SI), Y1, Y1
+	VMOVUPS      Y2, 928(SI)
+	VMOVUPS      Y1, 1152(SI)
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      960(SI), Y1
+	VADDPS       1120(SI), Y1, Y2
+	VSUBPS       1120(SI), Y1, Y1
+	VMOVUPS      Y2, 960(SI)
+	VMOVUPS      Y1, 1120(SI)
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      992(SI), Y1
+	VADDPS       1088(SI), Y1, Y2
+	VSUBPS       1088(SI), Y1, Y1
+	VMOVUPS      Y2, 992(SI)
+	VMOVUPS      Y1, 1088(SI)
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      1024(SI), Y1
+	VADDPS       1056(SI), Y1, Y2
+	VSUBPS       1056(SI), Y1, Y1
+	VMOVUPS      Y2, 1024(SI)
+	VMOVUPS      Y1, 1056(SI)
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y0, 384(SI)
+	VMOVUPS      832(SI), Y0
+	VMOVUPS      864(SI), Y1
+	VFMADD231PS  fftAVX2F323f62ad3f<>+0(SB), Y1, Y0
+	VMOVUPS      1216(SI), Y1
+	VMULPS       fftAVX2F32beedf032<>+0(SB), Y1, Y1
+	VMOVUPS      896(SI), Y2
+	VFMADD231PS  fftAVX2F323f116cb1<>+0(SB), Y2, Y0
+	VMOVUPS      1184(SI), Y2
+	VFMADD231PS  fftAVX2F32bf52af12<>+0(SB), Y2, Y1
+	VMOVUPS      928(SI), Y2
+	VFMADD231PS  fftAVX2F323df6dbef<>+0(SB), Y2, Y0
+	VMOVUPS      1152(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7e222b<>+0(SB), Y2, Y1
+	VMOVUPS      960(SI), Y2
+	VFMADD231PS  fftAVX2F32beb58ec6<>+0(SB), Y2, Y0
+	VMOVUPS      1120(SI), Y2
+	VFMADD231PS  fftAVX2F32bf6f5d39<>+0(SB), Y2, Y1
+	VMOVUPS      992(SI), Y2
+	VFMADD231PS  fftAVX2F32bf3f9e67<>+0(SB), Y2, Y0
+	VMOVUPS      1088(SI), Y2
+	VFMADD231PS  fftAVX2F32bf29c268<>+0(SB), Y2, Y1
+	VMOVUPS      1024(SI), Y2
+	VFMADD231PS  fftAVX2F32bf788fa5<>+0(SB), Y2, Y0
+	VMOVUPS      1056(SI), Y2
+	VFMADD231PS  fftAVX2F32be750f2a<>+0(SB), Y2, Y1
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      Y1, 480(SI)
+	VMOVUPS      832(SI), Y0
+	VMOVUPS      864(SI), Y1
+	VFMADD231PS  fftAVX2F323f116cb1<>+0(SB), Y1, Y0
+	VMOVUPS      1216(SI), Y1
+	VMULPS       fftAVX2F32bf52af12<>+0(SB), Y1, Y1
+	VMOVUPS      896(SI), Y2
+	VFMADD231PS  fftAVX2F32beb58ec6<>+0(SB), Y2, Y0
+	VMOVUPS      1184(SI), Y2
+	VFMADD231PS  fftAVX2F32bf6f5d39<>+0(SB), Y2, Y1
+	VMOVUPS      928(SI), Y2
+	VFMADD231PS  fftAVX2F32bf788fa5<>+0(SB), Y2, Y0
+	VMOVUPS      1152(SI), Y2
+	VFMADD231PS  fftAVX2F32be750f2a<>+0(SB), Y2, Y1
+	VMOVUPS      960(SI), Y2
+	VFMADD231PS  fftAVX2F32bf3f9e67<>+0(SB), Y2, Y0
+	VMOVUPS      1120(SI), Y2
+	VFMADD231PS  fftAVX2F323f29c268<>+0(SB), Y2, Y1
+	VMOVUPS      992(SI), Y2
+	VFMADD231PS  fftAVX2F323df6dbef<>+0(SB), Y2, Y0
+	VMOVUPS      1088(SI), Y2
+	VFMADD231PS  fftAVX2F323f7e222b<>+0(SB), Y2, Y1
+	VMOVUPS      1024(SI), Y2
+	VFMADD231PS  fftAVX2F323f62ad3f<>+0(SB), Y2, Y0
+	VMOVUPS      1056(SI), Y2
+	VFMADD231PS  fftAVX2F323eedf032<>+0(SB), Y2, Y1
+	VMOVUPS      Y0, 512(SI)
+	VMOVUPS      Y1, 544(SI)
+	VMOVUPS      832(SI), Y0
+	VMOVUPS      864(SI), Y1
+	VFMADD231PS  fftAVX2F323df6dbef<>+0(SB), Y1, Y0
+	VMOVUPS      1216(SI), Y1
+	VMULPS       fftAVX2F32bf7e222b<>+0(SB), Y1, Y1
+	VMOVUPS      896(SI), Y2
+	VFMADD231PS  fftAVX2F32bf788fa5<>+0(SB), Y2, Y0
+	VMOVUPS      1184(SI), Y2
+	VFMADD231PS  fftAVX2F32be750f2a<>+0(SB), Y2, Y1
+	VMOVUPS      928(SI), Y2
+	VFMADD231PS  fftAVX2F32beb58ec6<>+0(SB), Y2, Y0
+	VMOVUPS      1152(SI), Y2
+	VFMADD231PS  fftAVX2F323f6f5d39<>+0(SB), Y2, Y1
+	VMOVUPS      960(SI), Y2
+	VFMADD231PS  fftAVX2F323f62ad3f<>+0(SB), Y2, Y0
+	VMOVUPS      1120(SI), Y2
+	VFMADD231PS  fftAVX2F323eedf032<>+0(SB), Y2, Y1
+	VMOVUPS      992(SI), Y2
+	VFMADD231PS  fftAVX2F323f116cb1<>+0(SB), Y2, Y0
+	VMOVUPS      1088(SI), Y2
+	VFMADD231PS  fftAVX2F32bf52af12<>+0(SB), Y2, Y1
+	VMOVUPS      1024(SI), Y2
+	VFMADD231PS  fftAVX2F32bf3f9e67<>+0(SB), Y2, Y0
+	VMOVUPS      1056(SI), Y2
+	VFMADD231PS  fftAVX2F32bf29c268<>+0(SB), Y2, Y1
+	VMOVUPS      Y0, 576(SI)
+	VMOVUPS      Y1, 608(SI)
+	VMOVUPS      832(SI), Y0
+	VMOVUPS      864(SI), Y1
+	VFMADD231PS  fftAVX2F32beb58ec6<>+0(SB), Y1, Y0
+	VMOVUPS      1216(SI), Y1
+	VMULPS       fftAVX2F32bf6f5d39<>+0(SB), Y1, Y1
+	VMOVUPS      896(SI), Y2
+	VFMADD231PS  fftAVX2F32bf3f9e67<>+0(SB), Y2, Y0
+	VMOVUPS      1184(SI), Y2
+	VFMADD231PS  fftAVX2F323f29c268<>+0(SB), Y2, Y1
+	VMOVUPS      928(SI), Y2
+	VFMADD231PS  fftAVX2F323f62ad3f<>+0(SB), Y2, Y0
+	VMOVUPS      1152(SI), Y2
+	VFMADD231PS  fftAVX2F323eedf032<>+0(SB), Y2, Y1
+	VMOVUPS      960(SI), Y2
+	VFMADD231PS  fftAVX2F323df6dbef<>+0(SB), Y2, Y0
+	VMOVUPS      1120(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7e222b<>+0(SB), Y2, Y1
+	VMOVUPS      992(SI), Y2
+	VFMADD231PS  fftAVX2F32bf788fa5<>+0(SB), Y2, Y0
+	VMOVUPS      1088(SI), Y2
+	VFMADD231PS  fftAVX2F323e750f2a<>+0(SB), Y2, Y1
+	VMOVUPS      1024(SI), Y2
+	VFMADD231PS  fftAVX2F323f116cb1<>+0(SB), Y2, Y0
+	VMOVUPS      1056(SI), Y2
+	VFMADD231PS  fftAVX2F323f52af12<>+0(SB), Y2, Y1
+	VMOVUPS      Y0, 640(SI)
+	VMOVUPS      Y1, 672(SI)
+	VMOVUPS      832(SI), Y0
+	VMOVUPS      864(SI), Y1
+	VFMADD231PS  fftAVX2F32bf3f9e67<>+0(SB), Y1, Y0
+	VMOVUPS      1216(SI), Y1
+	VMULPS       fftAVX2F32bf29c268<>+0(SB), Y1, Y1
+	VMOVUPS      896(SI), Y2
+	VFMADD231PS  fftAVX2F323df6dbef<>+0(SB), Y2, Y0
+	VMOVUPS      1184(SI), Y2
+	VFMADD231PS  fftAVX2F323f7e222b<>+0(SB), Y2, Y1
+	VMOVUPS      928(SI), Y2
+	VFMADD231PS  fftAVX2F323f116cb1<>+0(SB), Y2, Y0
+	VMOVUPS      1152(SI), Y2
+	VFMADD231PS  fftAVX2F32bf52af12<>+0(SB), Y2, Y1
+	VMOVUPS      960(SI), Y2
+	VFMADD231PS  fftAVX2F32bf788fa5<>+0(SB), Y2, Y0
+	VMOVUPS      1120(SI), Y2
+	VFMADD231PS  fftAVX2F323e750f2a<>+0(SB), Y2, Y1
+	VMOVUPS      992(SI), Y2
+	VFMADD231PS  fftAVX2F323f62ad3f<>+0(SB), Y2, Y0
+	VMOVUPS      1088(SI), Y2
+	VFMADD231PS  fftAVX2F323eedf032<>+0(SB), Y2, Y1
+	VMOVUPS      1024(SI), Y2
+	VFMADD231PS  fftAVX2F32beb58ec6<>+0(SB), Y2, Y0
+	VMOVUPS      1056(SI), Y2
+	VFMADD231PS  fftAVX2F32bf6f5d39<>+0(SB), Y2, Y1
+	VMOVUPS      Y0, 704(SI)
+	VMOVUPS      Y1, 736(SI)
+	VMOVUPS      832(SI), Y0
+	VMOVUPS      864(SI), Y1
+	VFMADD231PS  fftAVX2F32bf788fa5<>+0(SB), Y1, Y0
+	VMOVUPS      1216(SI), Y1
+	VMULPS       fftAVX2F32be750f2a<>+0(SB), Y1, Y1
+	VMOVUPS      896(SI), Y2
+	VFMADD231PS  fftAVX2F323f62ad3f<>+0(SB), Y2, Y0
+	VMOVUPS      1184(SI), Y2
+	VFMADD231PS  fftAVX2F323eedf032<>+0(SB), Y2, Y1
+	VMOVUPS      928(SI), Y2
+	VFMADD231PS  fftAVX2F32bf3f9e67<>+0(SB), Y2, Y0
+	VMOVUPS      1152(SI), Y2
+	VFMADD231PS  fftAVX2F32bf29c268<>+0(SB), Y2, Y1
+	VMOVUPS      960(SI), Y2
+	VFMADD231PS  fftAVX2F323f116cb1<>+0(SB), Y2, Y0
+	VMOVUPS      1120(SI), Y2
+	VFMADD231PS  fftAVX2F323f52af12<>+0(SB), Y2, Y1
+	VMOVUPS      992(SI), Y2
+	VFMADD231PS  fftAVX2F32beb58ec6<>+0(SB), Y2, Y0
+	VMOVUPS      1088(SI), Y2
+	VFMADD231PS  fftAVX2F32bf6f5d39<>+0(SB), Y2, Y1
+	VMOVUPS      1024(SI), Y2
+	VFMADD231PS  fftAVX2F323df6dbef<>+0(SB), Y2, Y0
+	VMOVUPS      1056(SI), Y2
+	VFMADD231PS  fftAVX2F323f7e222b<>+0(SB), Y2, Y1
+	VMOVUPS      Y0, 768(SI)
+	VMOVUPS      Y1, 800(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMULPS       384(SI), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      448(SI), Y3
+	VMOVUPS      480(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      512(SI), Y5
+	VMOVUPS      544(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      576(SI), Y7
+	VMOVUPS      608(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      576(SI), Y1
+	VMOVUPS      608(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      640(SI), Y3
+	VMOVUPS      672(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      704(SI), Y5
+	VMOVUPS      736(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      768(SI), Y7
+	VMOVUPS      800(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y4, Y7
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VUNPCKLPS    Y5, Y8, Y4
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPS    Y7, Y6, Y8
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y8, Y4, Y7
+	VUNPCKHPD    Y8, Y4, Y4
+	VUNPCKLPD    Y6, Y5, Y8
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y0, Y3, Y2
+	VUNPCKHPS    Y0, Y3, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 24(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y4, 24(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 24(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 24(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 24(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 24(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 24(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 24(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F323f62ad3f<>+0(SB)/4, $0x3f62ad3f
+DATA fftAVX2F323f62ad3f<>+4(SB)/4, $0x3f62ad3f
+DATA fftAVX2F323f62ad3f<>+8(SB)/4, $0x3f62ad3f
+DATA fftAVX2F323f62ad3f<>+12(SB)/4, $0x3f62ad3f
+DATA fftAVX2F323f62ad3f<>+16(SB)/4, $0x3f62ad3f
+DATA fftAVX2F323f62ad3f<>+20(SB)/4, $0x3f62ad3f
+DATA fftAVX2F323f62ad3f<>+24(SB)/4, $0x3f62ad3f
+DATA fftAVX2F323f62ad3f<>+28(SB)/4, $0x3f62ad3f
+GLOBL fftAVX2F323f62ad3f<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32beedf032<>+0(SB)/4, $0xbeedf032
+DATA fftAVX2F32beedf032<>+4(SB)/4, $0xbeedf032
+DATA fftAVX2F32beedf032<>+8(SB)/4, $0xbeedf032
+DATA fftAVX2F32beedf032<>+12(SB)/4, $0xbeedf032
+DATA fftAVX2F32beedf032<>+16(SB)/4, $0xbeedf032
+DATA fftAVX2F32beedf032<>+20(SB)/4, $0xbeedf032
+DATA fftAVX2F32beedf032<>+24(SB)/4, $0xbeedf032
+DATA fftAVX2F32beedf032<>+28(SB)/4, $0xbeedf032
+GLOBL fftAVX2F32beedf032<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323f116cb1<>+0(SB)/4, $0x3f116cb1
+DATA fftAVX2F323f116cb1<>+4(SB)/4, $0x3f116cb1
+DATA fftAVX2F323f116cb1<>+8(SB)/4, $0x3f116cb1
+DATA fftAVX2F323f116cb1<>+12(SB)/4, $0x3f116cb1
+DATA fftAVX2F323f116cb1<>+16(SB)/4, $0x3f116cb1
+DATA fftAVX2F323f116cb1<>+20(SB)/4, $0x3f116cb1
+DATA fftAVX2F323f116cb1<>+24(SB)/4, $0x3f116cb1
+DATA fftAVX2F323f116cb1<>+28(SB)/4, $0x3f116cb1
+GLOBL fftAVX2F323f116cb1<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32bf52af12<>+0(SB)/4, $0xbf52af12
+DATA fftAVX2F32bf52af12<>+4(SB)/4, $0xbf52af12
+DATA fftAVX2F32bf52af12<>+8(SB)/4, $0xbf52af12
+DATA fftAVX2F32bf52af12<>+12(SB)/4, $0xbf52af12
+DATA fftAVX2F32bf52af12<>+16(SB)/4, $0xbf52af12
+DATA fftAVX2F32bf52af12<>+20(SB)/4, $0xbf52af12
+DATA fftAVX2F32bf52af12<>+24(SB)/4, $0xbf52af12
+DATA fftAVX2F32bf52af12<>+28(SB)/4, $0xbf52af12
+GLOBL fftAVX2F32bf52af12<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323df6dbef<>+0(SB)/4, $0x3df6dbef
+DATA fftAVX2F323df6dbef<>+4(SB)/4, $0x3df6dbef
+DATA fftAVX2F323df6dbef<>+8(SB)/4, $0x3df6dbef
+DATA fftAVX2F323df6dbef<>+12(SB)/4, $0x3df6dbef
+DATA fftAVX2F323df6dbef<>+16(SB)/4, $0x3df6dbef
+DATA fftAVX2F323df6dbef<>+20(SB)/4, $0x3df6dbef
+DATA fftAVX2F323df6dbef<>+24(SB)/4, $0x3df6dbef
+DATA fftAVX2F323df6dbef<>+28(SB)/4, $0x3df6dbef
+GLOBL fftAVX2F323df6dbef<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32bf7e222b<>+0(SB)/4, $0xbf7e222b
+DATA fftAVX2F32bf7e222b<>+4(SB)/4, $0xbf7e222b
+DATA fftAVX2F32bf7e222b<>+8(SB)/4, $0xbf7e222b
+DATA fftAVX2F32bf7e222b<>+12(SB)/4, $0xbf7e222b
+DATA fftAVX2F32bf7e222b<>+16(SB)/4, $0xbf7e222b
+DATA fftAVX2F32bf7e222b<>+20(SB)/4, $0xbf7e222b
+DATA fftAVX2F32bf7e222b<>+24(SB)/4, $0xbf7e222b
+DATA fftAVX2F32bf7e222b<>+28(SB)/4, $0xbf7e222b
+GLOBL fftAVX2F32bf7e222b<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32beb58ec6<>+0(SB)/4, $0xbeb58ec6
+DATA fftAVX2F32beb58ec6<>+4(SB)/4, $0xbeb58ec6
+DATA fftAVX2F32beb58ec6<>+8(SB)/4, $0xbeb58ec6
+DATA fftAVX2F32beb58ec6<>+12(SB)/4, $0xbeb58ec6
+DATA fftAVX2F32beb58ec6<>+16(SB)/4, $0xbeb58ec6
+DATA fftAVX2F32beb58ec6<>+20(SB)/4, $0xbeb58ec6
+DATA fftAVX2F32beb58ec6<>+24(SB)/4, $0xbeb58ec6
+DATA fftAVX2F32beb58ec6<>+28(SB)/4, $0xbeb58ec6
+GLOBL fftAVX2F32beb58ec6<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32bf6f5d39<>+0(SB)/4, $0xbf6f5d39
+DATA fftAVX2F32bf6f5d39<>+4(SB)/4, $0xbf6f5d39
+DATA fftAVX2F32bf6f5d39<>+8(SB)/4, $0xbf6f5d39
+DATA fftAVX2F32bf6f5d39<>+12(SB)/4, $0xbf6f5d39
+DATA fftAVX2F32bf6f5d39<>+16(SB)/4, $0xbf6f5d39
+DATA fftAVX2F32bf6f5d39<>+20(SB)/4, $0xbf6f5d39
+DATA fftAVX2F32bf6f5d39<>+24(SB)/4, $0xbf6f5d39
+DATA fftAVX2F32bf6f5d39<>+28(SB)/4, $0xbf6f5d39
+GLOBL fftAVX2F32bf6f5d39<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32bf3f9e67<>+0(SB)/4, $0xbf3f9e67
+DATA fftAVX2F32bf3f9e67<>+4(SB)/4, $0xbf3f9e67
+DATA fftAVX2F32bf3f9e67<>+8(SB)/4, $0xbf3f9e67
+DATA fftAVX2F32bf3f9e67<>+12(SB)/4, $0xbf3f9e67
+DATA fftAVX2F32bf3f9e67<>+16(SB)/4, $0xbf3f9e67
+DATA fftAVX2F32bf3f9e67<>+20(SB)/4, $0xbf3f9e67
+DATA fftAVX2F32bf3f9e67<>+24(SB)/4, $0xbf3f9e67
+DATA fftAVX2F32bf3f9e67<>+28(SB)/4, $0xbf3f9e67
+GLOBL fftAVX2F32bf3f9e67<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32bf29c268<>+0(SB)/4, $0xbf29c268
+DATA fftAVX2F32bf29c268<>+4(SB)/4, $0xbf29c268
+DATA fftAVX2F32bf29c268<>+8(SB)/4, $0xbf29c268
+DATA fftAVX2F32bf29c268<>+12(SB)/4, $0xbf29c268
+DATA fftAVX2F32bf29c268<>+16(SB)/4, $0xbf29c268
+DATA fftAVX2F32bf29c268<>+20(SB)/4, $0xbf29c268
+DATA fftAVX2F32bf29c268<>+24(SB)/4, $0xbf29c268
+DATA fftAVX2F32bf29c268<>+28(SB)/4, $0xbf29c268
+GLOBL fftAVX2F32bf29c268<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32bf788fa5<>+0(SB)/4, $0xbf788fa5
+DATA fftAVX2F32bf788fa5<>+4(SB)/4, $0xbf788fa5
+DATA fftAVX2F32bf788fa5<>+8(SB)/4, $0xbf788fa5
+DATA fftAVX2F32bf788fa5<>+12(SB)/4, $0xbf788fa5
+DATA fftAVX2F32bf788fa5<>+16(SB)/4, $0xbf788fa5
+DATA fftAVX2F32bf788fa5<>+20(SB)/4, $0xbf788fa5
+DATA fftAVX2F32bf788fa5<>+24(SB)/4, $0xbf788fa5
+DATA fftAVX2F32bf788fa5<>+28(SB)/4, $0xbf788fa5
+GLOBL fftAVX2F32bf788fa5<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32be750f2a<>+0(SB)/4, $0xbe750f2a
+DATA fftAVX2F32be750f2a<>+4(SB)/4, $0xbe750f2a
+DATA fftAVX2F32be750f2a<>+8(SB)/4, $0xbe750f2a
+DATA fftAVX2F32be750f2a<>+12(SB)/4, $0xbe750f2a
+DATA fftAVX2F32be750f2a<>+16(SB)/4, $0xbe750f2a
+DATA fftAVX2F32be750f2a<>+20(SB)/4, $0xbe750f2a
+DATA fftAVX2F32be750f2a<>+24(SB)/4, $0xbe750f2a
+DATA fftAVX2F32be750f2a<>+28(SB)/4, $0xbe750f2a
+GLOBL fftAVX2F32be750f2a<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323f29c268<>+0(SB)/4, $0x3f29c268
+DATA fftAVX2F323f29c268<>+4(SB)/4, $0x3f29c268
+DATA fftAVX2F323f29c268<>+8(SB)/4, $0x3f29c268
+DATA fftAVX2F323f29c268<>+12(SB)/4, $0x3f29c268
+DATA fftAVX2F323f29c268<>+16(SB)/4, $0x3f29c268
+DATA fftAVX2F323f29c268<>+20(SB)/4, $0x3f29c268
+DATA fftAVX2F323f29c268<>+24(SB)/4, $0x3f29c268
+DATA fftAVX2F323f29c268<>+28(SB)/4, $0x3f29c268
+GLOBL fftAVX2F323f29c268<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323f7e222b<>+0(SB)/4, $0x3f7e222b
+DATA fftAVX2F323f7e222b<>+4(SB)/4, $0x3f7e222b
+DATA fftAVX2F323f7e222b<>+8(SB)/4, $0x3f7e222b
+DATA fftAVX2F323f7e222b<>+12(SB)/4, $0x3f7e222b
+DATA fftAVX2F323f7e222b<>+16(SB)/4, $0x3f7e222b
+DATA fftAVX2F323f7e222b<>+20(SB)/4, $0x3f7e222b
+DATA fftAVX2F323f7e222b<>+24(SB)/4, $0x3f7e222b
+DATA fftAVX2F323f7e222b<>+28(SB)/4, $0x3f7e222b
+GLOBL fftAVX2F323f7e222b<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323eedf032<>+0(SB)/4, $0x3eedf032
+DATA fftAVX2F323eedf032<>+4(SB)/4, $0x3eedf032
+DATA fftAVX2F323eedf032<>+8(SB)/4, $0x3eedf032
+DATA fftAVX2F323eedf032<>+12(SB)/4, $0x3eedf032
+DATA fftAVX2F323eedf032<>+16(SB)/4, $0x3eedf032
+DATA fftAVX2F323eedf032<>+20(SB)/4, $0x3eedf032
+DATA fftAVX2F323eedf032<>+24(SB)/4, $0x3eedf032
+DATA fftAVX2F323eedf032<>+28(SB)/4, $0x3eedf032
+GLOBL fftAVX2F323eedf032<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323f6f5d39<>+0(SB)/4, $0x3f6f5d39
+DATA fftAVX2F323f6f5d39<>+4(SB)/4, $0x3f6f5d39
+DATA fftAVX2F323f6f5d39<>+8(SB)/4, $0x3f6f5d39
+DATA fftAVX2F323f6f5d39<>+12(SB)/4, $0x3f6f5d39
+DATA fftAVX2F323f6f5d39<>+16(SB)/4, $0x3f6f5d39
+DATA fftAVX2F323f6f5d39<>+20(SB)/4, $0x3f6f5d39
+DATA fftAVX2F323f6f5d39<>+24(SB)/4, $0x3f6f5d39
+DATA fftAVX2F323f6f5d39<>+28(SB)/4, $0x3f6f5d39
+GLOBL fftAVX2F323f6f5d39<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323e750f2a<>+0(SB)/4, $0x3e750f2a
+DATA fftAVX2F323e750f2a<>+4(SB)/4, $0x3e750f2a
+DATA fftAVX2F323e750f2a<>+8(SB)/4, $0x3e750f2a
+DATA fftAVX2F323e750f2a<>+12(SB)/4, $0x3e750f2a
+DATA fftAVX2F323e750f2a<>+16(SB)/4, $0x3e750f2a
+DATA fftAVX2F323e750f2a<>+20(SB)/4, $0x3e750f2a
+DATA fftAVX2F323e750f2a<>+24(SB)/4, $0x3e750f2a
+DATA fftAVX2F323e750f2a<>+28(SB)/4, $0x3e750f2a
+GLOBL fftAVX2F323e750f2a<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323f52af12<>+0(SB)/4, $0x3f52af12
+DATA fftAVX2F323f52af12<>+4(SB)/4, $0x3f52af12
+DATA fftAVX2F323f52af12<>+8(SB)/4, $0x3f52af12
+DATA fftAVX2F323f52af12<>+12(SB)/4, $0x3f52af12
+DATA fftAVX2F323f52af12<>+16(SB)/4, $0x3f52af12
+DATA fftAVX2F323f52af12<>+20(SB)/4, $0x3f52af12
+DATA fftAVX2F323f52af12<>+24(SB)/4, $0x3f52af12
+DATA fftAVX2F323f52af12<>+28(SB)/4, $0x3f52af12
+GLOBL fftAVX2F323f52af12<>(SB), RODATA|NOPTR, $32
+
+// func fftShortRealInverse13AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse13AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 448(SI)
+	VMOVUPS      Y7, 480(SI)
+	VMOVUPS      Y3, 512(SI)
+	VMOVUPS      Y8, 544(SI)
+	VMOVUPS      Y5, 576(SI)
+	VMOVUPS      Y1, 608(SI)
+	VMOVUPS      Y4, 640(SI)
+	VMOVUPS      Y0, 672(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      24(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 640(SI)
+	VMOVUPS      Y7, 672(SI)
+	VMOVUPS      Y3, 704(SI)
+	VMOVUPS      Y8, 736(SI)
+	VMOVUPS      Y5, 768(SI)
+	VMOVUPS      Y1, 800(SI)
+	VMOVUPS      Y4, 832(SI)
+	VMOVUPS      Y0, 864(SI)
+	VMOVUPS      448(SI), Y0
+	VMOVUPS      512(SI), Y1
+	VMOVUPS      544(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 512(SI)
+	VMOVUPS      Y2, 544(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      576(SI), Y1
+	VMOVUPS      608(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 576(SI)
+	VMOVUPS      Y2, 608(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      640(SI), Y1
+	VMOVUPS      672(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 640(SI)
+	VMOVUPS      Y2, 672(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      704(SI), Y1
+	VMOVUPS      736(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 704(SI)
+	VMOVUPS      Y2, 736(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      768(SI), Y1
+	VMOVUPS      800(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 768(SI)
+	VMOVUPS      Y2, 800(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      832(SI), Y1
+	VMOVUPS      864(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 832(SI)
+	VMOVUPS      Y2, 864(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      448(SI), Y0
+	VMOVUPS      512(SI), Y1
+	VFMADD231PS  fftAVX2F323f62ad3f<>+0(SB), Y1, Y0
+	VMOVUPS      544(SI), Y1
+	VMULPS       fftAVX2F32beedf032<>+0(SB), Y1, Y1
+	VMOVUPS      576(SI), Y2
+	VFMADD231PS  fftAVX2F323f116cb1<>+0(SB), Y2, Y0
+	VMOVUPS      608(SI), Y2
+	VFMADD231PS  fftAVX2F32bf52af12<>+0(SB), Y2, Y1
+	VMOVUPS      640(SI), Y2
+	VFMADD231PS  fftAVX2F323df6dbef<>+0(SB), Y2, Y0
+	VMOVUPS      672(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7e222b<>+0(SB), Y2, Y1
+	VMOVUPS      704(SI), Y2
+	VFMADD231PS  fftAVX2F32beb58ec6<>+0(SB), Y2, Y0
+	VMOVUPS      736(SI), Y2
+	VFMADD231PS  fftAVX2F32bf6f5d39<>+0(SB), Y2, Y1
+	VMOVUPS      768(SI), Y2
+	VFMADD231PS  fftAVX2F32bf3f9e67<>+0(SB), Y2, Y0
+	VMOVUPS      800(SI), Y2
+	VFMADD231PS  fftAVX2F32bf29c268<>+0(SB), Y2, Y1
+	VMOVUPS      832(SI), Y2
+	VFMADD231PS  fftAVX2F32bf788fa5<>+0(SB), Y2, Y0
+	VMOVUPS      864(SI), Y2
+	VFMADD231PS  fftAVX2F32be750f2a<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 32(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 384(SI)
+	VMOVUPS      448(SI), Y0
+	VMOVUPS      512(SI), Y1
+	VFMADD231PS  fftAVX2F323f116cb1<>+0(SB), Y1, Y0
+	VMOVUPS      544(SI), Y1
+	VMULPS       fftAVX2F32bf52af12<>+0(SB), Y1, Y1
+	VMOVUPS      576(SI), Y2
+	VFMADD231PS  fftAVX2F32beb58ec6<>+0(SB), Y2, Y0
+	VMOVUPS      608(SI), Y2
+	VFMADD231PS  fftAVX2F32bf6f5d39<>+0(SB), Y2, Y1
+	VMOVUPS      640(SI), Y2
+	VFMADD231PS  fftAVX2F32bf788fa5<>+0(SB), Y2, Y0
+	VMOVUPS      672(SI), Y2
+	VFMADD231PS  fftAVX2F32be750f2a<>+0(SB), Y2, Y1
+	VMOVUPS      704(SI), Y2
+	VFMADD231PS  fftAVX2F32bf3f9e67<>+0(SB), Y2, Y0
+	VMOVUPS      736(SI), Y2
+	VFMADD231PS  fftAVX2F323f29c268<>+0(SB), Y2, Y1
+	VMOVUPS      768(SI), Y2
+	VFMADD231PS  fftAVX2F323df6dbef<>+0(SB), Y2, Y0
+	VMOVUPS      800(SI), Y2
+	VFMADD231PS  fftAVX2F323f7e222b<>+0(SB), Y2, Y1
+	VMOVUPS      832(SI), Y2
+	VFMADD231PS  fftAVX2F323f62ad3f<>+0(SB), Y2, Y0
+	VMOVUPS      864(SI), Y2
+	VFMADD231PS  fftAVX2F323eedf032<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 64(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 352(SI)
+	VMOVUPS      448(SI), Y0
+	VMOVUPS      512(SI), Y1
+	VFMADD231PS  fftAVX2F323df6dbef<>+0(SB), Y1, Y0
+	VMOVUPS      544(SI), Y1
+	VMULPS       fftAVX2F32bf7e222b<>+0(SB), Y1, Y1
+	VMOVUPS      576(SI), Y2
+	VFMADD231PS  fftAVX2F32bf788fa5<>+0(SB), Y2, Y0
+	VMOVUPS      608(SI), Y2
+	VFMADD231PS  fftAVX2F32be750f2a<>+0(SB), Y2, Y1
+	VMOVUPS      640(SI), Y2
+	VFMADD231PS  fftAVX2F32beb58ec6<>+0(SB), Y2, Y0
+	VMOVUPS      672(SI), Y2
+	VFMADD231PS  fftAVX2F323f6f5d39<>+0(SB), Y2, Y1
+	VMOVUPS      704(SI), Y2
+	VFMADD231PS  fftAVX2F323f62ad3f<>+0(SB), Y2, Y0
+	VMOVUPS      736(SI), Y2
+	VFMADD231PS  fftAVX2F323eedf032<>+0(SB), Y2, Y1
+	VMOVUPS      768(SI), Y2
+	VFMADD231PS  fftAVX2F323f116cb1<>+0(SB), Y2, Y0
+	VMOVUPS      800(SI), Y2
+	VFMADD231PS  fftAVX2F32bf52af12<>+0(SB), Y2, Y1
+	VMOVUPS      832(SI), Y2
+	VFMADD231PS  fftAVX2F32bf3f9e67<>+0(SB), Y2, Y0
+	VMOVUPS      864(SI), Y2
+	VFMADD231PS  fftAVX2F32bf29c268<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 96(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 320(SI)
+	VMOVUPS      448(SI), Y0
+	VMOVUPS      512(SI), Y1
+	VFMADD231PS  fftAVX2F32beb58ec6<>+0(SB), Y1, Y0
+	VMOVUPS      544(SI), Y1
+	VMULPS       fftAVX2F32bf6f5d39<>+0(SB), Y1, Y1
+	VMOVUPS      576(SI), Y2
+	VFMADD231PS  fftAVX2F32bf3f9e67<>+0(SB), Y2, Y0
+	VMOVUPS      608(SI), Y2
+	VFMADD231PS  fftAVX2F323f29c268<>+0(SB), Y2, Y1
+	VMOVUPS      640(SI), Y2
+	VFMADD231PS  fftAVX2F323f62ad3f<>+0(SB), Y2, Y0
+	VMOVUPS      672(SI), Y2
+	VFMADD231PS  fftAVX2F323eedf032<>+0(SB), Y2, Y1
+	VMOVUPS      704(SI), Y2
+	VFMADD231PS  fftAVX2F323df6dbef<>+0(SB), Y2, Y0
+	VMOVUPS      736(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7e222b<>+0(SB), Y2, Y1
+	VMOVUPS      768(SI), Y2
+	VFMADD231PS  fftAVX2F32bf788fa5<>+0(SB), Y2, Y0
+	VMOVUPS      800(SI), Y2
+	VFMADD231PS  fftAVX2F323e750f2a<>+0(SB), Y2, Y1
+	VMOVUPS      832(SI), Y2
+	VFMADD231PS  fftAVX2F323f116cb1<>+0(SB), Y2, Y0
+	VMOVUPS      864(SI), Y2
+	VFMADD231PS  fftAVX2F323f52af12<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 128(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 288(SI)
+	VMOVUPS      448(SI), Y0
+	VMOVUPS      512(SI), Y1
+	VFMADD231PS  fftAVX2F32bf3f9e67<>+0(SB), Y1, Y0
+	VMOVUPS      544(SI), Y1
+	VMULPS       fftAVX2F32bf29c268<>+0(SB), Y1, Y1
+	VMOVUPS      576(SI), Y2
+	VFMADD231PS  fftAVX2F323df6dbef<>+0(SB), Y2, Y0
+	VMOVUPS      608(SI), Y2
+	VFMADD231PS  fftAVX2F323f7e222b<>+0(SB), Y2, Y1
+	VMOVUPS      640(SI), Y2
+	VFMADD231PS  fftAVX2F323f116cb1<>+0(SB), Y2, Y0
+	VMOVUPS      672(SI), Y2
+	VFMADD231PS  fftAVX2F32bf52af12<>+0(SB), Y2, Y1
+	VMOVUPS      704(SI), Y2
+	VFMADD231PS  fftAVX2F32bf788fa5<>+0(SB), Y2, Y0
+	VMOVUPS      736(SI), Y2
+	VFMADD231PS  fftAVX2F323e750f2a<>+0(SB), Y2, Y1
+	VMOVUPS      768(SI), Y2
+	VFMADD231PS  fftAVX2F323f62ad3f<>+0(SB), Y2, Y0
+	VMOVUPS      800(SI), Y2
+	VFMADD231PS  fftAVX2F323eedf032<>+0(SB), Y2, Y1
+	VMOVUPS      832(SI), Y2
+	VFMADD231PS  fftAVX2F32beb58ec6<>+0(SB), Y2, Y0
+	VMOVUPS      864(SI), Y2
+	VFMADD231PS  fftAVX2F32bf6f5d39<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 160(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 256(SI)
+	VMOVUPS      448(SI), Y0
+	VMOVUPS      512(SI), Y1
+	VFMADD231PS  fftAVX2F32bf788fa5<>+0(SB), Y1, Y0
+	VMOVUPS      544(SI), Y1
+	VMULPS       fftAVX2F32be750f2a<>+0(SB), Y1, Y1
+	VMOVUPS      576(SI), Y2
+	VFMADD231PS  fftAVX2F323f62ad3f<>+0(SB), Y2, Y0
+	VMOVUPS      608(SI), Y2
+	VFMADD231PS  fftAVX2F323eedf032<>+0(SB), Y2, Y1
+	VMOVUPS      640(SI), Y2
+	VFMADD231PS  fftAVX2F32bf3f9e67<>+0(SB), Y2, Y0
+	VMOVUPS      672(SI), Y2
+	VFMADD231PS  fftAVX2F32bf29c268<>+0(SB), Y2, Y1
+	VMOVUPS      704(SI), Y2
+	VFMADD231PS  fftAVX2F323f116cb1<>+0(SB), Y2, Y0
+	VMOVUPS      736(SI), Y2
+	VFMADD231PS  fftAVX2F323f52af12<>+0(SB), Y2, Y1
+	VMOVUPS      768(SI), Y2
+	VFMADD231PS  fftAVX2F32beb58ec6<>+0(SB), Y2, Y0
+	VMOVUPS      800(SI), Y2
+	VFMADD231PS  fftAVX2F32bf6f5d39<>+0(SB), Y2, Y1
+	VMOVUPS      832(SI), Y2
+	VFMADD231PS  fftAVX2F323df6dbef<>+0(SB), Y2, Y0
+	VMOVUPS      864(SI), Y2
+	VFMADD231PS  fftAVX2F323f7e222b<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 192(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 224(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMULPS       (SI), Y0, Y1
+	VMULPS       32(SI), Y0, Y2
+	VMULPS       64(SI), Y0, Y3
+	VMULPS       96(SI), Y0, Y4
+	VMULPS       128(SI), Y0, Y5
+	VMULPS       160(SI), Y0, Y6
+	VMULPS       192(SI), Y0, Y7
+	VMULPS       224(SI), Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMULPS       160(SI), Y0, Y1
+	VMULPS       192(SI), Y0, Y2
+	VMULPS       224(SI), Y0, Y3
+	VMULPS       256(SI), Y0, Y4
+	VMULPS       288(SI), Y0, Y5
+	VMULPS       320(SI), Y0, Y6
+	VMULPS       352(SI), Y0, Y7
+	VMULPS       384(SI), Y0, Y0
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y4, Y7
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VUNPCKLPS    Y5, Y8, Y4
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPS    Y7, Y6, Y8
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y8, Y4, Y7
+	VUNPCKHPD    Y8, Y4, Y4
+	VUNPCKLPD    Y6, Y5, Y8
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y0, Y3, Y2
+	VUNPCKHPS    Y0, Y3, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 20(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y4, 20(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 20(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 20(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 20(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 20(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 20(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 20(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal14AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal14AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y8, 96(SI)
+	VMOVUPS      Y5, 128(SI)
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      24(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      24(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 192(SI)
+	VMOVUPS      Y7, 224(SI)
+	VMOVUPS      Y3, 256(SI)
+	VMOVUPS      Y8, 288(SI)
+	VMOVUPS      Y5, 320(SI)
+	VMOVUPS      Y1, 352(SI)
+	VMOVUPS      Y4, 384(SI)
+	VMOVUPS      Y0, 416(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      384(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VMOVUPS      320(SI), Y6
+	VMOVUPS      352(SI), Y7
+	VADDPS       Y6, Y2, Y8
+	VADDPS       Y7, Y3, Y9
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      192(SI), Y6
+	VMOVUPS      224(SI), Y7
+	VMOVUPS      256(SI), Y10
+	VMOVUPS      288(SI), Y11
+	VADDPS       Y10, Y6, Y12
+	VADDPS       Y11, Y7, Y13
+	VSUBPS       Y10, Y6, Y6
+	VSUBPS       Y11, Y7, Y7
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323f48261c<>+0(SB), Y1, Y11
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y3, Y11
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F323ede2602<>+0(SB), Y7, Y11
+	VADDPS       Y11, Y10, Y14
+	VSUBPS       Y11, Y10, Y10
+	VMOVUPS      Y14, 64(SI)
+	VMOVUPS      Y10, 384(SI)
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323f7994e0<>+0(SB), Y1, Y11
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F32bede2602<>+0(SB), Y3, Y11
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y7, Y11
+	VADDPS       Y11, Y10, Y14
+	VSUBPS       Y11, Y10, Y10
+	VMOVUPS      Y14, 128(SI)
+	VMOVUPS      Y10, 320(SI)
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323ede2602<>+0(SB), Y1, Y1
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y3, Y1
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y7, Y1
+	VADDPS       Y1, Y10, Y3
+	VSUBPS       Y1, Y10, Y1
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y1, 256(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f48261c<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y2, Y3
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F323ede2602<>+0(SB), Y6, Y3
+	VADDPS       Y3, Y1, Y7
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y7, 416(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f7994e0<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bede2602<>+0(SB), Y2, Y3
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y6, Y3
+	VADDPS       Y3, Y1, Y7
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y7, 352(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323ede2602<>+0(SB), Y0, Y0
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y2, Y0
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y6, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 224(SI)
+	VMOVUPS      Y2, 288(SI)
+	VADDPS       Y8, Y4, Y0
+	VADDPS       Y12, Y0, Y0
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       Y9, Y5, Y0
+	VADDPS       Y13, Y0, Y0
+	VADDPS       32(SI), Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VADDPS       Y1, Y0, Y2
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y2, Y2, Y1
+	VMOVUPS      Y1, 448(SI)
+	VADDPS       Y0, Y0, Y0
+	VMOVUPS      Y0, 896(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      384(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F32bf66a5e5<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf66a5e5<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bede2602<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bede2602<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y0, 512(SI)
+	VMOVUPS      Y1, 544(SI)
+	VMOVUPS      Y2, 832(SI)
+	VMOVUPS      Y3, 864(SI)
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F32bf1f9d07<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf1f9d07<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf48261c<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y0, 576(SI)
+	VMOVUPS      Y1, 608(SI)
+	VMOVUPS      Y2, 768(SI)
+	VMOVUPS      Y3, 800(SI)
+	VMOVUPS      192(SI), Y0
+	VMOVUPS      224(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F32be63dc87<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32be63dc87<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf7994e0<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf7994e0<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y0, 640(SI)
+	VMOVUPS      Y1, 672(SI)
+	VMOVUPS      Y2, 704(SI)
+	VMOVUPS      Y3, 736(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMULPS       448(SI), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      512(SI), Y3
+	VMOVUPS      544(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      576(SI), Y5
+	VMOVUPS      608(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      640(SI), Y7
+	VMOVUPS      672(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      704(SI), Y1
+	VMOVUPS      736(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      768(SI), Y3
+	VMOVUPS      800(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      832(SI), Y5
+	VMOVUPS      864(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMULPS       896(SI), Y0, Y0
+	VXORPS       Y7, Y7, Y7
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y0, Y3, Y6
+	VPERM2F128   $0x31, Y0, Y3, Y0
+	VPERM2F128   $0x20, Y7, Y4, Y3
+	VPERM2F128   $0x31, Y7, Y4, Y4
+	VUNPCKLPS    Y5, Y8, Y7
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPS    Y3, Y6, Y8
+	VUNPCKHPS    Y3, Y6, Y3
+	VUNPCKLPD    Y8, Y7, Y6
+	VUNPCKHPD    Y8, Y7, Y7
+	VUNPCKLPD    Y3, Y5, Y8
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPS    Y2, Y1, Y5
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y0, Y2
+	VUNPCKHPS    Y4, Y0, Y0
+	VUNPCKLPD    Y2, Y5, Y4
+	VUNPCKHPD    Y2, Y5, Y2
+	VUNPCKLPD    Y0, Y1, Y5
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y6, 32(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 32(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, 32(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 32(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 32(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y3, 32(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y5, 32(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 32(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortRealInverse14AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse14AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 512(SI)
+	VMOVUPS      Y7, 544(SI)
+	VMOVUPS      Y3, 576(SI)
+	VMOVUPS      Y8, 608(SI)
+	VMOVUPS      Y5, 640(SI)
+	VMOVUPS      Y1, 672(SI)
+	VMOVUPS      Y4, 704(SI)
+	VMOVUPS      Y0, 736(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      32(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 768(SI)
+	VMOVUPS      Y7, 800(SI)
+	VMOVUPS      Y3, 832(SI)
+	VMOVUPS      Y8, 864(SI)
+	VMOVUPS      Y5, 896(SI)
+	VMOVUPS      Y1, 928(SI)
+	VMOVUPS      Y4, 960(SI)
+	VMOVUPS      Y0, 992(SI)
+	VMOVUPS      512(SI), Y0
+	VSUBPS       960(SI), Y0, Y1
+	VADDPS       960(SI), Y0, Y0
+	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      576(SI), Y0
+	VMOVUPS      608(SI), Y1
+	VMOVUPS      896(SI), Y2
+	VMOVUPS      928(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F323f66a5e5<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F323f66a5e5<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bede2602<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bede2602<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y3, 384(SI)
+	VMOVUPS      Y2, 416(SI)
+	VMOVUPS      640(SI), Y0
+	VMOVUPS      672(SI), Y1
+	VMOVUPS      832(SI), Y2
+	VMOVUPS      864(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F323f1f9d07<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F323f1f9d07<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf48261c<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y0, 160(SI)
+	VMOVUPS      Y3, 320(SI)
+	VMOVUPS      Y2, 352(SI)
+	VMOVUPS      704(SI), Y0
+	VMOVUPS      736(SI), Y1
+	VMOVUPS      768(SI), Y2
+	VMOVUPS      800(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F323e63dc87<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F323e63dc87<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf7994e0<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf7994e0<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      Y0, 224(SI)
+	VMOVUPS      Y3, 256(SI)
+	VMOVUPS      Y2, 288(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      384(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VMOVUPS      320(SI), Y6
+	VMOVUPS      352(SI), Y7
+	VADDPS       Y6, Y2, Y8
+	VADDPS       Y7, Y3, Y9
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      192(SI), Y6
+	VMOVUPS      224(SI), Y7
+	VMOVUPS      256(SI), Y10
+	VMOVUPS      288(SI), Y11
+	VADDPS       Y10, Y6, Y12
+	VADDPS       Y11, Y7, Y13
+	VSUBPS       Y10, Y6, Y6
+	VSUBPS       Y11, Y7, Y7
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323f48261c<>+0(SB), Y1, Y11
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y3, Y11
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F323ede2602<>+0(SB), Y7, Y11
+	VADDPS       Y11, Y10, Y14
+	VSUBPS       Y11, Y10, Y10
+	VMOVUPS      Y14, 64(SI)
+	VMOVUPS      Y10, 384(SI)
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323f7994e0<>+0(SB), Y1, Y11
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F32bede2602<>+0(SB), Y3, Y11
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y7, Y11
+	VADDPS       Y11, Y10, Y14
+	VSUBPS       Y11, Y10, Y10
+	VMOVUPS      Y14, 128(SI)
+	VMOVUPS      Y10, 320(SI)
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y4, Y10
+	VMULPS       fftAVX2F323ede2602<>+0(SB), Y1, Y1
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y8, Y10
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y3, Y1
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y12, Y10
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y7, Y1
+	VADDPS       Y1, Y10, Y3
+	VSUBPS       Y1, Y10, Y1
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y1, 256(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f48261c<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y2, Y3
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F323ede2602<>+0(SB), Y6, Y3
+	VADDPS       Y3, Y1, Y7
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y7, 416(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323f7994e0<>+0(SB), Y0, Y3
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bede2602<>+0(SB), Y2, Y3
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y6, Y3
+	VADDPS       Y3, Y1, Y7
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y7, 352(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PS  fftAVX2F32bf66a5e5<>+0(SB), Y5, Y1
+	VMULPS       fftAVX2F323ede2602<>+0(SB), Y0, Y0
+	VFMADD231PS  fftAVX2F323f1f9d07<>+0(SB), Y9, Y1
+	VFMADD231PS  fftAVX2F32bf48261c<>+0(SB), Y2, Y0
+	VFMADD231PS  fftAVX2F32be63dc87<>+0(SB), Y13, Y1
+	VFMADD231PS  fftAVX2F323f7994e0<>+0(SB), Y6, Y0
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 224(SI)
+	VMOVUPS      Y2, 288(SI)
+	VADDPS       Y8, Y4, Y0
+	VADDPS       Y12, Y0, Y0
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       Y9, Y5, Y0
+	VADDPS       Y13, Y0, Y0
+	VADDPS       32(SI), Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      64(SI), Y3
+	VMOVUPS      96(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      128(SI), Y5
+	VMOVUPS      160(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      192(SI), Y7
+	VMOVUPS      224(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y6, Y2, Y9
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y8, Y4, Y5
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VPERM2F128   $0x20, Y7, Y3, Y8
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y9, Y7
+	VUNPCKHPS    Y6, Y9, Y6
+	VUNPCKLPS    Y8, Y5, Y9
+	VUNPCKHPS    Y8, Y5, Y5
+	VUNPCKLPD    Y9, Y7, Y8
+	VUNPCKHPD    Y9, Y7, Y7
+	VUNPCKLPD    Y5, Y6, Y9
+	VUNPCKHPD    Y5, Y6, Y5
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y4, Y2
+	VUNPCKHPS    Y3, Y4, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      192(SI), Y1
+	VMOVUPS      224(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      256(SI), Y3
+	VMOVUPS      288(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      320(SI), Y5
+	VMOVUPS      352(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      384(SI), Y7
+	VMOVUPS      416(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y6, Y2, Y8
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y4, Y5
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VPERM2F128   $0x20, Y7, Y3, Y4
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y8, Y7
+	VUNPCKHPS    Y6, Y8, Y6
+	VUNPCKLPS    Y4, Y5, Y8
+	VUNPCKHPS    Y4, Y5, Y4
+	VUNPCKLPD    Y8, Y7, Y5
+	VUNPCKHPD    Y8, Y7, Y7
+	VUNPCKLPD    Y4, Y6, Y8
+	VUNPCKHPD    Y4, Y6, Y4
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y0, Y2
+	VUNPCKHPS    Y3, Y0, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y5, 24(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 24(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 24(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 24(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 24(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y4, 24(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 24(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 24(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal15AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal15AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 960(SI)
+	VMOVUPS      Y7, 992(SI)
+	VMOVUPS      Y3, 1024(SI)
+	VMOVUPS      Y8, 1056(SI)
+	VMOVUPS      Y5, 1088(SI)
+	VMOVUPS      Y1, 1120(SI)
+	VMOVUPS      Y4, 1152(SI)
+	VMOVUPS      Y0, 1184(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      28(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      28(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      28(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      28(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      28(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      28(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      28(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      28(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 1184(SI)
+	VMOVUPS      Y7, 1216(SI)
+	VMOVUPS      Y3, 1248(SI)
+	VMOVUPS      Y8, 1280(SI)
+	VMOVUPS      Y5, 1312(SI)
+	VMOVUPS      Y1, 1344(SI)
+	VMOVUPS      Y4, 1376(SI)
+	VMOVUPS      Y0, 1408(SI)
+	VMOVUPS      960(SI), Y0
+	VMOVUPS      992(SI), Y1
+	VADDPS       1408(SI), Y1, Y2
+	VSUBPS       1408(SI), Y1, Y1
+	VMOVUPS      Y2, 992(SI)
+	VMOVUPS      Y1, 1408(SI)
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      1024(SI), Y1
+	VADDPS       1376(SI), Y1, Y2
+	VSUBPS       1376(SI), Y1, Y1
+	VMOVUPS      Y2, 1024(SI)
+	VMOVUPS      Y1, 1376(SI)
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      1056(SI), Y1
+	VADDPS       1344(SI), Y1, Y2
+	VSUBPS       1344(SI), Y1, Y1
+	VMOVUPS      Y2, 1056(SI)
+	VMOVUPS      Y1, 1344(SI)
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      1088(SI), Y1
+	VADDPS       1312(SI), Y1, Y2
+	VSUBPS       1312(SI), Y1, Y1
+	VMOVUPS      Y2, 1088(SI)
+	VMOVUPS      Y1, 1312(SI)
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      1120(SI), Y1
+	VADDPS       1280(SI), Y1, Y2
+	VSUBPS       1280(SI), Y1, Y1
+	VMOVUPS      Y2, 1120(SI)
+	VMOVUPS      Y1, 1280(SI)
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      1152(SI), Y1
+	VADDPS       1248(SI), Y1, Y2
+	VSUBPS       1248(SI), Y1, Y1
+	VMOVUPS      Y2, 1152(SI)
+	VMOVUPS      Y1, 1248(SI)
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      1184(SI), Y1
+	VADDPS       1216(SI), Y1, Y2
+	VSUBPS       1216(SI), Y1, Y1
+	VMOVUPS      Y2, 1184(SI)
+	VMOVUPS      Y1, 1216(SI)
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      960(SI), Y0
+	VMOVUPS      992(SI), Y1
+	VFMADD231PS  fftAVX2F323f69de1d<>+0(SB), Y1, Y0
+	VMOVUPS      1408(SI), Y1
+	VMULPS       fftAVX2F32bed03fc9<>+0(SB), Y1, Y1
+	VMOVUPS      1024(SI), Y2
+	VFMADD231PS  fftAVX2F323f2b4c25<>+0(SB), Y2, Y0
+	VMOVUPS      1376(SI), Y2
+	VFMADD231PS  fftAVX2F32bf3e3ebd<>+0(SB), Y2, Y1
+	VMOVUPS      1056(SI), Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y2, Y0
+	VMOVUPS      1344(SI), Y2
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y2, Y1
+	VMOVUPS      1088(SI), Y2
+	VFMADD231PS  fftAVX2F32bdd61305<>+0(SB), Y2, Y0
+	VMOVUPS      1312(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7e98fd<>+0(SB), Y2, Y1
+	VMOVUPS      1120(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      1280(SI), Y2
+	VFMADD231PS  fftAVX2F32bf5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      1152(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y2, Y0
+	VMOVUPS      1248(SI), Y2
+	VFMADD231PS  fftAVX2F32bf167918<>+0(SB), Y2, Y1
+	VMOVUPS      1184(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7a67e2<>+0(SB), Y2, Y0
+	VMOVUPS      1216(SI), Y2
+	VFMADD231PS  fftAVX2F32be54e6cd<>+0(SB), Y2, Y1
+	VMOVUPS      Y0, 512(SI)
+	VMOVUPS      Y1, 544(SI)
+	VMOVUPS      960(SI), Y0
+	VMOVUPS      992(SI), Y1
+	VFMADD231PS  fftAVX2F323f2b4c25<>+0(SB), Y1, Y0
+	VMOVUPS      1408(SI), Y1
+	VMULPS       fftAVX2F32bf3e3ebd<>+0(SB), Y1, Y1
+	VMOVUPS      1024(SI), Y2
+	VFMADD231PS  fftAVX2F32bdd61305<>+0(SB), Y2, Y0
+	VMOVUPS      1376(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7e98fd<>+0(SB), Y2, Y1
+	VMOVUPS      1056(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y2, Y0
+	VMOVUPS      1344(SI), Y2
+	VFMADD231PS  fftAVX2F32bf167918<>+0(SB), Y2, Y1
+	VMOVUPS      1088(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7a67e2<>+0(SB), Y2, Y0
+	VMOVUPS      1312(SI), Y2
+	VFMADD231PS  fftAVX2F323e54e6cd<>+0(SB), Y2, Y1
+	VMOVUPS      1120(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      1280(SI), Y2
+	VFMADD231PS  fftAVX2F323f5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      1152(SI), Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y2, Y0
+	VMOVUPS      1248(SI), Y2
+	VFMADD231PS  fftAVX2F323f737871<>+0(SB), Y2, Y1
+	VMOVUPS      1184(SI), Y2
+	VFMADD231PS  fftAVX2F323f69de1d<>+0(SB), Y2, Y0
+	VMOVUPS      1216(SI), Y2
+	VFMADD231PS  fftAVX2F323ed03fc9<>+0(SB), Y2, Y1
+	VMOVUPS      Y0, 576(SI)
+	VMOVUPS      Y1, 608(SI)
+	VMOVUPS      960(SI), Y0
+	VMOVUPS      992(SI), Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y1, Y0
+	VMOVUPS      1408(SI), Y1
+	VMULPS       fftAVX2F32bf737871<>+0(SB), Y1, Y1
+	VMOVUPS      1024(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y2, Y0
+	VMOVUPS      1376(SI), Y2
+	VFMADD231PS  fftAVX2F32bf167918<>+0(SB), Y2, Y1
+	VMOVUPS      1056(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y2, Y0
+	VMOVUPS      1344(SI), Y2
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y2, Y1
+	VMOVUPS      1088(SI), Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y2, Y0
+	VMOVUPS      1312(SI), Y2
+	VFMADD231PS  fftAVX2F323f737871<>+0(SB), Y2, Y1
+	VMOVUPS      1120(SI), Y2
+	VFMADD231PS  fftAVX2F323f800000<>+0(SB), Y2, Y0
+	VMOVUPS      1280(SI), Y2
+	VFMADD231PS  fftAVX2F320<>+0(SB), Y2, Y1
+	VMOVUPS      1152(SI), Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y2, Y0
+	VMOVUPS      1248(SI), Y2
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y2, Y1
+	VMOVUPS      1184(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y2, Y0
+	VMOVUPS      1216(SI), Y2
+	VFMADD231PS  fftAVX2F32bf167918<>+0(SB), Y2, Y1
+	VMOVUPS      Y0, 640(SI)
+	VMOVUPS      Y1, 672(SI)
+	VMOVUPS      960(SI), Y0
+	VMOVUPS      992(SI), Y1
+	VFMADD231PS  fftAVX2F32bdd61305<>+0(SB), Y1, Y0
+	VMOVUPS      1408(SI), Y1
+	VMULPS       fftAVX2F32bf7e98fd<>+0(SB), Y1, Y1
+	VMOVUPS      1024(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7a67e2<>+0(SB), Y2, Y0
+	VMOVUPS      1376(SI), Y2
+	VFMADD231PS  fftAVX2F323e54e6cd<>+0(SB), Y2, Y1
+	VMOVUPS      1056(SI), Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y2, Y0
+	VMOVUPS      1344(SI), Y2
+	VFMADD231PS  fftAVX2F323f737871<>+0(SB), Y2, Y1
+	VMOVUPS      1088(SI), Y2
+	VFMADD231PS  fftAVX2F323f69de1d<>+0(SB), Y2, Y0
+	VMOVUPS      1312(SI), Y2
+	VFMADD231PS  fftAVX2F32bed03fc9<>+0(SB), Y2, Y1
+	VMOVUPS      1120(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      1280(SI), Y2
+	VFMADD231PS  fftAVX2F32bf5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      1152(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y2, Y0
+	VMOVUPS      1248(SI), Y2
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y2, Y1
+	VMOVUPS      1184(SI), Y2
+	VFMADD231PS  fftAVX2F323f2b4c25<>+0(SB), Y2, Y0
+	VMOVUPS      1216(SI), Y2
+	VFMADD231PS  fftAVX2F323f3e3ebd<>+0(SB), Y2, Y1
+	VMOVUPS      Y0, 704(SI)
+	VMOVUPS      Y1, 736(SI)
+	VMOVUPS      960(SI), Y0
+	VMOVUPS      992(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y1, Y0
+	VMOVUPS      1408(SI), Y1
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y1, Y1
+	VMOVUPS      1024(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      1376(SI), Y2
+	VFMADD231PS  fftAVX2F323f5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      1056(SI), Y2
+	VFMADD231PS  fftAVX2F323f800000<>+0(SB), Y2, Y0
+	VMOVUPS      1344(SI), Y2
+	VFMADD231PS  fftAVX2F320<>+0(SB), Y2, Y1
+	VMOVUPS      1088(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      1312(SI), Y2
+	VFMADD231PS  fftAVX2F32bf5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      1120(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      1280(SI), Y2
+	VFMADD231PS  fftAVX2F323f5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      1152(SI), Y2
+	VFMADD231PS  fftAVX2F323f800000<>+0(SB), Y2, Y0
+	VMOVUPS      1248(SI), Y2
+	VFMADD231PS  fftAVX2F320<>+0(SB), Y2, Y1
+	VMOVUPS      1184(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      1216(SI), Y2
+	VFMADD231PS  fftAVX2F32bf5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      Y0, 768(SI)
+	VMOVUPS      Y1, 800(SI)
+	VMOVUPS      960(SI), Y0
+	VMOVUPS      992(SI), Y1
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y1, Y0
+	VMOVUPS      1408(SI), Y1
+	VMULPS       fftAVX2F32bf167918<>+0(SB), Y1, Y1
+	VMOVUPS      1024(SI), Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y2, Y0
+	VMOVUPS      1376(SI), Y2
+	VFMADD231PS  fftAVX2F323f737871<>+0(SB), Y2, Y1
+	VMOVUPS      1056(SI), Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y2, Y0
+	VMOVUPS      1344(SI), Y2
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y2, Y1
+	VMOVUPS      1088(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y2, Y0
+	VMOVUPS      1312(SI), Y2
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y2, Y1
+	VMOVUPS      1120(SI), Y2
+	VFMADD231PS  fftAVX2F323f800000<>+0(SB), Y2, Y0
+	VMOVUPS      1280(SI), Y2
+	VFMADD231PS  fftAVX2F320<>+0(SB), Y2, Y1
+	VMOVUPS      1152(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y2, Y0
+	VMOVUPS      1248(SI), Y2
+	VFMADD231PS  fftAVX2F32bf167918<>+0(SB), Y2, Y1
+	VMOVUPS      1184(SI), Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y2, Y0
+	VMOVUPS      1216(SI), Y2
+	VFMADD231PS  fftAVX2F323f737871<>+0(SB), Y2, Y1
+	VMOVUPS      Y0, 832(SI)
+	VMOVUPS      Y1, 864(SI)
+	VMOVUPS      960(SI), Y0
+	VMOVUPS      992(SI), Y1
+	VFMADD231PS  fftAVX2F32bf7a67e2<>+0(SB), Y1, Y0
+	VMOVUPS      1408(SI), Y1
+	VMULPS       fftAVX2F32be54e6cd<>+0(SB), Y1, Y1
+	VMOVUPS      1024(SI), Y2
+	VFMADD231PS  fftAVX2F323f69de1d<>+0(SB), Y2, Y0
+	VMOVUPS      1376(SI), Y2
+	VFMADD231PS  fftAVX2F323ed03fc9<>+0(SB), Y2, Y1
+	VMOVUPS      1056(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y2, Y0
+	VMOVUPS      1344(SI), Y2
+	VFMADD231PS  fftAVX2F32bf167918<>+0(SB), Y2, Y1
+	VMOVUPS      1088(SI), Y2
+	VFMADD231PS  fftAVX2F323f2b4c25<>+0(SB), Y2, Y0
+	VMOVUPS      1312(SI), Y2
+	VFMADD231PS  fftAVX2F323f3e3ebd<>+0(SB), Y2, Y1
+	VMOVUPS      1120(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      1280(SI), Y2
+	VFMADD231PS  fftAVX2F32bf5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      1152(SI), Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y2, Y0
+	VMOVUPS      1248(SI), Y2
+	VFMADD231PS  fftAVX2F323f737871<>+0(SB), Y2, Y1
+	VMOVUPS      1184(SI), Y2
+	VFMADD231PS  fftAVX2F32bdd61305<>+0(SB), Y2, Y0
+	VMOVUPS      1216(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7e98fd<>+0(SB), Y2, Y1
+	VMOVUPS      Y0, 896(SI)
+	VMOVUPS      Y1, 928(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMULPS       448(SI), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      512(SI), Y3
+	VMOVUPS      544(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      576(SI), Y5
+	VMOVUPS      608(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      640(SI), Y7
+	VMOVUPS      672(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      704(SI), Y1
+	VMOVUPS      736(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      768(SI), Y3
+	VMOVUPS      800(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      832(SI), Y5
+	VMOVUPS      864(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      896(SI), Y7
+	VMOVUPS      928(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y4, Y7
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VUNPCKLPS    Y5, Y8, Y4
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPS    Y7, Y6, Y8
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y8, Y4, Y7
+	VUNPCKHPD    Y8, Y4, Y4
+	VUNPCKLPD    Y6, Y5, Y8
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y0, Y3, Y2
+	VUNPCKHPS    Y0, Y3, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 32(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y4, 32(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 32(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 32(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 32(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 32(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 32(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 32(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F32be54e6cd<>+0(SB)/4, $0xbe54e6cd
+DATA fftAVX2F32be54e6cd<>+4(SB)/4, $0xbe54e6cd
+DATA fftAVX2F32be54e6cd<>+8(SB)/4, $0xbe54e6cd
+DATA fftAVX2F32be54e6cd<>+12(SB)/4, $0xbe54e6cd
+DATA fftAVX2F32be54e6cd<>+16(SB)/4, $0xbe54e6cd
+DATA fftAVX2F32be54e6cd<>+20(SB)/4, $0xbe54e6cd
+DATA fftAVX2F32be54e6cd<>+24(SB)/4, $0xbe54e6cd
+DATA fftAVX2F32be54e6cd<>+28(SB)/4, $0xbe54e6cd
+GLOBL fftAVX2F32be54e6cd<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323ed03fc9<>+0(SB)/4, $0x3ed03fc9
+DATA fftAVX2F323ed03fc9<>+4(SB)/4, $0x3ed03fc9
+DATA fftAVX2F323ed03fc9<>+8(SB)/4, $0x3ed03fc9
+DATA fftAVX2F323ed03fc9<>+12(SB)/4, $0x3ed03fc9
+DATA fftAVX2F323ed03fc9<>+16(SB)/4, $0x3ed03fc9
+DATA fftAVX2F323ed03fc9<>+20(SB)/4, $0x3ed03fc9
+DATA fftAVX2F323ed03fc9<>+24(SB)/4, $0x3ed03fc9
+DATA fftAVX2F323ed03fc9<>+28(SB)/4, $0x3ed03fc9
+GLOBL fftAVX2F323ed03fc9<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323f3e3ebd<>+0(SB)/4, $0x3f3e3ebd
+DATA fftAVX2F323f3e3ebd<>+4(SB)/4, $0x3f3e3ebd
+DATA fftAVX2F323f3e3ebd<>+8(SB)/4, $0x3f3e3ebd
+DATA fftAVX2F323f3e3ebd<>+12(SB)/4, $0x3f3e3ebd
+DATA fftAVX2F323f3e3ebd<>+16(SB)/4, $0x3f3e3ebd
+DATA fftAVX2F323f3e3ebd<>+20(SB)/4, $0x3f3e3ebd
+DATA fftAVX2F323f3e3ebd<>+24(SB)/4, $0x3f3e3ebd
+DATA fftAVX2F323f3e3ebd<>+28(SB)/4, $0x3f3e3ebd
+GLOBL fftAVX2F323f3e3ebd<>(SB), RODATA|NOPTR, $32
+
+// func fftShortRealInverse15AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse15AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 512(SI)
+	VMOVUPS      Y7, 544(SI)
+	VMOVUPS      Y3, 576(SI)
+	VMOVUPS      Y8, 608(SI)
+	VMOVUPS      Y5, 640(SI)
+	VMOVUPS      Y1, 672(SI)
+	VMOVUPS      Y4, 704(SI)
+	VMOVUPS      Y0, 736(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      32(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 768(SI)
+	VMOVUPS      Y7, 800(SI)
+	VMOVUPS      Y3, 832(SI)
+	VMOVUPS      Y8, 864(SI)
+	VMOVUPS      Y5, 896(SI)
+	VMOVUPS      Y1, 928(SI)
+	VMOVUPS      Y4, 960(SI)
+	VMOVUPS      Y0, 992(SI)
+	VMOVUPS      512(SI), Y0
+	VMOVUPS      576(SI), Y1
+	VMOVUPS      608(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 576(SI)
+	VMOVUPS      Y2, 608(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      640(SI), Y1
+	VMOVUPS      672(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 640(SI)
+	VMOVUPS      Y2, 672(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      704(SI), Y1
+	VMOVUPS      736(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 704(SI)
+	VMOVUPS      Y2, 736(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      768(SI), Y1
+	VMOVUPS      800(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 768(SI)
+	VMOVUPS      Y2, 800(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      832(SI), Y1
+	VMOVUPS      864(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 832(SI)
+	VMOVUPS      Y2, 864(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      896(SI), Y1
+	VMOVUPS      928(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 896(SI)
+	VMOVUPS      Y2, 928(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      960(SI), Y1
+	VMOVUPS      992(SI), Y2
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      Y1, 960(SI)
+	VMOVUPS      Y2, 992(SI)
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      512(SI), Y0
+	VMOVUPS      576(SI), Y1
+	VFMADD231PS  fftAVX2F323f69de1d<>+0(SB), Y1, Y0
+	VMOVUPS      608(SI), Y1
+	VMULPS       fftAVX2F32bed03fc9<>+0(SB), Y1, Y1
+	VMOVUPS      640(SI), Y2
+	VFMADD231PS  fftAVX2F323f2b4c25<>+0(SB), Y2, Y0
+	VMOVUPS      672(SI), Y2
+	VFMADD231PS  fftAVX2F32bf3e3ebd<>+0(SB), Y2, Y1
+	VMOVUPS      704(SI), Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y2, Y0
+	VMOVUPS      736(SI), Y2
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y2, Y1
+	VMOVUPS      768(SI), Y2
+	VFMADD231PS  fftAVX2F32bdd61305<>+0(SB), Y2, Y0
+	VMOVUPS      800(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7e98fd<>+0(SB), Y2, Y1
+	VMOVUPS      832(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      864(SI), Y2
+	VFMADD231PS  fftAVX2F32bf5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      896(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y2, Y0
+	VMOVUPS      928(SI), Y2
+	VFMADD231PS  fftAVX2F32bf167918<>+0(SB), Y2, Y1
+	VMOVUPS      960(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7a67e2<>+0(SB), Y2, Y0
+	VMOVUPS      992(SI), Y2
+	VFMADD231PS  fftAVX2F32be54e6cd<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 32(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      512(SI), Y0
+	VMOVUPS      576(SI), Y1
+	VFMADD231PS  fftAVX2F323f2b4c25<>+0(SB), Y1, Y0
+	VMOVUPS      608(SI), Y1
+	VMULPS       fftAVX2F32bf3e3ebd<>+0(SB), Y1, Y1
+	VMOVUPS      640(SI), Y2
+	VFMADD231PS  fftAVX2F32bdd61305<>+0(SB), Y2, Y0
+	VMOVUPS      672(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7e98fd<>+0(SB), Y2, Y1
+	VMOVUPS      704(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y2, Y0
+	VMOVUPS      736(SI), Y2
+	VFMADD231PS  fftAVX2F32bf167918<>+0(SB), Y2, Y1
+	VMOVUPS      768(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7a67e2<>+0(SB), Y2, Y0
+	VMOVUPS      800(SI), Y2
+	VFMADD231PS  fftAVX2F323e54e6cd<>+0(SB), Y2, Y1
+	VMOVUPS      832(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      864(SI), Y2
+	VFMADD231PS  fftAVX2F323f5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      896(SI), Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y2, Y0
+	VMOVUPS      928(SI), Y2
+	VFMADD231PS  fftAVX2F323f737871<>+0(SB), Y2, Y1
+	VMOVUPS      960(SI), Y2
+	VFMADD231PS  fftAVX2F323f69de1d<>+0(SB), Y2, Y0
+	VMOVUPS      992(SI), Y2
+	VFMADD231PS  fftAVX2F323ed03fc9<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 64(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 416(SI)
+	VMOVUPS      512(SI), Y0
+	VMOVUPS      576(SI), Y1
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y1, Y0
+	VMOVUPS      608(SI), Y1
+	VMULPS       fftAVX2F32bf737871<>+0(SB), Y1, Y1
+	VMOVUPS      640(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y2, Y0
+	VMOVUPS      672(SI), Y2
+	VFMADD231PS  fftAVX2F32bf167918<>+0(SB), Y2, Y1
+	VMOVUPS      704(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y2, Y0
+	VMOVUPS      736(SI), Y2
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y2, Y1
+	VMOVUPS      768(SI), Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y2, Y0
+	VMOVUPS      800(SI), Y2
+	VFMADD231PS  fftAVX2F323f737871<>+0(SB), Y2, Y1
+	VMOVUPS      832(SI), Y2
+	VFMADD231PS  fftAVX2F323f800000<>+0(SB), Y2, Y0
+	VMOVUPS      864(SI), Y2
+	VFMADD231PS  fftAVX2F320<>+0(SB), Y2, Y1
+	VMOVUPS      896(SI), Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y2, Y0
+	VMOVUPS      928(SI), Y2
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y2, Y1
+	VMOVUPS      960(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y2, Y0
+	VMOVUPS      992(SI), Y2
+	VFMADD231PS  fftAVX2F32bf167918<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 96(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 384(SI)
+	VMOVUPS      512(SI), Y0
+	VMOVUPS      576(SI), Y1
+	VFMADD231PS  fftAVX2F32bdd61305<>+0(SB), Y1, Y0
+	VMOVUPS      608(SI), Y1
+	VMULPS       fftAVX2F32bf7e98fd<>+0(SB), Y1, Y1
+	VMOVUPS      640(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7a67e2<>+0(SB), Y2, Y0
+	VMOVUPS      672(SI), Y2
+	VFMADD231PS  fftAVX2F323e54e6cd<>+0(SB), Y2, Y1
+	VMOVUPS      704(SI), Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y2, Y0
+	VMOVUPS      736(SI), Y2
+	VFMADD231PS  fftAVX2F323f737871<>+0(SB), Y2, Y1
+	VMOVUPS      768(SI), Y2
+	VFMADD231PS  fftAVX2F323f69de1d<>+0(SB), Y2, Y0
+	VMOVUPS      800(SI), Y2
+	VFMADD231PS  fftAVX2F32bed03fc9<>+0(SB), Y2, Y1
+	VMOVUPS      832(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      864(SI), Y2
+	VFMADD231PS  fftAVX2F32bf5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      896(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y2, Y0
+	VMOVUPS      928(SI), Y2
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y2, Y1
+	VMOVUPS      960(SI), Y2
+	VFMADD231PS  fftAVX2F323f2b4c25<>+0(SB), Y2, Y0
+	VMOVUPS      992(SI), Y2
+	VFMADD231PS  fftAVX2F323f3e3ebd<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 128(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 352(SI)
+	VMOVUPS      512(SI), Y0
+	VMOVUPS      576(SI), Y1
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y1, Y0
+	VMOVUPS      608(SI), Y1
+	VMULPS       fftAVX2F32bf5db3d7<>+0(SB), Y1, Y1
+	VMOVUPS      640(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      672(SI), Y2
+	VFMADD231PS  fftAVX2F323f5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      704(SI), Y2
+	VFMADD231PS  fftAVX2F323f800000<>+0(SB), Y2, Y0
+	VMOVUPS      736(SI), Y2
+	VFMADD231PS  fftAVX2F320<>+0(SB), Y2, Y1
+	VMOVUPS      768(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      800(SI), Y2
+	VFMADD231PS  fftAVX2F32bf5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      832(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      864(SI), Y2
+	VFMADD231PS  fftAVX2F323f5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      896(SI), Y2
+	VFMADD231PS  fftAVX2F323f800000<>+0(SB), Y2, Y0
+	VMOVUPS      928(SI), Y2
+	VFMADD231PS  fftAVX2F320<>+0(SB), Y2, Y1
+	VMOVUPS      960(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      992(SI), Y2
+	VFMADD231PS  fftAVX2F32bf5db3d7<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 160(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 320(SI)
+	VMOVUPS      512(SI), Y0
+	VMOVUPS      576(SI), Y1
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y1, Y0
+	VMOVUPS      608(SI), Y1
+	VMULPS       fftAVX2F32bf167918<>+0(SB), Y1, Y1
+	VMOVUPS      640(SI), Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y2, Y0
+	VMOVUPS      672(SI), Y2
+	VFMADD231PS  fftAVX2F323f737871<>+0(SB), Y2, Y1
+	VMOVUPS      704(SI), Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y2, Y0
+	VMOVUPS      736(SI), Y2
+	VFMADD231PS  fftAVX2F32bf737871<>+0(SB), Y2, Y1
+	VMOVUPS      768(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y2, Y0
+	VMOVUPS      800(SI), Y2
+	VFMADD231PS  fftAVX2F323f167918<>+0(SB), Y2, Y1
+	VMOVUPS      832(SI), Y2
+	VFMADD231PS  fftAVX2F323f800000<>+0(SB), Y2, Y0
+	VMOVUPS      864(SI), Y2
+	VFMADD231PS  fftAVX2F320<>+0(SB), Y2, Y1
+	VMOVUPS      896(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y2, Y0
+	VMOVUPS      928(SI), Y2
+	VFMADD231PS  fftAVX2F32bf167918<>+0(SB), Y2, Y1
+	VMOVUPS      960(SI), Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y2, Y0
+	VMOVUPS      992(SI), Y2
+	VFMADD231PS  fftAVX2F323f737871<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 192(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 288(SI)
+	VMOVUPS      512(SI), Y0
+	VMOVUPS      576(SI), Y1
+	VFMADD231PS  fftAVX2F32bf7a67e2<>+0(SB), Y1, Y0
+	VMOVUPS      608(SI), Y1
+	VMULPS       fftAVX2F32be54e6cd<>+0(SB), Y1, Y1
+	VMOVUPS      640(SI), Y2
+	VFMADD231PS  fftAVX2F323f69de1d<>+0(SB), Y2, Y0
+	VMOVUPS      672(SI), Y2
+	VFMADD231PS  fftAVX2F323ed03fc9<>+0(SB), Y2, Y1
+	VMOVUPS      704(SI), Y2
+	VFMADD231PS  fftAVX2F32bf4f1bbd<>+0(SB), Y2, Y0
+	VMOVUPS      736(SI), Y2
+	VFMADD231PS  fftAVX2F32bf167918<>+0(SB), Y2, Y1
+	VMOVUPS      768(SI), Y2
+	VFMADD231PS  fftAVX2F323f2b4c25<>+0(SB), Y2, Y0
+	VMOVUPS      800(SI), Y2
+	VFMADD231PS  fftAVX2F323f3e3ebd<>+0(SB), Y2, Y1
+	VMOVUPS      832(SI), Y2
+	VFMADD231PS  fftAVX2F32bf000000<>+0(SB), Y2, Y0
+	VMOVUPS      864(SI), Y2
+	VFMADD231PS  fftAVX2F32bf5db3d7<>+0(SB), Y2, Y1
+	VMOVUPS      896(SI), Y2
+	VFMADD231PS  fftAVX2F323e9e377a<>+0(SB), Y2, Y0
+	VMOVUPS      928(SI), Y2
+	VFMADD231PS  fftAVX2F323f737871<>+0(SB), Y2, Y1
+	VMOVUPS      960(SI), Y2
+	VFMADD231PS  fftAVX2F32bdd61305<>+0(SB), Y2, Y0
+	VMOVUPS      992(SI), Y2
+	VFMADD231PS  fftAVX2F32bf7e98fd<>+0(SB), Y2, Y1
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 224(SI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 256(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMULPS       (SI), Y0, Y1
+	VMULPS       32(SI), Y0, Y2
+	VMULPS       64(SI), Y0, Y3
+	VMULPS       96(SI), Y0, Y4
+	VMULPS       128(SI), Y0, Y5
+	VMULPS       160(SI), Y0, Y6
+	VMULPS       192(SI), Y0, Y7
+	VMULPS       224(SI), Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMULPS       224(SI), Y0, Y1
+	VMULPS       256(SI), Y0, Y2
+	VMULPS       288(SI), Y0, Y3
+	VMULPS       320(SI), Y0, Y4
+	VMULPS       352(SI), Y0, Y5
+	VMULPS       384(SI), Y0, Y6
+	VMULPS       416(SI), Y0, Y7
+	VMULPS       448(SI), Y0, Y0
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y4, Y7
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VUNPCKLPS    Y5, Y8, Y4
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPS    Y7, Y6, Y8
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y8, Y4, Y7
+	VUNPCKHPD    Y8, Y4, Y4
+	VUNPCKLPD    Y6, Y5, Y8
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y0, Y3, Y2
+	VUNPCKHPS    Y0, Y3, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 28(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y4, 28(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 28(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 28(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 28(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 28(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 28(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 28(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal16AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal16AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      Y8, 96(SI)
+	VMOVUPS      Y5, 128(SI)
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      32(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      Y7, 288(SI)
+	VMOVUPS      Y3, 320(SI)
+	VMOVUPS      Y8, 352(SI)
+	VMOVUPS      Y5, 384(SI)
+	VMOVUPS      Y1, 416(SI)
+	VMOVUPS      Y4, 448(SI)
+	VMOVUPS      Y0, 480(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y5, 32(SI)
+	VMOVUPS      Y0, 256(SI)
+	VMOVUPS      Y1, 288(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 64(SI)
+	VMOVUPS      Y5, 96(SI)
+	VMULPS       fftAVX2F32bf3504f3<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf3504f3<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F323f3504f3<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F323f3504f3<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 320(SI)
+	VMOVUPS      Y3, 352(SI)
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VMOVUPS      384(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMULPS       fftAVX2F32bf800000<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf800000<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F320<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F320<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 384(SI)
+	VMOVUPS      Y3, 416(SI)
+	VMOVUPS      192(SI), Y0
+	VMOVUPS      224(SI), Y1
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y5, 224(SI)
+	VMULPS       fftAVX2F32bf3504f3<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf3504f3<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf3504f3<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf3504f3<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 448(SI)
+	VMOVUPS      Y3, 480(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VMOVUPS      128(SI), Y4
+	VMOVUPS      160(SI), Y5
+	VMOVUPS      192(SI), Y6
+	VMOVUPS      224(SI), Y7
+	VADDPS       Y4, Y0, Y8
+	VADDPS       Y5, Y1, Y9
+	VSUBPS       Y4, Y0, Y0
+	VSUBPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y4
+	VADDPS       Y7, Y3, Y5
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VADDPS       Y4, Y8, Y6
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y3, Y0, Y10
+	VSUBPS       Y2, Y1, Y11
+	VSUBPS       Y4, Y8, Y4
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y3, Y0, Y0
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y10, 64(SI)
+	VMOVUPS      Y11, 96(SI)
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VMOVUPS      384(SI), Y4
+	VMOVUPS      416(SI), Y5
+	VMOVUPS      448(SI), Y6
+	VMOVUPS      480(SI), Y7
+	VADDPS       Y4, Y0, Y8
+	VADDPS       Y5, Y1, Y9
+	VSUBPS       Y4, Y0, Y0
+	VSUBPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y4
+	VADDPS       Y7, Y3, Y5
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VADDPS       Y4, Y8, Y6
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y3, Y0, Y10
+	VSUBPS       Y2, Y1, Y11
+	VSUBPS       Y4, Y8, Y4
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y3, Y0, Y0
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      Y7, 288(SI)
+	VMOVUPS      Y10, 320(SI)
+	VMOVUPS      Y11, 352(SI)
+	VMOVUPS      Y4, 384(SI)
+	VMOVUPS      Y5, 416(SI)
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      Y1, 480(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VADDPS       Y1, Y0, Y2
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y2, Y2, Y1
+	VMOVUPS      Y1, 512(SI)
+	VADDPS       Y0, Y0, Y0
+	VMOVUPS      Y0, 1024(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F32bf6c835e<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf6c835e<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bec3ef15<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bec3ef15<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y0, 576(SI)
+	VMOVUPS      Y1, 608(SI)
+	VMOVUPS      Y2, 960(SI)
+	VMOVUPS      Y3, 992(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      192(SI), Y2
+	VMOVUPS      224(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F32bf3504f3<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf3504f3<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf3504f3<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf3504f3<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y0, 640(SI)
+	VMOVUPS      Y1, 672(SI)
+	VMOVUPS      Y2, 896(SI)
+	VMOVUPS      Y3, 928(SI)
+	VMOVUPS      320(SI), Y0
+	VMOVUPS      352(SI), Y1
+	VMOVUPS      384(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F32bec3ef15<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bec3ef15<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf6c835e<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf6c835e<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y0, 704(SI)
+	VMOVUPS      Y1, 736(SI)
+	VMOVUPS      Y2, 832(SI)
+	VMOVUPS      Y3, 864(SI)
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F3280000000<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F3280000000<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf800000<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf800000<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y0, 768(SI)
+	VMOVUPS      Y1, 800(SI)
+	VMOVUPS      Y2, 768(SI)
+	VMOVUPS      Y3, 800(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMULPS       512(SI), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      576(SI), Y3
+	VMOVUPS      608(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      640(SI), Y5
+	VMOVUPS      672(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      704(SI), Y7
+	VMOVUPS      736(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      768(SI), Y1
+	VMOVUPS      800(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      832(SI), Y3
+	VMOVUPS      864(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      896(SI), Y5
+	VMOVUPS      928(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      960(SI), Y7
+	VMOVUPS      992(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y5, Y1, Y9
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y3, Y6
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VPERM2F128   $0x20, Y8, Y4, Y7
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPS    Y5, Y9, Y8
+	VUNPCKHPS    Y5, Y9, Y5
+	VUNPCKLPS    Y7, Y6, Y9
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y9, Y8, Y7
+	VUNPCKHPD    Y9, Y8, Y8
+	VUNPCKLPD    Y6, Y5, Y9
+	VUNPCKHPD    Y6, Y5, Y5
+	VUNPCKLPS    Y2, Y1, Y6
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y7, 32(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y8, 32(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, 32(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 32(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, 32(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, 32(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 32(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, 32(AX)(R8*4)
+	VMOVUPS      832(SI), Y1
+	VMOVUPS      864(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      896(SI), Y3
+	VMOVUPS      928(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      960(SI), Y5
+	VMOVUPS      992(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMULPS       1024(SI), Y0, Y0
+	VXORPS       Y7, Y7, Y7
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y6, Y2, Y5
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y0, Y3, Y6
+	VPERM2F128   $0x31, Y0, Y3, Y0
+	VPERM2F128   $0x20, Y7, Y4, Y3
+	VPERM2F128   $0x31, Y7, Y4, Y4
+	VUNPCKLPS    Y5, Y8, Y7
+	VUNPCKHPS    Y5, Y8, Y5
+	VUNPCKLPS    Y3, Y6, Y8
+	VUNPCKHPS    Y3, Y6, Y3
+	VUNPCKLPD    Y8, Y7, Y6
+	VUNPCKHPD    Y8, Y7, Y7
+	VUNPCKLPD    Y3, Y5, Y8
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPS    Y2, Y1, Y5
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y0, Y2
+	VUNPCKHPS    Y4, Y0, Y0
+	VUNPCKLPD    Y2, Y5, Y4
+	VUNPCKHPD    Y2, Y5, Y2
+	VUNPCKLPD    Y0, Y1, Y5
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y6, 40(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 40(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, 40(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 40(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 40(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y3, 40(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y5, 40(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 40(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F32bf6c835e<>+0(SB)/4, $0xbf6c835e
+DATA fftAVX2F32bf6c835e<>+4(SB)/4, $0xbf6c835e
+DATA fftAVX2F32bf6c835e<>+8(SB)/4, $0xbf6c835e
+DATA fftAVX2F32bf6c835e<>+12(SB)/4, $0xbf6c835e
+DATA fftAVX2F32bf6c835e<>+16(SB)/4, $0xbf6c835e
+DATA fftAVX2F32bf6c835e<>+20(SB)/4, $0xbf6c835e
+DATA fftAVX2F32bf6c835e<>+24(SB)/4, $0xbf6c835e
+DATA fftAVX2F32bf6c835e<>+28(SB)/4, $0xbf6c835e
+GLOBL fftAVX2F32bf6c835e<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F32bec3ef15<>+0(SB)/4, $0xbec3ef15
+DATA fftAVX2F32bec3ef15<>+4(SB)/4, $0xbec3ef15
+DATA fftAVX2F32bec3ef15<>+8(SB)/4, $0xbec3ef15
+DATA fftAVX2F32bec3ef15<>+12(SB)/4, $0xbec3ef15
+DATA fftAVX2F32bec3ef15<>+16(SB)/4, $0xbec3ef15
+DATA fftAVX2F32bec3ef15<>+20(SB)/4, $0xbec3ef15
+DATA fftAVX2F32bec3ef15<>+24(SB)/4, $0xbec3ef15
+DATA fftAVX2F32bec3ef15<>+28(SB)/4, $0xbec3ef15
+GLOBL fftAVX2F32bec3ef15<>(SB), RODATA|NOPTR, $32
+
+// func fftShortRealInverse16AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse16AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x03, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPS      (CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      (CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      (CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      (CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      (CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      (CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      (CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      (CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 576(SI)
+	VMOVUPS      Y7, 608(SI)
+	VMOVUPS      Y3, 640(SI)
+	VMOVUPS      Y8, 672(SI)
+	VMOVUPS      Y5, 704(SI)
+	VMOVUPS      Y1, 736(SI)
+	VMOVUPS      Y4, 768(SI)
+	VMOVUPS      Y0, 800(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      32(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      32(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 832(SI)
+	VMOVUPS      Y7, 864(SI)
+	VMOVUPS      Y3, 896(SI)
+	VMOVUPS      Y8, 928(SI)
+	VMOVUPS      Y5, 960(SI)
+	VMOVUPS      Y1, 992(SI)
+	VMOVUPS      Y4, 1024(SI)
+	VMOVUPS      Y0, 1056(SI)
+	MOVQ         (BX), R8
+	VMOVUPS      40(CX)(R8*4), Y0
+	MOVQ         8(BX), R8
+	VMOVUPS      40(CX)(R8*4), Y1
+	MOVQ         16(BX), R8
+	VMOVUPS      40(CX)(R8*4), Y2
+	MOVQ         24(BX), R8
+	VMOVUPS      40(CX)(R8*4), Y3
+	MOVQ         32(BX), R8
+	VMOVUPS      40(CX)(R8*4), Y4
+	MOVQ         40(BX), R8
+	VMOVUPS      40(CX)(R8*4), Y5
+	MOVQ         48(BX), R8
+	VMOVUPS      40(CX)(R8*4), Y6
+	MOVQ         56(BX), R8
+	VMOVUPS      40(CX)(R8*4), Y7
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y5, Y4, Y1
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPD    Y1, Y8, Y5
+	VUNPCKHPD    Y1, Y8, Y1
+	VUNPCKLPD    Y4, Y0, Y8
+	VUNPCKHPD    Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y4
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y6, Y3
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPD    Y3, Y4, Y7
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y6, Y2, Y4
+	VUNPCKHPD    Y6, Y2, Y2
+	VPERM2F128   $0x20, Y7, Y5, Y6
+	VPERM2F128   $0x31, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y1, Y7
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y8, Y3
+	VPERM2F128   $0x31, Y4, Y8, Y4
+	VPERM2F128   $0x20, Y2, Y0, Y8
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VMOVUPS      Y6, 896(SI)
+	VMOVUPS      Y7, 928(SI)
+	VMOVUPS      Y3, 960(SI)
+	VMOVUPS      Y8, 992(SI)
+	VMOVUPS      Y5, 1024(SI)
+	VMOVUPS      Y1, 1056(SI)
+	VMOVUPS      Y4, 1088(SI)
+	VMOVUPS      Y0, 1120(SI)
+	VMOVUPS      576(SI), Y0
+	VSUBPS       1088(SI), Y0, Y1
+	VADDPS       1088(SI), Y0, Y0
+	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      640(SI), Y0
+	VMOVUPS      672(SI), Y1
+	VMOVUPS      1024(SI), Y2
+	VMOVUPS      1056(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F323f6c835e<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F323f6c835e<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bec3ef15<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bec3ef15<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y3, 448(SI)
+	VMOVUPS      Y2, 480(SI)
+	VMOVUPS      704(SI), Y0
+	VMOVUPS      736(SI), Y1
+	VMOVUPS      960(SI), Y2
+	VMOVUPS      992(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F323f3504f3<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F323f3504f3<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf3504f3<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf3504f3<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y0, 160(SI)
+	VMOVUPS      Y3, 384(SI)
+	VMOVUPS      Y2, 416(SI)
+	VMOVUPS      768(SI), Y0
+	VMOVUPS      800(SI), Y1
+	VMOVUPS      896(SI), Y2
+	VMOVUPS      928(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F323ec3ef15<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F323ec3ef15<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf6c835e<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf6c835e<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      Y0, 224(SI)
+	VMOVUPS      Y3, 320(SI)
+	VMOVUPS      Y2, 352(SI)
+	VMOVUPS      832(SI), Y0
+	VMOVUPS      864(SI), Y1
+	VMOVUPS      832(SI), Y2
+	VMOVUPS      864(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VMULPS       fftAVX2F320<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F320<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf800000<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf800000<>+0(SB), Y1, Y3
+	VADDPS       Y2, Y4, Y0
+	VADDPS       Y3, Y5, Y1
+	VSUBPS       Y2, Y4, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y1, 256(SI)
+	VMOVUPS      Y0, 288(SI)
+	VMOVUPS      Y3, 256(SI)
+	VMOVUPS      Y2, 288(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y5, 32(SI)
+	VMOVUPS      Y0, 256(SI)
+	VMOVUPS      Y1, 288(SI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 64(SI)
+	VMOVUPS      Y5, 96(SI)
+	VMULPS       fftAVX2F32bf3504f3<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf3504f3<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F323f3504f3<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F323f3504f3<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 320(SI)
+	VMOVUPS      Y3, 352(SI)
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VMOVUPS      384(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMULPS       fftAVX2F32bf800000<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf800000<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F320<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F320<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 384(SI)
+	VMOVUPS      Y3, 416(SI)
+	VMOVUPS      192(SI), Y0
+	VMOVUPS      224(SI), Y1
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y3
+	VADDPS       Y2, Y0, Y4
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y2, Y0, Y0
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y5, 224(SI)
+	VMULPS       fftAVX2F32bf3504f3<>+0(SB), Y1, Y2
+	VMULPS       fftAVX2F32bf3504f3<>+0(SB), Y0, Y3
+	VFMSUB231PS  fftAVX2F32bf3504f3<>+0(SB), Y0, Y2
+	VFMADD231PS  fftAVX2F32bf3504f3<>+0(SB), Y1, Y3
+	VMOVUPS      Y2, 448(SI)
+	VMOVUPS      Y3, 480(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VMOVUPS      128(SI), Y4
+	VMOVUPS      160(SI), Y5
+	VMOVUPS      192(SI), Y6
+	VMOVUPS      224(SI), Y7
+	VADDPS       Y4, Y0, Y8
+	VADDPS       Y5, Y1, Y9
+	VSUBPS       Y4, Y0, Y0
+	VSUBPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y4
+	VADDPS       Y7, Y3, Y5
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VADDPS       Y4, Y8, Y6
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y3, Y0, Y10
+	VSUBPS       Y2, Y1, Y11
+	VSUBPS       Y4, Y8, Y4
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y3, Y0, Y0
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y10, 64(SI)
+	VMOVUPS      Y11, 96(SI)
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VMOVUPS      384(SI), Y4
+	VMOVUPS      416(SI), Y5
+	VMOVUPS      448(SI), Y6
+	VMOVUPS      480(SI), Y7
+	VADDPS       Y4, Y0, Y8
+	VADDPS       Y5, Y1, Y9
+	VSUBPS       Y4, Y0, Y0
+	VSUBPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y4
+	VADDPS       Y7, Y3, Y5
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VADDPS       Y4, Y8, Y6
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y3, Y0, Y10
+	VSUBPS       Y2, Y1, Y11
+	VSUBPS       Y4, Y8, Y4
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y3, Y0, Y0
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      Y7, 288(SI)
+	VMOVUPS      Y10, 320(SI)
+	VMOVUPS      Y11, 352(SI)
+	VMOVUPS      Y4, 384(SI)
+	VMOVUPS      Y5, 416(SI)
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      Y1, 480(SI)
+	VBROADCASTSS scale+144(FP), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      256(SI), Y3
+	VMOVUPS      288(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      64(SI), Y5
+	VMOVUPS      96(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      320(SI), Y7
+	VMOVUPS      352(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y8
+	VPERM2F128   $0x20, Y6, Y2, Y9
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y8, Y4, Y5
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VPERM2F128   $0x20, Y7, Y3, Y8
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y9, Y7
+	VUNPCKHPS    Y6, Y9, Y6
+	VUNPCKLPS    Y8, Y5, Y9
+	VUNPCKHPS    Y8, Y5, Y5
+	VUNPCKLPD    Y9, Y7, Y8
+	VUNPCKHPD    Y9, Y7, Y7
+	VUNPCKLPD    Y5, Y6, Y9
+	VUNPCKHPD    Y5, Y6, Y5
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y4, Y2
+	VUNPCKHPS    Y3, Y4, Y3
+	VUNPCKLPD    Y2, Y6, Y4
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y3, Y1, Y6
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPS      Y8, (AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, (AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y4, (AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, (AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y9, (AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y5, (AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, (AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y1, (AX)(R8*4)
+	VMOVUPS      128(SI), Y1
+	VMOVUPS      160(SI), Y2
+	VMULPS       Y1, Y0, Y1
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      384(SI), Y3
+	VMOVUPS      416(SI), Y4
+	VMULPS       Y3, Y0, Y3
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      192(SI), Y5
+	VMOVUPS      224(SI), Y6
+	VMULPS       Y5, Y0, Y5
+	VMULPS       Y6, Y0, Y6
+	VMOVUPS      448(SI), Y7
+	VMOVUPS      480(SI), Y8
+	VMULPS       Y7, Y0, Y7
+	VMULPS       Y8, Y0, Y0
+	VPERM2F128   $0x20, Y6, Y2, Y8
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y4, Y5
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VPERM2F128   $0x20, Y7, Y3, Y4
+	VPERM2F128   $0x31, Y7, Y3, Y3
+	VUNPCKLPS    Y6, Y8, Y7
+	VUNPCKHPS    Y6, Y8, Y6
+	VUNPCKLPS    Y4, Y5, Y8
+	VUNPCKHPS    Y4, Y5, Y4
+	VUNPCKLPD    Y8, Y7, Y5
+	VUNPCKHPD    Y8, Y7, Y7
+	VUNPCKLPD    Y4, Y6, Y8
+	VUNPCKHPD    Y4, Y6, Y4
+	VUNPCKLPS    Y1, Y2, Y6
+	VUNPCKHPS    Y1, Y2, Y1
+	VUNPCKLPS    Y3, Y0, Y2
+	VUNPCKHPS    Y3, Y0, Y0
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VUNPCKLPD    Y0, Y1, Y6
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPS      Y5, 32(AX)(R8*4)
+	MOVQ         8(DX), R8
+	VMOVUPS      Y7, 32(AX)(R8*4)
+	MOVQ         16(DX), R8
+	VMOVUPS      Y3, 32(AX)(R8*4)
+	MOVQ         24(DX), R8
+	VMOVUPS      Y2, 32(AX)(R8*4)
+	MOVQ         32(DX), R8
+	VMOVUPS      Y8, 32(AX)(R8*4)
+	MOVQ         40(DX), R8
+	VMOVUPS      Y4, 32(AX)(R8*4)
+	MOVQ         48(DX), R8
+	VMOVUPS      Y6, 32(AX)(R8*4)
+	MOVQ         56(DX), R8
+	VMOVUPS      Y0, 32(AX)(R8*4)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F323f6c835e<>+0(SB)/4, $0x3f6c835e
+DATA fftAVX2F323f6c835e<>+4(SB)/4, $0x3f6c835e
+DATA fftAVX2F323f6c835e<>+8(SB)/4, $0x3f6c835e
+DATA fftAVX2F323f6c835e<>+12(SB)/4, $0x3f6c835e
+DATA fftAVX2F323f6c835e<>+16(SB)/4, $0x3f6c835e
+DATA fftAVX2F323f6c835e<>+20(SB)/4, $0x3f6c835e
+DATA fftAVX2F323f6c835e<>+24(SB)/4, $0x3f6c835e
+DATA fftAVX2F323f6c835e<>+28(SB)/4, $0x3f6c835e
+GLOBL fftAVX2F323f6c835e<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F323ec3ef15<>+0(SB)/4, $0x3ec3ef15
+DATA fftAVX2F323ec3ef15<>+4(SB)/4, $0x3ec3ef15
+DATA fftAVX2F323ec3ef15<>+8(SB)/4, $0x3ec3ef15
+DATA fftAVX2F323ec3ef15<>+12(SB)/4, $0x3ec3ef15
+DATA fftAVX2F323ec3ef15<>+16(SB)/4, $0x3ec3ef15
+DATA fftAVX2F323ec3ef15<>+20(SB)/4, $0x3ec3ef15
+DATA fftAVX2F323ec3ef15<>+24(SB)/4, $0x3ec3ef15
+DATA fftAVX2F323ec3ef15<>+28(SB)/4, $0x3ec3ef15
+GLOBL fftAVX2F323ec3ef15<>(SB), RODATA|NOPTR, $32
+
+// func fftShortForward16AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward16AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*4), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*4), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSS scale+144(FP), Y0
+	MOVQ         $0x00000001, R9
+
+first:
+	VMOVUPD      (DI), X1
+	VINSERTF128  $0x01, (R8), Y1, Y2
+	VMOVUPD      16(DI), X1
+	VINSERTF128  $0x01, 16(R8), Y1, Y3
+	VSHUFPS      $0x88, Y3, Y2, Y4
+	VSHUFPS      $0xdd, Y3, Y2, Y2
+	VMOVUPD      32(DI), X1
+	VINSERTF128  $0x01, 32(R8), Y1, Y3
+	VMOVUPD      48(DI), X1
+	VINSERTF128  $0x01, 48(R8), Y1, Y5
+	VSHUFPS      $0x88, Y5, Y3, Y6
+	VSHUFPS      $0xdd, Y5, Y3, Y3
+	VMOVUPD      64(DI), X1
+	VINSERTF128  $0x01, 64(R8), Y1, Y5
+	VMOVUPD      80(DI), X1
+	VINSERTF128  $0x01, 80(R8), Y1, Y7
+	VSHUFPS      $0x88, Y7, Y5, Y8
+	VSHUFPS      $0xdd, Y7, Y5, Y5
+	VMOVUPD      96(DI), X1
+	VINSERTF128  $0x01, 96(R8), Y1, Y7
+	VMOVUPD      112(DI), X1
+	VINSERTF128  $0x01, 112(R8), Y1, Y9
+	VSHUFPS      $0x88, Y9, Y7, Y10
+	VSHUFPS      $0xdd, Y9, Y7, Y7
+	VADDPS       Y8, Y4, Y9
+	VADDPS       Y5, Y2, Y11
+	VSUBPS       Y8, Y4, Y4
+	VSUBPS       Y5, Y2, Y2
+	VADDPS       Y10, Y6, Y5
+	VADDPS       Y7, Y3, Y8
+	VSUBPS       Y10, Y6, Y6
+	VSUBPS       Y7, Y3, Y3
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y8, Y11, Y10
+	VADDPS       Y3, Y4, Y12
+	VSUBPS       Y6, Y2, Y13
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y8, Y11, Y8
+	VSUBPS       Y3, Y4, Y3
+	VADDPS       Y6, Y2, Y2
+	VMULPS       Y7, Y0, Y4
+	VMULPS       Y10, Y0, Y6
+	VMOVUPS      (BX), Y7
+	VMOVUPS      32(BX), Y9
+	VMULPS       Y9, Y13, Y10
+	VMULPS       Y9, Y12, Y9
+	VFMSUB231PS  Y7, Y12, Y10
+	VFMADD231PS  Y7, Y13, Y9
+	VMOVUPS      64(BX), Y7
+	VMOVUPS      96(BX), Y11
+	VMULPS       Y11, Y8, Y12
+	VMULPS       Y11, Y5, Y11
+	VFMSUB231PS  Y7, Y5, Y12
+	VFMADD231PS  Y7, Y8, Y11
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y7
+	VMULPS       Y7, Y2, Y8
+	VMULPS       Y7, Y3, Y7
+	VFMSUB231PS  Y5, Y3, Y8
+	VFMADD231PS  Y5, Y2, Y7
+	VUNPCKLPS    Y10, Y4, Y2
+	VUNPCKHPS    Y10, Y4, Y3
+	VUNPCKLPS    Y8, Y12, Y4
+	VUNPCKHPS    Y8, Y12, Y5
+	VUNPCKLPD    Y4, Y2, Y8
+	VUNPCKHPD    Y4, Y2, Y2
+	VUNPCKLPD    Y5, Y3, Y4
+	VUNPCKHPD    Y5, Y3, Y3
+	VUNPCKLPS    Y9, Y6, Y5
+	VUNPCKHPS    Y9, Y6, Y6
+	VUNPCKLPS    Y7, Y11, Y9
+	VUNPCKHPS    Y7, Y11, Y7
+	VUNPCKLPD    Y9, Y5, Y10
+	VUNPCKHPD    Y9, Y5, Y5
+	VUNPCKLPD    Y7, Y6, Y9
+	VUNPCKHPD    Y7, Y6, Y6
+	VMOVUPS      Y8, (SI)
+	VMOVUPS      Y10, 32(SI)
+	VMOVUPS      Y2, 64(SI)
+	VMOVUPS      Y5, 96(SI)
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y9, 160(SI)
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y6, 224(SI)
+	ADDQ         $0x00000020, DI
+	ADDQ         $0x00000020, R8
+	ADDQ         $0x000000c0, BX
+	ADDQ         $0x00000100, SI
+	DECQ         R9
+	JNZ          first
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*4), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*4), DI
+	MOVQ         tile_base+48(FP), BX
+	VMOVUPS      (BX), Y0
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      64(BX), Y3
+	VMOVUPS      96(BX), Y4
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y6
+	VMOVUPS      192(BX), Y7
+	VMOVUPS      224(BX), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VUNPCKLPS    Y8, Y7, Y3
+	VUNPCKHPS    Y8, Y7, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPS    Y12, Y11, Y3
+	VUNPCKHPS    Y12, Y11, Y4
+	VMOVUPD      X3, 32(SI)
+	VMOVUPD      X4, 48(SI)
+	VEXTRACTF128 $0x01, Y3, 32(DI)
+	VEXTRACTF128 $0x01, Y4, 48(DI)
+	VUNPCKLPS    Y6, Y5, Y3
+	VUNPCKHPS    Y6, Y5, Y4
+	VMOVUPD      X3, 64(SI)
+	VMOVUPD      X4, 80(SI)
+	VEXTRACTF128 $0x01, Y3, 64(DI)
+	VEXTRACTF128 $0x01, Y4, 80(DI)
+	VUNPCKLPS    Y2, Y0, Y3
+	VUNPCKHPS    Y2, Y0, Y0
+	VMOVUPD      X3, 96(SI)
+	VMOVUPD      X0, 112(SI)
+	VEXTRACTF128 $0x01, Y3, 96(DI)
+	VEXTRACTF128 $0x01, Y0, 112(DI)
+	ADDQ         $0x00000100, BX
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortInverse16AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse16AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*4), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*4), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSS scale+144(FP), Y0
+	MOVQ         $0x00000001, R9
+
+first:
+	VMOVUPD      (DI), X1
+	VINSERTF128  $0x01, (R8), Y1, Y2
+	VMOVUPD      16(DI), X1
+	VINSERTF128  $0x01, 16(R8), Y1, Y3
+	VSHUFPS      $0x88, Y3, Y2, Y4
+	VSHUFPS      $0xdd, Y3, Y2, Y2
+	VMOVUPD      32(DI), X1
+	VINSERTF128  $0x01, 32(R8), Y1, Y3
+	VMOVUPD      48(DI), X1
+	VINSERTF128  $0x01, 48(R8), Y1, Y5
+	VSHUFPS      $0x88, Y5, Y3, Y6
+	VSHUFPS      $0xdd, Y5, Y3, Y3
+	VMOVUPD      64(DI), X1
+	VINSERTF128  $0x01, 64(R8), Y1, Y5
+	VMOVUPD      80(DI), X1
+	VINSERTF128  $0x01, 80(R8), Y1, Y7
+	VSHUFPS      $0x88, Y7, Y5, Y8
+	VSHUFPS      $0xdd, Y7, Y5, Y5
+	VMOVUPD      96(DI), X1
+	VINSERTF128  $0x01, 96(R8), Y1, Y7
+	VMOVUPD      112(DI), X1
+	VINSERTF128  $0x01, 112(R8), Y1, Y9
+	VSHUFPS      $0x88, Y9, Y7, Y10
+	VSHUFPS      $0xdd, Y9, Y7, Y7
+	VADDPS       Y5, Y2, Y9
+	VADDPS       Y8, Y4, Y11
+	VSUBPS       Y5, Y2, Y2
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y10, Y6, Y8
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y10, Y6, Y6
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y8, Y11, Y10
+	VADDPS       Y6, Y2, Y12
+	VSUBPS       Y3, Y4, Y13
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y8, Y11, Y8
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y3, Y4, Y3
+	VMULPS       Y7, Y0, Y4
+	VMULPS       Y10, Y0, Y6
+	VMOVUPS      (BX), Y7
+	VMOVUPS      32(BX), Y9
+	VMULPS       Y9, Y13, Y10
+	VMULPS       Y9, Y12, Y9
+	VFMSUB231PS  Y7, Y12, Y10
+	VFMADD231PS  Y7, Y13, Y9
+	VMOVUPS      64(BX), Y7
+	VMOVUPS      96(BX), Y11
+	VMULPS       Y11, Y8, Y12
+	VMULPS       Y11, Y5, Y11
+	VFMSUB231PS  Y7, Y5, Y12
+	VFMADD231PS  Y7, Y8, Y11
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y7
+	VMULPS       Y7, Y3, Y8
+	VMULPS       Y7, Y2, Y7
+	VFMSUB231PS  Y5, Y2, Y8
+	VFMADD231PS  Y5, Y3, Y7
+	VUNPCKLPS    Y10, Y4, Y2
+	VUNPCKHPS    Y10, Y4, Y3
+	VUNPCKLPS    Y8, Y12, Y4
+	VUNPCKHPS    Y8, Y12, Y5
+	VUNPCKLPD    Y4, Y2, Y8
+	VUNPCKHPD    Y4, Y2, Y2
+	VUNPCKLPD    Y5, Y3, Y4
+	VUNPCKHPD    Y5, Y3, Y3
+	VUNPCKLPS    Y9, Y6, Y5
+	VUNPCKHPS    Y9, Y6, Y6
+	VUNPCKLPS    Y7, Y11, Y9
+	VUNPCKHPS    Y7, Y11, Y7
+	VUNPCKLPD    Y9, Y5, Y10
+	VUNPCKHPD    Y9, Y5, Y5
+	VUNPCKLPD    Y7, Y6, Y9
+	VUNPCKHPD    Y7, Y6, Y6
+	VMOVUPS      Y8, (SI)
+	VMOVUPS      Y10, 32(SI)
+	VMOVUPS      Y2, 64(SI)
+	VMOVUPS      Y5, 96(SI)
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y9, 160(SI)
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y6, 224(SI)
+	ADDQ         $0x00000020, DI
+	ADDQ         $0x00000020, R8
+	ADDQ         $0x000000c0, BX
+	ADDQ         $0x00000100, SI
+	DECQ         R9
+	JNZ          first
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*4), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*4), DI
+	MOVQ         tile_base+48(FP), BX
+	VMOVUPS      (BX), Y0
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      64(BX), Y3
+	VMOVUPS      96(BX), Y4
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y6
+	VMOVUPS      192(BX), Y7
+	VMOVUPS      224(BX), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y8, Y3
+	VUNPCKHPS    Y7, Y8, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPS    Y11, Y12, Y3
+	VUNPCKHPS    Y11, Y12, Y4
+	VMOVUPD      X3, 32(SI)
+	VMOVUPD      X4, 48(SI)
+	VEXTRACTF128 $0x01, Y3, 32(DI)
+	VEXTRACTF128 $0x01, Y4, 48(DI)
+	VUNPCKLPS    Y5, Y6, Y3
+	VUNPCKHPS    Y5, Y6, Y4
+	VMOVUPD      X3, 64(SI)
+	VMOVUPD      X4, 80(SI)
+	VEXTRACTF128 $0x01, Y3, 64(DI)
+	VEXTRACTF128 $0x01, Y4, 80(DI)
+	VUNPCKLPS    Y0, Y2, Y3
+	VUNPCKHPS    Y0, Y2, Y0
+	VMOVUPD      X3, 96(SI)
+	VMOVUPD      X0, 112(SI)
+	VEXTRACTF128 $0x01, Y3, 96(DI)
+	VEXTRACTF128 $0x01, Y0, 112(DI)
+	ADDQ         $0x00000100, BX
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortForward32AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward32AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*4), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*4), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSS scale+144(FP), Y0
+	MOVQ         $0x00000002, R9
+
+first:
+	VMOVUPD      (DI), X1
+	VINSERTF128  $0x01, (R8), Y1, Y2
+	VMOVUPD      16(DI), X1
+	VINSERTF128  $0x01, 16(R8), Y1, Y3
+	VSHUFPS      $0x88, Y3, Y2, Y4
+	VSHUFPS      $0xdd, Y3, Y2, Y2
+	VMOVUPD      64(DI), X1
+	VINSERTF128  $0x01, 64(R8), Y1, Y3
+	VMOVUPD      80(DI), X1
+	VINSERTF128  $0x01, 80(R8), Y1, Y5
+	VSHUFPS      $0x88, Y5, Y3, Y6
+	VSHUFPS      $0xdd, Y5, Y3, Y3
+	VMOVUPD      128(DI), X1
+	VINSERTF128  $0x01, 128(R8), Y1, Y5
+	VMOVUPD      144(DI), X1
+	VINSERTF128  $0x01, 144(R8), Y1, Y7
+	VSHUFPS      $0x88, Y7, Y5, Y8
+	VSHUFPS      $0xdd, Y7, Y5, Y5
+	VMOVUPD      192(DI), X1
+	VINSERTF128  $0x01, 192(R8), Y1, Y7
+	VMOVUPD      208(DI), X1
+	VINSERTF128  $0x01, 208(R8), Y1, Y9
+	VSHUFPS      $0x88, Y9, Y7, Y10
+	VSHUFPS      $0xdd, Y9, Y7, Y7
+	VADDPS       Y8, Y4, Y9
+	VADDPS       Y5, Y2, Y11
+	VSUBPS       Y8, Y4, Y4
+	VSUBPS       Y5, Y2, Y2
+	VADDPS       Y10, Y6, Y5
+	VADDPS       Y7, Y3, Y8
+	VSUBPS       Y10, Y6, Y6
+	VSUBPS       Y7, Y3, Y3
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y8, Y11, Y10
+	VADDPS       Y3, Y4, Y12
+	VSUBPS       Y6, Y2, Y13
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y8, Y11, Y8
+	VSUBPS       Y3, Y4, Y3
+	VADDPS       Y6, Y2, Y2
+	VMULPS       Y7, Y0, Y4
+	VMULPS       Y10, Y0, Y6
+	VMOVUPS      (BX), Y7
+	VMOVUPS      32(BX), Y9
+	VMULPS       Y9, Y13, Y10
+	VMULPS       Y9, Y12, Y9
+	VFMSUB231PS  Y7, Y12, Y10
+	VFMADD231PS  Y7, Y13, Y9
+	VMOVUPS      64(BX), Y7
+	VMOVUPS      96(BX), Y11
+	VMULPS       Y11, Y8, Y12
+	VMULPS       Y11, Y5, Y11
+	VFMSUB231PS  Y7, Y5, Y12
+	VFMADD231PS  Y7, Y8, Y11
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y7
+	VMULPS       Y7, Y2, Y8
+	VMULPS       Y7, Y3, Y7
+	VFMSUB231PS  Y5, Y3, Y8
+	VFMADD231PS  Y5, Y2, Y7
+	VUNPCKLPS    Y10, Y4, Y2
+	VUNPCKHPS    Y10, Y4, Y3
+	VUNPCKLPS    Y8, Y12, Y4
+	VUNPCKHPS    Y8, Y12, Y5
+	VUNPCKLPD    Y4, Y2, Y8
+	VUNPCKHPD    Y4, Y2, Y2
+	VUNPCKLPD    Y5, Y3, Y4
+	VUNPCKHPD    Y5, Y3, Y3
+	VUNPCKLPS    Y9, Y6, Y5
+	VUNPCKHPS    Y9, Y6, Y6
+	VUNPCKLPS    Y7, Y11, Y9
+	VUNPCKHPS    Y7, Y11, Y7
+	VUNPCKLPD    Y9, Y5, Y10
+	VUNPCKHPD    Y9, Y5, Y5
+	VUNPCKLPD    Y7, Y6, Y9
+	VUNPCKHPD    Y7, Y6, Y6
+	VMOVUPS      Y8, (SI)
+	VMOVUPS      Y10, 32(SI)
+	VMOVUPS      Y2, 64(SI)
+	VMOVUPS      Y5, 96(SI)
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y9, 160(SI)
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y6, 224(SI)
+	ADDQ         $0x00000020, DI
+	ADDQ         $0x00000020, R8
+	ADDQ         $0x000000c0, BX
+	ADDQ         $0x00000100, SI
+	DECQ         R9
+	JNZ          first
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*4), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*4), DI
+	MOVQ         tile_base+48(FP), BX
+	VMOVUPS      (BX), Y0
+	VMOVUPS      32(BX), Y2
+	VADDPS       256(BX), Y0, Y0
+	VADDPS       288(BX), Y2, Y2
+	VMOVUPS      64(BX), Y3
+	VMOVUPS      96(BX), Y4
+	VADDPS       320(BX), Y3, Y3
+	VADDPS       352(BX), Y4, Y4
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y6
+	VADDPS       384(BX), Y5, Y5
+	VADDPS       416(BX), Y6, Y6
+	VMOVUPS      192(BX), Y7
+	VMOVUPS      224(BX), Y8
+	VADDPS       448(BX), Y7, Y7
+	VADDPS       480(BX), Y8, Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VUNPCKLPS    Y8, Y7, Y3
+	VUNPCKHPS    Y8, Y7, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPS    Y12, Y11, Y3
+	VUNPCKHPS    Y12, Y11, Y4
+	VMOVUPD      X3, 64(SI)
+	VMOVUPD      X4, 80(SI)
+	VEXTRACTF128 $0x01, Y3, 64(DI)
+	VEXTRACTF128 $0x01, Y4, 80(DI)
+	VUNPCKLPS    Y6, Y5, Y3
+	VUNPCKHPS    Y6, Y5, Y4
+	VMOVUPD      X3, 128(SI)
+	VMOVUPD      X4, 144(SI)
+	VEXTRACTF128 $0x01, Y3, 128(DI)
+	VEXTRACTF128 $0x01, Y4, 144(DI)
+	VUNPCKLPS    Y2, Y0, Y3
+	VUNPCKHPS    Y2, Y0, Y0
+	VMOVUPD      X3, 192(SI)
+	VMOVUPD      X0, 208(SI)
+	VEXTRACTF128 $0x01, Y3, 192(DI)
+	VEXTRACTF128 $0x01, Y0, 208(DI)
+	VMOVUPS      (BX), Y0
+	VMOVUPS      32(BX), Y2
+	VSUBPS       256(BX), Y0, Y0
+	VSUBPS       288(BX), Y2, Y2
+	VMOVUPS      64(BX), Y3
+	VMOVUPS      96(BX), Y4
+	VSUBPS       320(BX), Y3, Y3
+	VSUBPS       352(BX), Y4, Y4
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y6
+	VSUBPS       384(BX), Y5, Y5
+	VSUBPS       416(BX), Y6, Y6
+	VMOVUPS      192(BX), Y7
+	VMOVUPS      224(BX), Y8
+	VSUBPS       448(BX), Y7, Y7
+	VSUBPS       480(BX), Y8, Y8
+	VADDPS       Y4, Y3, Y9
+	VSUBPS       Y3, Y4, Y3
+	VSUBPS       Y7, Y8, Y4
+	VADDPS       Y8, Y7, Y7
+	VADDPS       Y6, Y0, Y8
+	VSUBPS       Y5, Y2, Y10
+	VSUBPS       Y6, Y0, Y0
+	VADDPS       Y5, Y2, Y2
+	VADDPS       Y4, Y9, Y5
+	VSUBPS       Y7, Y3, Y6
+	VSUBPS       Y4, Y9, Y4
+	VADDPS       Y7, Y3, Y3
+	VMOVUPS      fftAVX2F323f3504f3<>+0(SB), Y7
+	VMOVAPS      Y8, Y9
+	VMOVAPS      Y10, Y11
+	VFMADD231PS  Y7, Y5, Y9
+	VFMADD231PS  Y7, Y6, Y11
+	VFNMADD231PS Y7, Y5, Y8
+	VFNMADD231PS Y7, Y6, Y10
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y2, Y6
+	VFMADD231PS  Y7, Y3, Y5
+	VFMADD231PS  Y7, Y4, Y6
+	VFNMADD231PS Y7, Y3, Y0
+	VFNMADD231PS Y7, Y4, Y2
+	VUNPCKLPS    Y11, Y9, Y3
+	VUNPCKHPS    Y11, Y9, Y4
+	VMOVUPD      X3, 32(SI)
+	VMOVUPD      X4, 48(SI)
+	VEXTRACTF128 $0x01, Y3, 32(DI)
+	VEXTRACTF128 $0x01, Y4, 48(DI)
+	VUNPCKLPS    Y2, Y5, Y3
+	VUNPCKHPS    Y2, Y5, Y2
+	VMOVUPD      X3, 96(SI)
+	VMOVUPD      X2, 112(SI)
+	VEXTRACTF128 $0x01, Y3, 96(DI)
+	VEXTRACTF128 $0x01, Y2, 112(DI)
+	VUNPCKLPS    Y10, Y8, Y2
+	VUNPCKHPS    Y10, Y8, Y3
+	VMOVUPD      X2, 160(SI)
+	VMOVUPD      X3, 176(SI)
+	VEXTRACTF128 $0x01, Y2, 160(DI)
+	VEXTRACTF128 $0x01, Y3, 176(DI)
+	VUNPCKLPS    Y6, Y0, Y2
+	VUNPCKHPS    Y6, Y0, Y0
+	VMOVUPD      X2, 224(SI)
+	VMOVUPD      X0, 240(SI)
+	VEXTRACTF128 $0x01, Y2, 224(DI)
+	VEXTRACTF128 $0x01, Y0, 240(DI)
+	ADDQ         $0x00000200, BX
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortInverse32AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse32AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*4), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*4), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSS scale+144(FP), Y0
+	MOVQ         $0x00000002, R9
+
+first:
+	VMOVUPD      (DI), X1
+	VINSERTF128  $0x01, (R8), Y1, Y2
+	VMOVUPD      16(DI), X1
+	VINSERTF128  $0x01, 16(R8), Y1, Y3
+	VSHUFPS      $0x88, Y3, Y2, Y4
+	VSHUFPS      $0xdd, Y3, Y2, Y2
+	VMOVUPD      64(DI), X1
+	VINSERTF128  $0x01, 64(R8), Y1, Y3
+	VMOVUPD      80(DI), X1
+	VINSERTF128  $0x01, 80(R8), Y1, Y5
+	VSHUFPS      $0x88, Y5, Y3, Y6
+	VSHUFPS      $0xdd, Y5, Y3, Y3
+	VMOVUPD      128(DI), X1
+	VINSERTF128  $0x01, 128(R8), Y1, Y5
+	VMOVUPD      144(DI), X1
+	VINSERTF128  $0x01, 144(R8), Y1, Y7
+	VSHUFPS      $0x88, Y7, Y5, Y8
+	VSHUFPS      $0xdd, Y7, Y5, Y5
+	VMOVUPD      192(DI), X1
+	VINSERTF128  $0x01, 192(R8), Y1, Y7
+	VMOVUPD      208(DI), X1
+	VINSERTF128  $0x01, 208(R8), Y1, Y9
+	VSHUFPS      $0x88, Y9, Y7, Y10
+	VSHUFPS      $0xdd, Y9, Y7, Y7
+	VADDPS       Y5, Y2, Y9
+	VADDPS       Y8, Y4, Y11
+	VSUBPS       Y5, Y2, Y2
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y10, Y6, Y8
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y10, Y6, Y6
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y8, Y11, Y10
+	VADDPS       Y6, Y2, Y12
+	VSUBPS       Y3, Y4, Y13
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y8, Y11, Y8
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y3, Y4, Y3
+	VMULPS       Y7, Y0, Y4
+	VMULPS       Y10, Y0, Y6
+	VMOVUPS      (BX), Y7
+	VMOVUPS      32(BX), Y9
+	VMULPS       Y9, Y13, Y10
+	VMULPS       Y9, Y12, Y9
+	VFMSUB231PS  Y7, Y12, Y10
+	VFMADD231PS  Y7, Y13, Y9
+	VMOVUPS      64(BX), Y7
+	VMOVUPS      96(BX), Y11
+	VMULPS       Y11, Y8, Y12
+	VMULPS       Y11, Y5, Y11
+	VFMSUB231PS  Y7, Y5, Y12
+	VFMADD231PS  Y7, Y8, Y11
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y7
+	VMULPS       Y7, Y3, Y8
+	VMULPS       Y7, Y2, Y7
+	VFMSUB231PS  Y5, Y2, Y8
+	VFMADD231PS  Y5, Y3, Y7
+	VUNPCKLPS    Y10, Y4, Y2
+	VUNPCKHPS    Y10, Y4, Y3
+	VUNPCKLPS    Y8, Y12, Y4
+	VUNPCKHPS    Y8, Y12, Y5
+	VUNPCKLPD    Y4, Y2, Y8
+	VUNPCKHPD    Y4, Y2, Y2
+	VUNPCKLPD    Y5, Y3, Y4
+	VUNPCKHPD    Y5, Y3, Y3
+	VUNPCKLPS    Y9, Y6, Y5
+	VUNPCKHPS    Y9, Y6, Y6
+	VUNPCKLPS    Y7, Y11, Y9
+	VUNPCKHPS    Y7, Y11, Y7
+	VUNPCKLPD    Y9, Y5, Y10
+	VUNPCKHPD    Y9, Y5, Y5
+	VUNPCKLPD    Y7, Y6, Y9
+	VUNPCKHPD    Y7, Y6, Y6
+	VMOVUPS      Y8, (SI)
+	VMOVUPS      Y10, 32(SI)
+	VMOVUPS      Y2, 64(SI)
+	VMOVUPS      Y5, 96(SI)
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y9, 160(SI)
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      Y6, 224(SI)
+	ADDQ         $0x00000020, DI
+	ADDQ         $0x00000020, R8
+	ADDQ         $0x000000c0, BX
+	ADDQ         $0x00000100, SI
+	DECQ         R9
+	JNZ          first
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*4), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*4), DI
+	MOVQ         tile_base+48(FP), BX
+	VMOVUPS      (BX), Y0
+	VMOVUPS      32(BX), Y2
+	VADDPS       256(BX), Y0, Y0
+	VADDPS       288(BX), Y2, Y2
+	VMOVUPS      64(BX), Y3
+	VMOVUPS      96(BX), Y4
+	VADDPS       320(BX), Y3, Y3
+	VADDPS       352(BX), Y4, Y4
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y6
+	VADDPS       384(BX), Y5, Y5
+	VADDPS       416(BX), Y6, Y6
+	VMOVUPS      192(BX), Y7
+	VMOVUPS      224(BX), Y8
+	VADDPS       448(BX), Y7, Y7
+	VADDPS       480(BX), Y8, Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y8, Y3
+	VUNPCKHPS    Y7, Y8, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPS    Y11, Y12, Y3
+	VUNPCKHPS    Y11, Y12, Y4
+	VMOVUPD      X3, 64(SI)
+	VMOVUPD      X4, 80(SI)
+	VEXTRACTF128 $0x01, Y3, 64(DI)
+	VEXTRACTF128 $0x01, Y4, 80(DI)
+	VUNPCKLPS    Y5, Y6, Y3
+	VUNPCKHPS    Y5, Y6, Y4
+	VMOVUPD      X3, 128(SI)
+	VMOVUPD      X4, 144(SI)
+	VEXTRACTF128 $0x01, Y3, 128(DI)
+	VEXTRACTF128 $0x01, Y4, 144(DI)
+	VUNPCKLPS    Y0, Y2, Y3
+	VUNPCKHPS    Y0, Y2, Y0
+	VMOVUPD      X3, 192(SI)
+	VMOVUPD      X0, 208(SI)
+	VEXTRACTF128 $0x01, Y3, 192(DI)
+	VEXTRACTF128 $0x01, Y0, 208(DI)
+	VMOVUPS      (BX), Y0
+	VMOVUPS      32(BX), Y2
+	VSUBPS       256(BX), Y0, Y0
+	VSUBPS       288(BX), Y2, Y2
+	VMOVUPS      64(BX), Y3
+	VMOVUPS      96(BX), Y4
+	VSUBPS       320(BX), Y3, Y3
+	VSUBPS       352(BX), Y4, Y4
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y6
+	VSUBPS       384(BX), Y5, Y5
+	VSUBPS       416(BX), Y6, Y6
+	VMOVUPS      192(BX), Y7
+	VMOVUPS      224(BX), Y8
+	VSUBPS       448(BX), Y7, Y7
+	VSUBPS       480(BX), Y8, Y8
+	VADDPS       Y4, Y3, Y9
+	VSUBPS       Y3, Y4, Y3
+	VSUBPS       Y7, Y8, Y4
+	VADDPS       Y8, Y7, Y7
+	VADDPS       Y6, Y0, Y8
+	VSUBPS       Y5, Y2, Y10
+	VSUBPS       Y6, Y0, Y0
+	VADDPS       Y5, Y2, Y2
+	VADDPS       Y4, Y9, Y5
+	VSUBPS       Y7, Y3, Y6
+	VSUBPS       Y4, Y9, Y4
+	VADDPS       Y7, Y3, Y3
+	VMOVUPS      fftAVX2F323f3504f3<>+0(SB), Y7
+	VMOVAPS      Y8, Y9
+	VMOVAPS      Y10, Y11
+	VFMADD231PS  Y7, Y5, Y9
+	VFMADD231PS  Y7, Y6, Y11
+	VFNMADD231PS Y7, Y5, Y8
+	VFNMADD231PS Y7, Y6, Y10
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y2, Y6
+	VFMADD231PS  Y7, Y3, Y5
+	VFMADD231PS  Y7, Y4, Y6
+	VFNMADD231PS Y7, Y3, Y0
+	VFNMADD231PS Y7, Y4, Y2
+	VUNPCKLPS    Y9, Y11, Y3
+	VUNPCKHPS    Y9, Y11, Y4
+	VMOVUPD      X3, 32(SI)
+	VMOVUPD      X4, 48(SI)
+	VEXTRACTF128 $0x01, Y3, 32(DI)
+	VEXTRACTF128 $0x01, Y4, 48(DI)
+	VUNPCKLPS    Y5, Y2, Y3
+	VUNPCKHPS    Y5, Y2, Y2
+	VMOVUPD      X3, 96(SI)
+	VMOVUPD      X2, 112(SI)
+	VEXTRACTF128 $0x01, Y3, 96(DI)
+	VEXTRACTF128 $0x01, Y2, 112(DI)
+	VUNPCKLPS    Y8, Y10, Y2
+	VUNPCKHPS    Y8, Y10, Y3
+	VMOVUPD      X2, 160(SI)
+	VMOVUPD      X3, 176(SI)
+	VEXTRACTF128 $0x01, Y2, 160(DI)
+	VEXTRACTF128 $0x01, Y3, 176(DI)
+	VUNPCKLPS    Y0, Y6, Y2
+	VUNPCKHPS    Y0, Y6, Y0
+	VMOVUPD      X2, 224(SI)
+	VMOVUPD      X0, 240(SI)
+	VEXTRACTF128 $0x01, Y2, 224(DI)
+	VEXTRACTF128 $0x01, Y0, 240(DI)
+	ADDQ         $0x00000200, BX
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortForward64AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward64AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*4), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*4), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSS scale+144(FP), Y0
+	MOVQ         $0x00000004, R9
+
+first:
+	VMOVUPD     (DI), X1
+	VINSERTF128 $0x01, (R8), Y1, Y2
+	VMOVUPD     16(DI), X1
+	VINSERTF128 $0x01, 16(R8), Y1, Y3
+	VSHUFPS     $0x88, Y3, Y2, Y4
+	VSHUFPS     $0xdd, Y3, Y2, Y2
+	VMOVUPD     128(DI), X1
+	VINSERTF128 $0x01, 128(R8), Y1, Y3
+	VMOVUPD     144(DI), X1
+	VINSERTF128 $0x01, 144(R8), Y1, Y5
+	VSHUFPS     $0x88, Y5, Y3, Y6
+	VSHUFPS     $0xdd, Y5, Y3, Y3
+	VMOVUPD     256(DI), X1
+	VINSERTF128 $0x01, 256(R8), Y1, Y5
+	VMOVUPD     272(DI), X1
+	VINSERTF128 $0x01, 272(R8), Y1, Y7
+	VSHUFPS     $0x88, Y7, Y5, Y8
+	VSHUFPS     $0xdd, Y7, Y5, Y5
+	VMOVUPD     384(DI), X1
+	VINSERTF128 $0x01, 384(R8), Y1, Y7
+	VMOVUPD     400(DI), X1
+	VINSERTF128 $0x01, 400(R8), Y1, Y9
+	VSHUFPS     $0x88, Y9, Y7, Y10
+	VSHUFPS     $0xdd, Y9, Y7, Y7
+	VADDPS      Y8, Y4, Y9
+	VADDPS      Y5, Y2, Y11
+	VSUBPS      Y8, Y4, Y4
+	VSUBPS      Y5, Y2, Y2
+	VADDPS      Y10, Y6, Y5
+	VADDPS      Y7, Y3, Y8
+	VSUBPS      Y10, Y6, Y6
+	VSUBPS      Y7, Y3, Y3
+	VADDPS      Y5, Y9, Y7
+	VADDPS      Y8, Y11, Y10
+	VADDPS      Y3, Y4, Y12
+	VSUBPS      Y6, Y2, Y13
+	VSUBPS      Y5, Y9, Y5
+	VSUBPS      Y8, Y11, Y8
+	VSUBPS      Y3, Y4, Y3
+	VADDPS      Y6, Y2, Y2
+	VMULPS      Y7, Y0, Y4
+	VMULPS      Y10, Y0, Y6
+	VMOVUPS     (BX), Y7
+	VMOVUPS     32(BX), Y9
+	VMULPS      Y9, Y13, Y10
+	VMULPS      Y9, Y12, Y9
+	VFMSUB231PS Y7, Y12, Y10
+	VFMADD231PS Y7, Y13, Y9
+	VMOVUPS     64(BX), Y7
+	VMOVUPS     96(BX), Y11
+	VMULPS      Y11, Y8, Y12
+	VMULPS      Y11, Y5, Y11
+	VFMSUB231PS Y7, Y5, Y12
+	VFMADD231PS Y7, Y8, Y11
+	VMOVUPS     128(BX), Y5
+	VMOVUPS     160(BX), Y7
+	VMULPS      Y7, Y2, Y8
+	VMULPS      Y7, Y3, Y7
+	VFMSUB231PS Y5, Y3, Y8
+	VFMADD231PS Y5, Y2, Y7
+	VUNPCKLPS   Y10, Y4, Y2
+	VUNPCKHPS   Y10, Y4, Y3
+	VUNPCKLPS   Y8, Y12, Y4
+	VUNPCKHPS   Y8, Y12, Y5
+	VUNPCKLPD   Y4, Y2, Y8
+	VUNPCKHPD   Y4, Y2, Y2
+	VUNPCKLPD   Y5, Y3, Y4
+	VUNPCKHPD   Y5, Y3, Y3
+	VUNPCKLPS   Y9, Y6, Y5
+	VUNPCKHPS   Y9, Y6, Y6
+	VUNPCKLPS   Y7, Y11, Y9
+	VUNPCKHPS   Y7, Y11, Y7
+	VUNPCKLPD   Y9, Y5, Y10
+	VUNPCKHPD   Y9, Y5, Y5
+	VUNPCKLPD   Y7, Y6, Y9
+	VUNPCKHPD   Y7, Y6, Y6
+	VMOVUPS     Y8, (SI)
+	VMOVUPS     Y10, 32(SI)
+	VMOVUPS     Y2, 64(SI)
+	VMOVUPS     Y5, 96(SI)
+	VMOVUPS     Y4, 128(SI)
+	VMOVUPS     Y9, 160(SI)
+	VMOVUPS     Y3, 192(SI)
+	VMOVUPS     Y6, 224(SI)
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x000000c0, BX
+	ADDQ        $0x00000100, SI
+	DECQ        R9
+	JNZ         first
+	MOVQ        tile_base+48(FP), SI
+	MOVQ        $0x00000001, DI
+
+block0:
+	MOVQ $0x00000004, R8
+	MOVQ BX, R9
+
+inner0:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      256(SI), Y3
+	VMOVUPS      288(SI), Y4
+	VMOVUPS      512(SI), Y5
+	VMOVUPS      544(SI), Y6
+	VMOVUPS      768(SI), Y7
+	VMOVUPS      800(SI), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y8, 32(SI)
+	VBROADCASTSS (R9), Y3
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y12, Y7
+	VMULPS       Y4, Y11, Y4
+	VFMSUB231PS  Y3, Y11, Y7
+	VFMADD231PS  Y3, Y12, Y4
+	VMOVUPS      Y7, 256(SI)
+	VMOVUPS      Y4, 288(SI)
+	VBROADCASTSS 8(R9), Y3
+	VBROADCASTSS 12(R9), Y4
+	VMULPS       Y4, Y6, Y7
+	VMULPS       Y4, Y5, Y4
+	VFMSUB231PS  Y3, Y5, Y7
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      Y7, 512(SI)
+	VMOVUPS      Y4, 544(SI)
+	VBROADCASTSS 16(R9), Y3
+	VBROADCASTSS 20(R9), Y4
+	VMULPS       Y4, Y2, Y5
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y3, Y0, Y5
+	VFMADD231PS  Y3, Y2, Y4
+	VMOVUPS      Y5, 768(SI)
+	VMOVUPS      Y4, 800(SI)
+	ADDQ         $0x00000018, R9
+	ADDQ         $0x00000040, SI
+	DECQ         R8
+	JNZ          inner0
+	ADDQ         $0x00000300, SI
+	DECQ         DI
+	JNZ          block0
+	ADDQ         $0x00000060, BX
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*4), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*4), DI
+	MOVQ         tile_base+48(FP), BX
+	MOVQ         $0x00000004, R8
+
+last0:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      64(BX), Y3
+	VMOVUPS      96(BX), Y4
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y6
+	VMOVUPS      192(BX), Y7
+	VMOVUPS      224(BX), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VUNPCKLPS    Y8, Y7, Y3
+	VUNPCKHPS    Y8, Y7, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPS    Y12, Y11, Y3
+	VUNPCKHPS    Y12, Y11, Y4
+	VMOVUPD      X3, 128(SI)
+	VMOVUPD      X4, 144(SI)
+	VEXTRACTF128 $0x01, Y3, 128(DI)
+	VEXTRACTF128 $0x01, Y4, 144(DI)
+	VUNPCKLPS    Y6, Y5, Y3
+	VUNPCKHPS    Y6, Y5, Y4
+	VMOVUPD      X3, 256(SI)
+	VMOVUPD      X4, 272(SI)
+	VEXTRACTF128 $0x01, Y3, 256(DI)
+	VEXTRACTF128 $0x01, Y4, 272(DI)
+	VUNPCKLPS    Y2, Y0, Y3
+	VUNPCKHPS    Y2, Y0, Y0
+	VMOVUPD      X3, 384(SI)
+	VMOVUPD      X0, 400(SI)
+	VEXTRACTF128 $0x01, Y3, 384(DI)
+	VEXTRACTF128 $0x01, Y0, 400(DI)
+	ADDQ         $0x00000100, BX
+	ADDQ         $+32, SI
+	ADDQ         $+32, DI
+	DECQ         R8
+	JNZ          last0
+	ADDQ         $-128, SI
+	ADDQ         $-128, DI
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortInverse64AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse64AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*4), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*4), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSS scale+144(FP), Y0
+	MOVQ         $0x00000004, R9
+
+first:
+	VMOVUPD     (DI), X1
+	VINSERTF128 $0x01, (R8), Y1, Y2
+	VMOVUPD     16(DI), X1
+	VINSERTF128 $0x01, 16(R8), Y1, Y3
+	VSHUFPS     $0x88, Y3, Y2, Y4
+	VSHUFPS     $0xdd, Y3, Y2, Y2
+	VMOVUPD     128(DI), X1
+	VINSERTF128 $0x01, 128(R8), Y1, Y3
+	VMOVUPD     144(DI), X1
+	VINSERTF128 $0x01, 144(R8), Y1, Y5
+	VSHUFPS     $0x88, Y5, Y3, Y6
+	VSHUFPS     $0xdd, Y5, Y3, Y3
+	VMOVUPD     256(DI), X1
+	VINSERTF128 $0x01, 256(R8), Y1, Y5
+	VMOVUPD     272(DI), X1
+	VINSERTF128 $0x01, 272(R8), Y1, Y7
+	VSHUFPS     $0x88, Y7, Y5, Y8
+	VSHUFPS     $0xdd, Y7, Y5, Y5
+	VMOVUPD     384(DI), X1
+	VINSERTF128 $0x01, 384(R8), Y1, Y7
+	VMOVUPD     400(DI), X1
+	VINSERTF128 $0x01, 400(R8), Y1, Y9
+	VSHUFPS     $0x88, Y9, Y7, Y10
+	VSHUFPS     $0xdd, Y9, Y7, Y7
+	VADDPS      Y5, Y2, Y9
+	VADDPS      Y8, Y4, Y11
+	VSUBPS      Y5, Y2, Y2
+	VSUBPS      Y8, Y4, Y4
+	VADDPS      Y7, Y3, Y5
+	VADDPS      Y10, Y6, Y8
+	VSUBPS      Y7, Y3, Y3
+	VSUBPS      Y10, Y6, Y6
+	VADDPS      Y5, Y9, Y7
+	VADDPS      Y8, Y11, Y10
+	VADDPS      Y6, Y2, Y12
+	VSUBPS      Y3, Y4, Y13
+	VSUBPS      Y5, Y9, Y5
+	VSUBPS      Y8, Y11, Y8
+	VSUBPS      Y6, Y2, Y2
+	VADDPS      Y3, Y4, Y3
+	VMULPS      Y7, Y0, Y4
+	VMULPS      Y10, Y0, Y6
+	VMOVUPS     (BX), Y7
+	VMOVUPS     32(BX), Y9
+	VMULPS      Y9, Y13, Y10
+	VMULPS      Y9, Y12, Y9
+	VFMSUB231PS Y7, Y12, Y10
+	VFMADD231PS Y7, Y13, Y9
+	VMOVUPS     64(BX), Y7
+	VMOVUPS     96(BX), Y11
+	VMULPS      Y11, Y8, Y12
+	VMULPS      Y11, Y5, Y11
+	VFMSUB231PS Y7, Y5, Y12
+	VFMADD231PS Y7, Y8, Y11
+	VMOVUPS     128(BX), Y5
+	VMOVUPS     160(BX), Y7
+	VMULPS      Y7, Y3, Y8
+	VMULPS      Y7, Y2, Y7
+	VFMSUB231PS Y5, Y2, Y8
+	VFMADD231PS Y5, Y3, Y7
+	VUNPCKLPS   Y10, Y4, Y2
+	VUNPCKHPS   Y10, Y4, Y3
+	VUNPCKLPS   Y8, Y12, Y4
+	VUNPCKHPS   Y8, Y12, Y5
+	VUNPCKLPD   Y4, Y2, Y8
+	VUNPCKHPD   Y4, Y2, Y2
+	VUNPCKLPD   Y5, Y3, Y4
+	VUNPCKHPD   Y5, Y3, Y3
+	VUNPCKLPS   Y9, Y6, Y5
+	VUNPCKHPS   Y9, Y6, Y6
+	VUNPCKLPS   Y7, Y11, Y9
+	VUNPCKHPS   Y7, Y11, Y7
+	VUNPCKLPD   Y9, Y5, Y10
+	VUNPCKHPD   Y9, Y5, Y5
+	VUNPCKLPD   Y7, Y6, Y9
+	VUNPCKHPD   Y7, Y6, Y6
+	VMOVUPS     Y8, (SI)
+	VMOVUPS     Y10, 32(SI)
+	VMOVUPS     Y2, 64(SI)
+	VMOVUPS     Y5, 96(SI)
+	VMOVUPS     Y4, 128(SI)
+	VMOVUPS     Y9, 160(SI)
+	VMOVUPS     Y3, 192(SI)
+	VMOVUPS     Y6, 224(SI)
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x000000c0, BX
+	ADDQ        $0x00000100, SI
+	DECQ        R9
+	JNZ         first
+	MOVQ        tile_base+48(FP), SI
+	MOVQ        $0x00000001, DI
+
+block0:
+	MOVQ $0x00000004, R8
+	MOVQ BX, R9
+
+inner0:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      256(SI), Y3
+	VMOVUPS      288(SI), Y4
+	VMOVUPS      512(SI), Y5
+	VMOVUPS      544(SI), Y6
+	VMOVUPS      768(SI), Y7
+	VMOVUPS      800(SI), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y8, 32(SI)
+	VBROADCASTSS (R9), Y3
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y12, Y7
+	VMULPS       Y4, Y11, Y4
+	VFMSUB231PS  Y3, Y11, Y7
+	VFMADD231PS  Y3, Y12, Y4
+	VMOVUPS      Y7, 256(SI)
+	VMOVUPS      Y4, 288(SI)
+	VBROADCASTSS 8(R9), Y3
+	VBROADCASTSS 12(R9), Y4
+	VMULPS       Y4, Y6, Y7
+	VMULPS       Y4, Y5, Y4
+	VFMSUB231PS  Y3, Y5, Y7
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      Y7, 512(SI)
+	VMOVUPS      Y4, 544(SI)
+	VBROADCASTSS 16(R9), Y3
+	VBROADCASTSS 20(R9), Y4
+	VMULPS       Y4, Y2, Y5
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y3, Y0, Y5
+	VFMADD231PS  Y3, Y2, Y4
+	VMOVUPS      Y5, 768(SI)
+	VMOVUPS      Y4, 800(SI)
+	ADDQ         $0x00000018, R9
+	ADDQ         $0x00000040, SI
+	DECQ         R8
+	JNZ          inner0
+	ADDQ         $0x00000300, SI
+	DECQ         DI
+	JNZ          block0
+	ADDQ         $0x00000060, BX
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*4), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*4), DI
+	MOVQ         tile_base+48(FP), BX
+	MOVQ         $0x00000004, R8
+
+last0:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      64(BX), Y3
+	VMOVUPS      96(BX), Y4
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y6
+	VMOVUPS      192(BX), Y7
+	VMOVUPS      224(BX), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y8, Y3
+	VUNPCKHPS    Y7, Y8, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPS    Y11, Y12, Y3
+	VUNPCKHPS    Y11, Y12, Y4
+	VMOVUPD      X3, 128(SI)
+	VMOVUPD      X4, 144(SI)
+	VEXTRACTF128 $0x01, Y3, 128(DI)
+	VEXTRACTF128 $0x01, Y4, 144(DI)
+	VUNPCKLPS    Y5, Y6, Y3
+	VUNPCKHPS    Y5, Y6, Y4
+	VMOVUPD      X3, 256(SI)
+	VMOVUPD      X4, 272(SI)
+	VEXTRACTF128 $0x01, Y3, 256(DI)
+	VEXTRACTF128 $0x01, Y4, 272(DI)
+	VUNPCKLPS    Y0, Y2, Y3
+	VUNPCKHPS    Y0, Y2, Y0
+	VMOVUPD      X3, 384(SI)
+	VMOVUPD      X0, 400(SI)
+	VEXTRACTF128 $0x01, Y3, 384(DI)
+	VEXTRACTF128 $0x01, Y0, 400(DI)
+	ADDQ         $0x00000100, BX
+	ADDQ         $+32, SI
+	ADDQ         $+32, DI
+	DECQ         R8
+	JNZ          last0
+	ADDQ         $-128, SI
+	ADDQ         $-128, DI
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortForward128AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward128AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*4), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*4), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSS scale+144(FP), Y0
+	MOVQ         $0x00000008, R9
+
+first:
+	VMOVUPD     (DI), X1
+	VINSERTF128 $0x01, (R8), Y1, Y2
+	VMOVUPD     16(DI), X1
+	VINSERTF128 $0x01, 16(R8), Y1, Y3
+	VSHUFPS     $0x88, Y3, Y2, Y4
+	VSHUFPS     $0xdd, Y3, Y2, Y2
+	VMOVUPD     256(DI), X1
+	VINSERTF128 $0x01, 256(R8), Y1, Y3
+	VMOVUPD     272(DI), X1
+	VINSERTF128 $0x01, 272(R8), Y1, Y5
+	VSHUFPS     $0x88, Y5, Y3, Y6
+	VSHUFPS     $0xdd, Y5, Y3, Y3
+	VMOVUPD     512(DI), X1
+	VINSERTF128 $0x01, 512(R8), Y1, Y5
+	VMOVUPD     528(DI), X1
+	VINSERTF128 $0x01, 528(R8), Y1, Y7
+	VSHUFPS     $0x88, Y7, Y5, Y8
+	VSHUFPS     $0xdd, Y7, Y5, Y5
+	VMOVUPD     768(DI), X1
+	VINSERTF128 $0x01, 768(R8), Y1, Y7
+	VMOVUPD     784(DI), X1
+	VINSERTF128 $0x01, 784(R8), Y1, Y9
+	VSHUFPS     $0x88, Y9, Y7, Y10
+	VSHUFPS     $0xdd, Y9, Y7, Y7
+	VADDPS      Y8, Y4, Y9
+	VADDPS      Y5, Y2, Y11
+	VSUBPS      Y8, Y4, Y4
+	VSUBPS      Y5, Y2, Y2
+	VADDPS      Y10, Y6, Y5
+	VADDPS      Y7, Y3, Y8
+	VSUBPS      Y10, Y6, Y6
+	VSUBPS      Y7, Y3, Y3
+	VADDPS      Y5, Y9, Y7
+	VADDPS      Y8, Y11, Y10
+	VADDPS      Y3, Y4, Y12
+	VSUBPS      Y6, Y2, Y13
+	VSUBPS      Y5, Y9, Y5
+	VSUBPS      Y8, Y11, Y8
+	VSUBPS      Y3, Y4, Y3
+	VADDPS      Y6, Y2, Y2
+	VMULPS      Y7, Y0, Y4
+	VMULPS      Y10, Y0, Y6
+	VMOVUPS     (BX), Y7
+	VMOVUPS     32(BX), Y9
+	VMULPS      Y9, Y13, Y10
+	VMULPS      Y9, Y12, Y9
+	VFMSUB231PS Y7, Y12, Y10
+	VFMADD231PS Y7, Y13, Y9
+	VMOVUPS     64(BX), Y7
+	VMOVUPS     96(BX), Y11
+	VMULPS      Y11, Y8, Y12
+	VMULPS      Y11, Y5, Y11
+	VFMSUB231PS Y7, Y5, Y12
+	VFMADD231PS Y7, Y8, Y11
+	VMOVUPS     128(BX), Y5
+	VMOVUPS     160(BX), Y7
+	VMULPS      Y7, Y2, Y8
+	VMULPS      Y7, Y3, Y7
+	VFMSUB231PS Y5, Y3, Y8
+	VFMADD231PS Y5, Y2, Y7
+	VUNPCKLPS   Y10, Y4, Y2
+	VUNPCKHPS   Y10, Y4, Y3
+	VUNPCKLPS   Y8, Y12, Y4
+	VUNPCKHPS   Y8, Y12, Y5
+	VUNPCKLPD   Y4, Y2, Y8
+	VUNPCKHPD   Y4, Y2, Y2
+	VUNPCKLPD   Y5, Y3, Y4
+	VUNPCKHPD   Y5, Y3, Y3
+	VUNPCKLPS   Y9, Y6, Y5
+	VUNPCKHPS   Y9, Y6, Y6
+	VUNPCKLPS   Y7, Y11, Y9
+	VUNPCKHPS   Y7, Y11, Y7
+	VUNPCKLPD   Y9, Y5, Y10
+	VUNPCKHPD   Y9, Y5, Y5
+	VUNPCKLPD   Y7, Y6, Y9
+	VUNPCKHPD   Y7, Y6, Y6
+	VMOVUPS     Y8, (SI)
+	VMOVUPS     Y10, 32(SI)
+	VMOVUPS     Y2, 64(SI)
+	VMOVUPS     Y5, 96(SI)
+	VMOVUPS     Y4, 128(SI)
+	VMOVUPS     Y9, 160(SI)
+	VMOVUPS     Y3, 192(SI)
+	VMOVUPS     Y6, 224(SI)
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x000000c0, BX
+	ADDQ        $0x00000100, SI
+	DECQ        R9
+	JNZ         first
+	MOVQ        tile_base+48(FP), SI
+	MOVQ        $0x00000001, DI
+
+block0:
+	MOVQ $0x00000008, R8
+	MOVQ BX, R9
+
+inner0:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      512(SI), Y3
+	VMOVUPS      544(SI), Y4
+	VMOVUPS      1024(SI), Y5
+	VMOVUPS      1056(SI), Y6
+	VMOVUPS      1536(SI), Y7
+	VMOVUPS      1568(SI), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y8, 32(SI)
+	VBROADCASTSS (R9), Y3
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y12, Y7
+	VMULPS       Y4, Y11, Y4
+	VFMSUB231PS  Y3, Y11, Y7
+	VFMADD231PS  Y3, Y12, Y4
+	VMOVUPS      Y7, 512(SI)
+	VMOVUPS      Y4, 544(SI)
+	VBROADCASTSS 8(R9), Y3
+	VBROADCASTSS 12(R9), Y4
+	VMULPS       Y4, Y6, Y7
+	VMULPS       Y4, Y5, Y4
+	VFMSUB231PS  Y3, Y5, Y7
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      Y7, 1024(SI)
+	VMOVUPS      Y4, 1056(SI)
+	VBROADCASTSS 16(R9), Y3
+	VBROADCASTSS 20(R9), Y4
+	VMULPS       Y4, Y2, Y5
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y3, Y0, Y5
+	VFMADD231PS  Y3, Y2, Y4
+	VMOVUPS      Y5, 1536(SI)
+	VMOVUPS      Y4, 1568(SI)
+	ADDQ         $0x00000018, R9
+	ADDQ         $0x00000040, SI
+	DECQ         R8
+	JNZ          inner0
+	ADDQ         $0x00000600, SI
+	DECQ         DI
+	JNZ          block0
+	ADDQ         $0x000000c0, BX
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*4), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*4), DI
+	MOVQ         tile_base+48(FP), BX
+	MOVQ         $0x00000004, R8
+
+last0:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      32(BX), Y2
+	VADDPS       256(BX), Y0, Y0
+	VADDPS       288(BX), Y2, Y2
+	VMOVUPS      64(BX), Y3
+	VMOVUPS      96(BX), Y4
+	VADDPS       320(BX), Y3, Y3
+	VADDPS       352(BX), Y4, Y4
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y6
+	VADDPS       384(BX), Y5, Y5
+	VADDPS       416(BX), Y6, Y6
+	VMOVUPS      192(BX), Y7
+	VMOVUPS      224(BX), Y8
+	VADDPS       448(BX), Y7, Y7
+	VADDPS       480(BX), Y8, Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VUNPCKLPS    Y8, Y7, Y3
+	VUNPCKHPS    Y8, Y7, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPS    Y12, Y11, Y3
+	VUNPCKHPS    Y12, Y11, Y4
+	VMOVUPD      X3, 256(SI)
+	VMOVUPD      X4, 272(SI)
+	VEXTRACTF128 $0x01, Y3, 256(DI)
+	VEXTRACTF128 $0x01, Y4, 272(DI)
+	VUNPCKLPS    Y6, Y5, Y3
+	VUNPCKHPS    Y6, Y5, Y4
+	VMOVUPD      X3, 512(SI)
+	VMOVUPD      X4, 528(SI)
+	VEXTRACTF128 $0x01, Y3, 512(DI)
+	VEXTRACTF128 $0x01, Y4, 528(DI)
+	VUNPCKLPS    Y2, Y0, Y3
+	VUNPCKHPS    Y2, Y0, Y0
+	VMOVUPD      X3, 768(SI)
+	VMOVUPD      X0, 784(SI)
+	VEXTRACTF128 $0x01, Y3, 768(DI)
+	VEXTRACTF128 $0x01, Y0, 784(DI)
+	VMOVUPS      (BX), Y0
+	VMOVUPS      32(BX), Y2
+	VSUBPS       256(BX), Y0, Y0
+	VSUBPS       288(BX), Y2, Y2
+	VMOVUPS      64(BX), Y3
+	VMOVUPS      96(BX), Y4
+	VSUBPS       320(BX), Y3, Y3
+	VSUBPS       352(BX), Y4, Y4
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y6
+	VSUBPS       384(BX), Y5, Y5
+	VSUBPS       416(BX), Y6, Y6
+	VMOVUPS      192(BX), Y7
+	VMOVUPS      224(BX), Y8
+	VSUBPS       448(BX), Y7, Y7
+	VSUBPS       480(BX), Y8, Y8
+	VADDPS       Y4, Y3, Y9
+	VSUBPS       Y3, Y4, Y3
+	VSUBPS       Y7, Y8, Y4
+	VADDPS       Y8, Y7, Y7
+	VADDPS       Y6, Y0, Y8
+	VSUBPS       Y5, Y2, Y10
+	VSUBPS       Y6, Y0, Y0
+	VADDPS       Y5, Y2, Y2
+	VADDPS       Y4, Y9, Y5
+	VSUBPS       Y7, Y3, Y6
+	VSUBPS       Y4, Y9, Y4
+	VADDPS       Y7, Y3, Y3
+	VMOVUPS      fftAVX2F323f3504f3<>+0(SB), Y7
+	VMOVAPS      Y8, Y9
+	VMOVAPS      Y10, Y11
+	VFMADD231PS  Y7, Y5, Y9
+	VFMADD231PS  Y7, Y6, Y11
+	VFNMADD231PS Y7, Y5, Y8
+	VFNMADD231PS Y7, Y6, Y10
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y2, Y6
+	VFMADD231PS  Y7, Y3, Y5
+	VFMADD231PS  Y7, Y4, Y6
+	VFNMADD231PS Y7, Y3, Y0
+	VFNMADD231PS Y7, Y4, Y2
+	VUNPCKLPS    Y11, Y9, Y3
+	VUNPCKHPS    Y11, Y9, Y4
+	VMOVUPD      X3, 128(SI)
+	VMOVUPD      X4, 144(SI)
+	VEXTRACTF128 $0x01, Y3, 128(DI)
+	VEXTRACTF128 $0x01, Y4, 144(DI)
+	VUNPCKLPS    Y2, Y5, Y3
+	VUNPCKHPS    Y2, Y5, Y2
+	VMOVUPD      X3, 384(SI)
+	VMOVUPD      X2, 400(SI)
+	VEXTRACTF128 $0x01, Y3, 384(DI)
+	VEXTRACTF128 $0x01, Y2, 400(DI)
+	VUNPCKLPS    Y10, Y8, Y2
+	VUNPCKHPS    Y10, Y8, Y3
+	VMOVUPD      X2, 640(SI)
+	VMOVUPD      X3, 656(SI)
+	VEXTRACTF128 $0x01, Y2, 640(DI)
+	VEXTRACTF128 $0x01, Y3, 656(DI)
+	VUNPCKLPS    Y6, Y0, Y2
+	VUNPCKHPS    Y6, Y0, Y0
+	VMOVUPD      X2, 896(SI)
+	VMOVUPD      X0, 912(SI)
+	VEXTRACTF128 $0x01, Y2, 896(DI)
+	VEXTRACTF128 $0x01, Y0, 912(DI)
+	ADDQ         $0x00000200, BX
+	ADDQ         $+32, SI
+	ADDQ         $+32, DI
+	DECQ         R8
+	JNZ          last0
+	ADDQ         $-128, SI
+	ADDQ         $-128, DI
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortInverse128AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse128AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*4), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*4), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSS scale+144(FP), Y0
+	MOVQ         $0x00000008, R9
+
+first:
+	VMOVUPD     (DI), X1
+	VINSERTF128 $0x01, (R8), Y1, Y2
+	VMOVUPD     16(DI), X1
+	VINSERTF128 $0x01, 16(R8), Y1, Y3
+	VSHUFPS     $0x88, Y3, Y2, Y4
+	VSHUFPS     $0xdd, Y3, Y2, Y2
+	VMOVUPD     256(DI), X1
+	VINSERTF128 $0x01, 256(R8), Y1, Y3
+	VMOVUPD     272(DI), X1
+	VINSERTF128 $0x01, 272(R8), Y1, Y5
+	VSHUFPS     $0x88, Y5, Y3, Y6
+	VSHUFPS     $0xdd, Y5, Y3, Y3
+	VMOVUPD     512(DI), X1
+	VINSERTF128 $0x01, 512(R8), Y1, Y5
+	VMOVUPD     528(DI), X1
+	VINSERTF128 $0x01, 528(R8), Y1, Y7
+	VSHUFPS     $0x88, Y7, Y5, Y8
+	VSHUFPS     $0xdd, Y7, Y5, Y5
+	VMOVUPD     768(DI), X1
+	VINSERTF128 $0x01, 768(R8), Y1, Y7
+	VMOVUPD     784(DI), X1
+	VINSERTF128 $0x01, 784(R8), Y1, Y9
+	VSHUFPS     $0x88, Y9, Y7, Y10
+	VSHUFPS     $0xdd, Y9, Y7, Y7
+	VADDPS      Y5, Y2, Y9
+	VADDPS      Y8, Y4, Y11
+	VSUBPS      Y5, Y2, Y2
+	VSUBPS      Y8, Y4, Y4
+	VADDPS      Y7, Y3, Y5
+	VADDPS      Y10, Y6, Y8
+	VSUBPS      Y7, Y3, Y3
+	VSUBPS      Y10, Y6, Y6
+	VADDPS      Y5, Y9, Y7
+	VADDPS      Y8, Y11, Y10
+	VADDPS      Y6, Y2, Y12
+	VSUBPS      Y3, Y4, Y13
+	VSUBPS      Y5, Y9, Y5
+	VSUBPS      Y8, Y11, Y8
+	VSUBPS      Y6, Y2, Y2
+	VADDPS      Y3, Y4, Y3
+	VMULPS      Y7, Y0, Y4
+	VMULPS      Y10, Y0, Y6
+	VMOVUPS     (BX), Y7
+	VMOVUPS     32(BX), Y9
+	VMULPS      Y9, Y13, Y10
+	VMULPS      Y9, Y12, Y9
+	VFMSUB231PS Y7, Y12, Y10
+	VFMADD231PS Y7, Y13, Y9
+	VMOVUPS     64(BX), Y7
+	VMOVUPS     96(BX), Y11
+	VMULPS      Y11, Y8, Y12
+	VMULPS      Y11, Y5, Y11
+	VFMSUB231PS Y7, Y5, Y12
+	VFMADD231PS Y7, Y8, Y11
+	VMOVUPS     128(BX), Y5
+	VMOVUPS     160(BX), Y7
+	VMULPS      Y7, Y3, Y8
+	VMULPS      Y7, Y2, Y7
+	VFMSUB231PS Y5, Y2, Y8
+	VFMADD231PS Y5, Y3, Y7
+	VUNPCKLPS   Y10, Y4, Y2
+	VUNPCKHPS   Y10, Y4, Y3
+	VUNPCKLPS   Y8, Y12, Y4
+	VUNPCKHPS   Y8, Y12, Y5
+	VUNPCKLPD   Y4, Y2, Y8
+	VUNPCKHPD   Y4, Y2, Y2
+	VUNPCKLPD   Y5, Y3, Y4
+	VUNPCKHPD   Y5, Y3, Y3
+	VUNPCKLPS   Y9, Y6, Y5
+	VUNPCKHPS   Y9, Y6, Y6
+	VUNPCKLPS   Y7, Y11, Y9
+	VUNPCKHPS   Y7, Y11, Y7
+	VUNPCKLPD   Y9, Y5, Y10
+	VUNPCKHPD   Y9, Y5, Y5
+	VUNPCKLPD   Y7, Y6, Y9
+	VUNPCKHPD   Y7, Y6, Y6
+	VMOVUPS     Y8, (SI)
+	VMOVUPS     Y10, 32(SI)
+	VMOVUPS     Y2, 64(SI)
+	VMOVUPS     Y5, 96(SI)
+	VMOVUPS     Y4, 128(SI)
+	VMOVUPS     Y9, 160(SI)
+	VMOVUPS     Y3, 192(SI)
+	VMOVUPS     Y6, 224(SI)
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x000000c0, BX
+	ADDQ        $0x00000100, SI
+	DECQ        R9
+	JNZ         first
+	MOVQ        tile_base+48(FP), SI
+	MOVQ        $0x00000001, DI
+
+block0:
+	MOVQ $0x00000008, R8
+	MOVQ BX, R9
+
+inner0:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      512(SI), Y3
+	VMOVUPS      544(SI), Y4
+	VMOVUPS      1024(SI), Y5
+	VMOVUPS      1056(SI), Y6
+	VMOVUPS      1536(SI), Y7
+	VMOVUPS      1568(SI), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y8, 32(SI)
+	VBROADCASTSS (R9), Y3
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y12, Y7
+	VMULPS       Y4, Y11, Y4
+	VFMSUB231PS  Y3, Y11, Y7
+	VFMADD231PS  Y3, Y12, Y4
+	VMOVUPS      Y7, 512(SI)
+	VMOVUPS      Y4, 544(SI)
+	VBROADCASTSS 8(R9), Y3
+	VBROADCASTSS 12(R9), Y4
+	VMULPS       Y4, Y6, Y7
+	VMULPS       Y4, Y5, Y4
+	VFMSUB231PS  Y3, Y5, Y7
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      Y7, 1024(SI)
+	VMOVUPS      Y4, 1056(SI)
+	VBROADCASTSS 16(R9), Y3
+	VBROADCASTSS 20(R9), Y4
+	VMULPS       Y4, Y2, Y5
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y3, Y0, Y5
+	VFMADD231PS  Y3, Y2, Y4
+	VMOVUPS      Y5, 1536(SI)
+	VMOVUPS      Y4, 1568(SI)
+	ADDQ         $0x00000018, R9
+	ADDQ         $0x00000040, SI
+	DECQ         R8
+	JNZ          inner0
+	ADDQ         $0x00000600, SI
+	DECQ         DI
+	JNZ          block0
+	ADDQ         $0x000000c0, BX
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*4), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*4), DI
+	MOVQ         tile_base+48(FP), BX
+	MOVQ         $0x00000004, R8
+
+last0:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      32(BX), Y2
+	VADDPS       256(BX), Y0, Y0
+	VADDPS       288(BX), Y2, Y2
+	VMOVUPS      64(BX), Y3
+	VMOVUPS      96(BX), Y4
+	VADDPS       320(BX), Y3, Y3
+	VADDPS       352(BX), Y4, Y4
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y6
+	VADDPS       384(BX), Y5, Y5
+	VADDPS       416(BX), Y6, Y6
+	VMOVUPS      192(BX), Y7
+	VMOVUPS      224(BX), Y8
+	VADDPS       448(BX), Y7, Y7
+	VADDPS       480(BX), Y8, Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y8, Y3
+	VUNPCKHPS    Y7, Y8, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPS    Y11, Y12, Y3
+	VUNPCKHPS    Y11, Y12, Y4
+	VMOVUPD      X3, 256(SI)
+	VMOVUPD      X4, 272(SI)
+	VEXTRACTF128 $0x01, Y3, 256(DI)
+	VEXTRACTF128 $0x01, Y4, 272(DI)
+	VUNPCKLPS    Y5, Y6, Y3
+	VUNPCKHPS    Y5, Y6, Y4
+	VMOVUPD      X3, 512(SI)
+	VMOVUPD      X4, 528(SI)
+	VEXTRACTF128 $0x01, Y3, 512(DI)
+	VEXTRACTF128 $0x01, Y4, 528(DI)
+	VUNPCKLPS    Y0, Y2, Y3
+	VUNPCKHPS    Y0, Y2, Y0
+	VMOVUPD      X3, 768(SI)
+	VMOVUPD      X0, 784(SI)
+	VEXTRACTF128 $0x01, Y3, 768(DI)
+	VEXTRACTF128 $0x01, Y0, 784(DI)
+	VMOVUPS      (BX), Y0
+	VMOVUPS      32(BX), Y2
+	VSUBPS       256(BX), Y0, Y0
+	VSUBPS       288(BX), Y2, Y2
+	VMOVUPS      64(BX), Y3
+	VMOVUPS      96(BX), Y4
+	VSUBPS       320(BX), Y3, Y3
+	VSUBPS       352(BX), Y4, Y4
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y6
+	VSUBPS       384(BX), Y5, Y5
+	VSUBPS       416(BX), Y6, Y6
+	VMOVUPS      192(BX), Y7
+	VMOVUPS      224(BX), Y8
+	VSUBPS       448(BX), Y7, Y7
+	VSUBPS       480(BX), Y8, Y8
+	VADDPS       Y4, Y3, Y9
+	VSUBPS       Y3, Y4, Y3
+	VSUBPS       Y7, Y8, Y4
+	VADDPS       Y8, Y7, Y7
+	VADDPS       Y6, Y0, Y8
+	VSUBPS       Y5, Y2, Y10
+	VSUBPS       Y6, Y0, Y0
+	VADDPS       Y5, Y2, Y2
+	VADDPS       Y4, Y9, Y5
+	VSUBPS       Y7, Y3, Y6
+	VSUBPS       Y4, Y9, Y4
+	VADDPS       Y7, Y3, Y3
+	VMOVUPS      fftAVX2F323f3504f3<>+0(SB), Y7
+	VMOVAPS      Y8, Y9
+	VMOVAPS      Y10, Y11
+	VFMADD231PS  Y7, Y5, Y9
+	VFMADD231PS  Y7, Y6, Y11
+	VFNMADD231PS Y7, Y5, Y8
+	VFNMADD231PS Y7, Y6, Y10
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y2, Y6
+	VFMADD231PS  Y7, Y3, Y5
+	VFMADD231PS  Y7, Y4, Y6
+	VFNMADD231PS Y7, Y3, Y0
+	VFNMADD231PS Y7, Y4, Y2
+	VUNPCKLPS    Y9, Y11, Y3
+	VUNPCKHPS    Y9, Y11, Y4
+	VMOVUPD      X3, 128(SI)
+	VMOVUPD      X4, 144(SI)
+	VEXTRACTF128 $0x01, Y3, 128(DI)
+	VEXTRACTF128 $0x01, Y4, 144(DI)
+	VUNPCKLPS    Y5, Y2, Y3
+	VUNPCKHPS    Y5, Y2, Y2
+	VMOVUPD      X3, 384(SI)
+	VMOVUPD      X2, 400(SI)
+	VEXTRACTF128 $0x01, Y3, 384(DI)
+	VEXTRACTF128 $0x01, Y2, 400(DI)
+	VUNPCKLPS    Y8, Y10, Y2
+	VUNPCKHPS    Y8, Y10, Y3
+	VMOVUPD      X2, 640(SI)
+	VMOVUPD      X3, 656(SI)
+	VEXTRACTF128 $0x01, Y2, 640(DI)
+	VEXTRACTF128 $0x01, Y3, 656(DI)
+	VUNPCKLPS    Y0, Y6, Y2
+	VUNPCKHPS    Y0, Y6, Y0
+	VMOVUPD      X2, 896(SI)
+	VMOVUPD      X0, 912(SI)
+	VEXTRACTF128 $0x01, Y2, 896(DI)
+	VEXTRACTF128 $0x01, Y0, 912(DI)
+	ADDQ         $0x00000200, BX
+	ADDQ         $+32, SI
+	ADDQ         $+32, DI
+	DECQ         R8
+	JNZ          last0
+	ADDQ         $-128, SI
+	ADDQ         $-128, DI
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortForward256AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward256AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*4), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*4), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSS scale+144(FP), Y0
+	MOVQ         $0x00000010, R9
+
+first:
+	VMOVUPD     (DI), X1
+	VINSERTF128 $0x01, (R8), Y1, Y2
+	VMOVUPD     16(DI), X1
+	VINSERTF128 $0x01, 16(R8), Y1, Y3
+	VSHUFPS     $0x88, Y3, Y2, Y4
+	VSHUFPS     $0xdd, Y3, Y2, Y2
+	VMOVUPD     512(DI), X1
+	VINSERTF128 $0x01, 512(R8), Y1, Y3
+	VMOVUPD     528(DI), X1
+	VINSERTF128 $0x01, 528(R8), Y1, Y5
+	VSHUFPS     $0x88, Y5, Y3, Y6
+	VSHUFPS     $0xdd, Y5, Y3, Y3
+	VMOVUPD     1024(DI), X1
+	VINSERTF128 $0x01, 1024(R8), Y1, Y5
+	VMOVUPD     1040(DI), X1
+	VINSERTF128 $0x01, 1040(R8), Y1, Y7
+	VSHUFPS     $0x88, Y7, Y5, Y8
+	VSHUFPS     $0xdd, Y7, Y5, Y5
+	VMOVUPD     1536(DI), X1
+	VINSERTF128 $0x01, 1536(R8), Y1, Y7
+	VMOVUPD     1552(DI), X1
+	VINSERTF128 $0x01, 1552(R8), Y1, Y9
+	VSHUFPS     $0x88, Y9, Y7, Y10
+	VSHUFPS     $0xdd, Y9, Y7, Y7
+	VADDPS      Y8, Y4, Y9
+	VADDPS      Y5, Y2, Y11
+	VSUBPS      Y8, Y4, Y4
+	VSUBPS      Y5, Y2, Y2
+	VADDPS      Y10, Y6, Y5
+	VADDPS      Y7, Y3, Y8
+	VSUBPS      Y10, Y6, Y6
+	VSUBPS      Y7, Y3, Y3
+	VADDPS      Y5, Y9, Y7
+	VADDPS      Y8, Y11, Y10
+	VADDPS      Y3, Y4, Y12
+	VSUBPS      Y6, Y2, Y13
+	VSUBPS      Y5, Y9, Y5
+	VSUBPS      Y8, Y11, Y8
+	VSUBPS      Y3, Y4, Y3
+	VADDPS      Y6, Y2, Y2
+	VMULPS      Y7, Y0, Y4
+	VMULPS      Y10, Y0, Y6
+	VMOVUPS     (BX), Y7
+	VMOVUPS     32(BX), Y9
+	VMULPS      Y9, Y13, Y10
+	VMULPS      Y9, Y12, Y9
+	VFMSUB231PS Y7, Y12, Y10
+	VFMADD231PS Y7, Y13, Y9
+	VMOVUPS     64(BX), Y7
+	VMOVUPS     96(BX), Y11
+	VMULPS      Y11, Y8, Y12
+	VMULPS      Y11, Y5, Y11
+	VFMSUB231PS Y7, Y5, Y12
+	VFMADD231PS Y7, Y8, Y11
+	VMOVUPS     128(BX), Y5
+	VMOVUPS     160(BX), Y7
+	VMULPS      Y7, Y2, Y8
+	VMULPS      Y7, Y3, Y7
+	VFMSUB231PS Y5, Y3, Y8
+	VFMADD231PS Y5, Y2, Y7
+	VUNPCKLPS   Y10, Y4, Y2
+	VUNPCKHPS   Y10, Y4, Y3
+	VUNPCKLPS   Y8, Y12, Y4
+	VUNPCKHPS   Y8, Y12, Y5
+	VUNPCKLPD   Y4, Y2, Y8
+	VUNPCKHPD   Y4, Y2, Y2
+	VUNPCKLPD   Y5, Y3, Y4
+	VUNPCKHPD   Y5, Y3, Y3
+	VUNPCKLPS   Y9, Y6, Y5
+	VUNPCKHPS   Y9, Y6, Y6
+	VUNPCKLPS   Y7, Y11, Y9
+	VUNPCKHPS   Y7, Y11, Y7
+	VUNPCKLPD   Y9, Y5, Y10
+	VUNPCKHPD   Y9, Y5, Y5
+	VUNPCKLPD   Y7, Y6, Y9
+	VUNPCKHPD   Y7, Y6, Y6
+	VMOVUPS     Y8, (SI)
+	VMOVUPS     Y10, 32(SI)
+	VMOVUPS     Y2, 64(SI)
+	VMOVUPS     Y5, 96(SI)
+	VMOVUPS     Y4, 128(SI)
+	VMOVUPS     Y9, 160(SI)
+	VMOVUPS     Y3, 192(SI)
+	VMOVUPS     Y6, 224(SI)
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x000000c0, BX
+	ADDQ        $0x00000100, SI
+	DECQ        R9
+	JNZ         first
+	MOVQ        tile_base+48(FP), SI
+	MOVQ        $0x00000001, DI
+
+block0:
+	MOVQ $0x00000010, R8
+	MOVQ BX, R9
+
+inner0:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      1024(SI), Y3
+	VMOVUPS      1056(SI), Y4
+	VMOVUPS      2048(SI), Y5
+	VMOVUPS      2080(SI), Y6
+	VMOVUPS      3072(SI), Y7
+	VMOVUPS      3104(SI), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y8, 32(SI)
+	VBROADCASTSS (R9), Y3
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y12, Y7
+	VMULPS       Y4, Y11, Y4
+	VFMSUB231PS  Y3, Y11, Y7
+	VFMADD231PS  Y3, Y12, Y4
+	VMOVUPS      Y7, 1024(SI)
+	VMOVUPS      Y4, 1056(SI)
+	VBROADCASTSS 8(R9), Y3
+	VBROADCASTSS 12(R9), Y4
+	VMULPS       Y4, Y6, Y7
+	VMULPS       Y4, Y5, Y4
+	VFMSUB231PS  Y3, Y5, Y7
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      Y7, 2048(SI)
+	VMOVUPS      Y4, 2080(SI)
+	VBROADCASTSS 16(R9), Y3
+	VBROADCASTSS 20(R9), Y4
+	VMULPS       Y4, Y2, Y5
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y3, Y0, Y5
+	VFMADD231PS  Y3, Y2, Y4
+	VMOVUPS      Y5, 3072(SI)
+	VMOVUPS      Y4, 3104(SI)
+	ADDQ         $0x00000018, R9
+	ADDQ         $0x00000040, SI
+	DECQ         R8
+	JNZ          inner0
+	ADDQ         $0x00000c00, SI
+	DECQ         DI
+	JNZ          block0
+	ADDQ         $0x00000180, BX
+	MOVQ         tile_base+48(FP), SI
+	MOVQ         $0x00000004, DI
+
+block1:
+	MOVQ $0x00000004, R8
+	MOVQ BX, R9
+
+inner1:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      256(SI), Y3
+	VMOVUPS      288(SI), Y4
+	VMOVUPS      512(SI), Y5
+	VMOVUPS      544(SI), Y6
+	VMOVUPS      768(SI), Y7
+	VMOVUPS      800(SI), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y8, 32(SI)
+	VBROADCASTSS (R9), Y3
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y12, Y7
+	VMULPS       Y4, Y11, Y4
+	VFMSUB231PS  Y3, Y11, Y7
+	VFMADD231PS  Y3, Y12, Y4
+	VMOVUPS      Y7, 256(SI)
+	VMOVUPS      Y4, 288(SI)
+	VBROADCASTSS 8(R9), Y3
+	VBROADCASTSS 12(R9), Y4
+	VMULPS       Y4, Y6, Y7
+	VMULPS       Y4, Y5, Y4
+	VFMSUB231PS  Y3, Y5, Y7
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      Y7, 512(SI)
+	VMOVUPS      Y4, 544(SI)
+	VBROADCASTSS 16(R9), Y3
+	VBROADCASTSS 20(R9), Y4
+	VMULPS       Y4, Y2, Y5
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y3, Y0, Y5
+	VFMADD231PS  Y3, Y2, Y4
+	VMOVUPS      Y5, 768(SI)
+	VMOVUPS      Y4, 800(SI)
+	ADDQ         $0x00000018, R9
+	ADDQ         $0x00000040, SI
+	DECQ         R8
+	JNZ          inner1
+	ADDQ         $0x00000300, SI
+	DECQ         DI
+	JNZ          block1
+	ADDQ         $0x00000060, BX
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*4), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*4), DI
+	MOVQ         tile_base+48(FP), BX
+	MOVQ         $0x00000004, R8
+
+last0:
+	MOVQ $0x00000004, R9
+
+last1:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      64(BX), Y3
+	VMOVUPS      96(BX), Y4
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y6
+	VMOVUPS      192(BX), Y7
+	VMOVUPS      224(BX), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VUNPCKLPS    Y8, Y7, Y3
+	VUNPCKHPS    Y8, Y7, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPS    Y12, Y11, Y3
+	VUNPCKHPS    Y12, Y11, Y4
+	VMOVUPD      X3, 512(SI)
+	VMOVUPD      X4, 528(SI)
+	VEXTRACTF128 $0x01, Y3, 512(DI)
+	VEXTRACTF128 $0x01, Y4, 528(DI)
+	VUNPCKLPS    Y6, Y5, Y3
+	VUNPCKHPS    Y6, Y5, Y4
+	VMOVUPD      X3, 1024(SI)
+	VMOVUPD      X4, 1040(SI)
+	VEXTRACTF128 $0x01, Y3, 1024(DI)
+	VEXTRACTF128 $0x01, Y4, 1040(DI)
+	VUNPCKLPS    Y2, Y0, Y3
+	VUNPCKHPS    Y2, Y0, Y0
+	VMOVUPD      X3, 1536(SI)
+	VMOVUPD      X0, 1552(SI)
+	VEXTRACTF128 $0x01, Y3, 1536(DI)
+	VEXTRACTF128 $0x01, Y0, 1552(DI)
+	ADDQ         $0x00000100, BX
+	ADDQ         $+128, SI
+	ADDQ         $+128, DI
+	DECQ         R9
+	JNZ          last1
+	ADDQ         $-512, SI
+	ADDQ         $-512, DI
+	ADDQ         $+32, SI
+	ADDQ         $+32, DI
+	DECQ         R8
+	JNZ          last0
+	ADDQ         $-128, SI
+	ADDQ         $-128, DI
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortInverse256AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse256AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*4), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*4), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSS scale+144(FP), Y0
+	MOVQ         $0x00000010, R9
+
+first:
+	VMOVUPD     (DI), X1
+	VINSERTF128 $0x01, (R8), Y1, Y2
+	VMOVUPD     16(DI), X1
+	VINSERTF128 $0x01, 16(R8), Y1, Y3
+	VSHUFPS     $0x88, Y3, Y2, Y4
+	VSHUFPS     $0xdd, Y3, Y2, Y2
+	VMOVUPD     512(DI), X1
+	VINSERTF128 $0x01, 512(R8), Y1, Y3
+	VMOVUPD     528(DI), X1
+	VINSERTF128 $0x01, 528(R8), Y1, Y5
+	VSHUFPS     $0x88, Y5, Y3, Y6
+	VSHUFPS     $0xdd, Y5, Y3, Y3
+	VMOVUPD     1024(DI), X1
+	VINSERTF128 $0x01, 1024(R8), Y1, Y5
+	VMOVUPD     1040(DI), X1
+	VINSERTF128 $0x01, 1040(R8), Y1, Y7
+	VSHUFPS     $0x88, Y7, Y5, Y8
+	VSHUFPS     $0xdd, Y7, Y5, Y5
+	VMOVUPD     1536(DI), X1
+	VINSERTF128 $0x01, 1536(R8), Y1, Y7
+	VMOVUPD     1552(DI), X1
+	VINSERTF128 $0x01, 1552(R8), Y1, Y9
+	VSHUFPS     $0x88, Y9, Y7, Y10
+	VSHUFPS     $0xdd, Y9, Y7, Y7
+	VADDPS      Y5, Y2, Y9
+	VADDPS      Y8, Y4, Y11
+	VSUBPS      Y5, Y2, Y2
+	VSUBPS      Y8, Y4, Y4
+	VADDPS      Y7, Y3, Y5
+	VADDPS      Y10, Y6, Y8
+	VSUBPS      Y7, Y3, Y3
+	VSUBPS      Y10, Y6, Y6
+	VADDPS      Y5, Y9, Y7
+	VADDPS      Y8, Y11, Y10
+	VADDPS      Y6, Y2, Y12
+	VSUBPS      Y3, Y4, Y13
+	VSUBPS      Y5, Y9, Y5
+	VSUBPS      Y8, Y11, Y8
+	VSUBPS      Y6, Y2, Y2
+	VADDPS      Y3, Y4, Y3
+	VMULPS      Y7, Y0, Y4
+	VMULPS      Y10, Y0, Y6
+	VMOVUPS     (BX), Y7
+	VMOVUPS     32(BX), Y9
+	VMULPS      Y9, Y13, Y10
+	VMULPS      Y9, Y12, Y9
+	VFMSUB231PS Y7, Y12, Y10
+	VFMADD231PS Y7, Y13, Y9
+	VMOVUPS     64(BX), Y7
+	VMOVUPS     96(BX), Y11
+	VMULPS      Y11, Y8, Y12
+	VMULPS      Y11, Y5, Y11
+	VFMSUB231PS Y7, Y5, Y12
+	VFMADD231PS Y7, Y8, Y11
+	VMOVUPS     128(BX), Y5
+	VMOVUPS     160(BX), Y7
+	VMULPS      Y7, Y3, Y8
+	VMULPS      Y7, Y2, Y7
+	VFMSUB231PS Y5, Y2, Y8
+	VFMADD231PS Y5, Y3, Y7
+	VUNPCKLPS   Y10, Y4, Y2
+	VUNPCKHPS   Y10, Y4, Y3
+	VUNPCKLPS   Y8, Y12, Y4
+	VUNPCKHPS   Y8, Y12, Y5
+	VUNPCKLPD   Y4, Y2, Y8
+	VUNPCKHPD   Y4, Y2, Y2
+	VUNPCKLPD   Y5, Y3, Y4
+	VUNPCKHPD   Y5, Y3, Y3
+	VUNPCKLPS   Y9, Y6, Y5
+	VUNPCKHPS   Y9, Y6, Y6
+	VUNPCKLPS   Y7, Y11, Y9
+	VUNPCKHPS   Y7, Y11, Y7
+	VUNPCKLPD   Y9, Y5, Y10
+	VUNPCKHPD   Y9, Y5, Y5
+	VUNPCKLPD   Y7, Y6, Y9
+	VUNPCKHPD   Y7, Y6, Y6
+	VMOVUPS     Y8, (SI)
+	VMOVUPS     Y10, 32(SI)
+	VMOVUPS     Y2, 64(SI)
+	VMOVUPS     Y5, 96(SI)
+	VMOVUPS     Y4, 128(SI)
+	VMOVUPS     Y9, 160(SI)
+	VMOVUPS     Y3, 192(SI)
+	VMOVUPS     Y6, 224(SI)
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x000000c0, BX
+	ADDQ        $0x00000100, SI
+	DECQ        R9
+	JNZ         first
+	MOVQ        tile_base+48(FP), SI
+	MOVQ        $0x00000001, DI
+
+block0:
+	MOVQ $0x00000010, R8
+	MOVQ BX, R9
+
+inner0:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      1024(SI), Y3
+	VMOVUPS      1056(SI), Y4
+	VMOVUPS      2048(SI), Y5
+	VMOVUPS      2080(SI), Y6
+	VMOVUPS      3072(SI), Y7
+	VMOVUPS      3104(SI), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y8, 32(SI)
+	VBROADCASTSS (R9), Y3
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y12, Y7
+	VMULPS       Y4, Y11, Y4
+	VFMSUB231PS  Y3, Y11, Y7
+	VFMADD231PS  Y3, Y12, Y4
+	VMOVUPS      Y7, 1024(SI)
+	VMOVUPS      Y4, 1056(SI)
+	VBROADCASTSS 8(R9), Y3
+	VBROADCASTSS 12(R9), Y4
+	VMULPS       Y4, Y6, Y7
+	VMULPS       Y4, Y5, Y4
+	VFMSUB231PS  Y3, Y5, Y7
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      Y7, 2048(SI)
+	VMOVUPS      Y4, 2080(SI)
+	VBROADCASTSS 16(R9), Y3
+	VBROADCASTSS 20(R9), Y4
+	VMULPS       Y4, Y2, Y5
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y3, Y0, Y5
+	VFMADD231PS  Y3, Y2, Y4
+	VMOVUPS      Y5, 3072(SI)
+	VMOVUPS      Y4, 3104(SI)
+	ADDQ         $0x00000018, R9
+	ADDQ         $0x00000040, SI
+	DECQ         R8
+	JNZ          inner0
+	ADDQ         $0x00000c00, SI
+	DECQ         DI
+	JNZ          block0
+	ADDQ         $0x00000180, BX
+	MOVQ         tile_base+48(FP), SI
+	MOVQ         $0x00000004, DI
+
+block1:
+	MOVQ $0x00000004, R8
+	MOVQ BX, R9
+
+inner1:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      256(SI), Y3
+	VMOVUPS      288(SI), Y4
+	VMOVUPS      512(SI), Y5
+	VMOVUPS      544(SI), Y6
+	VMOVUPS      768(SI), Y7
+	VMOVUPS      800(SI), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y8, 32(SI)
+	VBROADCASTSS (R9), Y3
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y12, Y7
+	VMULPS       Y4, Y11, Y4
+	VFMSUB231PS  Y3, Y11, Y7
+	VFMADD231PS  Y3, Y12, Y4
+	VMOVUPS      Y7, 256(SI)
+	VMOVUPS      Y4, 288(SI)
+	VBROADCASTSS 8(R9), Y3
+	VBROADCASTSS 12(R9), Y4
+	VMULPS       Y4, Y6, Y7
+	VMULPS       Y4, Y5, Y4
+	VFMSUB231PS  Y3, Y5, Y7
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      Y7, 512(SI)
+	VMOVUPS      Y4, 544(SI)
+	VBROADCASTSS 16(R9), Y3
+	VBROADCASTSS 20(R9), Y4
+	VMULPS       Y4, Y2, Y5
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y3, Y0, Y5
+	VFMADD231PS  Y3, Y2, Y4
+	VMOVUPS      Y5, 768(SI)
+	VMOVUPS      Y4, 800(SI)
+	ADDQ         $0x00000018, R9
+	ADDQ         $0x00000040, SI
+	DECQ         R8
+	JNZ          inner1
+	ADDQ         $0x00000300, SI
+	DECQ         DI
+	JNZ          block1
+	ADDQ         $0x00000060, BX
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*4), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*4), DI
+	MOVQ         tile_base+48(FP), BX
+	MOVQ         $0x00000004, R8
+
+last0:
+	MOVQ $0x00000004, R9
+
+last1:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      64(BX), Y3
+	VMOVUPS      96(BX), Y4
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y6
+	VMOVUPS      192(BX), Y7
+	VMOVUPS      224(BX), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y8, Y3
+	VUNPCKHPS    Y7, Y8, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPS    Y11, Y12, Y3
+	VUNPCKHPS    Y11, Y12, Y4
+	VMOVUPD      X3, 512(SI)
+	VMOVUPD      X4, 528(SI)
+	VEXTRACTF128 $0x01, Y3, 512(DI)
+	VEXTRACTF128 $0x01, Y4, 528(DI)
+	VUNPCKLPS    Y5, Y6, Y3
+	VUNPCKHPS    Y5, Y6, Y4
+	VMOVUPD      X3, 1024(SI)
+	VMOVUPD      X4, 1040(SI)
+	VEXTRACTF128 $0x01, Y3, 1024(DI)
+	VEXTRACTF128 $0x01, Y4, 1040(DI)
+	VUNPCKLPS    Y0, Y2, Y3
+	VUNPCKHPS    Y0, Y2, Y0
+	VMOVUPD      X3, 1536(SI)
+	VMOVUPD      X0, 1552(SI)
+	VEXTRACTF128 $0x01, Y3, 1536(DI)
+	VEXTRACTF128 $0x01, Y0, 1552(DI)
+	ADDQ         $0x00000100, BX
+	ADDQ         $+128, SI
+	ADDQ         $+128, DI
+	DECQ         R9
+	JNZ          last1
+	ADDQ         $-512, SI
+	ADDQ         $-512, DI
+	ADDQ         $+32, SI
+	ADDQ         $+32, DI
+	DECQ         R8
+	JNZ          last0
+	ADDQ         $-128, SI
+	ADDQ         $-128, DI
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortForward512AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward512AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*4), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*4), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSS scale+144(FP), Y0
+	MOVQ         $0x00000020, R9
+
+first:
+	VMOVUPD     (DI), X1
+	VINSERTF128 $0x01, (R8), Y1, Y2
+	VMOVUPD     16(DI), X1
+	VINSERTF128 $0x01, 16(R8), Y1, Y3
+	VSHUFPS     $0x88, Y3, Y2, Y4
+	VSHUFPS     $0xdd, Y3, Y2, Y2
+	VMOVUPD     1024(DI), X1
+	VINSERTF128 $0x01, 1024(R8), Y1, Y3
+	VMOVUPD     1040(DI), X1
+	VINSERTF128 $0x01, 1040(R8), Y1, Y5
+	VSHUFPS     $0x88, Y5, Y3, Y6
+	VSHUFPS     $0xdd, Y5, Y3, Y3
+	VMOVUPD     2048(DI), X1
+	VINSERTF128 $0x01, 2048(R8), Y1, Y5
+	VMOVUPD     2064(DI), X1
+	VINSERTF128 $0x01, 2064(R8), Y1, Y7
+	VSHUFPS     $0x88, Y7, Y5, Y8
+	VSHUFPS     $0xdd, Y7, Y5, Y5
+	VMOVUPD     3072(DI), X1
+	VINSERTF128 $0x01, 3072(R8), Y1, Y7
+	VMOVUPD     3088(DI), X1
+	VINSERTF128 $0x01, 3088(R8), Y1, Y9
+	VSHUFPS     $0x88, Y9, Y7, Y10
+	VSHUFPS     $0xdd, Y9, Y7, Y7
+	VADDPS      Y8, Y4, Y9
+	VADDPS      Y5, Y2, Y11
+	VSUBPS      Y8, Y4, Y4
+	VSUBPS      Y5, Y2, Y2
+	VADDPS      Y10, Y6, Y5
+	VADDPS      Y7, Y3, Y8
+	VSUBPS      Y10, Y6, Y6
+	VSUBPS      Y7, Y3, Y3
+	VADDPS      Y5, Y9, Y7
+	VADDPS      Y8, Y11, Y10
+	VADDPS      Y3, Y4, Y12
+	VSUBPS      Y6, Y2, Y13
+	VSUBPS      Y5, Y9, Y5
+	VSUBPS      Y8, Y11, Y8
+	VSUBPS      Y3, Y4, Y3
+	VADDPS      Y6, Y2, Y2
+	VMULPS      Y7, Y0, Y4
+	VMULPS      Y10, Y0, Y6
+	VMOVUPS     (BX), Y7
+	VMOVUPS     32(BX), Y9
+	VMULPS      Y9, Y13, Y10
+	VMULPS      Y9, Y12, Y9
+	VFMSUB231PS Y7, Y12, Y10
+	VFMADD231PS Y7, Y13, Y9
+	VMOVUPS     64(BX), Y7
+	VMOVUPS     96(BX), Y11
+	VMULPS      Y11, Y8, Y12
+	VMULPS      Y11, Y5, Y11
+	VFMSUB231PS Y7, Y5, Y12
+	VFMADD231PS Y7, Y8, Y11
+	VMOVUPS     128(BX), Y5
+	VMOVUPS     160(BX), Y7
+	VMULPS      Y7, Y2, Y8
+	VMULPS      Y7, Y3, Y7
+	VFMSUB231PS Y5, Y3, Y8
+	VFMADD231PS Y5, Y2, Y7
+	VUNPCKLPS   Y10, Y4, Y2
+	VUNPCKHPS   Y10, Y4, Y3
+	VUNPCKLPS   Y8, Y12, Y4
+	VUNPCKHPS   Y8, Y12, Y5
+	VUNPCKLPD   Y4, Y2, Y8
+	VUNPCKHPD   Y4, Y2, Y2
+	VUNPCKLPD   Y5, Y3, Y4
+	VUNPCKHPD   Y5, Y3, Y3
+	VUNPCKLPS   Y9, Y6, Y5
+	VUNPCKHPS   Y9, Y6, Y6
+	VUNPCKLPS   Y7, Y11, Y9
+	VUNPCKHPS   Y7, Y11, Y7
+	VUNPCKLPD   Y9, Y5, Y10
+	VUNPCKHPD   Y9, Y5, Y5
+	VUNPCKLPD   Y7, Y6, Y9
+	VUNPCKHPD   Y7, Y6, Y6
+	VMOVUPS     Y8, (SI)
+	VMOVUPS     Y10, 32(SI)
+	VMOVUPS     Y2, 64(SI)
+	VMOVUPS     Y5, 96(SI)
+	VMOVUPS     Y4, 128(SI)
+	VMOVUPS     Y9, 160(SI)
+	VMOVUPS     Y3, 192(SI)
+	VMOVUPS     Y6, 224(SI)
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x000000c0, BX
+	ADDQ        $0x00000100, SI
+	DECQ        R9
+	JNZ         first
+	MOVQ        tile_base+48(FP), SI
+	MOVQ        $0x00000001, DI
+
+block0:
+	MOVQ $0x00000020, R8
+	MOVQ BX, R9
+
+inner0:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      2048(SI), Y3
+	VMOVUPS      2080(SI), Y4
+	VMOVUPS      4096(SI), Y5
+	VMOVUPS      4128(SI), Y6
+	VMOVUPS      6144(SI), Y7
+	VMOVUPS      6176(SI), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y8, 32(SI)
+	VBROADCASTSS (R9), Y3
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y12, Y7
+	VMULPS       Y4, Y11, Y4
+	VFMSUB231PS  Y3, Y11, Y7
+	VFMADD231PS  Y3, Y12, Y4
+	VMOVUPS      Y7, 2048(SI)
+	VMOVUPS      Y4, 2080(SI)
+	VBROADCASTSS 8(R9), Y3
+	VBROADCASTSS 12(R9), Y4
+	VMULPS       Y4, Y6, Y7
+	VMULPS       Y4, Y5, Y4
+	VFMSUB231PS  Y3, Y5, Y7
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      Y7, 4096(SI)
+	VMOVUPS      Y4, 4128(SI)
+	VBROADCASTSS 16(R9), Y3
+	VBROADCASTSS 20(R9), Y4
+	VMULPS       Y4, Y2, Y5
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y3, Y0, Y5
+	VFMADD231PS  Y3, Y2, Y4
+	VMOVUPS      Y5, 6144(SI)
+	VMOVUPS      Y4, 6176(SI)
+	ADDQ         $0x00000018, R9
+	ADDQ         $0x00000040, SI
+	DECQ         R8
+	JNZ          inner0
+	ADDQ         $0x00001800, SI
+	DECQ         DI
+	JNZ          block0
+	ADDQ         $0x00000300, BX
+	MOVQ         tile_base+48(FP), SI
+	MOVQ         $0x00000004, DI
+
+block1:
+	MOVQ $0x00000008, R8
+	MOVQ BX, R9
+
+inner1:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      512(SI), Y3
+	VMOVUPS      544(SI), Y4
+	VMOVUPS      1024(SI), Y5
+	VMOVUPS      1056(SI), Y6
+	VMOVUPS      1536(SI), Y7
+	VMOVUPS      1568(SI), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y8, 32(SI)
+	VBROADCASTSS (R9), Y3
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y12, Y7
+	VMULPS       Y4, Y11, Y4
+	VFMSUB231PS  Y3, Y11, Y7
+	VFMADD231PS  Y3, Y12, Y4
+	VMOVUPS      Y7, 512(SI)
+	VMOVUPS      Y4, 544(SI)
+	VBROADCASTSS 8(R9), Y3
+	VBROADCASTSS 12(R9), Y4
+	VMULPS       Y4, Y6, Y7
+	VMULPS       Y4, Y5, Y4
+	VFMSUB231PS  Y3, Y5, Y7
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      Y7, 1024(SI)
+	VMOVUPS      Y4, 1056(SI)
+	VBROADCASTSS 16(R9), Y3
+	VBROADCASTSS 20(R9), Y4
+	VMULPS       Y4, Y2, Y5
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y3, Y0, Y5
+	VFMADD231PS  Y3, Y2, Y4
+	VMOVUPS      Y5, 1536(SI)
+	VMOVUPS      Y4, 1568(SI)
+	ADDQ         $0x00000018, R9
+	ADDQ         $0x00000040, SI
+	DECQ         R8
+	JNZ          inner1
+	ADDQ         $0x00000600, SI
+	DECQ         DI
+	JNZ          block1
+	ADDQ         $0x000000c0, BX
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*4), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*4), DI
+	MOVQ         tile_base+48(FP), BX
+	MOVQ         $0x00000004, R8
+
+last0:
+	MOVQ $0x00000004, R9
+
+last1:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      32(BX), Y2
+	VADDPS       256(BX), Y0, Y0
+	VADDPS       288(BX), Y2, Y2
+	VMOVUPS      64(BX), Y3
+	VMOVUPS      96(BX), Y4
+	VADDPS       320(BX), Y3, Y3
+	VADDPS       352(BX), Y4, Y4
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y6
+	VADDPS       384(BX), Y5, Y5
+	VADDPS       416(BX), Y6, Y6
+	VMOVUPS      192(BX), Y7
+	VMOVUPS      224(BX), Y8
+	VADDPS       448(BX), Y7, Y7
+	VADDPS       480(BX), Y8, Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VUNPCKLPS    Y8, Y7, Y3
+	VUNPCKHPS    Y8, Y7, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPS    Y12, Y11, Y3
+	VUNPCKHPS    Y12, Y11, Y4
+	VMOVUPD      X3, 1024(SI)
+	VMOVUPD      X4, 1040(SI)
+	VEXTRACTF128 $0x01, Y3, 1024(DI)
+	VEXTRACTF128 $0x01, Y4, 1040(DI)
+	VUNPCKLPS    Y6, Y5, Y3
+	VUNPCKHPS    Y6, Y5, Y4
+	VMOVUPD      X3, 2048(SI)
+	VMOVUPD      X4, 2064(SI)
+	VEXTRACTF128 $0x01, Y3, 2048(DI)
+	VEXTRACTF128 $0x01, Y4, 2064(DI)
+	VUNPCKLPS    Y2, Y0, Y3
+	VUNPCKHPS    Y2, Y0, Y0
+	VMOVUPD      X3, 3072(SI)
+	VMOVUPD      X0, 3088(SI)
+	VEXTRACTF128 $0x01, Y3, 3072(DI)
+	VEXTRACTF128 $0x01, Y0, 3088(DI)
+	VMOVUPS      (BX), Y0
+	VMOVUPS      32(BX), Y2
+	VSUBPS       256(BX), Y0, Y0
+	VSUBPS       288(BX), Y2, Y2
+	VMOVUPS      64(BX), Y3
+	VMOVUPS      96(BX), Y4
+	VSUBPS       320(BX), Y3, Y3
+	VSUBPS       352(BX), Y4, Y4
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y6
+	VSUBPS       384(BX), Y5, Y5
+	VSUBPS       416(BX), Y6, Y6
+	VMOVUPS      192(BX), Y7
+	VMOVUPS      224(BX), Y8
+	VSUBPS       448(BX), Y7, Y7
+	VSUBPS       480(BX), Y8, Y8
+	VADDPS       Y4, Y3, Y9
+	VSUBPS       Y3, Y4, Y3
+	VSUBPS       Y7, Y8, Y4
+	VADDPS       Y8, Y7, Y7
+	VADDPS       Y6, Y0, Y8
+	VSUBPS       Y5, Y2, Y10
+	VSUBPS       Y6, Y0, Y0
+	VADDPS       Y5, Y2, Y2
+	VADDPS       Y4, Y9, Y5
+	VSUBPS       Y7, Y3, Y6
+	VSUBPS       Y4, Y9, Y4
+	VADDPS       Y7, Y3, Y3
+	VMOVUPS      fftAVX2F323f3504f3<>+0(SB), Y7
+	VMOVAPS      Y8, Y9
+	VMOVAPS      Y10, Y11
+	VFMADD231PS  Y7, Y5, Y9
+	VFMADD231PS  Y7, Y6, Y11
+	VFNMADD231PS Y7, Y5, Y8
+	VFNMADD231PS Y7, Y6, Y10
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y2, Y6
+	VFMADD231PS  Y7, Y3, Y5
+	VFMADD231PS  Y7, Y4, Y6
+	VFNMADD231PS Y7, Y3, Y0
+	VFNMADD231PS Y7, Y4, Y2
+	VUNPCKLPS    Y11, Y9, Y3
+	VUNPCKHPS    Y11, Y9, Y4
+	VMOVUPD      X3, 512(SI)
+	VMOVUPD      X4, 528(SI)
+	VEXTRACTF128 $0x01, Y3, 512(DI)
+	VEXTRACTF128 $0x01, Y4, 528(DI)
+	VUNPCKLPS    Y2, Y5, Y3
+	VUNPCKHPS    Y2, Y5, Y2
+	VMOVUPD      X3, 1536(SI)
+	VMOVUPD      X2, 1552(SI)
+	VEXTRACTF128 $0x01, Y3, 1536(DI)
+	VEXTRACTF128 $0x01, Y2, 1552(DI)
+	VUNPCKLPS    Y10, Y8, Y2
+	VUNPCKHPS    Y10, Y8, Y3
+	VMOVUPD      X2, 2560(SI)
+	VMOVUPD      X3, 2576(SI)
+	VEXTRACTF128 $0x01, Y2, 2560(DI)
+	VEXTRACTF128 $0x01, Y3, 2576(DI)
+	VUNPCKLPS    Y6, Y0, Y2
+	VUNPCKHPS    Y6, Y0, Y0
+	VMOVUPD      X2, 3584(SI)
+	VMOVUPD      X0, 3600(SI)
+	VEXTRACTF128 $0x01, Y2, 3584(DI)
+	VEXTRACTF128 $0x01, Y0, 3600(DI)
+	ADDQ         $0x00000200, BX
+	ADDQ         $+128, SI
+	ADDQ         $+128, DI
+	DECQ         R9
+	JNZ          last1
+	ADDQ         $-512, SI
+	ADDQ         $-512, DI
+	ADDQ         $+32, SI
+	ADDQ         $+32, DI
+	DECQ         R8
+	JNZ          last0
+	ADDQ         $-128, SI
+	ADDQ         $-128, DI
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortInverse512AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse512AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*4), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*4), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSS scale+144(FP), Y0
+	MOVQ         $0x00000020, R9
+
+first:
+	VMOVUPD     (DI), X1
+	VINSERTF128 $0x01, (R8), Y1, Y2
+	VMOVUPD     16(DI), X1
+	VINSERTF128 $0x01, 16(R8), Y1, Y3
+	VSHUFPS     $0x88, Y3, Y2, Y4
+	VSHUFPS     $0xdd, Y3, Y2, Y2
+	VMOVUPD     1024(DI), X1
+	VINSERTF128 $0x01, 1024(R8), Y1, Y3
+	VMOVUPD     1040(DI), X1
+	VINSERTF128 $0x01, 1040(R8), Y1, Y5
+	VSHUFPS     $0x88, Y5, Y3, Y6
+	VSHUFPS     $0xdd, Y5, Y3, Y3
+	VMOVUPD     2048(DI), X1
+	VINSERTF128 $0x01, 2048(R8), Y1, Y5
+	VMOVUPD     2064(DI), X1
+	VINSERTF128 $0x01, 2064(R8), Y1, Y7
+	VSHUFPS     $0x88, Y7, Y5, Y8
+	VSHUFPS     $0xdd, Y7, Y5, Y5
+	VMOVUPD     3072(DI), X1
+	VINSERTF128 $0x01, 3072(R8), Y1, Y7
+	VMOVUPD     3088(DI), X1
+	VINSERTF128 $0x01, 3088(R8), Y1, Y9
+	VSHUFPS     $0x88, Y9, Y7, Y10
+	VSHUFPS     $0xdd, Y9, Y7, Y7
+	VADDPS      Y5, Y2, Y9
+	VADDPS      Y8, Y4, Y11
+	VSUBPS      Y5, Y2, Y2
+	VSUBPS      Y8, Y4, Y4
+	VADDPS      Y7, Y3, Y5
+	VADDPS      Y10, Y6, Y8
+	VSUBPS      Y7, Y3, Y3
+	VSUBPS      Y10, Y6, Y6
+	VADDPS      Y5, Y9, Y7
+	VADDPS      Y8, Y11, Y10
+	VADDPS      Y6, Y2, Y12
+	VSUBPS      Y3, Y4, Y13
+	VSUBPS      Y5, Y9, Y5
+	VSUBPS      Y8, Y11, Y8
+	VSUBPS      Y6, Y2, Y2
+	VADDPS      Y3, Y4, Y3
+	VMULPS      Y7, Y0, Y4
+	VMULPS      Y10, Y0, Y6
+	VMOVUPS     (BX), Y7
+	VMOVUPS     32(BX), Y9
+	VMULPS      Y9, Y13, Y10
+	VMULPS      Y9, Y12, Y9
+	VFMSUB231PS Y7, Y12, Y10
+	VFMADD231PS Y7, Y13, Y9
+	VMOVUPS     64(BX), Y7
+	VMOVUPS     96(BX), Y11
+	VMULPS      Y11, Y8, Y12
+	VMULPS      Y11, Y5, Y11
+	VFMSUB231PS Y7, Y5, Y12
+	VFMADD231PS Y7, Y8, Y11
+	VMOVUPS     128(BX), Y5
+	VMOVUPS     160(BX), Y7
+	VMULPS      Y7, Y3, Y8
+	VMULPS      Y7, Y2, Y7
+	VFMSUB231PS Y5, Y2, Y8
+	VFMADD231PS Y5, Y3, Y7
+	VUNPCKLPS   Y10, Y4, Y2
+	VUNPCKHPS   Y10, Y4, Y3
+	VUNPCKLPS   Y8, Y12, Y4
+	VUNPCKHPS   Y8, Y12, Y5
+	VUNPCKLPD   Y4, Y2, Y8
+	VUNPCKHPD   Y4, Y2, Y2
+	VUNPCKLPD   Y5, Y3, Y4
+	VUNPCKHPD   Y5, Y3, Y3
+	VUNPCKLPS   Y9, Y6, Y5
+	VUNPCKHPS   Y9, Y6, Y6
+	VUNPCKLPS   Y7, Y11, Y9
+	VUNPCKHPS   Y7, Y11, Y7
+	VUNPCKLPD   Y9, Y5, Y10
+	VUNPCKHPD   Y9, Y5, Y5
+	VUNPCKLPD   Y7, Y6, Y9
+	VUNPCKHPD   Y7, Y6, Y6
+	VMOVUPS     Y8, (SI)
+	VMOVUPS     Y10, 32(SI)
+	VMOVUPS     Y2, 64(SI)
+	VMOVUPS     Y5, 96(SI)
+	VMOVUPS     Y4, 128(SI)
+	VMOVUPS     Y9, 160(SI)
+	VMOVUPS     Y3, 192(SI)
+	VMOVUPS     Y6, 224(SI)
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x000000c0, BX
+	ADDQ        $0x00000100, SI
+	DECQ        R9
+	JNZ         first
+	MOVQ        tile_base+48(FP), SI
+	MOVQ        $0x00000001, DI
+
+block0:
+	MOVQ $0x00000020, R8
+	MOVQ BX, R9
+
+inner0:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      2048(SI), Y3
+	VMOVUPS      2080(SI), Y4
+	VMOVUPS      4096(SI), Y5
+	VMOVUPS      4128(SI), Y6
+	VMOVUPS      6144(SI), Y7
+	VMOVUPS      6176(SI), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y8, 32(SI)
+	VBROADCASTSS (R9), Y3
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y12, Y7
+	VMULPS       Y4, Y11, Y4
+	VFMSUB231PS  Y3, Y11, Y7
+	VFMADD231PS  Y3, Y12, Y4
+	VMOVUPS      Y7, 2048(SI)
+	VMOVUPS      Y4, 2080(SI)
+	VBROADCASTSS 8(R9), Y3
+	VBROADCASTSS 12(R9), Y4
+	VMULPS       Y4, Y6, Y7
+	VMULPS       Y4, Y5, Y4
+	VFMSUB231PS  Y3, Y5, Y7
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      Y7, 4096(SI)
+	VMOVUPS      Y4, 4128(SI)
+	VBROADCASTSS 16(R9), Y3
+	VBROADCASTSS 20(R9), Y4
+	VMULPS       Y4, Y2, Y5
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y3, Y0, Y5
+	VFMADD231PS  Y3, Y2, Y4
+	VMOVUPS      Y5, 6144(SI)
+	VMOVUPS      Y4, 6176(SI)
+	ADDQ         $0x00000018, R9
+	ADDQ         $0x00000040, SI
+	DECQ         R8
+	JNZ          inner0
+	ADDQ         $0x00001800, SI
+	DECQ         DI
+	JNZ          block0
+	ADDQ         $0x00000300, BX
+	MOVQ         tile_base+48(FP), SI
+	MOVQ         $0x00000004, DI
+
+block1:
+	MOVQ $0x00000008, R8
+	MOVQ BX, R9
+
+inner1:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      512(SI), Y3
+	VMOVUPS      544(SI), Y4
+	VMOVUPS      1024(SI), Y5
+	VMOVUPS      1056(SI), Y6
+	VMOVUPS      1536(SI), Y7
+	VMOVUPS      1568(SI), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y8, 32(SI)
+	VBROADCASTSS (R9), Y3
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y12, Y7
+	VMULPS       Y4, Y11, Y4
+	VFMSUB231PS  Y3, Y11, Y7
+	VFMADD231PS  Y3, Y12, Y4
+	VMOVUPS      Y7, 512(SI)
+	VMOVUPS      Y4, 544(SI)
+	VBROADCASTSS 8(R9), Y3
+	VBROADCASTSS 12(R9), Y4
+	VMULPS       Y4, Y6, Y7
+	VMULPS       Y4, Y5, Y4
+	VFMSUB231PS  Y3, Y5, Y7
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      Y7, 1024(SI)
+	VMOVUPS      Y4, 1056(SI)
+	VBROADCASTSS 16(R9), Y3
+	VBROADCASTSS 20(R9), Y4
+	VMULPS       Y4, Y2, Y5
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y3, Y0, Y5
+	VFMADD231PS  Y3, Y2, Y4
+	VMOVUPS      Y5, 1536(SI)
+	VMOVUPS      Y4, 1568(SI)
+	ADDQ         $0x00000018, R9
+	ADDQ         $0x00000040, SI
+	DECQ         R8
+	JNZ          inner1
+	ADDQ         $0x00000600, SI
+	DECQ         DI
+	JNZ          block1
+	ADDQ         $0x000000c0, BX
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*4), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*4), DI
+	MOVQ         tile_base+48(FP), BX
+	MOVQ         $0x00000004, R8
+
+last0:
+	MOVQ $0x00000004, R9
+
+last1:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      32(BX), Y2
+	VADDPS       256(BX), Y0, Y0
+	VADDPS       288(BX), Y2, Y2
+	VMOVUPS      64(BX), Y3
+	VMOVUPS      96(BX), Y4
+	VADDPS       320(BX), Y3, Y3
+	VADDPS       352(BX), Y4, Y4
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y6
+	VADDPS       384(BX), Y5, Y5
+	VADDPS       416(BX), Y6, Y6
+	VMOVUPS      192(BX), Y7
+	VMOVUPS      224(BX), Y8
+	VADDPS       448(BX), Y7, Y7
+	VADDPS       480(BX), Y8, Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y8, Y3
+	VUNPCKHPS    Y7, Y8, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPS    Y11, Y12, Y3
+	VUNPCKHPS    Y11, Y12, Y4
+	VMOVUPD      X3, 1024(SI)
+	VMOVUPD      X4, 1040(SI)
+	VEXTRACTF128 $0x01, Y3, 1024(DI)
+	VEXTRACTF128 $0x01, Y4, 1040(DI)
+	VUNPCKLPS    Y5, Y6, Y3
+	VUNPCKHPS    Y5, Y6, Y4
+	VMOVUPD      X3, 2048(SI)
+	VMOVUPD      X4, 2064(SI)
+	VEXTRACTF128 $0x01, Y3, 2048(DI)
+	VEXTRACTF128 $0x01, Y4, 2064(DI)
+	VUNPCKLPS    Y0, Y2, Y3
+	VUNPCKHPS    Y0, Y2, Y0
+	VMOVUPD      X3, 3072(SI)
+	VMOVUPD      X0, 3088(SI)
+	VEXTRACTF128 $0x01, Y3, 3072(DI)
+	VEXTRACTF128 $0x01, Y0, 3088(DI)
+	VMOVUPS      (BX), Y0
+	VMOVUPS      32(BX), Y2
+	VSUBPS       256(BX), Y0, Y0
+	VSUBPS       288(BX), Y2, Y2
+	VMOVUPS      64(BX), Y3
+	VMOVUPS      96(BX), Y4
+	VSUBPS       320(BX), Y3, Y3
+	VSUBPS       352(BX), Y4, Y4
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y6
+	VSUBPS       384(BX), Y5, Y5
+	VSUBPS       416(BX), Y6, Y6
+	VMOVUPS      192(BX), Y7
+	VMOVUPS      224(BX), Y8
+	VSUBPS       448(BX), Y7, Y7
+	VSUBPS       480(BX), Y8, Y8
+	VADDPS       Y4, Y3, Y9
+	VSUBPS       Y3, Y4, Y3
+	VSUBPS       Y7, Y8, Y4
+	VADDPS       Y8, Y7, Y7
+	VADDPS       Y6, Y0, Y8
+	VSUBPS       Y5, Y2, Y10
+	VSUBPS       Y6, Y0, Y0
+	VADDPS       Y5, Y2, Y2
+	VADDPS       Y4, Y9, Y5
+	VSUBPS       Y7, Y3, Y6
+	VSUBPS       Y4, Y9, Y4
+	VADDPS       Y7, Y3, Y3
+	VMOVUPS      fftAVX2F323f3504f3<>+0(SB), Y7
+	VMOVAPS      Y8, Y9
+	VMOVAPS      Y10, Y11
+	VFMADD231PS  Y7, Y5, Y9
+	VFMADD231PS  Y7, Y6, Y11
+	VFNMADD231PS Y7, Y5, Y8
+	VFNMADD231PS Y7, Y6, Y10
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y2, Y6
+	VFMADD231PS  Y7, Y3, Y5
+	VFMADD231PS  Y7, Y4, Y6
+	VFNMADD231PS Y7, Y3, Y0
+	VFNMADD231PS Y7, Y4, Y2
+	VUNPCKLPS    Y9, Y11, Y3
+	VUNPCKHPS    Y9, Y11, Y4
+	VMOVUPD      X3, 512(SI)
+	VMOVUPD      X4, 528(SI)
+	VEXTRACTF128 $0x01, Y3, 512(DI)
+	VEXTRACTF128 $0x01, Y4, 528(DI)
+	VUNPCKLPS    Y5, Y2, Y3
+	VUNPCKHPS    Y5, Y2, Y2
+	VMOVUPD      X3, 1536(SI)
+	VMOVUPD      X2, 1552(SI)
+	VEXTRACTF128 $0x01, Y3, 1536(DI)
+	VEXTRACTF128 $0x01, Y2, 1552(DI)
+	VUNPCKLPS    Y8, Y10, Y2
+	VUNPCKHPS    Y8, Y10, Y3
+	VMOVUPD      X2, 2560(SI)
+	VMOVUPD      X3, 2576(SI)
+	VEXTRACTF128 $0x01, Y2, 2560(DI)
+	VEXTRACTF128 $0x01, Y3, 2576(DI)
+	VUNPCKLPS    Y0, Y6, Y2
+	VUNPCKHPS    Y0, Y6, Y0
+	VMOVUPD      X2, 3584(SI)
+	VMOVUPD      X0, 3600(SI)
+	VEXTRACTF128 $0x01, Y2, 3584(DI)
+	VEXTRACTF128 $0x01, Y0, 3600(DI)
+	ADDQ         $0x00000200, BX
+	ADDQ         $+128, SI
+	ADDQ         $+128, DI
+	DECQ         R9
+	JNZ          last1
+	ADDQ         $-512, SI
+	ADDQ         $-512, DI
+	ADDQ         $+32, SI
+	ADDQ         $+32, DI
+	DECQ         R8
+	JNZ          last0
+	ADDQ         $-128, SI
+	ADDQ         $-128, DI
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortForward1024AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward1024AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*4), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*4), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSS scale+144(FP), Y0
+	MOVQ         $0x00000040, R9
+
+first:
+	VMOVUPD     (DI), X1
+	VINSERTF128 $0x01, (R8), Y1, Y2
+	VMOVUPD     16(DI), X1
+	VINSERTF128 $0x01, 16(R8), Y1, Y3
+	VSHUFPS     $0x88, Y3, Y2, Y4
+	VSHUFPS     $0xdd, Y3, Y2, Y2
+	VMOVUPD     2048(DI), X1
+	VINSERTF128 $0x01, 2048(R8), Y1, Y3
+	VMOVUPD     2064(DI), X1
+	VINSERTF128 $0x01, 2064(R8), Y1, Y5
+	VSHUFPS     $0x88, Y5, Y3, Y6
+	VSHUFPS     $0xdd, Y5, Y3, Y3
+	VMOVUPD     4096(DI), X1
+	VINSERTF128 $0x01, 4096(R8), Y1, Y5
+	VMOVUPD     4112(DI), X1
+	VINSERTF128 $0x01, 4112(R8), Y1, Y7
+	VSHUFPS     $0x88, Y7, Y5, Y8
+	VSHUFPS     $0xdd, Y7, Y5, Y5
+	VMOVUPD     6144(DI), X1
+	VINSERTF128 $0x01, 6144(R8), Y1, Y7
+	VMOVUPD     6160(DI), X1
+	VINSERTF128 $0x01, 6160(R8), Y1, Y9
+	VSHUFPS     $0x88, Y9, Y7, Y10
+	VSHUFPS     $0xdd, Y9, Y7, Y7
+	VADDPS      Y8, Y4, Y9
+	VADDPS      Y5, Y2, Y11
+	VSUBPS      Y8, Y4, Y4
+	VSUBPS      Y5, Y2, Y2
+	VADDPS      Y10, Y6, Y5
+	VADDPS      Y7, Y3, Y8
+	VSUBPS      Y10, Y6, Y6
+	VSUBPS      Y7, Y3, Y3
+	VADDPS      Y5, Y9, Y7
+	VADDPS      Y8, Y11, Y10
+	VADDPS      Y3, Y4, Y12
+	VSUBPS      Y6, Y2, Y13
+	VSUBPS      Y5, Y9, Y5
+	VSUBPS      Y8, Y11, Y8
+	VSUBPS      Y3, Y4, Y3
+	VADDPS      Y6, Y2, Y2
+	VMULPS      Y7, Y0, Y4
+	VMULPS      Y10, Y0, Y6
+	VMOVUPS     (BX), Y7
+	VMOVUPS     32(BX), Y9
+	VMULPS      Y9, Y13, Y10
+	VMULPS      Y9, Y12, Y9
+	VFMSUB231PS Y7, Y12, Y10
+	VFMADD231PS Y7, Y13, Y9
+	VMOVUPS     64(BX), Y7
+	VMOVUPS     96(BX), Y11
+	VMULPS      Y11, Y8, Y12
+	VMULPS      Y11, Y5, Y11
+	VFMSUB231PS Y7, Y5, Y12
+	VFMADD231PS Y7, Y8, Y11
+	VMOVUPS     128(BX), Y5
+	VMOVUPS     160(BX), Y7
+	VMULPS      Y7, Y2, Y8
+	VMULPS      Y7, Y3, Y7
+	VFMSUB231PS Y5, Y3, Y8
+	VFMADD231PS Y5, Y2, Y7
+	VUNPCKLPS   Y10, Y4, Y2
+	VUNPCKHPS   Y10, Y4, Y3
+	VUNPCKLPS   Y8, Y12, Y4
+	VUNPCKHPS   Y8, Y12, Y5
+	VUNPCKLPD   Y4, Y2, Y8
+	VUNPCKHPD   Y4, Y2, Y2
+	VUNPCKLPD   Y5, Y3, Y4
+	VUNPCKHPD   Y5, Y3, Y3
+	VUNPCKLPS   Y9, Y6, Y5
+	VUNPCKHPS   Y9, Y6, Y6
+	VUNPCKLPS   Y7, Y11, Y9
+	VUNPCKHPS   Y7, Y11, Y7
+	VUNPCKLPD   Y9, Y5, Y10
+	VUNPCKHPD   Y9, Y5, Y5
+	VUNPCKLPD   Y7, Y6, Y9
+	VUNPCKHPD   Y7, Y6, Y6
+	VMOVUPS     Y8, (SI)
+	VMOVUPS     Y10, 32(SI)
+	VMOVUPS     Y2, 64(SI)
+	VMOVUPS     Y5, 96(SI)
+	VMOVUPS     Y4, 128(SI)
+	VMOVUPS     Y9, 160(SI)
+	VMOVUPS     Y3, 192(SI)
+	VMOVUPS     Y6, 224(SI)
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x000000c0, BX
+	ADDQ        $0x00000100, SI
+	DECQ        R9
+	JNZ         first
+	MOVQ        tile_base+48(FP), SI
+	MOVQ        $0x00000001, DI
+
+block0:
+	MOVQ $0x00000040, R8
+	MOVQ BX, R9
+
+inner0:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      4096(SI), Y3
+	VMOVUPS      4128(SI), Y4
+	VMOVUPS      8192(SI), Y5
+	VMOVUPS      8224(SI), Y6
+	VMOVUPS      12288(SI), Y7
+	VMOVUPS      12320(SI), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y8, 32(SI)
+	VBROADCASTSS (R9), Y3
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y12, Y7
+	VMULPS       Y4, Y11, Y4
+	VFMSUB231PS  Y3, Y11, Y7
+	VFMADD231PS  Y3, Y12, Y4
+	VMOVUPS      Y7, 4096(SI)
+	VMOVUPS      Y4, 4128(SI)
+	VBROADCASTSS 8(R9), Y3
+	VBROADCASTSS 12(R9), Y4
+	VMULPS       Y4, Y6, Y7
+	VMULPS       Y4, Y5, Y4
+	VFMSUB231PS  Y3, Y5, Y7
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      Y7, 8192(SI)
+	VMOVUPS      Y4, 8224(SI)
+	VBROADCASTSS 16(R9), Y3
+	VBROADCASTSS 20(R9), Y4
+	VMULPS       Y4, Y2, Y5
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y3, Y0, Y5
+	VFMADD231PS  Y3, Y2, Y4
+	VMOVUPS      Y5, 12288(SI)
+	VMOVUPS      Y4, 12320(SI)
+	ADDQ         $0x00000018, R9
+	ADDQ         $0x00000040, SI
+	DECQ         R8
+	JNZ          inner0
+	ADDQ         $0x00003000, SI
+	DECQ         DI
+	JNZ          block0
+	ADDQ         $0x00000600, BX
+	MOVQ         tile_base+48(FP), SI
+	MOVQ         $0x00000004, DI
+
+block1:
+	MOVQ $0x00000010, R8
+	MOVQ BX, R9
+
+inner1:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      1024(SI), Y3
+	VMOVUPS      1056(SI), Y4
+	VMOVUPS      2048(SI), Y5
+	VMOVUPS      2080(SI), Y6
+	VMOVUPS      3072(SI), Y7
+	VMOVUPS      3104(SI), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y8, 32(SI)
+	VBROADCASTSS (R9), Y3
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y12, Y7
+	VMULPS       Y4, Y11, Y4
+	VFMSUB231PS  Y3, Y11, Y7
+	VFMADD231PS  Y3, Y12, Y4
+	VMOVUPS      Y7, 1024(SI)
+	VMOVUPS      Y4, 1056(SI)
+	VBROADCASTSS 8(R9), Y3
+	VBROADCASTSS 12(R9), Y4
+	VMULPS       Y4, Y6, Y7
+	VMULPS       Y4, Y5, Y4
+	VFMSUB231PS  Y3, Y5, Y7
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      Y7, 2048(SI)
+	VMOVUPS      Y4, 2080(SI)
+	VBROADCASTSS 16(R9), Y3
+	VBROADCASTSS 20(R9), Y4
+	VMULPS       Y4, Y2, Y5
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y3, Y0, Y5
+	VFMADD231PS  Y3, Y2, Y4
+	VMOVUPS      Y5, 3072(SI)
+	VMOVUPS      Y4, 3104(SI)
+	ADDQ         $0x00000018, R9
+	ADDQ         $0x00000040, SI
+	DECQ         R8
+	JNZ          inner1
+	ADDQ         $0x00000c00, SI
+	DECQ         DI
+	JNZ          block1
+	ADDQ         $0x00000180, BX
+	MOVQ         tile_base+48(FP), SI
+	MOVQ         $0x00000010, DI
+
+block2:
+	MOVQ $0x00000004, R8
+	MOVQ BX, R9
+
+inner2:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      256(SI), Y3
+	VMOVUPS      288(SI), Y4
+	VMOVUPS      512(SI), Y5
+	VMOVUPS      544(SI), Y6
+	VMOVUPS      768(SI), Y7
+	VMOVUPS      800(SI), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y8, 32(SI)
+	VBROADCASTSS (R9), Y3
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y12, Y7
+	VMULPS       Y4, Y11, Y4
+	VFMSUB231PS  Y3, Y11, Y7
+	VFMADD231PS  Y3, Y12, Y4
+	VMOVUPS      Y7, 256(SI)
+	VMOVUPS      Y4, 288(SI)
+	VBROADCASTSS 8(R9), Y3
+	VBROADCASTSS 12(R9), Y4
+	VMULPS       Y4, Y6, Y7
+	VMULPS       Y4, Y5, Y4
+	VFMSUB231PS  Y3, Y5, Y7
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      Y7, 512(SI)
+	VMOVUPS      Y4, 544(SI)
+	VBROADCASTSS 16(R9), Y3
+	VBROADCASTSS 20(R9), Y4
+	VMULPS       Y4, Y2, Y5
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y3, Y0, Y5
+	VFMADD231PS  Y3, Y2, Y4
+	VMOVUPS      Y5, 768(SI)
+	VMOVUPS      Y4, 800(SI)
+	ADDQ         $0x00000018, R9
+	ADDQ         $0x00000040, SI
+	DECQ         R8
+	JNZ          inner2
+	ADDQ         $0x00000300, SI
+	DECQ         DI
+	JNZ          block2
+	ADDQ         $0x00000060, BX
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*4), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*4), DI
+	MOVQ         tile_base+48(FP), BX
+	MOVQ         $0x00000004, R8
+
+last0:
+	MOVQ $0x00000004, R9
+
+last1:
+	MOVQ $0x00000004, R10
+
+last2:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      64(BX), Y3
+	VMOVUPS      96(BX), Y4
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y6
+	VMOVUPS      192(BX), Y7
+	VMOVUPS      224(BX), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VUNPCKLPS    Y8, Y7, Y3
+	VUNPCKHPS    Y8, Y7, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPS    Y12, Y11, Y3
+	VUNPCKHPS    Y12, Y11, Y4
+	VMOVUPD      X3, 2048(SI)
+	VMOVUPD      X4, 2064(SI)
+	VEXTRACTF128 $0x01, Y3, 2048(DI)
+	VEXTRACTF128 $0x01, Y4, 2064(DI)
+	VUNPCKLPS    Y6, Y5, Y3
+	VUNPCKHPS    Y6, Y5, Y4
+	VMOVUPD      X3, 4096(SI)
+	VMOVUPD      X4, 4112(SI)
+	VEXTRACTF128 $0x01, Y3, 4096(DI)
+	VEXTRACTF128 $0x01, Y4, 4112(DI)
+	VUNPCKLPS    Y2, Y0, Y3
+	VUNPCKHPS    Y2, Y0, Y0
+	VMOVUPD      X3, 6144(SI)
+	VMOVUPD      X0, 6160(SI)
+	VEXTRACTF128 $0x01, Y3, 6144(DI)
+	VEXTRACTF128 $0x01, Y0, 6160(DI)
+	ADDQ         $0x00000100, BX
+	ADDQ         $+512, SI
+	ADDQ         $+512, DI
+	DECQ         R10
+	JNZ          last2
+	ADDQ         $-2048, SI
+	ADDQ         $-2048, DI
+	ADDQ         $+128, SI
+	ADDQ         $+128, DI
+	DECQ         R9
+	JNZ          last1
+	ADDQ         $-512, SI
+	ADDQ         $-512, DI
+	ADDQ         $+32, SI
+	ADDQ         $+32, DI
+	DECQ         R8
+	JNZ          last0
+	ADDQ         $-128, SI
+	ADDQ         $-128, DI
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortInverse1024AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse1024AVX2F32(SB), NOSPLIT, $0-148
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*4), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*4), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSS scale+144(FP), Y0
+	MOVQ         $0x00000040, R9
+
+first:
+	VMOVUPD     (DI), X1
+	VINSERTF128 $0x01, (R8), Y1, Y2
+	VMOVUPD     16(DI), X1
+	VINSERTF128 $0x01, 16(R8), Y1, Y3
+	VSHUFPS     $0x88, Y3, Y2, Y4
+	VSHUFPS     $0xdd, Y3, Y2, Y2
+	VMOVUPD     2048(DI), X1
+	VINSERTF128 $0x01, 2048(R8), Y1, Y3
+	VMOVUPD     2064(DI), X1
+	VINSERTF128 $0x01, 2064(R8), Y1, Y5
+	VSHUFPS     $0x88, Y5, Y3, Y6
+	VSHUFPS     $0xdd, Y5, Y3, Y3
+	VMOVUPD     4096(DI), X1
+	VINSERTF128 $0x01, 4096(R8), Y1, Y5
+	VMOVUPD     4112(DI), X1
+	VINSERTF128 $0x01, 4112(R8), Y1, Y7
+	VSHUFPS     $0x88, Y7, Y5, Y8
+	VSHUFPS     $0xdd, Y7, Y5, Y5
+	VMOVUPD     6144(DI), X1
+	VINSERTF128 $0x01, 6144(R8), Y1, Y7
+	VMOVUPD     6160(DI), X1
+	VINSERTF128 $0x01, 6160(R8), Y1, Y9
+	VSHUFPS     $0x88, Y9, Y7, Y10
+	VSHUFPS     $0xdd, Y9, Y7, Y7
+	VADDPS      Y5, Y2, Y9
+	VADDPS      Y8, Y4, Y11
+	VSUBPS      Y5, Y2, Y2
+	VSUBPS      Y8, Y4, Y4
+	VADDPS      Y7, Y3, Y5
+	VADDPS      Y10, Y6, Y8
+	VSUBPS      Y7, Y3, Y3
+	VSUBPS      Y10, Y6, Y6
+	VADDPS      Y5, Y9, Y7
+	VADDPS      Y8, Y11, Y10
+	VADDPS      Y6, Y2, Y12
+	VSUBPS      Y3, Y4, Y13
+	VSUBPS      Y5, Y9, Y5
+	VSUBPS      Y8, Y11, Y8
+	VSUBPS      Y6, Y2, Y2
+	VADDPS      Y3, Y4, Y3
+	VMULPS      Y7, Y0, Y4
+	VMULPS      Y10, Y0, Y6
+	VMOVUPS     (BX), Y7
+	VMOVUPS     32(BX), Y9
+	VMULPS      Y9, Y13, Y10
+	VMULPS      Y9, Y12, Y9
+	VFMSUB231PS Y7, Y12, Y10
+	VFMADD231PS Y7, Y13, Y9
+	VMOVUPS     64(BX), Y7
+	VMOVUPS     96(BX), Y11
+	VMULPS      Y11, Y8, Y12
+	VMULPS      Y11, Y5, Y11
+	VFMSUB231PS Y7, Y5, Y12
+	VFMADD231PS Y7, Y8, Y11
+	VMOVUPS     128(BX), Y5
+	VMOVUPS     160(BX), Y7
+	VMULPS      Y7, Y3, Y8
+	VMULPS      Y7, Y2, Y7
+	VFMSUB231PS Y5, Y2, Y8
+	VFMADD231PS Y5, Y3, Y7
+	VUNPCKLPS   Y10, Y4, Y2
+	VUNPCKHPS   Y10, Y4, Y3
+	VUNPCKLPS   Y8, Y12, Y4
+	VUNPCKHPS   Y8, Y12, Y5
+	VUNPCKLPD   Y4, Y2, Y8
+	VUNPCKHPD   Y4, Y2, Y2
+	VUNPCKLPD   Y5, Y3, Y4
+	VUNPCKHPD   Y5, Y3, Y3
+	VUNPCKLPS   Y9, Y6, Y5
+	VUNPCKHPS   Y9, Y6, Y6
+	VUNPCKLPS   Y7, Y11, Y9
+	VUNPCKHPS   Y7, Y11, Y7
+	VUNPCKLPD   Y9, Y5, Y10
+	VUNPCKHPD   Y9, Y5, Y5
+	VUNPCKLPD   Y7, Y6, Y9
+	VUNPCKHPD   Y7, Y6, Y6
+	VMOVUPS     Y8, (SI)
+	VMOVUPS     Y10, 32(SI)
+	VMOVUPS     Y2, 64(SI)
+	VMOVUPS     Y5, 96(SI)
+	VMOVUPS     Y4, 128(SI)
+	VMOVUPS     Y9, 160(SI)
+	VMOVUPS     Y3, 192(SI)
+	VMOVUPS     Y6, 224(SI)
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x000000c0, BX
+	ADDQ        $0x00000100, SI
+	DECQ        R9
+	JNZ         first
+	MOVQ        tile_base+48(FP), SI
+	MOVQ        $0x00000001, DI
+
+block0:
+	MOVQ $0x00000040, R8
+	MOVQ BX, R9
+
+inner0:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      4096(SI), Y3
+	VMOVUPS      4128(SI), Y4
+	VMOVUPS      8192(SI), Y5
+	VMOVUPS      8224(SI), Y6
+	VMOVUPS      12288(SI), Y7
+	VMOVUPS      12320(SI), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y8, 32(SI)
+	VBROADCASTSS (R9), Y3
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y12, Y7
+	VMULPS       Y4, Y11, Y4
+	VFMSUB231PS  Y3, Y11, Y7
+	VFMADD231PS  Y3, Y12, Y4
+	VMOVUPS      Y7, 4096(SI)
+	VMOVUPS      Y4, 4128(SI)
+	VBROADCASTSS 8(R9), Y3
+	VBROADCASTSS 12(R9), Y4
+	VMULPS       Y4, Y6, Y7
+	VMULPS       Y4, Y5, Y4
+	VFMSUB231PS  Y3, Y5, Y7
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      Y7, 8192(SI)
+	VMOVUPS      Y4, 8224(SI)
+	VBROADCASTSS 16(R9), Y3
+	VBROADCASTSS 20(R9), Y4
+	VMULPS       Y4, Y2, Y5
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y3, Y0, Y5
+	VFMADD231PS  Y3, Y2, Y4
+	VMOVUPS      Y5, 12288(SI)
+	VMOVUPS      Y4, 12320(SI)
+	ADDQ         $0x00000018, R9
+	ADDQ         $0x00000040, SI
+	DECQ         R8
+	JNZ          inner0
+	ADDQ         $0x00003000, SI
+	DECQ         DI
+	JNZ          block0
+	ADDQ         $0x00000600, BX
+	MOVQ         tile_base+48(FP), SI
+	MOVQ         $0x00000004, DI
+
+block1:
+	MOVQ $0x00000010, R8
+	MOVQ BX, R9
+
+inner1:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      1024(SI), Y3
+	VMOVUPS      1056(SI), Y4
+	VMOVUPS      2048(SI), Y5
+	VMOVUPS      2080(SI), Y6
+	VMOVUPS      3072(SI), Y7
+	VMOVUPS      3104(SI), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y8, 32(SI)
+	VBROADCASTSS (R9), Y3
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y12, Y7
+	VMULPS       Y4, Y11, Y4
+	VFMSUB231PS  Y3, Y11, Y7
+	VFMADD231PS  Y3, Y12, Y4
+	VMOVUPS      Y7, 1024(SI)
+	VMOVUPS      Y4, 1056(SI)
+	VBROADCASTSS 8(R9), Y3
+	VBROADCASTSS 12(R9), Y4
+	VMULPS       Y4, Y6, Y7
+	VMULPS       Y4, Y5, Y4
+	VFMSUB231PS  Y3, Y5, Y7
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      Y7, 2048(SI)
+	VMOVUPS      Y4, 2080(SI)
+	VBROADCASTSS 16(R9), Y3
+	VBROADCASTSS 20(R9), Y4
+	VMULPS       Y4, Y2, Y5
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y3, Y0, Y5
+	VFMADD231PS  Y3, Y2, Y4
+	VMOVUPS      Y5, 3072(SI)
+	VMOVUPS      Y4, 3104(SI)
+	ADDQ         $0x00000018, R9
+	ADDQ         $0x00000040, SI
+	DECQ         R8
+	JNZ          inner1
+	ADDQ         $0x00000c00, SI
+	DECQ         DI
+	JNZ          block1
+	ADDQ         $0x00000180, BX
+	MOVQ         tile_base+48(FP), SI
+	MOVQ         $0x00000010, DI
+
+block2:
+	MOVQ $0x00000004, R8
+	MOVQ BX, R9
+
+inner2:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      256(SI), Y3
+	VMOVUPS      288(SI), Y4
+	VMOVUPS      512(SI), Y5
+	VMOVUPS      544(SI), Y6
+	VMOVUPS      768(SI), Y7
+	VMOVUPS      800(SI), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y8, 32(SI)
+	VBROADCASTSS (R9), Y3
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y12, Y7
+	VMULPS       Y4, Y11, Y4
+	VFMSUB231PS  Y3, Y11, Y7
+	VFMADD231PS  Y3, Y12, Y4
+	VMOVUPS      Y7, 256(SI)
+	VMOVUPS      Y4, 288(SI)
+	VBROADCASTSS 8(R9), Y3
+	VBROADCASTSS 12(R9), Y4
+	VMULPS       Y4, Y6, Y7
+	VMULPS       Y4, Y5, Y4
+	VFMSUB231PS  Y3, Y5, Y7
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      Y7, 512(SI)
+	VMOVUPS      Y4, 544(SI)
+	VBROADCASTSS 16(R9), Y3
+	VBROADCASTSS 20(R9), Y4
+	VMULPS       Y4, Y2, Y5
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y3, Y0, Y5
+	VFMADD231PS  Y3, Y2, Y4
+	VMOVUPS      Y5, 768(SI)
+	VMOVUPS      Y4, 800(SI)
+	ADDQ         $0x00000018, R9
+	ADDQ         $0x00000040, SI
+	DECQ         R8
+	JNZ          inner2
+	ADDQ         $0x00000300, SI
+	DECQ         DI
+	JNZ          block2
+	ADDQ         $0x00000060, BX
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*4), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*4), DI
+	MOVQ         tile_base+48(FP), BX
+	MOVQ         $0x00000004, R8
+
+last0:
+	MOVQ $0x00000004, R9
+
+last1:
+	MOVQ $0x00000004, R10
+
+last2:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      64(BX), Y3
+	VMOVUPS      96(BX), Y4
+	VMOVUPS      128(BX), Y5
+	VMOVUPS      160(BX), Y6
+	VMOVUPS      192(BX), Y7
+	VMOVUPS      224(BX), Y8
+	VADDPS       Y5, Y0, Y9
+	VADDPS       Y6, Y2, Y10
+	VSUBPS       Y5, Y0, Y0
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y5
+	VADDPS       Y8, Y4, Y6
+	VSUBPS       Y7, Y3, Y3
+	VSUBPS       Y8, Y4, Y4
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y6, Y10, Y8
+	VADDPS       Y4, Y0, Y11
+	VSUBPS       Y3, Y2, Y12
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y4, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VUNPCKLPS    Y7, Y8, Y3
+	VUNPCKHPS    Y7, Y8, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPS    Y11, Y12, Y3
+	VUNPCKHPS    Y11, Y12, Y4
+	VMOVUPD      X3, 2048(SI)
+	VMOVUPD      X4, 2064(SI)
+	VEXTRACTF128 $0x01, Y3, 2048(DI)
+	VEXTRACTF128 $0x01, Y4, 2064(DI)
+	VUNPCKLPS    Y5, Y6, Y3
+	VUNPCKHPS    Y5, Y6, Y4
+	VMOVUPD      X3, 4096(SI)
+	VMOVUPD      X4, 4112(SI)
+	VEXTRACTF128 $0x01, Y3, 4096(DI)
+	VEXTRACTF128 $0x01, Y4, 4112(DI)
+	VUNPCKLPS    Y0, Y2, Y3
+	VUNPCKHPS    Y0, Y2, Y0
+	VMOVUPD      X3, 6144(SI)
+	VMOVUPD      X0, 6160(SI)
+	VEXTRACTF128 $0x01, Y3, 6144(DI)
+	VEXTRACTF128 $0x01, Y0, 6160(DI)
+	ADDQ         $0x00000100, BX
+	ADDQ         $+512, SI
+	ADDQ         $+512, DI
+	DECQ         R10
+	JNZ          last2
+	ADDQ         $-2048, SI
+	ADDQ         $-2048, DI
+	ADDQ         $+128, SI
+	ADDQ         $+128, DI
+	DECQ         R9
+	JNZ          last1
+	ADDQ         $-512, SI
+	ADDQ         $-512, DI
+	ADDQ         $+32, SI
+	ADDQ         $+32, DI
+	DECQ         R8
+	JNZ          last0
+	ADDQ         $-128, SI
+	ADDQ         $-128, DI
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
 	VZEROUPPER
 	RET

@@ -119,7 +119,205 @@ func fftRealOddAVX2F64(tile []float64, src []float64, spare []float64, coef []fl
 func fftTangleAVX2F64(re []float64, im []float64, pos []int, u []float64)
 
 //go:noescape
-func fftTangleLineAVX2F64(x []float64, u []float64)
+func fftTangleLineAVX2F64(y []float64, x []float64, u []float64)
 
 //go:noescape
 func fftProductAVX2F64(dst []float64, src []float64, pos []int, w []float64, n int)
+
+//go:noescape
+func fftShortForward2AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse2AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortForward3AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse3AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortForward4AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse4AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortForward5AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse5AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortForward6AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse6AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortForward7AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse7AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortForward8AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse8AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortForward9AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse9AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortForward10AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse10AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortForward12AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse12AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortForward14AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse14AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortForward15AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse15AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortReal2AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortRealInverse2AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortReal3AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortRealInverse3AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortReal4AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortRealInverse4AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortReal5AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortRealInverse5AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortReal6AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortRealInverse6AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortReal7AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortRealInverse7AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortReal8AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortRealInverse8AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortReal9AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortRealInverse9AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortReal10AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortRealInverse10AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortReal11AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortRealInverse11AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortReal12AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortRealInverse12AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortReal13AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortRealInverse13AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortReal14AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortRealInverse14AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortReal15AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortRealInverse15AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortReal16AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortRealInverse16AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortForward16AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse16AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortForward32AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse32AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortForward64AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse64AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortForward128AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse128AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortForward256AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse256AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortForward512AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse512AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)

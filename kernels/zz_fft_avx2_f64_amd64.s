@@ -3037,52 +3037,43 @@ done:
 	VZEROUPPER
 	RET
 
-// func fftTangleLineAVX2F64(x []float64, u []float64)
+// func fftTangleLineAVX2F64(y []float64, x []float64, u []float64)
 // Requires: AVX, FMA3
-TEXT ·fftTangleLineAVX2F64(SB), NOSPLIT, $0-48
-	MOVQ    x_base+0(FP), AX
-	MOVQ    u_base+24(FP), CX
-	MOVQ    x_len+8(FP), DX
-	LEAQ    -32(AX)(DX*8), BX
-	SHRQ    $0x03, DX
-	VMOVSD  (AX), X0
-	VMOVSD  8(AX), X1
-	VMOVSD  (CX), X2
-	VADDSD  X1, X0, X3
-	VSUBSD  X1, X0, X0
-	VMULSD  X2, X3, X3
-	VMULSD  X2, X0, X0
-	VMOVSD  X3, (AX)
-	VMOVSD  X0, 8(AX)
+TEXT ·fftTangleLineAVX2F64(SB), NOSPLIT, $0-72
+	MOVQ    x_base+24(FP), AX
+	MOVQ    y_base+0(FP), CX
+	MOVQ    u_base+48(FP), DX
+	MOVQ    x_len+32(FP), BX
+	MOVQ    $0x00000010, SI
+	IMUL3Q  $0x00000008, BX, DI
+	SUBQ    $0x00000020, DI
+	SHRQ    $0x03, BX
 	VMOVUPD fftAVX2F643ff0000000000000<>+0(SB), Y0
 	VMOVUPD fftAVX2F640x8000000000000000<>+0(SB), Y1
 
 pair:
-	ADDQ           $0x00000010, AX
-	ADDQ           $0x00000010, CX
-	VMOVUPD        (AX), Y2
-	VMOVUPD        (BX), Y3
+	VMOVUPD        (AX)(SI*1), Y2
+	VMOVUPD        (AX)(DI*1), Y3
 	VPERM2F128     $0x01, Y3, Y3, Y3
 	VMOVAPD        Y2, Y4
 	VMOVAPD        Y2, Y2
 	VFMSUBADD213PD Y3, Y0, Y4
 	VFMADDSUB213PD Y3, Y0, Y2
-	VMOVUPD        (CX), Y3
-	VMOVDDUP       Y3, Y5
-	VPERMILPD      $0xff, Y3, Y3
+	VMOVUPD        (DX)(SI*1), Y5
+	VMOVDDUP       Y5, Y3
+	VPERMILPD      $0xff, Y5, Y5
 	VPERMILPD      $0x55, Y2, Y6
-	VMULPD         Y3, Y6, Y3
-	VFMADDSUB213PD Y3, Y5, Y2
+	VMULPD         Y5, Y6, Y5
+	VFMADDSUB213PD Y5, Y3, Y2
 	VSUBPD         Y2, Y4, Y3
 	VXORPD         Y1, Y3, Y3
 	VADDPD         Y2, Y4, Y2
-	VMOVUPD        Y2, (AX)
+	VMOVUPD        Y2, (CX)(SI*1)
 	VPERM2F128     $0x01, Y3, Y3, Y2
-	VMOVUPD        Y2, (BX)
-	ADDQ           $0x00000010, AX
-	ADDQ           $0x00000010, CX
-	SUBQ           $0x00000020, BX
-	DECQ           DX
+	VMOVUPD        Y2, (CX)(DI*1)
+	ADDQ           $0x00000020, SI
+	SUBQ           $0x00000020, DI
+	DECQ           BX
 	JNZ            pair
 	VZEROUPPER
 	RET
@@ -3125,5 +3116,21141 @@ row:
 	ADDQ         $0x00000040, AX
 	DECQ         SI
 	JNZ          row
+	VZEROUPPER
+	RET
+
+// func fftShortForward2AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX
+TEXT ·fftShortForward2AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), SI
+	SHRQ $0x02, SI
+
+tile:
+	MOVQ         (BX), DI
+	VMOVUPD      (CX)(DI*8), Y0
+	MOVQ         8(BX), DI
+	VMOVUPD      (CX)(DI*8), Y1
+	MOVQ         16(BX), DI
+	VMOVUPD      (CX)(DI*8), Y2
+	MOVQ         24(BX), DI
+	VMOVUPD      (CX)(DI*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VADDPD       Y2, Y3, Y1
+	VADDPD       Y0, Y4, Y5
+	VSUBPD       Y2, Y3, Y2
+	VSUBPD       Y0, Y4, Y0
+	VBROADCASTSD scale+144(FP), Y3
+	VMULPD       Y1, Y3, Y1
+	VMULPD       Y5, Y3, Y4
+	VMULPD       Y2, Y3, Y2
+	VMULPD       Y0, Y3, Y0
+	VPERM2F128   $0x20, Y2, Y1, Y3
+	VPERM2F128   $0x31, Y2, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y4, Y2
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VUNPCKLPD    Y2, Y3, Y4
+	VUNPCKHPD    Y2, Y3, Y2
+	VUNPCKLPD    Y0, Y1, Y3
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), DI
+	VMOVUPD      Y4, (AX)(DI*8)
+	MOVQ         8(DX), DI
+	VMOVUPD      Y3, (AX)(DI*8)
+	MOVQ         16(DX), DI
+	VMOVUPD      Y2, (AX)(DI*8)
+	MOVQ         24(DX), DI
+	VMOVUPD      Y0, (AX)(DI*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         SI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortInverse2AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX
+TEXT ·fftShortInverse2AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), SI
+	SHRQ $0x02, SI
+
+tile:
+	MOVQ         (BX), DI
+	VMOVUPD      (CX)(DI*8), Y0
+	MOVQ         8(BX), DI
+	VMOVUPD      (CX)(DI*8), Y1
+	MOVQ         16(BX), DI
+	VMOVUPD      (CX)(DI*8), Y2
+	MOVQ         24(BX), DI
+	VMOVUPD      (CX)(DI*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VADDPD       Y0, Y4, Y1
+	VADDPD       Y2, Y3, Y5
+	VSUBPD       Y0, Y4, Y0
+	VSUBPD       Y2, Y3, Y2
+	VBROADCASTSD scale+144(FP), Y3
+	VMULPD       Y1, Y3, Y1
+	VMULPD       Y5, Y3, Y4
+	VMULPD       Y0, Y3, Y0
+	VMULPD       Y2, Y3, Y2
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y0, Y1, Y4
+	VPERM2F128   $0x31, Y0, Y1, Y0
+	VUNPCKLPD    Y4, Y3, Y1
+	VUNPCKHPD    Y4, Y3, Y3
+	VUNPCKLPD    Y0, Y2, Y4
+	VUNPCKHPD    Y0, Y2, Y0
+	MOVQ         (DX), DI
+	VMOVUPD      Y1, (AX)(DI*8)
+	MOVQ         8(DX), DI
+	VMOVUPD      Y4, (AX)(DI*8)
+	MOVQ         16(DX), DI
+	VMOVUPD      Y3, (AX)(DI*8)
+	MOVQ         24(DX), DI
+	VMOVUPD      Y0, (AX)(DI*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         SI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortForward3AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward3AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, (SI)
+	VMOVUPD      Y4, 32(SI)
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      16(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      16(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      16(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      16(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 64(SI)
+	VMOVUPD      Y4, 96(SI)
+	VMOVUPD      Y2, 128(SI)
+	VMOVUPD      Y0, 160(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      (SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 64(SI)
+	VMOVUPD      Y1, 128(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 96(SI)
+	VMOVUPD      Y2, 160(SI)
+	VADDPD       (SI), Y4, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       32(SI), Y5, Y0
+	VMOVUPD      Y0, 32(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      64(SI), Y3
+	VMOVUPD      96(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      64(SI), Y1
+	VMOVUPD      96(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      128(SI), Y3
+	VMOVUPD      160(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y2, Y3
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VUNPCKLPD    Y3, Y4, Y2
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y0, Y1, Y4
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y2, 16(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 16(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 16(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 16(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortInverse3AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse3AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y3, 32(SI)
+	VMOVUPD      Y0, 64(SI)
+	VMOVUPD      Y2, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      16(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      16(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      16(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      16(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 64(SI)
+	VMOVUPD      Y3, 96(SI)
+	VMOVUPD      Y0, 128(SI)
+	VMOVUPD      Y2, 160(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      (SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 64(SI)
+	VMOVUPD      Y1, 128(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 96(SI)
+	VMOVUPD      Y2, 160(SI)
+	VADDPD       (SI), Y4, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       32(SI), Y5, Y0
+	VMOVUPD      Y0, 32(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      64(SI), Y3
+	VMOVUPD      96(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      64(SI), Y1
+	VMOVUPD      96(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      128(SI), Y3
+	VMOVUPD      160(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y0, Y2, Y4
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y2
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y2, Y4, Y3
+	VUNPCKHPD    Y2, Y4, Y2
+	VUNPCKLPD    Y1, Y0, Y4
+	VUNPCKHPD    Y1, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 16(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 16(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y2, 16(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 16(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortForward4AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX
+TEXT ·fftShortForward4AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), SI
+	SHRQ $0x02, SI
+
+tile:
+	MOVQ         (BX), DI
+	VMOVUPD      (CX)(DI*8), Y0
+	MOVQ         8(BX), DI
+	VMOVUPD      (CX)(DI*8), Y1
+	MOVQ         16(BX), DI
+	VMOVUPD      (CX)(DI*8), Y2
+	MOVQ         24(BX), DI
+	VMOVUPD      (CX)(DI*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	MOVQ         (BX), DI
+	VMOVUPD      32(CX)(DI*8), Y1
+	MOVQ         8(BX), DI
+	VMOVUPD      32(CX)(DI*8), Y5
+	MOVQ         16(BX), DI
+	VMOVUPD      32(CX)(DI*8), Y6
+	MOVQ         24(BX), DI
+	VMOVUPD      32(CX)(DI*8), Y7
+	VUNPCKLPD    Y6, Y1, Y8
+	VUNPCKHPD    Y6, Y1, Y1
+	VUNPCKLPD    Y7, Y5, Y6
+	VUNPCKHPD    Y7, Y5, Y5
+	VPERM2F128   $0x20, Y6, Y8, Y7
+	VPERM2F128   $0x31, Y6, Y8, Y6
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y9
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y6, Y2, Y7
+	VADDPD       Y1, Y0, Y8
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y1, Y0, Y0
+	VADDPD       Y7, Y5, Y1
+	VADDPD       Y8, Y9, Y6
+	VADDPD       Y0, Y3, Y10
+	VSUBPD       Y2, Y4, Y11
+	VSUBPD       Y7, Y5, Y5
+	VSUBPD       Y8, Y9, Y7
+	VSUBPD       Y0, Y3, Y0
+	VADDPD       Y2, Y4, Y2
+	VBROADCASTSD scale+144(FP), Y3
+	VMULPD       Y1, Y3, Y1
+	VMULPD       Y6, Y3, Y4
+	VMULPD       Y10, Y3, Y6
+	VMULPD       Y11, Y3, Y8
+	VPERM2F128   $0x20, Y6, Y1, Y9
+	VPERM2F128   $0x31, Y6, Y1, Y1
+	VPERM2F128   $0x20, Y8, Y4, Y6
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VUNPCKLPD    Y6, Y9, Y8
+	VUNPCKHPD    Y6, Y9, Y6
+	VUNPCKLPD    Y4, Y1, Y9
+	VUNPCKHPD    Y4, Y1, Y1
+	MOVQ         (DX), DI
+	VMOVUPD      Y8, (AX)(DI*8)
+	MOVQ         8(DX), DI
+	VMOVUPD      Y9, (AX)(DI*8)
+	MOVQ         16(DX), DI
+	VMOVUPD      Y6, (AX)(DI*8)
+	MOVQ         24(DX), DI
+	VMOVUPD      Y1, (AX)(DI*8)
+	VMULPD       Y5, Y3, Y1
+	VMULPD       Y7, Y3, Y4
+	VMULPD       Y0, Y3, Y0
+	VMULPD       Y2, Y3, Y2
+	VPERM2F128   $0x20, Y0, Y1, Y3
+	VPERM2F128   $0x31, Y0, Y1, Y0
+	VPERM2F128   $0x20, Y2, Y4, Y1
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VUNPCKLPD    Y1, Y3, Y4
+	VUNPCKHPD    Y1, Y3, Y1
+	VUNPCKLPD    Y2, Y0, Y3
+	VUNPCKHPD    Y2, Y0, Y0
+	MOVQ         (DX), DI
+	VMOVUPD      Y4, 32(AX)(DI*8)
+	MOVQ         8(DX), DI
+	VMOVUPD      Y3, 32(AX)(DI*8)
+	MOVQ         16(DX), DI
+	VMOVUPD      Y1, 32(AX)(DI*8)
+	MOVQ         24(DX), DI
+	VMOVUPD      Y0, 32(AX)(DI*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         SI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortInverse4AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX
+TEXT ·fftShortInverse4AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), SI
+	SHRQ $0x02, SI
+
+tile:
+	MOVQ         (BX), DI
+	VMOVUPD      (CX)(DI*8), Y0
+	MOVQ         8(BX), DI
+	VMOVUPD      (CX)(DI*8), Y1
+	MOVQ         16(BX), DI
+	VMOVUPD      (CX)(DI*8), Y2
+	MOVQ         24(BX), DI
+	VMOVUPD      (CX)(DI*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	MOVQ         (BX), DI
+	VMOVUPD      32(CX)(DI*8), Y1
+	MOVQ         8(BX), DI
+	VMOVUPD      32(CX)(DI*8), Y5
+	MOVQ         16(BX), DI
+	VMOVUPD      32(CX)(DI*8), Y6
+	MOVQ         24(BX), DI
+	VMOVUPD      32(CX)(DI*8), Y7
+	VUNPCKLPD    Y6, Y1, Y8
+	VUNPCKHPD    Y6, Y1, Y1
+	VUNPCKLPD    Y7, Y5, Y6
+	VUNPCKHPD    Y7, Y5, Y5
+	VPERM2F128   $0x20, Y6, Y8, Y7
+	VPERM2F128   $0x31, Y6, Y8, Y6
+	VPERM2F128   $0x20, Y5, Y1, Y8
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VADDPD       Y8, Y4, Y5
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y8, Y4, Y4
+	VSUBPD       Y7, Y3, Y3
+	VADDPD       Y1, Y0, Y7
+	VADDPD       Y6, Y2, Y8
+	VSUBPD       Y1, Y0, Y0
+	VSUBPD       Y6, Y2, Y1
+	VADDPD       Y7, Y5, Y2
+	VADDPD       Y8, Y9, Y6
+	VADDPD       Y1, Y4, Y10
+	VSUBPD       Y0, Y3, Y11
+	VSUBPD       Y7, Y5, Y5
+	VSUBPD       Y8, Y9, Y7
+	VSUBPD       Y1, Y4, Y1
+	VADDPD       Y0, Y3, Y0
+	VBROADCASTSD scale+144(FP), Y3
+	VMULPD       Y2, Y3, Y2
+	VMULPD       Y6, Y3, Y4
+	VMULPD       Y10, Y3, Y6
+	VMULPD       Y11, Y3, Y8
+	VPERM2F128   $0x20, Y8, Y4, Y9
+	VPERM2F128   $0x31, Y8, Y4, Y4
+	VPERM2F128   $0x20, Y6, Y2, Y8
+	VPERM2F128   $0x31, Y6, Y2, Y2
+	VUNPCKLPD    Y8, Y9, Y6
+	VUNPCKHPD    Y8, Y9, Y8
+	VUNPCKLPD    Y2, Y4, Y9
+	VUNPCKHPD    Y2, Y4, Y2
+	MOVQ         (DX), DI
+	VMOVUPD      Y6, (AX)(DI*8)
+	MOVQ         8(DX), DI
+	VMOVUPD      Y9, (AX)(DI*8)
+	MOVQ         16(DX), DI
+	VMOVUPD      Y8, (AX)(DI*8)
+	MOVQ         24(DX), DI
+	VMOVUPD      Y2, (AX)(DI*8)
+	VMULPD       Y5, Y3, Y2
+	VMULPD       Y7, Y3, Y4
+	VMULPD       Y1, Y3, Y1
+	VMULPD       Y0, Y3, Y0
+	VPERM2F128   $0x20, Y0, Y4, Y3
+	VPERM2F128   $0x31, Y0, Y4, Y0
+	VPERM2F128   $0x20, Y1, Y2, Y4
+	VPERM2F128   $0x31, Y1, Y2, Y1
+	VUNPCKLPD    Y4, Y3, Y2
+	VUNPCKHPD    Y4, Y3, Y3
+	VUNPCKLPD    Y1, Y0, Y4
+	VUNPCKHPD    Y1, Y0, Y0
+	MOVQ         (DX), DI
+	VMOVUPD      Y2, 32(AX)(DI*8)
+	MOVQ         8(DX), DI
+	VMOVUPD      Y4, 32(AX)(DI*8)
+	MOVQ         16(DX), DI
+	VMOVUPD      Y3, 32(AX)(DI*8)
+	MOVQ         24(DX), DI
+	VMOVUPD      Y0, 32(AX)(DI*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         SI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortForward5AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward5AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, (SI)
+	VMOVUPD      Y4, 32(SI)
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y4, 160(SI)
+	VMOVUPD      Y2, 192(SI)
+	VMOVUPD      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      48(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      48(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      48(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      48(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 192(SI)
+	VMOVUPD      Y4, 224(SI)
+	VMOVUPD      Y2, 256(SI)
+	VMOVUPD      Y0, 288(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      256(SI), Y2
+	VMOVUPD      288(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VMOVUPD      192(SI), Y6
+	VMOVUPD      224(SI), Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPD      (SI), Y6
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y1, Y7
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y3, Y7
+	VADDPD       Y7, Y6, Y10
+	VSUBPD       Y7, Y6, Y6
+	VMOVUPD      Y10, 64(SI)
+	VMOVUPD      Y6, 256(SI)
+	VMOVUPD      (SI), Y6
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y1, Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y3, Y1
+	VADDPD       Y1, Y6, Y3
+	VSUBPD       Y1, Y6, Y1
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y1, 192(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y2, Y3
+	VADDPD       Y3, Y1, Y6
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 96(SI)
+	VMOVUPD      Y6, 288(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y0, Y0
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y2, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 160(SI)
+	VMOVUPD      Y2, 224(SI)
+	VADDPD       Y8, Y4, Y0
+	VADDPD       (SI), Y0, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       Y9, Y5, Y0
+	VADDPD       32(SI), Y0, Y0
+	VMOVUPD      Y0, 32(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      64(SI), Y3
+	VMOVUPD      96(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      192(SI), Y3
+	VMOVUPD      224(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      192(SI), Y1
+	VMOVUPD      224(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      256(SI), Y3
+	VMOVUPD      288(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y2, Y3
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VUNPCKLPD    Y3, Y4, Y2
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y0, Y1, Y4
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y2, 48(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 48(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 48(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 48(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortInverse5AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse5AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y3, 32(SI)
+	VMOVUPD      Y0, 64(SI)
+	VMOVUPD      Y2, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y3, 160(SI)
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      Y2, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      48(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      48(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      48(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      48(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 192(SI)
+	VMOVUPD      Y3, 224(SI)
+	VMOVUPD      Y0, 256(SI)
+	VMOVUPD      Y2, 288(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      256(SI), Y2
+	VMOVUPD      288(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VMOVUPD      192(SI), Y6
+	VMOVUPD      224(SI), Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPD      (SI), Y6
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y1, Y7
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y3, Y7
+	VADDPD       Y7, Y6, Y10
+	VSUBPD       Y7, Y6, Y6
+	VMOVUPD      Y10, 64(SI)
+	VMOVUPD      Y6, 256(SI)
+	VMOVUPD      (SI), Y6
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y1, Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y3, Y1
+	VADDPD       Y1, Y6, Y3
+	VSUBPD       Y1, Y6, Y1
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y1, 192(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y2, Y3
+	VADDPD       Y3, Y1, Y6
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 96(SI)
+	VMOVUPD      Y6, 288(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y0, Y0
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y2, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 160(SI)
+	VMOVUPD      Y2, 224(SI)
+	VADDPD       Y8, Y4, Y0
+	VADDPD       (SI), Y0, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       Y9, Y5, Y0
+	VADDPD       32(SI), Y0, Y0
+	VMOVUPD      Y0, 32(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      64(SI), Y3
+	VMOVUPD      96(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      192(SI), Y3
+	VMOVUPD      224(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      192(SI), Y1
+	VMOVUPD      224(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      256(SI), Y3
+	VMOVUPD      288(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y0, Y2, Y4
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y2
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y2, Y4, Y3
+	VUNPCKHPD    Y2, Y4, Y2
+	VUNPCKLPD    Y1, Y0, Y4
+	VUNPCKHPD    Y1, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 48(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 48(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y2, 48(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 48(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortForward6AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward6AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, (SI)
+	VMOVUPD      Y4, 32(SI)
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y4, 160(SI)
+	VMOVUPD      Y2, 192(SI)
+	VMOVUPD      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y4, 288(SI)
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y0, 352(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VMOVUPD      192(SI), Y2
+	VMOVUPD      224(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y5, 32(SI)
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      Y1, 224(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      256(SI), Y2
+	VMOVUPD      288(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 64(SI)
+	VMOVUPD      Y5, 96(SI)
+	VMULPD       fftAVX2F64bfebb67ae8584caa<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfebb67ae8584caa<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F643fe0000000000001<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F643fe0000000000001<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 256(SI)
+	VMOVUPD      Y3, 288(SI)
+	VMOVUPD      128(SI), Y0
+	VMOVUPD      160(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y5, 160(SI)
+	VMULPD       fftAVX2F64bfebb67ae8584cac<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfebb67ae8584cac<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y3, 352(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      (SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 64(SI)
+	VMOVUPD      Y1, 128(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 96(SI)
+	VMOVUPD      Y2, 160(SI)
+	VADDPD       (SI), Y4, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       32(SI), Y5, Y0
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      288(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      192(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y1, 320(SI)
+	VMOVUPD      224(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 288(SI)
+	VMOVUPD      Y2, 352(SI)
+	VADDPD       192(SI), Y4, Y0
+	VMOVUPD      Y0, 192(SI)
+	VADDPD       224(SI), Y5, Y0
+	VMOVUPD      Y0, 224(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      192(SI), Y3
+	VMOVUPD      224(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      64(SI), Y1
+	VMOVUPD      96(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      256(SI), Y3
+	VMOVUPD      288(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      320(SI), Y3
+	VMOVUPD      352(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y2, Y3
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VUNPCKLPD    Y3, Y4, Y2
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y0, Y1, Y4
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y2, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 64(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F64bfebb67ae8584caa<>+0(SB)/8, $0xbfebb67ae8584caa
+DATA fftAVX2F64bfebb67ae8584caa<>+8(SB)/8, $0xbfebb67ae8584caa
+DATA fftAVX2F64bfebb67ae8584caa<>+16(SB)/8, $0xbfebb67ae8584caa
+DATA fftAVX2F64bfebb67ae8584caa<>+24(SB)/8, $0xbfebb67ae8584caa
+GLOBL fftAVX2F64bfebb67ae8584caa<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fe0000000000001<>+0(SB)/8, $0x3fe0000000000001
+DATA fftAVX2F643fe0000000000001<>+8(SB)/8, $0x3fe0000000000001
+DATA fftAVX2F643fe0000000000001<>+16(SB)/8, $0x3fe0000000000001
+DATA fftAVX2F643fe0000000000001<>+24(SB)/8, $0x3fe0000000000001
+GLOBL fftAVX2F643fe0000000000001<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfebb67ae8584cac<>+0(SB)/8, $0xbfebb67ae8584cac
+DATA fftAVX2F64bfebb67ae8584cac<>+8(SB)/8, $0xbfebb67ae8584cac
+DATA fftAVX2F64bfebb67ae8584cac<>+16(SB)/8, $0xbfebb67ae8584cac
+DATA fftAVX2F64bfebb67ae8584cac<>+24(SB)/8, $0xbfebb67ae8584cac
+GLOBL fftAVX2F64bfebb67ae8584cac<>(SB), RODATA|NOPTR, $32
+
+// func fftShortInverse6AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse6AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y3, 32(SI)
+	VMOVUPD      Y0, 64(SI)
+	VMOVUPD      Y2, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y3, 160(SI)
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      Y2, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 256(SI)
+	VMOVUPD      Y3, 288(SI)
+	VMOVUPD      Y0, 320(SI)
+	VMOVUPD      Y2, 352(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VMOVUPD      192(SI), Y2
+	VMOVUPD      224(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y5, 32(SI)
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      Y1, 224(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      256(SI), Y2
+	VMOVUPD      288(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 64(SI)
+	VMOVUPD      Y5, 96(SI)
+	VMULPD       fftAVX2F64bfebb67ae8584caa<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfebb67ae8584caa<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F643fe0000000000001<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F643fe0000000000001<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 256(SI)
+	VMOVUPD      Y3, 288(SI)
+	VMOVUPD      128(SI), Y0
+	VMOVUPD      160(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y5, 160(SI)
+	VMULPD       fftAVX2F64bfebb67ae8584cac<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfebb67ae8584cac<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y3, 352(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      (SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 64(SI)
+	VMOVUPD      Y1, 128(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 96(SI)
+	VMOVUPD      Y2, 160(SI)
+	VADDPD       (SI), Y4, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       32(SI), Y5, Y0
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      288(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      192(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y1, 320(SI)
+	VMOVUPD      224(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 288(SI)
+	VMOVUPD      Y2, 352(SI)
+	VADDPD       192(SI), Y4, Y0
+	VMOVUPD      Y0, 192(SI)
+	VADDPD       224(SI), Y5, Y0
+	VMOVUPD      Y0, 224(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      192(SI), Y3
+	VMOVUPD      224(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      64(SI), Y1
+	VMOVUPD      96(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      256(SI), Y3
+	VMOVUPD      288(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      320(SI), Y3
+	VMOVUPD      352(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y0, Y2, Y4
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y2
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y2, Y4, Y3
+	VUNPCKHPD    Y2, Y4, Y2
+	VUNPCKLPD    Y1, Y0, Y4
+	VUNPCKHPD    Y1, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y2, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 64(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortForward7AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward7AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, (SI)
+	VMOVUPD      Y4, 32(SI)
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y4, 160(SI)
+	VMOVUPD      Y2, 192(SI)
+	VMOVUPD      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y4, 288(SI)
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y0, 352(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      80(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      80(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      80(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      80(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 320(SI)
+	VMOVUPD      Y4, 352(SI)
+	VMOVUPD      Y2, 384(SI)
+	VMOVUPD      Y0, 416(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      384(SI), Y2
+	VMOVUPD      416(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VMOVUPD      320(SI), Y6
+	VMOVUPD      352(SI), Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPD      192(SI), Y6
+	VMOVUPD      224(SI), Y7
+	VMOVUPD      256(SI), Y10
+	VMOVUPD      288(SI), Y11
+	VADDPD       Y10, Y6, Y12
+	VADDPD       Y11, Y7, Y13
+	VSUBPD       Y10, Y6, Y6
+	VSUBPD       Y11, Y7, Y7
+	VMOVUPD      (SI), Y10
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fe904c37505de4b<>+0(SB), Y1, Y11
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y3, Y11
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y7, Y11
+	VADDPD       Y11, Y10, Y14
+	VSUBPD       Y11, Y10, Y10
+	VMOVUPD      Y14, 64(SI)
+	VMOVUPD      Y10, 384(SI)
+	VMOVUPD      (SI), Y10
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fef329c0558e96a<>+0(SB), Y1, Y11
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c71<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F64bfdbc4c04d71abbf<>+0(SB), Y3, Y11
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y7, Y11
+	VADDPD       Y11, Y10, Y14
+	VSUBPD       Y11, Y10, Y10
+	VMOVUPD      Y14, 128(SI)
+	VMOVUPD      Y10, 320(SI)
+	VMOVUPD      (SI), Y10
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y1, Y1
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y3, Y1
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y7, Y1
+	VADDPD       Y1, Y10, Y3
+	VSUBPD       Y1, Y10, Y1
+	VMOVUPD      Y3, 192(SI)
+	VMOVUPD      Y1, 256(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fe904c37505de4b<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y2, Y3
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y6, Y3
+	VADDPD       Y3, Y1, Y7
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 96(SI)
+	VMOVUPD      Y7, 416(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fef329c0558e96a<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c71<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfdbc4c04d71abbf<>+0(SB), Y2, Y3
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y6, Y3
+	VADDPD       Y3, Y1, Y7
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 160(SI)
+	VMOVUPD      Y7, 352(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y0, Y0
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y2, Y0
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y6, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 224(SI)
+	VMOVUPD      Y2, 288(SI)
+	VADDPD       Y8, Y4, Y0
+	VADDPD       Y12, Y0, Y0
+	VADDPD       (SI), Y0, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       Y9, Y5, Y0
+	VADDPD       Y13, Y0, Y0
+	VADDPD       32(SI), Y0, Y0
+	VMOVUPD      Y0, 32(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      64(SI), Y3
+	VMOVUPD      96(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      192(SI), Y3
+	VMOVUPD      224(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      256(SI), Y1
+	VMOVUPD      288(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      320(SI), Y3
+	VMOVUPD      352(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMOVUPD      320(SI), Y1
+	VMOVUPD      352(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      384(SI), Y3
+	VMOVUPD      416(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y2, Y3
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VUNPCKLPD    Y3, Y4, Y2
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y0, Y1, Y4
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y2, 80(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 80(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 80(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 80(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortInverse7AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse7AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y3, 32(SI)
+	VMOVUPD      Y0, 64(SI)
+	VMOVUPD      Y2, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y3, 160(SI)
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      Y2, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 256(SI)
+	VMOVUPD      Y3, 288(SI)
+	VMOVUPD      Y0, 320(SI)
+	VMOVUPD      Y2, 352(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      80(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      80(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      80(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      80(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 320(SI)
+	VMOVUPD      Y3, 352(SI)
+	VMOVUPD      Y0, 384(SI)
+	VMOVUPD      Y2, 416(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      384(SI), Y2
+	VMOVUPD      416(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VMOVUPD      320(SI), Y6
+	VMOVUPD      352(SI), Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPD      192(SI), Y6
+	VMOVUPD      224(SI), Y7
+	VMOVUPD      256(SI), Y10
+	VMOVUPD      288(SI), Y11
+	VADDPD       Y10, Y6, Y12
+	VADDPD       Y11, Y7, Y13
+	VSUBPD       Y10, Y6, Y6
+	VSUBPD       Y11, Y7, Y7
+	VMOVUPD      (SI), Y10
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fe904c37505de4b<>+0(SB), Y1, Y11
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y3, Y11
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y7, Y11
+	VADDPD       Y11, Y10, Y14
+	VSUBPD       Y11, Y10, Y10
+	VMOVUPD      Y14, 64(SI)
+	VMOVUPD      Y10, 384(SI)
+	VMOVUPD      (SI), Y10
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fef329c0558e96a<>+0(SB), Y1, Y11
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c71<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F64bfdbc4c04d71abbf<>+0(SB), Y3, Y11
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y7, Y11
+	VADDPD       Y11, Y10, Y14
+	VSUBPD       Y11, Y10, Y10
+	VMOVUPD      Y14, 128(SI)
+	VMOVUPD      Y10, 320(SI)
+	VMOVUPD      (SI), Y10
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y1, Y1
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y3, Y1
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y7, Y1
+	VADDPD       Y1, Y10, Y3
+	VSUBPD       Y1, Y10, Y1
+	VMOVUPD      Y3, 192(SI)
+	VMOVUPD      Y1, 256(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fe904c37505de4b<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y2, Y3
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y6, Y3
+	VADDPD       Y3, Y1, Y7
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 96(SI)
+	VMOVUPD      Y7, 416(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fef329c0558e96a<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c71<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfdbc4c04d71abbf<>+0(SB), Y2, Y3
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y6, Y3
+	VADDPD       Y3, Y1, Y7
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 160(SI)
+	VMOVUPD      Y7, 352(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y0, Y0
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y2, Y0
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y6, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 224(SI)
+	VMOVUPD      Y2, 288(SI)
+	VADDPD       Y8, Y4, Y0
+	VADDPD       Y12, Y0, Y0
+	VADDPD       (SI), Y0, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       Y9, Y5, Y0
+	VADDPD       Y13, Y0, Y0
+	VADDPD       32(SI), Y0, Y0
+	VMOVUPD      Y0, 32(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      64(SI), Y3
+	VMOVUPD      96(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      192(SI), Y3
+	VMOVUPD      224(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      256(SI), Y1
+	VMOVUPD      288(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      320(SI), Y3
+	VMOVUPD      352(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMOVUPD      320(SI), Y1
+	VMOVUPD      352(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      384(SI), Y3
+	VMOVUPD      416(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y0, Y2, Y4
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y2
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y2, Y4, Y3
+	VUNPCKHPD    Y2, Y4, Y2
+	VUNPCKLPD    Y1, Y0, Y4
+	VUNPCKHPD    Y1, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 80(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 80(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y2, 80(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 80(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortForward8AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward8AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, (SI)
+	VMOVUPD      Y4, 32(SI)
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y4, 160(SI)
+	VMOVUPD      Y2, 192(SI)
+	VMOVUPD      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y4, 288(SI)
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y0, 352(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      96(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 384(SI)
+	VMOVUPD      Y4, 416(SI)
+	VMOVUPD      Y2, 448(SI)
+	VMOVUPD      Y0, 480(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VMOVUPD      256(SI), Y2
+	VMOVUPD      288(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y5, 32(SI)
+	VMOVUPD      Y0, 256(SI)
+	VMOVUPD      Y1, 288(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 64(SI)
+	VMOVUPD      Y5, 96(SI)
+	VMULPD       fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y3, 352(SI)
+	VMOVUPD      128(SI), Y0
+	VMOVUPD      160(SI), Y1
+	VMOVUPD      384(SI), Y2
+	VMOVUPD      416(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y5, 160(SI)
+	VMULPD       fftAVX2F64bff0000000000000<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bff0000000000000<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F640<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F640<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 384(SI)
+	VMOVUPD      Y3, 416(SI)
+	VMOVUPD      192(SI), Y0
+	VMOVUPD      224(SI), Y1
+	VMOVUPD      448(SI), Y2
+	VMOVUPD      480(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 192(SI)
+	VMOVUPD      Y5, 224(SI)
+	VMULPD       fftAVX2F64bfe6a09e667f3bcd<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfe6a09e667f3bcd<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 448(SI)
+	VMOVUPD      Y3, 480(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VMOVUPD      64(SI), Y2
+	VMOVUPD      96(SI), Y3
+	VMOVUPD      128(SI), Y4
+	VMOVUPD      160(SI), Y5
+	VMOVUPD      192(SI), Y6
+	VMOVUPD      224(SI), Y7
+	VADDPD       Y4, Y0, Y8
+	VADDPD       Y5, Y1, Y9
+	VSUBPD       Y4, Y0, Y0
+	VSUBPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y4
+	VADDPD       Y7, Y3, Y5
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VADDPD       Y4, Y8, Y6
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y3, Y0, Y10
+	VSUBPD       Y2, Y1, Y11
+	VSUBPD       Y4, Y8, Y4
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y3, Y0, Y0
+	VADDPD       Y2, Y1, Y1
+	VMOVUPD      Y6, (SI)
+	VMOVUPD      Y7, 32(SI)
+	VMOVUPD      Y10, 64(SI)
+	VMOVUPD      Y11, 96(SI)
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y5, 160(SI)
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      Y1, 224(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      288(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VMOVUPD      384(SI), Y4
+	VMOVUPD      416(SI), Y5
+	VMOVUPD      448(SI), Y6
+	VMOVUPD      480(SI), Y7
+	VADDPD       Y4, Y0, Y8
+	VADDPD       Y5, Y1, Y9
+	VSUBPD       Y4, Y0, Y0
+	VSUBPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y4
+	VADDPD       Y7, Y3, Y5
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VADDPD       Y4, Y8, Y6
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y3, Y0, Y10
+	VSUBPD       Y2, Y1, Y11
+	VSUBPD       Y4, Y8, Y4
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y3, Y0, Y0
+	VADDPD       Y2, Y1, Y1
+	VMOVUPD      Y6, 256(SI)
+	VMOVUPD      Y7, 288(SI)
+	VMOVUPD      Y10, 320(SI)
+	VMOVUPD      Y11, 352(SI)
+	VMOVUPD      Y4, 384(SI)
+	VMOVUPD      Y5, 416(SI)
+	VMOVUPD      Y0, 448(SI)
+	VMOVUPD      Y1, 480(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      256(SI), Y3
+	VMOVUPD      288(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      64(SI), Y1
+	VMOVUPD      96(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      320(SI), Y3
+	VMOVUPD      352(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      384(SI), Y3
+	VMOVUPD      416(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMOVUPD      192(SI), Y1
+	VMOVUPD      224(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      448(SI), Y3
+	VMOVUPD      480(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y2, Y3
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VUNPCKLPD    Y3, Y4, Y2
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y0, Y1, Y4
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y2, 96(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 96(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 96(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 96(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F64bfe6a09e667f3bcc<>+0(SB)/8, $0xbfe6a09e667f3bcc
+DATA fftAVX2F64bfe6a09e667f3bcc<>+8(SB)/8, $0xbfe6a09e667f3bcc
+DATA fftAVX2F64bfe6a09e667f3bcc<>+16(SB)/8, $0xbfe6a09e667f3bcc
+DATA fftAVX2F64bfe6a09e667f3bcc<>+24(SB)/8, $0xbfe6a09e667f3bcc
+GLOBL fftAVX2F64bfe6a09e667f3bcc<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fe6a09e667f3bcd<>+0(SB)/8, $0x3fe6a09e667f3bcd
+DATA fftAVX2F643fe6a09e667f3bcd<>+8(SB)/8, $0x3fe6a09e667f3bcd
+DATA fftAVX2F643fe6a09e667f3bcd<>+16(SB)/8, $0x3fe6a09e667f3bcd
+DATA fftAVX2F643fe6a09e667f3bcd<>+24(SB)/8, $0x3fe6a09e667f3bcd
+GLOBL fftAVX2F643fe6a09e667f3bcd<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bff0000000000000<>+0(SB)/8, $0xbff0000000000000
+DATA fftAVX2F64bff0000000000000<>+8(SB)/8, $0xbff0000000000000
+DATA fftAVX2F64bff0000000000000<>+16(SB)/8, $0xbff0000000000000
+DATA fftAVX2F64bff0000000000000<>+24(SB)/8, $0xbff0000000000000
+GLOBL fftAVX2F64bff0000000000000<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F640<>+0(SB)/8, $0x0000000000000000
+DATA fftAVX2F640<>+8(SB)/8, $0x0000000000000000
+DATA fftAVX2F640<>+16(SB)/8, $0x0000000000000000
+DATA fftAVX2F640<>+24(SB)/8, $0x0000000000000000
+GLOBL fftAVX2F640<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfe6a09e667f3bcd<>+0(SB)/8, $0xbfe6a09e667f3bcd
+DATA fftAVX2F64bfe6a09e667f3bcd<>+8(SB)/8, $0xbfe6a09e667f3bcd
+DATA fftAVX2F64bfe6a09e667f3bcd<>+16(SB)/8, $0xbfe6a09e667f3bcd
+DATA fftAVX2F64bfe6a09e667f3bcd<>+24(SB)/8, $0xbfe6a09e667f3bcd
+GLOBL fftAVX2F64bfe6a09e667f3bcd<>(SB), RODATA|NOPTR, $32
+
+// func fftShortInverse8AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse8AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y3, 32(SI)
+	VMOVUPD      Y0, 64(SI)
+	VMOVUPD      Y2, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y3, 160(SI)
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      Y2, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 256(SI)
+	VMOVUPD      Y3, 288(SI)
+	VMOVUPD      Y0, 320(SI)
+	VMOVUPD      Y2, 352(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      96(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 384(SI)
+	VMOVUPD      Y3, 416(SI)
+	VMOVUPD      Y0, 448(SI)
+	VMOVUPD      Y2, 480(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VMOVUPD      256(SI), Y2
+	VMOVUPD      288(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y5, 32(SI)
+	VMOVUPD      Y0, 256(SI)
+	VMOVUPD      Y1, 288(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 64(SI)
+	VMOVUPD      Y5, 96(SI)
+	VMULPD       fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y3, 352(SI)
+	VMOVUPD      128(SI), Y0
+	VMOVUPD      160(SI), Y1
+	VMOVUPD      384(SI), Y2
+	VMOVUPD      416(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y5, 160(SI)
+	VMULPD       fftAVX2F64bff0000000000000<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bff0000000000000<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F640<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F640<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 384(SI)
+	VMOVUPD      Y3, 416(SI)
+	VMOVUPD      192(SI), Y0
+	VMOVUPD      224(SI), Y1
+	VMOVUPD      448(SI), Y2
+	VMOVUPD      480(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 192(SI)
+	VMOVUPD      Y5, 224(SI)
+	VMULPD       fftAVX2F64bfe6a09e667f3bcd<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfe6a09e667f3bcd<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 448(SI)
+	VMOVUPD      Y3, 480(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VMOVUPD      64(SI), Y2
+	VMOVUPD      96(SI), Y3
+	VMOVUPD      128(SI), Y4
+	VMOVUPD      160(SI), Y5
+	VMOVUPD      192(SI), Y6
+	VMOVUPD      224(SI), Y7
+	VADDPD       Y4, Y0, Y8
+	VADDPD       Y5, Y1, Y9
+	VSUBPD       Y4, Y0, Y0
+	VSUBPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y4
+	VADDPD       Y7, Y3, Y5
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VADDPD       Y4, Y8, Y6
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y3, Y0, Y10
+	VSUBPD       Y2, Y1, Y11
+	VSUBPD       Y4, Y8, Y4
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y3, Y0, Y0
+	VADDPD       Y2, Y1, Y1
+	VMOVUPD      Y6, (SI)
+	VMOVUPD      Y7, 32(SI)
+	VMOVUPD      Y10, 64(SI)
+	VMOVUPD      Y11, 96(SI)
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y5, 160(SI)
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      Y1, 224(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      288(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VMOVUPD      384(SI), Y4
+	VMOVUPD      416(SI), Y5
+	VMOVUPD      448(SI), Y6
+	VMOVUPD      480(SI), Y7
+	VADDPD       Y4, Y0, Y8
+	VADDPD       Y5, Y1, Y9
+	VSUBPD       Y4, Y0, Y0
+	VSUBPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y4
+	VADDPD       Y7, Y3, Y5
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VADDPD       Y4, Y8, Y6
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y3, Y0, Y10
+	VSUBPD       Y2, Y1, Y11
+	VSUBPD       Y4, Y8, Y4
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y3, Y0, Y0
+	VADDPD       Y2, Y1, Y1
+	VMOVUPD      Y6, 256(SI)
+	VMOVUPD      Y7, 288(SI)
+	VMOVUPD      Y10, 320(SI)
+	VMOVUPD      Y11, 352(SI)
+	VMOVUPD      Y4, 384(SI)
+	VMOVUPD      Y5, 416(SI)
+	VMOVUPD      Y0, 448(SI)
+	VMOVUPD      Y1, 480(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      256(SI), Y3
+	VMOVUPD      288(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      64(SI), Y1
+	VMOVUPD      96(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      320(SI), Y3
+	VMOVUPD      352(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      384(SI), Y3
+	VMOVUPD      416(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMOVUPD      192(SI), Y1
+	VMOVUPD      224(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      448(SI), Y3
+	VMOVUPD      480(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y0, Y2, Y4
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y2
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y2, Y4, Y3
+	VUNPCKHPD    Y2, Y4, Y2
+	VUNPCKLPD    Y1, Y0, Y4
+	VUNPCKHPD    Y1, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 96(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 96(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y2, 96(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 96(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortForward9AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward9AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, (SI)
+	VMOVUPD      Y4, 32(SI)
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y4, 160(SI)
+	VMOVUPD      Y2, 192(SI)
+	VMOVUPD      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y4, 288(SI)
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y0, 352(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      96(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 384(SI)
+	VMOVUPD      Y4, 416(SI)
+	VMOVUPD      Y2, 448(SI)
+	VMOVUPD      Y0, 480(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      112(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      112(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      112(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      112(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 448(SI)
+	VMOVUPD      Y4, 480(SI)
+	VMOVUPD      Y2, 512(SI)
+	VMOVUPD      Y0, 544(SI)
+	VMOVUPD      192(SI), Y0
+	VMOVUPD      224(SI), Y1
+	VMOVUPD      384(SI), Y2
+	VMOVUPD      416(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      (SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 192(SI)
+	VMOVUPD      Y1, 384(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 224(SI)
+	VMOVUPD      Y2, 416(SI)
+	VADDPD       (SI), Y4, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       32(SI), Y5, Y0
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      288(SI), Y1
+	VMOVUPD      448(SI), Y2
+	VMOVUPD      480(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      64(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      96(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y2, Y6
+	VSUBPD       Y0, Y2, Y0
+	VADDPD       64(SI), Y4, Y2
+	VADDPD       96(SI), Y5, Y4
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y4, 96(SI)
+	VMULPD       fftAVX2F64bfe491b7523c161c<>+0(SB), Y0, Y2
+	VMULPD       fftAVX2F64bfe491b7523c161c<>+0(SB), Y3, Y4
+	VFMSUB231PD  fftAVX2F643fe8836fa2cf503a<>+0(SB), Y3, Y2
+	VFMADD231PD  fftAVX2F643fe8836fa2cf503a<>+0(SB), Y0, Y4
+	VMOVUPD      Y2, 256(SI)
+	VMOVUPD      Y4, 288(SI)
+	VMULPD       fftAVX2F64bfef838b8c811c18<>+0(SB), Y6, Y0
+	VMULPD       fftAVX2F64bfef838b8c811c18<>+0(SB), Y1, Y2
+	VFMSUB231PD  fftAVX2F643fc63a1a7e0b738c<>+0(SB), Y1, Y0
+	VFMADD231PD  fftAVX2F643fc63a1a7e0b738c<>+0(SB), Y6, Y2
+	VMOVUPD      Y0, 448(SI)
+	VMOVUPD      Y2, 480(SI)
+	VMOVUPD      320(SI), Y0
+	VMOVUPD      352(SI), Y1
+	VMOVUPD      512(SI), Y2
+	VMOVUPD      544(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      128(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      160(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y2, Y6
+	VSUBPD       Y0, Y2, Y0
+	VADDPD       128(SI), Y4, Y2
+	VADDPD       160(SI), Y5, Y4
+	VMOVUPD      Y2, 128(SI)
+	VMOVUPD      Y4, 160(SI)
+	VMULPD       fftAVX2F64bfef838b8c811c18<>+0(SB), Y0, Y2
+	VMULPD       fftAVX2F64bfef838b8c811c18<>+0(SB), Y3, Y4
+	VFMSUB231PD  fftAVX2F643fc63a1a7e0b738c<>+0(SB), Y3, Y2
+	VFMADD231PD  fftAVX2F643fc63a1a7e0b738c<>+0(SB), Y0, Y4
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y4, 352(SI)
+	VMULPD       fftAVX2F64bfd5e3a8748a0bf8<>+0(SB), Y6, Y0
+	VMULPD       fftAVX2F64bfd5e3a8748a0bf8<>+0(SB), Y1, Y2
+	VFMSUB231PD  fftAVX2F64bfee11f642522d1b<>+0(SB), Y1, Y0
+	VFMADD231PD  fftAVX2F64bfee11f642522d1b<>+0(SB), Y6, Y2
+	VMOVUPD      Y0, 512(SI)
+	VMOVUPD      Y2, 544(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      (SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 64(SI)
+	VMOVUPD      Y1, 128(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 96(SI)
+	VMOVUPD      Y2, 160(SI)
+	VADDPD       (SI), Y4, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       32(SI), Y5, Y0
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      288(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      192(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y1, 320(SI)
+	VMOVUPD      224(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 288(SI)
+	VMOVUPD      Y2, 352(SI)
+	VADDPD       192(SI), Y4, Y0
+	VMOVUPD      Y0, 192(SI)
+	VADDPD       224(SI), Y5, Y0
+	VMOVUPD      Y0, 224(SI)
+	VMOVUPD      448(SI), Y0
+	VMOVUPD      480(SI), Y1
+	VMOVUPD      512(SI), Y2
+	VMOVUPD      544(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      384(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 448(SI)
+	VMOVUPD      Y1, 512(SI)
+	VMOVUPD      416(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 480(SI)
+	VMOVUPD      Y2, 544(SI)
+	VADDPD       384(SI), Y4, Y0
+	VMOVUPD      Y0, 384(SI)
+	VADDPD       416(SI), Y5, Y0
+	VMOVUPD      Y0, 416(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      192(SI), Y3
+	VMOVUPD      224(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      384(SI), Y1
+	VMOVUPD      416(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      64(SI), Y3
+	VMOVUPD      96(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      256(SI), Y1
+	VMOVUPD      288(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      448(SI), Y3
+	VMOVUPD      480(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      320(SI), Y3
+	VMOVUPD      352(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 96(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 96(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 96(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 96(AX)(R8*8)
+	VMOVUPD      320(SI), Y1
+	VMOVUPD      352(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      512(SI), Y3
+	VMOVUPD      544(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y2, Y3
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VUNPCKLPD    Y3, Y4, Y2
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y0, Y1, Y4
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y2, 112(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 112(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 112(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 112(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F64bfe491b7523c161c<>+0(SB)/8, $0xbfe491b7523c161c
+DATA fftAVX2F64bfe491b7523c161c<>+8(SB)/8, $0xbfe491b7523c161c
+DATA fftAVX2F64bfe491b7523c161c<>+16(SB)/8, $0xbfe491b7523c161c
+DATA fftAVX2F64bfe491b7523c161c<>+24(SB)/8, $0xbfe491b7523c161c
+GLOBL fftAVX2F64bfe491b7523c161c<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fe8836fa2cf503a<>+0(SB)/8, $0x3fe8836fa2cf503a
+DATA fftAVX2F643fe8836fa2cf503a<>+8(SB)/8, $0x3fe8836fa2cf503a
+DATA fftAVX2F643fe8836fa2cf503a<>+16(SB)/8, $0x3fe8836fa2cf503a
+DATA fftAVX2F643fe8836fa2cf503a<>+24(SB)/8, $0x3fe8836fa2cf503a
+GLOBL fftAVX2F643fe8836fa2cf503a<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfef838b8c811c18<>+0(SB)/8, $0xbfef838b8c811c18
+DATA fftAVX2F64bfef838b8c811c18<>+8(SB)/8, $0xbfef838b8c811c18
+DATA fftAVX2F64bfef838b8c811c18<>+16(SB)/8, $0xbfef838b8c811c18
+DATA fftAVX2F64bfef838b8c811c18<>+24(SB)/8, $0xbfef838b8c811c18
+GLOBL fftAVX2F64bfef838b8c811c18<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fc63a1a7e0b738c<>+0(SB)/8, $0x3fc63a1a7e0b738c
+DATA fftAVX2F643fc63a1a7e0b738c<>+8(SB)/8, $0x3fc63a1a7e0b738c
+DATA fftAVX2F643fc63a1a7e0b738c<>+16(SB)/8, $0x3fc63a1a7e0b738c
+DATA fftAVX2F643fc63a1a7e0b738c<>+24(SB)/8, $0x3fc63a1a7e0b738c
+GLOBL fftAVX2F643fc63a1a7e0b738c<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfd5e3a8748a0bf8<>+0(SB)/8, $0xbfd5e3a8748a0bf8
+DATA fftAVX2F64bfd5e3a8748a0bf8<>+8(SB)/8, $0xbfd5e3a8748a0bf8
+DATA fftAVX2F64bfd5e3a8748a0bf8<>+16(SB)/8, $0xbfd5e3a8748a0bf8
+DATA fftAVX2F64bfd5e3a8748a0bf8<>+24(SB)/8, $0xbfd5e3a8748a0bf8
+GLOBL fftAVX2F64bfd5e3a8748a0bf8<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfee11f642522d1b<>+0(SB)/8, $0xbfee11f642522d1b
+DATA fftAVX2F64bfee11f642522d1b<>+8(SB)/8, $0xbfee11f642522d1b
+DATA fftAVX2F64bfee11f642522d1b<>+16(SB)/8, $0xbfee11f642522d1b
+DATA fftAVX2F64bfee11f642522d1b<>+24(SB)/8, $0xbfee11f642522d1b
+GLOBL fftAVX2F64bfee11f642522d1b<>(SB), RODATA|NOPTR, $32
+
+// func fftShortInverse9AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse9AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y3, 32(SI)
+	VMOVUPD      Y0, 64(SI)
+	VMOVUPD      Y2, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y3, 160(SI)
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      Y2, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 256(SI)
+	VMOVUPD      Y3, 288(SI)
+	VMOVUPD      Y0, 320(SI)
+	VMOVUPD      Y2, 352(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      96(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 384(SI)
+	VMOVUPD      Y3, 416(SI)
+	VMOVUPD      Y0, 448(SI)
+	VMOVUPD      Y2, 480(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      112(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      112(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      112(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      112(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 448(SI)
+	VMOVUPD      Y3, 480(SI)
+	VMOVUPD      Y0, 512(SI)
+	VMOVUPD      Y2, 544(SI)
+	VMOVUPD      192(SI), Y0
+	VMOVUPD      224(SI), Y1
+	VMOVUPD      384(SI), Y2
+	VMOVUPD      416(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      (SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 192(SI)
+	VMOVUPD      Y1, 384(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 224(SI)
+	VMOVUPD      Y2, 416(SI)
+	VADDPD       (SI), Y4, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       32(SI), Y5, Y0
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      288(SI), Y1
+	VMOVUPD      448(SI), Y2
+	VMOVUPD      480(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      64(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      96(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y2, Y6
+	VSUBPD       Y0, Y2, Y0
+	VADDPD       64(SI), Y4, Y2
+	VADDPD       96(SI), Y5, Y4
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y4, 96(SI)
+	VMULPD       fftAVX2F64bfe491b7523c161c<>+0(SB), Y0, Y2
+	VMULPD       fftAVX2F64bfe491b7523c161c<>+0(SB), Y3, Y4
+	VFMSUB231PD  fftAVX2F643fe8836fa2cf503a<>+0(SB), Y3, Y2
+	VFMADD231PD  fftAVX2F643fe8836fa2cf503a<>+0(SB), Y0, Y4
+	VMOVUPD      Y2, 256(SI)
+	VMOVUPD      Y4, 288(SI)
+	VMULPD       fftAVX2F64bfef838b8c811c18<>+0(SB), Y6, Y0
+	VMULPD       fftAVX2F64bfef838b8c811c18<>+0(SB), Y1, Y2
+	VFMSUB231PD  fftAVX2F643fc63a1a7e0b738c<>+0(SB), Y1, Y0
+	VFMADD231PD  fftAVX2F643fc63a1a7e0b738c<>+0(SB), Y6, Y2
+	VMOVUPD      Y0, 448(SI)
+	VMOVUPD      Y2, 480(SI)
+	VMOVUPD      320(SI), Y0
+	VMOVUPD      352(SI), Y1
+	VMOVUPD      512(SI), Y2
+	VMOVUPD      544(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      128(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      160(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y2, Y6
+	VSUBPD       Y0, Y2, Y0
+	VADDPD       128(SI), Y4, Y2
+	VADDPD       160(SI), Y5, Y4
+	VMOVUPD      Y2, 128(SI)
+	VMOVUPD      Y4, 160(SI)
+	VMULPD       fftAVX2F64bfef838b8c811c18<>+0(SB), Y0, Y2
+	VMULPD       fftAVX2F64bfef838b8c811c18<>+0(SB), Y3, Y4
+	VFMSUB231PD  fftAVX2F643fc63a1a7e0b738c<>+0(SB), Y3, Y2
+	VFMADD231PD  fftAVX2F643fc63a1a7e0b738c<>+0(SB), Y0, Y4
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y4, 352(SI)
+	VMULPD       fftAVX2F64bfd5e3a8748a0bf8<>+0(SB), Y6, Y0
+	VMULPD       fftAVX2F64bfd5e3a8748a0bf8<>+0(SB), Y1, Y2
+	VFMSUB231PD  fftAVX2F64bfee11f642522d1b<>+0(SB), Y1, Y0
+	VFMADD231PD  fftAVX2F64bfee11f642522d1b<>+0(SB), Y6, Y2
+	VMOVUPD      Y0, 512(SI)
+	VMOVUPD      Y2, 544(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      (SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 64(SI)
+	VMOVUPD      Y1, 128(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 96(SI)
+	VMOVUPD      Y2, 160(SI)
+	VADDPD       (SI), Y4, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       32(SI), Y5, Y0
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      288(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      192(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y1, 320(SI)
+	VMOVUPD      224(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 288(SI)
+	VMOVUPD      Y2, 352(SI)
+	VADDPD       192(SI), Y4, Y0
+	VMOVUPD      Y0, 192(SI)
+	VADDPD       224(SI), Y5, Y0
+	VMOVUPD      Y0, 224(SI)
+	VMOVUPD      448(SI), Y0
+	VMOVUPD      480(SI), Y1
+	VMOVUPD      512(SI), Y2
+	VMOVUPD      544(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      384(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 448(SI)
+	VMOVUPD      Y1, 512(SI)
+	VMOVUPD      416(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 480(SI)
+	VMOVUPD      Y2, 544(SI)
+	VADDPD       384(SI), Y4, Y0
+	VMOVUPD      Y0, 384(SI)
+	VADDPD       416(SI), Y5, Y0
+	VMOVUPD      Y0, 416(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      192(SI), Y3
+	VMOVUPD      224(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      384(SI), Y1
+	VMOVUPD      416(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      64(SI), Y3
+	VMOVUPD      96(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      256(SI), Y1
+	VMOVUPD      288(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      448(SI), Y3
+	VMOVUPD      480(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      320(SI), Y3
+	VMOVUPD      352(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 96(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 96(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 96(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 96(AX)(R8*8)
+	VMOVUPD      320(SI), Y1
+	VMOVUPD      352(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      512(SI), Y3
+	VMOVUPD      544(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y0, Y2, Y4
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y2
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y2, Y4, Y3
+	VUNPCKHPD    Y2, Y4, Y2
+	VUNPCKLPD    Y1, Y0, Y4
+	VUNPCKHPD    Y1, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 112(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 112(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y2, 112(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 112(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortForward10AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward10AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, (SI)
+	VMOVUPD      Y4, 32(SI)
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y4, 160(SI)
+	VMOVUPD      Y2, 192(SI)
+	VMOVUPD      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y4, 288(SI)
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y0, 352(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      96(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 384(SI)
+	VMOVUPD      Y4, 416(SI)
+	VMOVUPD      Y2, 448(SI)
+	VMOVUPD      Y0, 480(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      128(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 512(SI)
+	VMOVUPD      Y4, 544(SI)
+	VMOVUPD      Y2, 576(SI)
+	VMOVUPD      Y0, 608(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y5, 32(SI)
+	VMOVUPD      Y0, 320(SI)
+	VMOVUPD      Y1, 352(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      384(SI), Y2
+	VMOVUPD      416(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 64(SI)
+	VMOVUPD      Y5, 96(SI)
+	VMULPD       fftAVX2F64bfe2cf2304755a5e<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfe2cf2304755a5e<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F643fe9e3779b97f4a7<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F643fe9e3779b97f4a7<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 384(SI)
+	VMOVUPD      Y3, 416(SI)
+	VMOVUPD      128(SI), Y0
+	VMOVUPD      160(SI), Y1
+	VMOVUPD      448(SI), Y2
+	VMOVUPD      480(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y5, 160(SI)
+	VMULPD       fftAVX2F64bfee6f0e134454ff<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfee6f0e134454ff<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 448(SI)
+	VMOVUPD      Y3, 480(SI)
+	VMOVUPD      192(SI), Y0
+	VMOVUPD      224(SI), Y1
+	VMOVUPD      512(SI), Y2
+	VMOVUPD      544(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 192(SI)
+	VMOVUPD      Y5, 224(SI)
+	VMULPD       fftAVX2F64bfee6f0e13445500<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfee6f0e13445500<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfd3c6ef372fe94e<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfd3c6ef372fe94e<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 512(SI)
+	VMOVUPD      Y3, 544(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      288(SI), Y1
+	VMOVUPD      576(SI), Y2
+	VMOVUPD      608(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 256(SI)
+	VMOVUPD      Y5, 288(SI)
+	VMULPD       fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 576(SI)
+	VMOVUPD      Y3, 608(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      256(SI), Y2
+	VMOVUPD      288(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VMOVUPD      192(SI), Y6
+	VMOVUPD      224(SI), Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPD      (SI), Y6
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y1, Y7
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y3, Y7
+	VADDPD       Y7, Y6, Y10
+	VSUBPD       Y7, Y6, Y6
+	VMOVUPD      Y10, 64(SI)
+	VMOVUPD      Y6, 256(SI)
+	VMOVUPD      (SI), Y6
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y1, Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y3, Y1
+	VADDPD       Y1, Y6, Y3
+	VSUBPD       Y1, Y6, Y1
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y1, 192(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y2, Y3
+	VADDPD       Y3, Y1, Y6
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 96(SI)
+	VMOVUPD      Y6, 288(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y0, Y0
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y2, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 160(SI)
+	VMOVUPD      Y2, 224(SI)
+	VADDPD       Y8, Y4, Y0
+	VADDPD       (SI), Y0, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       Y9, Y5, Y0
+	VADDPD       32(SI), Y0, Y0
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      384(SI), Y0
+	VMOVUPD      416(SI), Y1
+	VMOVUPD      576(SI), Y2
+	VMOVUPD      608(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      448(SI), Y2
+	VMOVUPD      480(SI), Y3
+	VMOVUPD      512(SI), Y6
+	VMOVUPD      544(SI), Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPD      320(SI), Y6
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y1, Y7
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y3, Y7
+	VADDPD       Y7, Y6, Y10
+	VSUBPD       Y7, Y6, Y6
+	VMOVUPD      Y10, 384(SI)
+	VMOVUPD      Y6, 576(SI)
+	VMOVUPD      320(SI), Y6
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y1, Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y3, Y1
+	VADDPD       Y1, Y6, Y3
+	VSUBPD       Y1, Y6, Y1
+	VMOVUPD      Y3, 448(SI)
+	VMOVUPD      Y1, 512(SI)
+	VMOVUPD      352(SI), Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y2, Y3
+	VADDPD       Y3, Y1, Y6
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 416(SI)
+	VMOVUPD      Y6, 608(SI)
+	VMOVUPD      352(SI), Y1
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y0, Y0
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y2, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 480(SI)
+	VMOVUPD      Y2, 544(SI)
+	VADDPD       Y8, Y4, Y0
+	VADDPD       320(SI), Y0, Y0
+	VMOVUPD      Y0, 320(SI)
+	VADDPD       Y9, Y5, Y0
+	VADDPD       352(SI), Y0, Y0
+	VMOVUPD      Y0, 352(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      320(SI), Y3
+	VMOVUPD      352(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      64(SI), Y1
+	VMOVUPD      96(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      384(SI), Y3
+	VMOVUPD      416(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      448(SI), Y3
+	VMOVUPD      480(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMOVUPD      192(SI), Y1
+	VMOVUPD      224(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      512(SI), Y3
+	VMOVUPD      544(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 96(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 96(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 96(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 96(AX)(R8*8)
+	VMOVUPD      256(SI), Y1
+	VMOVUPD      288(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      576(SI), Y3
+	VMOVUPD      608(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y2, Y3
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VUNPCKLPD    Y3, Y4, Y2
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y0, Y1, Y4
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y2, 128(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 128(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 128(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 128(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F64bfe2cf2304755a5e<>+0(SB)/8, $0xbfe2cf2304755a5e
+DATA fftAVX2F64bfe2cf2304755a5e<>+8(SB)/8, $0xbfe2cf2304755a5e
+DATA fftAVX2F64bfe2cf2304755a5e<>+16(SB)/8, $0xbfe2cf2304755a5e
+DATA fftAVX2F64bfe2cf2304755a5e<>+24(SB)/8, $0xbfe2cf2304755a5e
+GLOBL fftAVX2F64bfe2cf2304755a5e<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fe9e3779b97f4a7<>+0(SB)/8, $0x3fe9e3779b97f4a7
+DATA fftAVX2F643fe9e3779b97f4a7<>+8(SB)/8, $0x3fe9e3779b97f4a7
+DATA fftAVX2F643fe9e3779b97f4a7<>+16(SB)/8, $0x3fe9e3779b97f4a7
+DATA fftAVX2F643fe9e3779b97f4a7<>+24(SB)/8, $0x3fe9e3779b97f4a7
+GLOBL fftAVX2F643fe9e3779b97f4a7<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfee6f0e134454ff<>+0(SB)/8, $0xbfee6f0e134454ff
+DATA fftAVX2F64bfee6f0e134454ff<>+8(SB)/8, $0xbfee6f0e134454ff
+DATA fftAVX2F64bfee6f0e134454ff<>+16(SB)/8, $0xbfee6f0e134454ff
+DATA fftAVX2F64bfee6f0e134454ff<>+24(SB)/8, $0xbfee6f0e134454ff
+GLOBL fftAVX2F64bfee6f0e134454ff<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfd3c6ef372fe94e<>+0(SB)/8, $0xbfd3c6ef372fe94e
+DATA fftAVX2F64bfd3c6ef372fe94e<>+8(SB)/8, $0xbfd3c6ef372fe94e
+DATA fftAVX2F64bfd3c6ef372fe94e<>+16(SB)/8, $0xbfd3c6ef372fe94e
+DATA fftAVX2F64bfd3c6ef372fe94e<>+24(SB)/8, $0xbfd3c6ef372fe94e
+GLOBL fftAVX2F64bfd3c6ef372fe94e<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfe2cf2304755a5f<>+0(SB)/8, $0xbfe2cf2304755a5f
+DATA fftAVX2F64bfe2cf2304755a5f<>+8(SB)/8, $0xbfe2cf2304755a5f
+DATA fftAVX2F64bfe2cf2304755a5f<>+16(SB)/8, $0xbfe2cf2304755a5f
+DATA fftAVX2F64bfe2cf2304755a5f<>+24(SB)/8, $0xbfe2cf2304755a5f
+GLOBL fftAVX2F64bfe2cf2304755a5f<>(SB), RODATA|NOPTR, $32
+
+// func fftShortInverse10AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse10AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y3, 32(SI)
+	VMOVUPD      Y0, 64(SI)
+	VMOVUPD      Y2, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y3, 160(SI)
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      Y2, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 256(SI)
+	VMOVUPD      Y3, 288(SI)
+	VMOVUPD      Y0, 320(SI)
+	VMOVUPD      Y2, 352(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      96(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 384(SI)
+	VMOVUPD      Y3, 416(SI)
+	VMOVUPD      Y0, 448(SI)
+	VMOVUPD      Y2, 480(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      128(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 512(SI)
+	VMOVUPD      Y3, 544(SI)
+	VMOVUPD      Y0, 576(SI)
+	VMOVUPD      Y2, 608(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y5, 32(SI)
+	VMOVUPD      Y0, 320(SI)
+	VMOVUPD      Y1, 352(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      384(SI), Y2
+	VMOVUPD      416(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 64(SI)
+	VMOVUPD      Y5, 96(SI)
+	VMULPD       fftAVX2F64bfe2cf2304755a5e<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfe2cf2304755a5e<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F643fe9e3779b97f4a7<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F643fe9e3779b97f4a7<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 384(SI)
+	VMOVUPD      Y3, 416(SI)
+	VMOVUPD      128(SI), Y0
+	VMOVUPD      160(SI), Y1
+	VMOVUPD      448(SI), Y2
+	VMOVUPD      480(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y5, 160(SI)
+	VMULPD       fftAVX2F64bfee6f0e134454ff<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfee6f0e134454ff<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 448(SI)
+	VMOVUPD      Y3, 480(SI)
+	VMOVUPD      192(SI), Y0
+	VMOVUPD      224(SI), Y1
+	VMOVUPD      512(SI), Y2
+	VMOVUPD      544(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 192(SI)
+	VMOVUPD      Y5, 224(SI)
+	VMULPD       fftAVX2F64bfee6f0e13445500<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfee6f0e13445500<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfd3c6ef372fe94e<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfd3c6ef372fe94e<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 512(SI)
+	VMOVUPD      Y3, 544(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      288(SI), Y1
+	VMOVUPD      576(SI), Y2
+	VMOVUPD      608(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 256(SI)
+	VMOVUPD      Y5, 288(SI)
+	VMULPD       fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 576(SI)
+	VMOVUPD      Y3, 608(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      256(SI), Y2
+	VMOVUPD      288(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VMOVUPD      192(SI), Y6
+	VMOVUPD      224(SI), Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPD      (SI), Y6
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y1, Y7
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y3, Y7
+	VADDPD       Y7, Y6, Y10
+	VSUBPD       Y7, Y6, Y6
+	VMOVUPD      Y10, 64(SI)
+	VMOVUPD      Y6, 256(SI)
+	VMOVUPD      (SI), Y6
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y1, Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y3, Y1
+	VADDPD       Y1, Y6, Y3
+	VSUBPD       Y1, Y6, Y1
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y1, 192(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y2, Y3
+	VADDPD       Y3, Y1, Y6
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 96(SI)
+	VMOVUPD      Y6, 288(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y0, Y0
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y2, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 160(SI)
+	VMOVUPD      Y2, 224(SI)
+	VADDPD       Y8, Y4, Y0
+	VADDPD       (SI), Y0, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       Y9, Y5, Y0
+	VADDPD       32(SI), Y0, Y0
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      384(SI), Y0
+	VMOVUPD      416(SI), Y1
+	VMOVUPD      576(SI), Y2
+	VMOVUPD      608(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      448(SI), Y2
+	VMOVUPD      480(SI), Y3
+	VMOVUPD      512(SI), Y6
+	VMOVUPD      544(SI), Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPD      320(SI), Y6
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y1, Y7
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y3, Y7
+	VADDPD       Y7, Y6, Y10
+	VSUBPD       Y7, Y6, Y6
+	VMOVUPD      Y10, 384(SI)
+	VMOVUPD      Y6, 576(SI)
+	VMOVUPD      320(SI), Y6
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y1, Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y3, Y1
+	VADDPD       Y1, Y6, Y3
+	VSUBPD       Y1, Y6, Y1
+	VMOVUPD      Y3, 448(SI)
+	VMOVUPD      Y1, 512(SI)
+	VMOVUPD      352(SI), Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y2, Y3
+	VADDPD       Y3, Y1, Y6
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 416(SI)
+	VMOVUPD      Y6, 608(SI)
+	VMOVUPD      352(SI), Y1
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y0, Y0
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y2, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 480(SI)
+	VMOVUPD      Y2, 544(SI)
+	VADDPD       Y8, Y4, Y0
+	VADDPD       320(SI), Y0, Y0
+	VMOVUPD      Y0, 320(SI)
+	VADDPD       Y9, Y5, Y0
+	VADDPD       352(SI), Y0, Y0
+	VMOVUPD      Y0, 352(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      320(SI), Y3
+	VMOVUPD      352(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      64(SI), Y1
+	VMOVUPD      96(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      384(SI), Y3
+	VMOVUPD      416(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      448(SI), Y3
+	VMOVUPD      480(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMOVUPD      192(SI), Y1
+	VMOVUPD      224(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      512(SI), Y3
+	VMOVUPD      544(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 96(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 96(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 96(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 96(AX)(R8*8)
+	VMOVUPD      256(SI), Y1
+	VMOVUPD      288(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      576(SI), Y3
+	VMOVUPD      608(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y0, Y2, Y4
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y2
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y2, Y4, Y3
+	VUNPCKHPD    Y2, Y4, Y2
+	VUNPCKLPD    Y1, Y0, Y4
+	VUNPCKHPD    Y1, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 128(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 128(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y2, 128(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 128(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortForward12AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward12AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, (SI)
+	VMOVUPD      Y4, 32(SI)
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y4, 160(SI)
+	VMOVUPD      Y2, 192(SI)
+	VMOVUPD      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y4, 288(SI)
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y0, 352(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      96(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 384(SI)
+	VMOVUPD      Y4, 416(SI)
+	VMOVUPD      Y2, 448(SI)
+	VMOVUPD      Y0, 480(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      128(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 512(SI)
+	VMOVUPD      Y4, 544(SI)
+	VMOVUPD      Y2, 576(SI)
+	VMOVUPD      Y0, 608(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      160(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      160(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      160(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      160(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 640(SI)
+	VMOVUPD      Y4, 672(SI)
+	VMOVUPD      Y2, 704(SI)
+	VMOVUPD      Y0, 736(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VMOVUPD      192(SI), Y2
+	VMOVUPD      224(SI), Y3
+	VMOVUPD      384(SI), Y4
+	VMOVUPD      416(SI), Y5
+	VMOVUPD      576(SI), Y6
+	VMOVUPD      608(SI), Y7
+	VADDPD       Y4, Y0, Y8
+	VADDPD       Y5, Y1, Y9
+	VSUBPD       Y4, Y0, Y0
+	VSUBPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y4
+	VADDPD       Y7, Y3, Y5
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VADDPD       Y4, Y8, Y6
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y3, Y0, Y10
+	VSUBPD       Y2, Y1, Y11
+	VSUBPD       Y4, Y8, Y4
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y3, Y0, Y0
+	VADDPD       Y2, Y1, Y1
+	VMOVUPD      Y6, (SI)
+	VMOVUPD      Y7, 32(SI)
+	VMOVUPD      Y10, 192(SI)
+	VMOVUPD      Y11, 224(SI)
+	VMOVUPD      Y4, 384(SI)
+	VMOVUPD      Y5, 416(SI)
+	VMOVUPD      Y0, 576(SI)
+	VMOVUPD      Y1, 608(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      256(SI), Y2
+	VMOVUPD      288(SI), Y3
+	VMOVUPD      448(SI), Y4
+	VMOVUPD      480(SI), Y5
+	VMOVUPD      640(SI), Y6
+	VMOVUPD      672(SI), Y7
+	VADDPD       Y4, Y0, Y8
+	VADDPD       Y5, Y1, Y9
+	VSUBPD       Y4, Y0, Y0
+	VSUBPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y4
+	VADDPD       Y7, Y3, Y5
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VADDPD       Y4, Y8, Y6
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y3, Y0, Y10
+	VSUBPD       Y2, Y1, Y11
+	VSUBPD       Y4, Y8, Y4
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y3, Y0, Y0
+	VADDPD       Y2, Y1, Y1
+	VMOVUPD      Y6, 64(SI)
+	VMOVUPD      Y7, 96(SI)
+	VMULPD       fftAVX2F64bfdfffffffffffff<>+0(SB), Y11, Y2
+	VMULPD       fftAVX2F64bfdfffffffffffff<>+0(SB), Y10, Y3
+	VFMSUB231PD  fftAVX2F643febb67ae8584cab<>+0(SB), Y10, Y2
+	VFMADD231PD  fftAVX2F643febb67ae8584cab<>+0(SB), Y11, Y3
+	VMOVUPD      Y2, 256(SI)
+	VMOVUPD      Y3, 288(SI)
+	VMULPD       fftAVX2F64bfebb67ae8584caa<>+0(SB), Y5, Y2
+	VMULPD       fftAVX2F64bfebb67ae8584caa<>+0(SB), Y4, Y3
+	VFMSUB231PD  fftAVX2F643fe0000000000001<>+0(SB), Y4, Y2
+	VFMADD231PD  fftAVX2F643fe0000000000001<>+0(SB), Y5, Y3
+	VMOVUPD      Y2, 448(SI)
+	VMOVUPD      Y3, 480(SI)
+	VMULPD       fftAVX2F64bff0000000000000<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bff0000000000000<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F640<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F640<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 640(SI)
+	VMOVUPD      Y3, 672(SI)
+	VMOVUPD      128(SI), Y0
+	VMOVUPD      160(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VMOVUPD      512(SI), Y4
+	VMOVUPD      544(SI), Y5
+	VMOVUPD      704(SI), Y6
+	VMOVUPD      736(SI), Y7
+	VADDPD       Y4, Y0, Y8
+	VADDPD       Y5, Y1, Y9
+	VSUBPD       Y4, Y0, Y0
+	VSUBPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y4
+	VADDPD       Y7, Y3, Y5
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VADDPD       Y4, Y8, Y6
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y3, Y0, Y10
+	VSUBPD       Y2, Y1, Y11
+	VSUBPD       Y4, Y8, Y4
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y3, Y0, Y0
+	VADDPD       Y2, Y1, Y1
+	VMOVUPD      Y6, 128(SI)
+	VMOVUPD      Y7, 160(SI)
+	VMULPD       fftAVX2F64bfebb67ae8584caa<>+0(SB), Y11, Y2
+	VMULPD       fftAVX2F64bfebb67ae8584caa<>+0(SB), Y10, Y3
+	VFMSUB231PD  fftAVX2F643fe0000000000001<>+0(SB), Y10, Y2
+	VFMADD231PD  fftAVX2F643fe0000000000001<>+0(SB), Y11, Y3
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y3, 352(SI)
+	VMULPD       fftAVX2F64bfebb67ae8584cac<>+0(SB), Y5, Y2
+	VMULPD       fftAVX2F64bfebb67ae8584cac<>+0(SB), Y4, Y3
+	VFMSUB231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y3
+	VMOVUPD      Y2, 512(SI)
+	VMOVUPD      Y3, 544(SI)
+	VMULPD       fftAVX2F640<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F640<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bff0000000000000<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bff0000000000000<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 704(SI)
+	VMOVUPD      Y3, 736(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      (SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 64(SI)
+	VMOVUPD      Y1, 128(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 96(SI)
+	VMOVUPD      Y2, 160(SI)
+	VADDPD       (SI), Y4, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       32(SI), Y5, Y0
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      288(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      192(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y1, 320(SI)
+	VMOVUPD      224(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 288(SI)
+	VMOVUPD      Y2, 352(SI)
+	VADDPD       192(SI), Y4, Y0
+	VMOVUPD      Y0, 192(SI)
+	VADDPD       224(SI), Y5, Y0
+	VMOVUPD      Y0, 224(SI)
+	VMOVUPD      448(SI), Y0
+	VMOVUPD      480(SI), Y1
+	VMOVUPD      512(SI), Y2
+	VMOVUPD      544(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      384(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 448(SI)
+	VMOVUPD      Y1, 512(SI)
+	VMOVUPD      416(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 480(SI)
+	VMOVUPD      Y2, 544(SI)
+	VADDPD       384(SI), Y4, Y0
+	VMOVUPD      Y0, 384(SI)
+	VADDPD       416(SI), Y5, Y0
+	VMOVUPD      Y0, 416(SI)
+	VMOVUPD      640(SI), Y0
+	VMOVUPD      672(SI), Y1
+	VMOVUPD      704(SI), Y2
+	VMOVUPD      736(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      576(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 640(SI)
+	VMOVUPD      Y1, 704(SI)
+	VMOVUPD      608(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 672(SI)
+	VMOVUPD      Y2, 736(SI)
+	VADDPD       576(SI), Y4, Y0
+	VMOVUPD      Y0, 576(SI)
+	VADDPD       608(SI), Y5, Y0
+	VMOVUPD      Y0, 608(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      192(SI), Y3
+	VMOVUPD      224(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      384(SI), Y1
+	VMOVUPD      416(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      576(SI), Y3
+	VMOVUPD      608(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      64(SI), Y1
+	VMOVUPD      96(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      256(SI), Y3
+	VMOVUPD      288(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMOVUPD      448(SI), Y1
+	VMOVUPD      480(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      640(SI), Y3
+	VMOVUPD      672(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 96(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 96(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 96(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 96(AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      320(SI), Y3
+	VMOVUPD      352(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 128(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 128(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 128(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 128(AX)(R8*8)
+	VMOVUPD      512(SI), Y1
+	VMOVUPD      544(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      704(SI), Y3
+	VMOVUPD      736(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y2, Y3
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VUNPCKLPD    Y3, Y4, Y2
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y0, Y1, Y4
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y2, 160(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 160(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 160(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 160(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F64bfdfffffffffffff<>+0(SB)/8, $0xbfdfffffffffffff
+DATA fftAVX2F64bfdfffffffffffff<>+8(SB)/8, $0xbfdfffffffffffff
+DATA fftAVX2F64bfdfffffffffffff<>+16(SB)/8, $0xbfdfffffffffffff
+DATA fftAVX2F64bfdfffffffffffff<>+24(SB)/8, $0xbfdfffffffffffff
+GLOBL fftAVX2F64bfdfffffffffffff<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643febb67ae8584cab<>+0(SB)/8, $0x3febb67ae8584cab
+DATA fftAVX2F643febb67ae8584cab<>+8(SB)/8, $0x3febb67ae8584cab
+DATA fftAVX2F643febb67ae8584cab<>+16(SB)/8, $0x3febb67ae8584cab
+DATA fftAVX2F643febb67ae8584cab<>+24(SB)/8, $0x3febb67ae8584cab
+GLOBL fftAVX2F643febb67ae8584cab<>(SB), RODATA|NOPTR, $32
+
+// func fftShortInverse12AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse12AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y3, 32(SI)
+	VMOVUPD      Y0, 64(SI)
+	VMOVUPD      Y2, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y3, 160(SI)
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      Y2, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 256(SI)
+	VMOVUPD      Y3, 288(SI)
+	VMOVUPD      Y0, 320(SI)
+	VMOVUPD      Y2, 352(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      96(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 384(SI)
+	VMOVUPD      Y3, 416(SI)
+	VMOVUPD      Y0, 448(SI)
+	VMOVUPD      Y2, 480(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      128(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 512(SI)
+	VMOVUPD      Y3, 544(SI)
+	VMOVUPD      Y0, 576(SI)
+	VMOVUPD      Y2, 608(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      160(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      160(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      160(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      160(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 640(SI)
+	VMOVUPD      Y3, 672(SI)
+	VMOVUPD      Y0, 704(SI)
+	VMOVUPD      Y2, 736(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VMOVUPD      192(SI), Y2
+	VMOVUPD      224(SI), Y3
+	VMOVUPD      384(SI), Y4
+	VMOVUPD      416(SI), Y5
+	VMOVUPD      576(SI), Y6
+	VMOVUPD      608(SI), Y7
+	VADDPD       Y4, Y0, Y8
+	VADDPD       Y5, Y1, Y9
+	VSUBPD       Y4, Y0, Y0
+	VSUBPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y4
+	VADDPD       Y7, Y3, Y5
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VADDPD       Y4, Y8, Y6
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y3, Y0, Y10
+	VSUBPD       Y2, Y1, Y11
+	VSUBPD       Y4, Y8, Y4
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y3, Y0, Y0
+	VADDPD       Y2, Y1, Y1
+	VMOVUPD      Y6, (SI)
+	VMOVUPD      Y7, 32(SI)
+	VMOVUPD      Y10, 192(SI)
+	VMOVUPD      Y11, 224(SI)
+	VMOVUPD      Y4, 384(SI)
+	VMOVUPD      Y5, 416(SI)
+	VMOVUPD      Y0, 576(SI)
+	VMOVUPD      Y1, 608(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      256(SI), Y2
+	VMOVUPD      288(SI), Y3
+	VMOVUPD      448(SI), Y4
+	VMOVUPD      480(SI), Y5
+	VMOVUPD      640(SI), Y6
+	VMOVUPD      672(SI), Y7
+	VADDPD       Y4, Y0, Y8
+	VADDPD       Y5, Y1, Y9
+	VSUBPD       Y4, Y0, Y0
+	VSUBPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y4
+	VADDPD       Y7, Y3, Y5
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VADDPD       Y4, Y8, Y6
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y3, Y0, Y10
+	VSUBPD       Y2, Y1, Y11
+	VSUBPD       Y4, Y8, Y4
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y3, Y0, Y0
+	VADDPD       Y2, Y1, Y1
+	VMOVUPD      Y6, 64(SI)
+	VMOVUPD      Y7, 96(SI)
+	VMULPD       fftAVX2F64bfdfffffffffffff<>+0(SB), Y11, Y2
+	VMULPD       fftAVX2F64bfdfffffffffffff<>+0(SB), Y10, Y3
+	VFMSUB231PD  fftAVX2F643febb67ae8584cab<>+0(SB), Y10, Y2
+	VFMADD231PD  fftAVX2F643febb67ae8584cab<>+0(SB), Y11, Y3
+	VMOVUPD      Y2, 256(SI)
+	VMOVUPD      Y3, 288(SI)
+	VMULPD       fftAVX2F64bfebb67ae8584caa<>+0(SB), Y5, Y2
+	VMULPD       fftAVX2F64bfebb67ae8584caa<>+0(SB), Y4, Y3
+	VFMSUB231PD  fftAVX2F643fe0000000000001<>+0(SB), Y4, Y2
+	VFMADD231PD  fftAVX2F643fe0000000000001<>+0(SB), Y5, Y3
+	VMOVUPD      Y2, 448(SI)
+	VMOVUPD      Y3, 480(SI)
+	VMULPD       fftAVX2F64bff0000000000000<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bff0000000000000<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F640<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F640<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 640(SI)
+	VMOVUPD      Y3, 672(SI)
+	VMOVUPD      128(SI), Y0
+	VMOVUPD      160(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VMOVUPD      512(SI), Y4
+	VMOVUPD      544(SI), Y5
+	VMOVUPD      704(SI), Y6
+	VMOVUPD      736(SI), Y7
+	VADDPD       Y4, Y0, Y8
+	VADDPD       Y5, Y1, Y9
+	VSUBPD       Y4, Y0, Y0
+	VSUBPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y4
+	VADDPD       Y7, Y3, Y5
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VADDPD       Y4, Y8, Y6
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y3, Y0, Y10
+	VSUBPD       Y2, Y1, Y11
+	VSUBPD       Y4, Y8, Y4
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y3, Y0, Y0
+	VADDPD       Y2, Y1, Y1
+	VMOVUPD      Y6, 128(SI)
+	VMOVUPD      Y7, 160(SI)
+	VMULPD       fftAVX2F64bfebb67ae8584caa<>+0(SB), Y11, Y2
+	VMULPD       fftAVX2F64bfebb67ae8584caa<>+0(SB), Y10, Y3
+	VFMSUB231PD  fftAVX2F643fe0000000000001<>+0(SB), Y10, Y2
+	VFMADD231PD  fftAVX2F643fe0000000000001<>+0(SB), Y11, Y3
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y3, 352(SI)
+	VMULPD       fftAVX2F64bfebb67ae8584cac<>+0(SB), Y5, Y2
+	VMULPD       fftAVX2F64bfebb67ae8584cac<>+0(SB), Y4, Y3
+	VFMSUB231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y3
+	VMOVUPD      Y2, 512(SI)
+	VMOVUPD      Y3, 544(SI)
+	VMULPD       fftAVX2F640<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F640<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bff0000000000000<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bff0000000000000<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 704(SI)
+	VMOVUPD      Y3, 736(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      (SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 64(SI)
+	VMOVUPD      Y1, 128(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 96(SI)
+	VMOVUPD      Y2, 160(SI)
+	VADDPD       (SI), Y4, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       32(SI), Y5, Y0
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      288(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      192(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y1, 320(SI)
+	VMOVUPD      224(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 288(SI)
+	VMOVUPD      Y2, 352(SI)
+	VADDPD       192(SI), Y4, Y0
+	VMOVUPD      Y0, 192(SI)
+	VADDPD       224(SI), Y5, Y0
+	VMOVUPD      Y0, 224(SI)
+	VMOVUPD      448(SI), Y0
+	VMOVUPD      480(SI), Y1
+	VMOVUPD      512(SI), Y2
+	VMOVUPD      544(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      384(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 448(SI)
+	VMOVUPD      Y1, 512(SI)
+	VMOVUPD      416(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 480(SI)
+	VMOVUPD      Y2, 544(SI)
+	VADDPD       384(SI), Y4, Y0
+	VMOVUPD      Y0, 384(SI)
+	VADDPD       416(SI), Y5, Y0
+	VMOVUPD      Y0, 416(SI)
+	VMOVUPD      640(SI), Y0
+	VMOVUPD      672(SI), Y1
+	VMOVUPD      704(SI), Y2
+	VMOVUPD      736(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      576(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 640(SI)
+	VMOVUPD      Y1, 704(SI)
+	VMOVUPD      608(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 672(SI)
+	VMOVUPD      Y2, 736(SI)
+	VADDPD       576(SI), Y4, Y0
+	VMOVUPD      Y0, 576(SI)
+	VADDPD       608(SI), Y5, Y0
+	VMOVUPD      Y0, 608(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      192(SI), Y3
+	VMOVUPD      224(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      384(SI), Y1
+	VMOVUPD      416(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      576(SI), Y3
+	VMOVUPD      608(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      64(SI), Y1
+	VMOVUPD      96(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      256(SI), Y3
+	VMOVUPD      288(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMOVUPD      448(SI), Y1
+	VMOVUPD      480(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      640(SI), Y3
+	VMOVUPD      672(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 96(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 96(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 96(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 96(AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      320(SI), Y3
+	VMOVUPD      352(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 128(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 128(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 128(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 128(AX)(R8*8)
+	VMOVUPD      512(SI), Y1
+	VMOVUPD      544(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      704(SI), Y3
+	VMOVUPD      736(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y0, Y2, Y4
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y2
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y2, Y4, Y3
+	VUNPCKHPD    Y2, Y4, Y2
+	VUNPCKLPD    Y1, Y0, Y4
+	VUNPCKHPD    Y1, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 160(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 160(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y2, 160(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 160(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortForward14AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward14AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, (SI)
+	VMOVUPD      Y4, 32(SI)
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y4, 160(SI)
+	VMOVUPD      Y2, 192(SI)
+	VMOVUPD      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y4, 288(SI)
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y0, 352(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      96(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 384(SI)
+	VMOVUPD      Y4, 416(SI)
+	VMOVUPD      Y2, 448(SI)
+	VMOVUPD      Y0, 480(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      128(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 512(SI)
+	VMOVUPD      Y4, 544(SI)
+	VMOVUPD      Y2, 576(SI)
+	VMOVUPD      Y0, 608(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      160(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      160(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      160(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      160(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 640(SI)
+	VMOVUPD      Y4, 672(SI)
+	VMOVUPD      Y2, 704(SI)
+	VMOVUPD      Y0, 736(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      192(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      192(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      192(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      192(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 768(SI)
+	VMOVUPD      Y4, 800(SI)
+	VMOVUPD      Y2, 832(SI)
+	VMOVUPD      Y0, 864(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VMOVUPD      448(SI), Y2
+	VMOVUPD      480(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y5, 32(SI)
+	VMOVUPD      Y0, 448(SI)
+	VMOVUPD      Y1, 480(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      512(SI), Y2
+	VMOVUPD      544(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 64(SI)
+	VMOVUPD      Y5, 96(SI)
+	VMULPD       fftAVX2F64bfdbc4c04d71abc1<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfdbc4c04d71abc1<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F643fecd4bca9cb5c71<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F643fecd4bca9cb5c71<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 512(SI)
+	VMOVUPD      Y3, 544(SI)
+	VMOVUPD      128(SI), Y0
+	VMOVUPD      160(SI), Y1
+	VMOVUPD      576(SI), Y2
+	VMOVUPD      608(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y5, 160(SI)
+	VMULPD       fftAVX2F64bfe904c37505de4b<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfe904c37505de4b<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 576(SI)
+	VMOVUPD      Y3, 608(SI)
+	VMOVUPD      192(SI), Y0
+	VMOVUPD      224(SI), Y1
+	VMOVUPD      640(SI), Y2
+	VMOVUPD      672(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 192(SI)
+	VMOVUPD      Y5, 224(SI)
+	VMULPD       fftAVX2F64bfef329c0558e969<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfef329c0558e969<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F643fcc7b90e3024584<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F643fcc7b90e3024584<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 640(SI)
+	VMOVUPD      Y3, 672(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      288(SI), Y1
+	VMOVUPD      704(SI), Y2
+	VMOVUPD      736(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 256(SI)
+	VMOVUPD      Y5, 288(SI)
+	VMULPD       fftAVX2F64bfef329c0558e96a<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfef329c0558e96a<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 704(SI)
+	VMOVUPD      Y3, 736(SI)
+	VMOVUPD      320(SI), Y0
+	VMOVUPD      352(SI), Y1
+	VMOVUPD      768(SI), Y2
+	VMOVUPD      800(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 320(SI)
+	VMOVUPD      Y5, 352(SI)
+	VMULPD       fftAVX2F64bfe904c37505de4c<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfe904c37505de4c<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfe3f3a0e28bedd0<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfe3f3a0e28bedd0<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 768(SI)
+	VMOVUPD      Y3, 800(SI)
+	VMOVUPD      384(SI), Y0
+	VMOVUPD      416(SI), Y1
+	VMOVUPD      832(SI), Y2
+	VMOVUPD      864(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 384(SI)
+	VMOVUPD      Y5, 416(SI)
+	VMULPD       fftAVX2F64bfdbc4c04d71abc3<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfdbc4c04d71abc3<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 832(SI)
+	VMOVUPD      Y3, 864(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      384(SI), Y2
+	VMOVUPD      416(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VMOVUPD      320(SI), Y6
+	VMOVUPD      352(SI), Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPD      192(SI), Y6
+	VMOVUPD      224(SI), Y7
+	VMOVUPD      256(SI), Y10
+	VMOVUPD      288(SI), Y11
+	VADDPD       Y10, Y6, Y12
+	VADDPD       Y11, Y7, Y13
+	VSUBPD       Y10, Y6, Y6
+	VSUBPD       Y11, Y7, Y7
+	VMOVUPD      (SI), Y10
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fe904c37505de4b<>+0(SB), Y1, Y11
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y3, Y11
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y7, Y11
+	VADDPD       Y11, Y10, Y14
+	VSUBPD       Y11, Y10, Y10
+	VMOVUPD      Y14, 64(SI)
+	VMOVUPD      Y10, 384(SI)
+	VMOVUPD      (SI), Y10
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fef329c0558e96a<>+0(SB), Y1, Y11
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c71<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F64bfdbc4c04d71abbf<>+0(SB), Y3, Y11
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y7, Y11
+	VADDPD       Y11, Y10, Y14
+	VSUBPD       Y11, Y10, Y10
+	VMOVUPD      Y14, 128(SI)
+	VMOVUPD      Y10, 320(SI)
+	VMOVUPD      (SI), Y10
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y1, Y1
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y3, Y1
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y7, Y1
+	VADDPD       Y1, Y10, Y3
+	VSUBPD       Y1, Y10, Y1
+	VMOVUPD      Y3, 192(SI)
+	VMOVUPD      Y1, 256(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fe904c37505de4b<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y2, Y3
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y6, Y3
+	VADDPD       Y3, Y1, Y7
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 96(SI)
+	VMOVUPD      Y7, 416(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fef329c0558e96a<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c71<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfdbc4c04d71abbf<>+0(SB), Y2, Y3
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y6, Y3
+	VADDPD       Y3, Y1, Y7
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 160(SI)
+	VMOVUPD      Y7, 352(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y0, Y0
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y2, Y0
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y6, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 224(SI)
+	VMOVUPD      Y2, 288(SI)
+	VADDPD       Y8, Y4, Y0
+	VADDPD       Y12, Y0, Y0
+	VADDPD       (SI), Y0, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       Y9, Y5, Y0
+	VADDPD       Y13, Y0, Y0
+	VADDPD       32(SI), Y0, Y0
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      512(SI), Y0
+	VMOVUPD      544(SI), Y1
+	VMOVUPD      832(SI), Y2
+	VMOVUPD      864(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      576(SI), Y2
+	VMOVUPD      608(SI), Y3
+	VMOVUPD      768(SI), Y6
+	VMOVUPD      800(SI), Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPD      640(SI), Y6
+	VMOVUPD      672(SI), Y7
+	VMOVUPD      704(SI), Y10
+	VMOVUPD      736(SI), Y11
+	VADDPD       Y10, Y6, Y12
+	VADDPD       Y11, Y7, Y13
+	VSUBPD       Y10, Y6, Y6
+	VSUBPD       Y11, Y7, Y7
+	VMOVUPD      448(SI), Y10
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fe904c37505de4b<>+0(SB), Y1, Y11
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y3, Y11
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y7, Y11
+	VADDPD       Y11, Y10, Y14
+	VSUBPD       Y11, Y10, Y10
+	VMOVUPD      Y14, 512(SI)
+	VMOVUPD      Y10, 832(SI)
+	VMOVUPD      448(SI), Y10
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fef329c0558e96a<>+0(SB), Y1, Y11
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c71<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F64bfdbc4c04d71abbf<>+0(SB), Y3, Y11
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y7, Y11
+	VADDPD       Y11, Y10, Y14
+	VSUBPD       Y11, Y10, Y10
+	VMOVUPD      Y14, 576(SI)
+	VMOVUPD      Y10, 768(SI)
+	VMOVUPD      448(SI), Y10
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y1, Y1
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y3, Y1
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y7, Y1
+	VADDPD       Y1, Y10, Y3
+	VSUBPD       Y1, Y10, Y1
+	VMOVUPD      Y3, 640(SI)
+	VMOVUPD      Y1, 704(SI)
+	VMOVUPD      480(SI), Y1
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fe904c37505de4b<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y2, Y3
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y6, Y3
+	VADDPD       Y3, Y1, Y7
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 544(SI)
+	VMOVUPD      Y7, 864(SI)
+	VMOVUPD      480(SI), Y1
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fef329c0558e96a<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c71<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfdbc4c04d71abbf<>+0(SB), Y2, Y3
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y6, Y3
+	VADDPD       Y3, Y1, Y7
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 608(SI)
+	VMOVUPD      Y7, 800(SI)
+	VMOVUPD      480(SI), Y1
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y0, Y0
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y2, Y0
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y6, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 672(SI)
+	VMOVUPD      Y2, 736(SI)
+	VADDPD       Y8, Y4, Y0
+	VADDPD       Y12, Y0, Y0
+	VADDPD       448(SI), Y0, Y0
+	VMOVUPD      Y0, 448(SI)
+	VADDPD       Y9, Y5, Y0
+	VADDPD       Y13, Y0, Y0
+	VADDPD       480(SI), Y0, Y0
+	VMOVUPD      Y0, 480(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      448(SI), Y3
+	VMOVUPD      480(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      64(SI), Y1
+	VMOVUPD      96(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      512(SI), Y3
+	VMOVUPD      544(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      576(SI), Y3
+	VMOVUPD      608(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMOVUPD      192(SI), Y1
+	VMOVUPD      224(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      640(SI), Y3
+	VMOVUPD      672(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 96(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 96(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 96(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 96(AX)(R8*8)
+	VMOVUPD      256(SI), Y1
+	VMOVUPD      288(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      704(SI), Y3
+	VMOVUPD      736(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 128(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 128(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 128(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 128(AX)(R8*8)
+	VMOVUPD      320(SI), Y1
+	VMOVUPD      352(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      768(SI), Y3
+	VMOVUPD      800(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 160(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 160(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 160(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 160(AX)(R8*8)
+	VMOVUPD      384(SI), Y1
+	VMOVUPD      416(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      832(SI), Y3
+	VMOVUPD      864(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y2, Y3
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VUNPCKLPD    Y3, Y4, Y2
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y0, Y1, Y4
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y2, 192(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 192(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 192(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 192(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F64bfdbc4c04d71abc1<>+0(SB)/8, $0xbfdbc4c04d71abc1
+DATA fftAVX2F64bfdbc4c04d71abc1<>+8(SB)/8, $0xbfdbc4c04d71abc1
+DATA fftAVX2F64bfdbc4c04d71abc1<>+16(SB)/8, $0xbfdbc4c04d71abc1
+DATA fftAVX2F64bfdbc4c04d71abc1<>+24(SB)/8, $0xbfdbc4c04d71abc1
+GLOBL fftAVX2F64bfdbc4c04d71abc1<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fecd4bca9cb5c71<>+0(SB)/8, $0x3fecd4bca9cb5c71
+DATA fftAVX2F643fecd4bca9cb5c71<>+8(SB)/8, $0x3fecd4bca9cb5c71
+DATA fftAVX2F643fecd4bca9cb5c71<>+16(SB)/8, $0x3fecd4bca9cb5c71
+DATA fftAVX2F643fecd4bca9cb5c71<>+24(SB)/8, $0x3fecd4bca9cb5c71
+GLOBL fftAVX2F643fecd4bca9cb5c71<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfe904c37505de4b<>+0(SB)/8, $0xbfe904c37505de4b
+DATA fftAVX2F64bfe904c37505de4b<>+8(SB)/8, $0xbfe904c37505de4b
+DATA fftAVX2F64bfe904c37505de4b<>+16(SB)/8, $0xbfe904c37505de4b
+DATA fftAVX2F64bfe904c37505de4b<>+24(SB)/8, $0xbfe904c37505de4b
+GLOBL fftAVX2F64bfe904c37505de4b<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfef329c0558e969<>+0(SB)/8, $0xbfef329c0558e969
+DATA fftAVX2F64bfef329c0558e969<>+8(SB)/8, $0xbfef329c0558e969
+DATA fftAVX2F64bfef329c0558e969<>+16(SB)/8, $0xbfef329c0558e969
+DATA fftAVX2F64bfef329c0558e969<>+24(SB)/8, $0xbfef329c0558e969
+GLOBL fftAVX2F64bfef329c0558e969<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fcc7b90e3024584<>+0(SB)/8, $0x3fcc7b90e3024584
+DATA fftAVX2F643fcc7b90e3024584<>+8(SB)/8, $0x3fcc7b90e3024584
+DATA fftAVX2F643fcc7b90e3024584<>+16(SB)/8, $0x3fcc7b90e3024584
+DATA fftAVX2F643fcc7b90e3024584<>+24(SB)/8, $0x3fcc7b90e3024584
+GLOBL fftAVX2F643fcc7b90e3024584<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfef329c0558e96a<>+0(SB)/8, $0xbfef329c0558e96a
+DATA fftAVX2F64bfef329c0558e96a<>+8(SB)/8, $0xbfef329c0558e96a
+DATA fftAVX2F64bfef329c0558e96a<>+16(SB)/8, $0xbfef329c0558e96a
+DATA fftAVX2F64bfef329c0558e96a<>+24(SB)/8, $0xbfef329c0558e96a
+GLOBL fftAVX2F64bfef329c0558e96a<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfe904c37505de4c<>+0(SB)/8, $0xbfe904c37505de4c
+DATA fftAVX2F64bfe904c37505de4c<>+8(SB)/8, $0xbfe904c37505de4c
+DATA fftAVX2F64bfe904c37505de4c<>+16(SB)/8, $0xbfe904c37505de4c
+DATA fftAVX2F64bfe904c37505de4c<>+24(SB)/8, $0xbfe904c37505de4c
+GLOBL fftAVX2F64bfe904c37505de4c<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfe3f3a0e28bedd0<>+0(SB)/8, $0xbfe3f3a0e28bedd0
+DATA fftAVX2F64bfe3f3a0e28bedd0<>+8(SB)/8, $0xbfe3f3a0e28bedd0
+DATA fftAVX2F64bfe3f3a0e28bedd0<>+16(SB)/8, $0xbfe3f3a0e28bedd0
+DATA fftAVX2F64bfe3f3a0e28bedd0<>+24(SB)/8, $0xbfe3f3a0e28bedd0
+GLOBL fftAVX2F64bfe3f3a0e28bedd0<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfdbc4c04d71abc3<>+0(SB)/8, $0xbfdbc4c04d71abc3
+DATA fftAVX2F64bfdbc4c04d71abc3<>+8(SB)/8, $0xbfdbc4c04d71abc3
+DATA fftAVX2F64bfdbc4c04d71abc3<>+16(SB)/8, $0xbfdbc4c04d71abc3
+DATA fftAVX2F64bfdbc4c04d71abc3<>+24(SB)/8, $0xbfdbc4c04d71abc3
+GLOBL fftAVX2F64bfdbc4c04d71abc3<>(SB), RODATA|NOPTR, $32
+
+// func fftShortInverse14AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse14AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y3, 32(SI)
+	VMOVUPD      Y0, 64(SI)
+	VMOVUPD      Y2, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y3, 160(SI)
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      Y2, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 256(SI)
+	VMOVUPD      Y3, 288(SI)
+	VMOVUPD      Y0, 320(SI)
+	VMOVUPD      Y2, 352(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      96(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 384(SI)
+	VMOVUPD      Y3, 416(SI)
+	VMOVUPD      Y0, 448(SI)
+	VMOVUPD      Y2, 480(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      128(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 512(SI)
+	VMOVUPD      Y3, 544(SI)
+	VMOVUPD      Y0, 576(SI)
+	VMOVUPD      Y2, 608(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      160(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      160(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      160(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      160(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 640(SI)
+	VMOVUPD      Y3, 672(SI)
+	VMOVUPD      Y0, 704(SI)
+	VMOVUPD      Y2, 736(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      192(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      192(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      192(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      192(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 768(SI)
+	VMOVUPD      Y3, 800(SI)
+	VMOVUPD      Y0, 832(SI)
+	VMOVUPD      Y2, 864(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VMOVUPD      448(SI), Y2
+	VMOVUPD      480(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y5, 32(SI)
+	VMOVUPD      Y0, 448(SI)
+	VMOVUPD      Y1, 480(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      512(SI), Y2
+	VMOVUPD      544(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 64(SI)
+	VMOVUPD      Y5, 96(SI)
+	VMULPD       fftAVX2F64bfdbc4c04d71abc1<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfdbc4c04d71abc1<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F643fecd4bca9cb5c71<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F643fecd4bca9cb5c71<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 512(SI)
+	VMOVUPD      Y3, 544(SI)
+	VMOVUPD      128(SI), Y0
+	VMOVUPD      160(SI), Y1
+	VMOVUPD      576(SI), Y2
+	VMOVUPD      608(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y5, 160(SI)
+	VMULPD       fftAVX2F64bfe904c37505de4b<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfe904c37505de4b<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 576(SI)
+	VMOVUPD      Y3, 608(SI)
+	VMOVUPD      192(SI), Y0
+	VMOVUPD      224(SI), Y1
+	VMOVUPD      640(SI), Y2
+	VMOVUPD      672(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 192(SI)
+	VMOVUPD      Y5, 224(SI)
+	VMULPD       fftAVX2F64bfef329c0558e969<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfef329c0558e969<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F643fcc7b90e3024584<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F643fcc7b90e3024584<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 640(SI)
+	VMOVUPD      Y3, 672(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      288(SI), Y1
+	VMOVUPD      704(SI), Y2
+	VMOVUPD      736(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 256(SI)
+	VMOVUPD      Y5, 288(SI)
+	VMULPD       fftAVX2F64bfef329c0558e96a<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfef329c0558e96a<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 704(SI)
+	VMOVUPD      Y3, 736(SI)
+	VMOVUPD      320(SI), Y0
+	VMOVUPD      352(SI), Y1
+	VMOVUPD      768(SI), Y2
+	VMOVUPD      800(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 320(SI)
+	VMOVUPD      Y5, 352(SI)
+	VMULPD       fftAVX2F64bfe904c37505de4c<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfe904c37505de4c<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfe3f3a0e28bedd0<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfe3f3a0e28bedd0<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 768(SI)
+	VMOVUPD      Y3, 800(SI)
+	VMOVUPD      384(SI), Y0
+	VMOVUPD      416(SI), Y1
+	VMOVUPD      832(SI), Y2
+	VMOVUPD      864(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 384(SI)
+	VMOVUPD      Y5, 416(SI)
+	VMULPD       fftAVX2F64bfdbc4c04d71abc3<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfdbc4c04d71abc3<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 832(SI)
+	VMOVUPD      Y3, 864(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      384(SI), Y2
+	VMOVUPD      416(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VMOVUPD      320(SI), Y6
+	VMOVUPD      352(SI), Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPD      192(SI), Y6
+	VMOVUPD      224(SI), Y7
+	VMOVUPD      256(SI), Y10
+	VMOVUPD      288(SI), Y11
+	VADDPD       Y10, Y6, Y12
+	VADDPD       Y11, Y7, Y13
+	VSUBPD       Y10, Y6, Y6
+	VSUBPD       Y11, Y7, Y7
+	VMOVUPD      (SI), Y10
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fe904c37505de4b<>+0(SB), Y1, Y11
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y3, Y11
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y7, Y11
+	VADDPD       Y11, Y10, Y14
+	VSUBPD       Y11, Y10, Y10
+	VMOVUPD      Y14, 64(SI)
+	VMOVUPD      Y10, 384(SI)
+	VMOVUPD      (SI), Y10
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fef329c0558e96a<>+0(SB), Y1, Y11
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c71<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F64bfdbc4c04d71abbf<>+0(SB), Y3, Y11
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y7, Y11
+	VADDPD       Y11, Y10, Y14
+	VSUBPD       Y11, Y10, Y10
+	VMOVUPD      Y14, 128(SI)
+	VMOVUPD      Y10, 320(SI)
+	VMOVUPD      (SI), Y10
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y1, Y1
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y3, Y1
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y7, Y1
+	VADDPD       Y1, Y10, Y3
+	VSUBPD       Y1, Y10, Y1
+	VMOVUPD      Y3, 192(SI)
+	VMOVUPD      Y1, 256(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fe904c37505de4b<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y2, Y3
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y6, Y3
+	VADDPD       Y3, Y1, Y7
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 96(SI)
+	VMOVUPD      Y7, 416(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fef329c0558e96a<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c71<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfdbc4c04d71abbf<>+0(SB), Y2, Y3
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y6, Y3
+	VADDPD       Y3, Y1, Y7
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 160(SI)
+	VMOVUPD      Y7, 352(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y0, Y0
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y2, Y0
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y6, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 224(SI)
+	VMOVUPD      Y2, 288(SI)
+	VADDPD       Y8, Y4, Y0
+	VADDPD       Y12, Y0, Y0
+	VADDPD       (SI), Y0, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       Y9, Y5, Y0
+	VADDPD       Y13, Y0, Y0
+	VADDPD       32(SI), Y0, Y0
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      512(SI), Y0
+	VMOVUPD      544(SI), Y1
+	VMOVUPD      832(SI), Y2
+	VMOVUPD      864(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      576(SI), Y2
+	VMOVUPD      608(SI), Y3
+	VMOVUPD      768(SI), Y6
+	VMOVUPD      800(SI), Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPD      640(SI), Y6
+	VMOVUPD      672(SI), Y7
+	VMOVUPD      704(SI), Y10
+	VMOVUPD      736(SI), Y11
+	VADDPD       Y10, Y6, Y12
+	VADDPD       Y11, Y7, Y13
+	VSUBPD       Y10, Y6, Y6
+	VSUBPD       Y11, Y7, Y7
+	VMOVUPD      448(SI), Y10
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fe904c37505de4b<>+0(SB), Y1, Y11
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y3, Y11
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y7, Y11
+	VADDPD       Y11, Y10, Y14
+	VSUBPD       Y11, Y10, Y10
+	VMOVUPD      Y14, 512(SI)
+	VMOVUPD      Y10, 832(SI)
+	VMOVUPD      448(SI), Y10
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fef329c0558e96a<>+0(SB), Y1, Y11
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c71<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F64bfdbc4c04d71abbf<>+0(SB), Y3, Y11
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y7, Y11
+	VADDPD       Y11, Y10, Y14
+	VSUBPD       Y11, Y10, Y10
+	VMOVUPD      Y14, 576(SI)
+	VMOVUPD      Y10, 768(SI)
+	VMOVUPD      448(SI), Y10
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y1, Y1
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y3, Y1
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y7, Y1
+	VADDPD       Y1, Y10, Y3
+	VSUBPD       Y1, Y10, Y1
+	VMOVUPD      Y3, 640(SI)
+	VMOVUPD      Y1, 704(SI)
+	VMOVUPD      480(SI), Y1
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fe904c37505de4b<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y2, Y3
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y6, Y3
+	VADDPD       Y3, Y1, Y7
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 544(SI)
+	VMOVUPD      Y7, 864(SI)
+	VMOVUPD      480(SI), Y1
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fef329c0558e96a<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c71<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfdbc4c04d71abbf<>+0(SB), Y2, Y3
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y6, Y3
+	VADDPD       Y3, Y1, Y7
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 608(SI)
+	VMOVUPD      Y7, 800(SI)
+	VMOVUPD      480(SI), Y1
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y0, Y0
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y2, Y0
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y6, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 672(SI)
+	VMOVUPD      Y2, 736(SI)
+	VADDPD       Y8, Y4, Y0
+	VADDPD       Y12, Y0, Y0
+	VADDPD       448(SI), Y0, Y0
+	VMOVUPD      Y0, 448(SI)
+	VADDPD       Y9, Y5, Y0
+	VADDPD       Y13, Y0, Y0
+	VADDPD       480(SI), Y0, Y0
+	VMOVUPD      Y0, 480(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      448(SI), Y3
+	VMOVUPD      480(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      64(SI), Y1
+	VMOVUPD      96(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      512(SI), Y3
+	VMOVUPD      544(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      576(SI), Y3
+	VMOVUPD      608(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMOVUPD      192(SI), Y1
+	VMOVUPD      224(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      640(SI), Y3
+	VMOVUPD      672(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 96(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 96(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 96(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 96(AX)(R8*8)
+	VMOVUPD      256(SI), Y1
+	VMOVUPD      288(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      704(SI), Y3
+	VMOVUPD      736(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 128(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 128(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 128(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 128(AX)(R8*8)
+	VMOVUPD      320(SI), Y1
+	VMOVUPD      352(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      768(SI), Y3
+	VMOVUPD      800(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 160(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 160(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 160(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 160(AX)(R8*8)
+	VMOVUPD      384(SI), Y1
+	VMOVUPD      416(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      832(SI), Y3
+	VMOVUPD      864(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y0, Y2, Y4
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y2
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y2, Y4, Y3
+	VUNPCKHPD    Y2, Y4, Y2
+	VUNPCKLPD    Y1, Y0, Y4
+	VUNPCKHPD    Y1, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 192(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 192(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y2, 192(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 192(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortForward15AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward15AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, (SI)
+	VMOVUPD      Y4, 32(SI)
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y4, 160(SI)
+	VMOVUPD      Y2, 192(SI)
+	VMOVUPD      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y4, 288(SI)
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y0, 352(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      96(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 384(SI)
+	VMOVUPD      Y4, 416(SI)
+	VMOVUPD      Y2, 448(SI)
+	VMOVUPD      Y0, 480(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      128(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 512(SI)
+	VMOVUPD      Y4, 544(SI)
+	VMOVUPD      Y2, 576(SI)
+	VMOVUPD      Y0, 608(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      160(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      160(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      160(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      160(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 640(SI)
+	VMOVUPD      Y4, 672(SI)
+	VMOVUPD      Y2, 704(SI)
+	VMOVUPD      Y0, 736(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      192(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      192(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      192(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      192(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 768(SI)
+	VMOVUPD      Y4, 800(SI)
+	VMOVUPD      Y2, 832(SI)
+	VMOVUPD      Y0, 864(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      208(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      208(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      208(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      208(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 832(SI)
+	VMOVUPD      Y4, 864(SI)
+	VMOVUPD      Y2, 896(SI)
+	VMOVUPD      Y0, 928(SI)
+	VMOVUPD      320(SI), Y0
+	VMOVUPD      352(SI), Y1
+	VMOVUPD      640(SI), Y2
+	VMOVUPD      672(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      (SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 320(SI)
+	VMOVUPD      Y1, 640(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 352(SI)
+	VMOVUPD      Y2, 672(SI)
+	VADDPD       (SI), Y4, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       32(SI), Y5, Y0
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      384(SI), Y0
+	VMOVUPD      416(SI), Y1
+	VMOVUPD      704(SI), Y2
+	VMOVUPD      736(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      64(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      96(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y2, Y6
+	VSUBPD       Y0, Y2, Y0
+	VADDPD       64(SI), Y4, Y2
+	VADDPD       96(SI), Y5, Y4
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y4, 96(SI)
+	VMULPD       fftAVX2F64bfda07f921061ad0<>+0(SB), Y0, Y2
+	VMULPD       fftAVX2F64bfda07f921061ad0<>+0(SB), Y3, Y4
+	VFMSUB231PD  fftAVX2F643fed3bc3aeff7f95<>+0(SB), Y3, Y2
+	VFMADD231PD  fftAVX2F643fed3bc3aeff7f95<>+0(SB), Y0, Y4
+	VMOVUPD      Y2, 384(SI)
+	VMOVUPD      Y4, 416(SI)
+	VMULPD       fftAVX2F64bfe7c7d7a833bec2<>+0(SB), Y6, Y0
+	VMULPD       fftAVX2F64bfe7c7d7a833bec2<>+0(SB), Y1, Y2
+	VFMSUB231PD  fftAVX2F643fe5698496e20bd9<>+0(SB), Y1, Y0
+	VFMADD231PD  fftAVX2F643fe5698496e20bd9<>+0(SB), Y6, Y2
+	VMOVUPD      Y0, 704(SI)
+	VMOVUPD      Y2, 736(SI)
+	VMOVUPD      448(SI), Y0
+	VMOVUPD      480(SI), Y1
+	VMOVUPD      768(SI), Y2
+	VMOVUPD      800(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      128(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      160(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y2, Y6
+	VSUBPD       Y0, Y2, Y0
+	VADDPD       128(SI), Y4, Y2
+	VADDPD       160(SI), Y5, Y4
+	VMOVUPD      Y2, 128(SI)
+	VMOVUPD      Y4, 160(SI)
+	VMULPD       fftAVX2F64bfe7c7d7a833bec2<>+0(SB), Y0, Y2
+	VMULPD       fftAVX2F64bfe7c7d7a833bec2<>+0(SB), Y3, Y4
+	VFMSUB231PD  fftAVX2F643fe5698496e20bd9<>+0(SB), Y3, Y2
+	VFMADD231PD  fftAVX2F643fe5698496e20bd9<>+0(SB), Y0, Y4
+	VMOVUPD      Y2, 448(SI)
+	VMOVUPD      Y4, 480(SI)
+	VMULPD       fftAVX2F64bfefd31f94f867c7<>+0(SB), Y6, Y0
+	VMULPD       fftAVX2F64bfefd31f94f867c7<>+0(SB), Y1, Y2
+	VFMSUB231PD  fftAVX2F64bfbac2609b3c5762<>+0(SB), Y1, Y0
+	VFMADD231PD  fftAVX2F64bfbac2609b3c5762<>+0(SB), Y6, Y2
+	VMOVUPD      Y0, 768(SI)
+	VMOVUPD      Y2, 800(SI)
+	VMOVUPD      512(SI), Y0
+	VMOVUPD      544(SI), Y1
+	VMOVUPD      832(SI), Y2
+	VMOVUPD      864(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      192(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      224(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y2, Y6
+	VSUBPD       Y0, Y2, Y0
+	VADDPD       192(SI), Y4, Y2
+	VADDPD       224(SI), Y5, Y4
+	VMOVUPD      Y2, 192(SI)
+	VMOVUPD      Y4, 224(SI)
+	VMULPD       fftAVX2F64bfee6f0e134454ff<>+0(SB), Y0, Y2
+	VMULPD       fftAVX2F64bfee6f0e134454ff<>+0(SB), Y3, Y4
+	VFMSUB231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y3, Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y0, Y4
+	VMOVUPD      Y2, 512(SI)
+	VMOVUPD      Y4, 544(SI)
+	VMULPD       fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y6, Y0
+	VMULPD       fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y1, Y2
+	VFMSUB231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y1, Y0
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y6, Y2
+	VMOVUPD      Y0, 832(SI)
+	VMOVUPD      Y2, 864(SI)
+	VMOVUPD      576(SI), Y0
+	VMOVUPD      608(SI), Y1
+	VMOVUPD      896(SI), Y2
+	VMOVUPD      928(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      256(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      288(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y2, Y6
+	VSUBPD       Y0, Y2, Y0
+	VADDPD       256(SI), Y4, Y2
+	VADDPD       288(SI), Y5, Y4
+	VMOVUPD      Y2, 256(SI)
+	VMOVUPD      Y4, 288(SI)
+	VMULPD       fftAVX2F64bfefd31f94f867c7<>+0(SB), Y0, Y2
+	VMULPD       fftAVX2F64bfefd31f94f867c7<>+0(SB), Y3, Y4
+	VFMSUB231PD  fftAVX2F64bfbac2609b3c5762<>+0(SB), Y3, Y2
+	VFMADD231PD  fftAVX2F64bfbac2609b3c5762<>+0(SB), Y0, Y4
+	VMOVUPD      Y2, 576(SI)
+	VMOVUPD      Y4, 608(SI)
+	VMULPD       fftAVX2F643fca9cd9ac4258ec<>+0(SB), Y6, Y0
+	VMULPD       fftAVX2F643fca9cd9ac4258ec<>+0(SB), Y1, Y2
+	VFMSUB231PD  fftAVX2F64bfef4cfc327a0080<>+0(SB), Y1, Y0
+	VFMADD231PD  fftAVX2F64bfef4cfc327a0080<>+0(SB), Y6, Y2
+	VMOVUPD      Y0, 896(SI)
+	VMOVUPD      Y2, 928(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      256(SI), Y2
+	VMOVUPD      288(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VMOVUPD      192(SI), Y6
+	VMOVUPD      224(SI), Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPD      (SI), Y6
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y1, Y7
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y3, Y7
+	VADDPD       Y7, Y6, Y10
+	VSUBPD       Y7, Y6, Y6
+	VMOVUPD      Y10, 64(SI)
+	VMOVUPD      Y6, 256(SI)
+	VMOVUPD      (SI), Y6
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y1, Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y3, Y1
+	VADDPD       Y1, Y6, Y3
+	VSUBPD       Y1, Y6, Y1
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y1, 192(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y2, Y3
+	VADDPD       Y3, Y1, Y6
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 96(SI)
+	VMOVUPD      Y6, 288(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y0, Y0
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y2, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 160(SI)
+	VMOVUPD      Y2, 224(SI)
+	VADDPD       Y8, Y4, Y0
+	VADDPD       (SI), Y0, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       Y9, Y5, Y0
+	VADDPD       32(SI), Y0, Y0
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      384(SI), Y0
+	VMOVUPD      416(SI), Y1
+	VMOVUPD      576(SI), Y2
+	VMOVUPD      608(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      448(SI), Y2
+	VMOVUPD      480(SI), Y3
+	VMOVUPD      512(SI), Y6
+	VMOVUPD      544(SI), Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPD      320(SI), Y6
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y1, Y7
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y3, Y7
+	VADDPD       Y7, Y6, Y10
+	VSUBPD       Y7, Y6, Y6
+	VMOVUPD      Y10, 384(SI)
+	VMOVUPD      Y6, 576(SI)
+	VMOVUPD      320(SI), Y6
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y1, Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y3, Y1
+	VADDPD       Y1, Y6, Y3
+	VSUBPD       Y1, Y6, Y1
+	VMOVUPD      Y3, 448(SI)
+	VMOVUPD      Y1, 512(SI)
+	VMOVUPD      352(SI), Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y2, Y3
+	VADDPD       Y3, Y1, Y6
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 416(SI)
+	VMOVUPD      Y6, 608(SI)
+	VMOVUPD      352(SI), Y1
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y0, Y0
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y2, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 480(SI)
+	VMOVUPD      Y2, 544(SI)
+	VADDPD       Y8, Y4, Y0
+	VADDPD       320(SI), Y0, Y0
+	VMOVUPD      Y0, 320(SI)
+	VADDPD       Y9, Y5, Y0
+	VADDPD       352(SI), Y0, Y0
+	VMOVUPD      Y0, 352(SI)
+	VMOVUPD      704(SI), Y0
+	VMOVUPD      736(SI), Y1
+	VMOVUPD      896(SI), Y2
+	VMOVUPD      928(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      768(SI), Y2
+	VMOVUPD      800(SI), Y3
+	VMOVUPD      832(SI), Y6
+	VMOVUPD      864(SI), Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPD      640(SI), Y6
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y1, Y7
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y3, Y7
+	VADDPD       Y7, Y6, Y10
+	VSUBPD       Y7, Y6, Y6
+	VMOVUPD      Y10, 704(SI)
+	VMOVUPD      Y6, 896(SI)
+	VMOVUPD      640(SI), Y6
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y1, Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y3, Y1
+	VADDPD       Y1, Y6, Y3
+	VSUBPD       Y1, Y6, Y1
+	VMOVUPD      Y3, 768(SI)
+	VMOVUPD      Y1, 832(SI)
+	VMOVUPD      672(SI), Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y2, Y3
+	VADDPD       Y3, Y1, Y6
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 736(SI)
+	VMOVUPD      Y6, 928(SI)
+	VMOVUPD      672(SI), Y1
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y0, Y0
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y2, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 800(SI)
+	VMOVUPD      Y2, 864(SI)
+	VADDPD       Y8, Y4, Y0
+	VADDPD       640(SI), Y0, Y0
+	VMOVUPD      Y0, 640(SI)
+	VADDPD       Y9, Y5, Y0
+	VADDPD       672(SI), Y0, Y0
+	VMOVUPD      Y0, 672(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      320(SI), Y3
+	VMOVUPD      352(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      640(SI), Y1
+	VMOVUPD      672(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      64(SI), Y3
+	VMOVUPD      96(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      384(SI), Y1
+	VMOVUPD      416(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      704(SI), Y3
+	VMOVUPD      736(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      448(SI), Y3
+	VMOVUPD      480(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 96(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 96(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 96(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 96(AX)(R8*8)
+	VMOVUPD      768(SI), Y1
+	VMOVUPD      800(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      192(SI), Y3
+	VMOVUPD      224(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 128(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 128(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 128(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 128(AX)(R8*8)
+	VMOVUPD      512(SI), Y1
+	VMOVUPD      544(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      832(SI), Y3
+	VMOVUPD      864(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 160(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 160(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 160(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 160(AX)(R8*8)
+	VMOVUPD      256(SI), Y1
+	VMOVUPD      288(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      576(SI), Y3
+	VMOVUPD      608(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 192(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 192(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 192(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 192(AX)(R8*8)
+	VMOVUPD      576(SI), Y1
+	VMOVUPD      608(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      896(SI), Y3
+	VMOVUPD      928(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y2, Y3
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VUNPCKLPD    Y3, Y4, Y2
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y0, Y1, Y4
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y2, 208(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 208(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 208(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 208(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F64bfda07f921061ad0<>+0(SB)/8, $0xbfda07f921061ad0
+DATA fftAVX2F64bfda07f921061ad0<>+8(SB)/8, $0xbfda07f921061ad0
+DATA fftAVX2F64bfda07f921061ad0<>+16(SB)/8, $0xbfda07f921061ad0
+DATA fftAVX2F64bfda07f921061ad0<>+24(SB)/8, $0xbfda07f921061ad0
+GLOBL fftAVX2F64bfda07f921061ad0<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fed3bc3aeff7f95<>+0(SB)/8, $0x3fed3bc3aeff7f95
+DATA fftAVX2F643fed3bc3aeff7f95<>+8(SB)/8, $0x3fed3bc3aeff7f95
+DATA fftAVX2F643fed3bc3aeff7f95<>+16(SB)/8, $0x3fed3bc3aeff7f95
+DATA fftAVX2F643fed3bc3aeff7f95<>+24(SB)/8, $0x3fed3bc3aeff7f95
+GLOBL fftAVX2F643fed3bc3aeff7f95<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfe7c7d7a833bec2<>+0(SB)/8, $0xbfe7c7d7a833bec2
+DATA fftAVX2F64bfe7c7d7a833bec2<>+8(SB)/8, $0xbfe7c7d7a833bec2
+DATA fftAVX2F64bfe7c7d7a833bec2<>+16(SB)/8, $0xbfe7c7d7a833bec2
+DATA fftAVX2F64bfe7c7d7a833bec2<>+24(SB)/8, $0xbfe7c7d7a833bec2
+GLOBL fftAVX2F64bfe7c7d7a833bec2<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fe5698496e20bd9<>+0(SB)/8, $0x3fe5698496e20bd9
+DATA fftAVX2F643fe5698496e20bd9<>+8(SB)/8, $0x3fe5698496e20bd9
+DATA fftAVX2F643fe5698496e20bd9<>+16(SB)/8, $0x3fe5698496e20bd9
+DATA fftAVX2F643fe5698496e20bd9<>+24(SB)/8, $0x3fe5698496e20bd9
+GLOBL fftAVX2F643fe5698496e20bd9<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfefd31f94f867c7<>+0(SB)/8, $0xbfefd31f94f867c7
+DATA fftAVX2F64bfefd31f94f867c7<>+8(SB)/8, $0xbfefd31f94f867c7
+DATA fftAVX2F64bfefd31f94f867c7<>+16(SB)/8, $0xbfefd31f94f867c7
+DATA fftAVX2F64bfefd31f94f867c7<>+24(SB)/8, $0xbfefd31f94f867c7
+GLOBL fftAVX2F64bfefd31f94f867c7<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfbac2609b3c5762<>+0(SB)/8, $0xbfbac2609b3c5762
+DATA fftAVX2F64bfbac2609b3c5762<>+8(SB)/8, $0xbfbac2609b3c5762
+DATA fftAVX2F64bfbac2609b3c5762<>+16(SB)/8, $0xbfbac2609b3c5762
+DATA fftAVX2F64bfbac2609b3c5762<>+24(SB)/8, $0xbfbac2609b3c5762
+GLOBL fftAVX2F64bfbac2609b3c5762<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fca9cd9ac4258ec<>+0(SB)/8, $0x3fca9cd9ac4258ec
+DATA fftAVX2F643fca9cd9ac4258ec<>+8(SB)/8, $0x3fca9cd9ac4258ec
+DATA fftAVX2F643fca9cd9ac4258ec<>+16(SB)/8, $0x3fca9cd9ac4258ec
+DATA fftAVX2F643fca9cd9ac4258ec<>+24(SB)/8, $0x3fca9cd9ac4258ec
+GLOBL fftAVX2F643fca9cd9ac4258ec<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfef4cfc327a0080<>+0(SB)/8, $0xbfef4cfc327a0080
+DATA fftAVX2F64bfef4cfc327a0080<>+8(SB)/8, $0xbfef4cfc327a0080
+DATA fftAVX2F64bfef4cfc327a0080<>+16(SB)/8, $0xbfef4cfc327a0080
+DATA fftAVX2F64bfef4cfc327a0080<>+24(SB)/8, $0xbfef4cfc327a0080
+GLOBL fftAVX2F64bfef4cfc327a0080<>(SB), RODATA|NOPTR, $32
+
+// func fftShortInverse15AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse15AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y3, 32(SI)
+	VMOVUPD      Y0, 64(SI)
+	VMOVUPD      Y2, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y3, 160(SI)
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      Y2, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 256(SI)
+	VMOVUPD      Y3, 288(SI)
+	VMOVUPD      Y0, 320(SI)
+	VMOVUPD      Y2, 352(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      96(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 384(SI)
+	VMOVUPD      Y3, 416(SI)
+	VMOVUPD      Y0, 448(SI)
+	VMOVUPD      Y2, 480(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      128(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      128(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 512(SI)
+	VMOVUPD      Y3, 544(SI)
+	VMOVUPD      Y0, 576(SI)
+	VMOVUPD      Y2, 608(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      160(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      160(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      160(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      160(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 640(SI)
+	VMOVUPD      Y3, 672(SI)
+	VMOVUPD      Y0, 704(SI)
+	VMOVUPD      Y2, 736(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      192(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      192(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      192(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      192(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 768(SI)
+	VMOVUPD      Y3, 800(SI)
+	VMOVUPD      Y0, 832(SI)
+	VMOVUPD      Y2, 864(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      208(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      208(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      208(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      208(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y4, 832(SI)
+	VMOVUPD      Y3, 864(SI)
+	VMOVUPD      Y0, 896(SI)
+	VMOVUPD      Y2, 928(SI)
+	VMOVUPD      320(SI), Y0
+	VMOVUPD      352(SI), Y1
+	VMOVUPD      640(SI), Y2
+	VMOVUPD      672(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      (SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 320(SI)
+	VMOVUPD      Y1, 640(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 352(SI)
+	VMOVUPD      Y2, 672(SI)
+	VADDPD       (SI), Y4, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       32(SI), Y5, Y0
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      384(SI), Y0
+	VMOVUPD      416(SI), Y1
+	VMOVUPD      704(SI), Y2
+	VMOVUPD      736(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      64(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      96(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y2, Y6
+	VSUBPD       Y0, Y2, Y0
+	VADDPD       64(SI), Y4, Y2
+	VADDPD       96(SI), Y5, Y4
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y4, 96(SI)
+	VMULPD       fftAVX2F64bfda07f921061ad0<>+0(SB), Y0, Y2
+	VMULPD       fftAVX2F64bfda07f921061ad0<>+0(SB), Y3, Y4
+	VFMSUB231PD  fftAVX2F643fed3bc3aeff7f95<>+0(SB), Y3, Y2
+	VFMADD231PD  fftAVX2F643fed3bc3aeff7f95<>+0(SB), Y0, Y4
+	VMOVUPD      Y2, 384(SI)
+	VMOVUPD      Y4, 416(SI)
+	VMULPD       fftAVX2F64bfe7c7d7a833bec2<>+0(SB), Y6, Y0
+	VMULPD       fftAVX2F64bfe7c7d7a833bec2<>+0(SB), Y1, Y2
+	VFMSUB231PD  fftAVX2F643fe5698496e20bd9<>+0(SB), Y1, Y0
+	VFMADD231PD  fftAVX2F643fe5698496e20bd9<>+0(SB), Y6, Y2
+	VMOVUPD      Y0, 704(SI)
+	VMOVUPD      Y2, 736(SI)
+	VMOVUPD      448(SI), Y0
+	VMOVUPD      480(SI), Y1
+	VMOVUPD      768(SI), Y2
+	VMOVUPD      800(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      128(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      160(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y2, Y6
+	VSUBPD       Y0, Y2, Y0
+	VADDPD       128(SI), Y4, Y2
+	VADDPD       160(SI), Y5, Y4
+	VMOVUPD      Y2, 128(SI)
+	VMOVUPD      Y4, 160(SI)
+	VMULPD       fftAVX2F64bfe7c7d7a833bec2<>+0(SB), Y0, Y2
+	VMULPD       fftAVX2F64bfe7c7d7a833bec2<>+0(SB), Y3, Y4
+	VFMSUB231PD  fftAVX2F643fe5698496e20bd9<>+0(SB), Y3, Y2
+	VFMADD231PD  fftAVX2F643fe5698496e20bd9<>+0(SB), Y0, Y4
+	VMOVUPD      Y2, 448(SI)
+	VMOVUPD      Y4, 480(SI)
+	VMULPD       fftAVX2F64bfefd31f94f867c7<>+0(SB), Y6, Y0
+	VMULPD       fftAVX2F64bfefd31f94f867c7<>+0(SB), Y1, Y2
+	VFMSUB231PD  fftAVX2F64bfbac2609b3c5762<>+0(SB), Y1, Y0
+	VFMADD231PD  fftAVX2F64bfbac2609b3c5762<>+0(SB), Y6, Y2
+	VMOVUPD      Y0, 768(SI)
+	VMOVUPD      Y2, 800(SI)
+	VMOVUPD      512(SI), Y0
+	VMOVUPD      544(SI), Y1
+	VMOVUPD      832(SI), Y2
+	VMOVUPD      864(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      192(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      224(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y2, Y6
+	VSUBPD       Y0, Y2, Y0
+	VADDPD       192(SI), Y4, Y2
+	VADDPD       224(SI), Y5, Y4
+	VMOVUPD      Y2, 192(SI)
+	VMOVUPD      Y4, 224(SI)
+	VMULPD       fftAVX2F64bfee6f0e134454ff<>+0(SB), Y0, Y2
+	VMULPD       fftAVX2F64bfee6f0e134454ff<>+0(SB), Y3, Y4
+	VFMSUB231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y3, Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y0, Y4
+	VMOVUPD      Y2, 512(SI)
+	VMOVUPD      Y4, 544(SI)
+	VMULPD       fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y6, Y0
+	VMULPD       fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y1, Y2
+	VFMSUB231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y1, Y0
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y6, Y2
+	VMOVUPD      Y0, 832(SI)
+	VMOVUPD      Y2, 864(SI)
+	VMOVUPD      576(SI), Y0
+	VMOVUPD      608(SI), Y1
+	VMOVUPD      896(SI), Y2
+	VMOVUPD      928(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      256(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      288(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y2, Y6
+	VSUBPD       Y0, Y2, Y0
+	VADDPD       256(SI), Y4, Y2
+	VADDPD       288(SI), Y5, Y4
+	VMOVUPD      Y2, 256(SI)
+	VMOVUPD      Y4, 288(SI)
+	VMULPD       fftAVX2F64bfefd31f94f867c7<>+0(SB), Y0, Y2
+	VMULPD       fftAVX2F64bfefd31f94f867c7<>+0(SB), Y3, Y4
+	VFMSUB231PD  fftAVX2F64bfbac2609b3c5762<>+0(SB), Y3, Y2
+	VFMADD231PD  fftAVX2F64bfbac2609b3c5762<>+0(SB), Y0, Y4
+	VMOVUPD      Y2, 576(SI)
+	VMOVUPD      Y4, 608(SI)
+	VMULPD       fftAVX2F643fca9cd9ac4258ec<>+0(SB), Y6, Y0
+	VMULPD       fftAVX2F643fca9cd9ac4258ec<>+0(SB), Y1, Y2
+	VFMSUB231PD  fftAVX2F64bfef4cfc327a0080<>+0(SB), Y1, Y0
+	VFMADD231PD  fftAVX2F64bfef4cfc327a0080<>+0(SB), Y6, Y2
+	VMOVUPD      Y0, 896(SI)
+	VMOVUPD      Y2, 928(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      256(SI), Y2
+	VMOVUPD      288(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VMOVUPD      192(SI), Y6
+	VMOVUPD      224(SI), Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPD      (SI), Y6
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y1, Y7
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y3, Y7
+	VADDPD       Y7, Y6, Y10
+	VSUBPD       Y7, Y6, Y6
+	VMOVUPD      Y10, 64(SI)
+	VMOVUPD      Y6, 256(SI)
+	VMOVUPD      (SI), Y6
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y1, Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y3, Y1
+	VADDPD       Y1, Y6, Y3
+	VSUBPD       Y1, Y6, Y1
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y1, 192(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y2, Y3
+	VADDPD       Y3, Y1, Y6
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 96(SI)
+	VMOVUPD      Y6, 288(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y0, Y0
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y2, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 160(SI)
+	VMOVUPD      Y2, 224(SI)
+	VADDPD       Y8, Y4, Y0
+	VADDPD       (SI), Y0, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       Y9, Y5, Y0
+	VADDPD       32(SI), Y0, Y0
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      384(SI), Y0
+	VMOVUPD      416(SI), Y1
+	VMOVUPD      576(SI), Y2
+	VMOVUPD      608(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      448(SI), Y2
+	VMOVUPD      480(SI), Y3
+	VMOVUPD      512(SI), Y6
+	VMOVUPD      544(SI), Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPD      320(SI), Y6
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y1, Y7
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y3, Y7
+	VADDPD       Y7, Y6, Y10
+	VSUBPD       Y7, Y6, Y6
+	VMOVUPD      Y10, 384(SI)
+	VMOVUPD      Y6, 576(SI)
+	VMOVUPD      320(SI), Y6
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y1, Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y3, Y1
+	VADDPD       Y1, Y6, Y3
+	VSUBPD       Y1, Y6, Y1
+	VMOVUPD      Y3, 448(SI)
+	VMOVUPD      Y1, 512(SI)
+	VMOVUPD      352(SI), Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y2, Y3
+	VADDPD       Y3, Y1, Y6
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 416(SI)
+	VMOVUPD      Y6, 608(SI)
+	VMOVUPD      352(SI), Y1
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y0, Y0
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y2, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 480(SI)
+	VMOVUPD      Y2, 544(SI)
+	VADDPD       Y8, Y4, Y0
+	VADDPD       320(SI), Y0, Y0
+	VMOVUPD      Y0, 320(SI)
+	VADDPD       Y9, Y5, Y0
+	VADDPD       352(SI), Y0, Y0
+	VMOVUPD      Y0, 352(SI)
+	VMOVUPD      704(SI), Y0
+	VMOVUPD      736(SI), Y1
+	VMOVUPD      896(SI), Y2
+	VMOVUPD      928(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      768(SI), Y2
+	VMOVUPD      800(SI), Y3
+	VMOVUPD      832(SI), Y6
+	VMOVUPD      864(SI), Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPD      640(SI), Y6
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y1, Y7
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y3, Y7
+	VADDPD       Y7, Y6, Y10
+	VSUBPD       Y7, Y6, Y6
+	VMOVUPD      Y10, 704(SI)
+	VMOVUPD      Y6, 896(SI)
+	VMOVUPD      640(SI), Y6
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y1, Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y3, Y1
+	VADDPD       Y1, Y6, Y3
+	VSUBPD       Y1, Y6, Y1
+	VMOVUPD      Y3, 768(SI)
+	VMOVUPD      Y1, 832(SI)
+	VMOVUPD      672(SI), Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y2, Y3
+	VADDPD       Y3, Y1, Y6
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 736(SI)
+	VMOVUPD      Y6, 928(SI)
+	VMOVUPD      672(SI), Y1
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y0, Y0
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y2, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 800(SI)
+	VMOVUPD      Y2, 864(SI)
+	VADDPD       Y8, Y4, Y0
+	VADDPD       640(SI), Y0, Y0
+	VMOVUPD      Y0, 640(SI)
+	VADDPD       Y9, Y5, Y0
+	VADDPD       672(SI), Y0, Y0
+	VMOVUPD      Y0, 672(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      320(SI), Y3
+	VMOVUPD      352(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      640(SI), Y1
+	VMOVUPD      672(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      64(SI), Y3
+	VMOVUPD      96(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      384(SI), Y1
+	VMOVUPD      416(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      704(SI), Y3
+	VMOVUPD      736(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      448(SI), Y3
+	VMOVUPD      480(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 96(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 96(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 96(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 96(AX)(R8*8)
+	VMOVUPD      768(SI), Y1
+	VMOVUPD      800(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      192(SI), Y3
+	VMOVUPD      224(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 128(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 128(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 128(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 128(AX)(R8*8)
+	VMOVUPD      512(SI), Y1
+	VMOVUPD      544(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      832(SI), Y3
+	VMOVUPD      864(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 160(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 160(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 160(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 160(AX)(R8*8)
+	VMOVUPD      256(SI), Y1
+	VMOVUPD      288(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      576(SI), Y3
+	VMOVUPD      608(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 192(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 192(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 192(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 192(AX)(R8*8)
+	VMOVUPD      576(SI), Y1
+	VMOVUPD      608(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      896(SI), Y3
+	VMOVUPD      928(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y0, Y2, Y4
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y2
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y2, Y4, Y3
+	VUNPCKHPD    Y2, Y4, Y2
+	VUNPCKLPD    Y1, Y0, Y4
+	VUNPCKHPD    Y1, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 208(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 208(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y2, 208(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 208(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal2AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX
+TEXT ·fftShortReal2AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), X0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), X0
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VUNPCKLPD    Y2, Y1, Y3
+	VUNPCKHPD    Y2, Y1, Y1
+	VMOVUPD      Y3, (SI)
+	VMOVUPD      Y1, 32(SI)
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VADDPD       Y2, Y1, Y3
+	VSUBPD       Y2, Y1, Y1
+	VADDPD       Y3, Y3, Y2
+	VMOVUPD      Y2, 64(SI)
+	VADDPD       Y1, Y1, Y1
+	VMOVUPD      Y1, 128(SI)
+	VBROADCASTSD scale+144(FP), Y1
+	VMULPD       64(SI), Y1, Y2
+	VXORPS       Y3, Y3, Y3
+	VMULPD       128(SI), Y1, Y1
+	VXORPS       Y4, Y4, Y4
+	VPERM2F128   $0x20, Y1, Y2, Y5
+	VPERM2F128   $0x31, Y1, Y2, Y1
+	VPERM2F128   $0x20, Y4, Y3, Y2
+	VPERM2F128   $0x31, Y4, Y3, Y3
+	VUNPCKLPD    Y2, Y5, Y4
+	VUNPCKHPD    Y2, Y5, Y2
+	VUNPCKLPD    Y3, Y1, Y5
+	VUNPCKHPD    Y3, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y2, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortRealInverse2AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX
+TEXT ·fftShortRealInverse2AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y4, 160(SI)
+	VMOVUPD      Y2, 192(SI)
+	VMOVUPD      Y0, 224(SI)
+	VMOVUPD      128(SI), Y0
+	VSUBPD       192(SI), Y0, Y1
+	VADDPD       192(SI), Y0, Y0
+	VMOVUPD      Y1, (SI)
+	VMOVUPD      Y0, 32(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y0
+	VUNPCKLPD    Y1, Y0, Y2
+	VUNPCKHPD    Y1, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      X2, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VEXTRACTF128 $0x01, Y2, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      X0, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VEXTRACTF128 $0x01, Y0, (AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal3AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal3AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), X0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), X0
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VUNPCKLPD    Y2, Y1, Y3
+	VUNPCKHPD    Y2, Y1, Y1
+	VMOVUPD      Y3, 192(SI)
+	VMOVUPD      Y1, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      8(CX)(R8*8), X0
+	MOVQ         8(BX), R8
+	VMOVUPD      8(CX)(R8*8), X1
+	VINSERTF128  $0x01, X1, Y0, Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      8(CX)(R8*8), X0
+	MOVQ         24(BX), R8
+	VMOVUPD      8(CX)(R8*8), X2
+	VINSERTF128  $0x01, X2, Y0, Y2
+	VUNPCKLPD    Y2, Y1, Y3
+	VUNPCKHPD    Y2, Y1, Y1
+	VMOVUPD      Y3, 224(SI)
+	VMOVUPD      Y1, 256(SI)
+	VMOVUPD      192(SI), Y1
+	VMOVUPD      224(SI), Y2
+	VADDPD       256(SI), Y2, Y3
+	VSUBPD       256(SI), Y2, Y2
+	VMOVUPD      Y3, 224(SI)
+	VMOVUPD      Y2, 256(SI)
+	VADDPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 64(SI)
+	VMOVUPD      192(SI), Y1
+	VMOVUPD      224(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y2, Y1
+	VMOVUPD      256(SI), Y2
+	VMULPD       fftAVX2F64bfebb67ae8584cac<>+0(SB), Y2, Y2
+	VMOVUPD      Y1, 128(SI)
+	VMOVUPD      Y2, 160(SI)
+	VBROADCASTSD scale+144(FP), Y1
+	VMULPD       64(SI), Y1, Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPD      128(SI), Y4
+	VMOVUPD      160(SI), Y5
+	VMULPD       Y4, Y1, Y4
+	VMULPD       Y5, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y1, Y3, Y4
+	VPERM2F128   $0x31, Y1, Y3, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortRealInverse3AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse3AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y4, 160(SI)
+	VMOVUPD      Y2, 192(SI)
+	VMOVUPD      Y0, 224(SI)
+	VMOVUPD      128(SI), Y0
+	VMOVUPD      192(SI), Y1
+	VMOVUPD      224(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 192(SI)
+	VMOVUPD      Y2, 224(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      Y0, (SI)
+	VMOVUPD      128(SI), Y0
+	VMOVUPD      192(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y1, Y0
+	VMOVUPD      224(SI), Y1
+	VMULPD       fftAVX2F64bfebb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 32(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 64(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMULPD       (SI), Y0, Y1
+	VMULPD       32(SI), Y0, Y2
+	VUNPCKLPD    Y2, Y1, Y3
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      X3, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VEXTRACTF128 $0x01, Y3, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      X1, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VEXTRACTF128 $0x01, Y1, (AX)(R8*8)
+	VMULPD       32(SI), Y0, Y1
+	VMULPD       64(SI), Y0, Y0
+	VUNPCKLPD    Y0, Y1, Y2
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      X2, 8(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VEXTRACTF128 $0x01, Y2, 8(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      X0, 8(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VEXTRACTF128 $0x01, Y0, 8(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal4AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal4AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, (SI)
+	VMOVUPD      Y4, 32(SI)
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VMOVUPD      64(SI), Y2
+	VMOVUPD      96(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y5, 32(SI)
+	VMOVUPD      Y0, 64(SI)
+	VMOVUPD      Y1, 96(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VADDPD       Y1, Y0, Y2
+	VSUBPD       Y1, Y0, Y0
+	VADDPD       Y2, Y2, Y1
+	VMOVUPD      Y1, 128(SI)
+	VADDPD       Y0, Y0, Y0
+	VMOVUPD      Y0, 256(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      64(SI), Y2
+	VMOVUPD      96(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F648000000000000000<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F648000000000000000<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bff0000000000000<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bff0000000000000<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      Y1, 224(SI)
+	VMOVUPD      Y2, 192(SI)
+	VMOVUPD      Y3, 224(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMULPD       128(SI), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPD      192(SI), Y3
+	VMOVUPD      224(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      192(SI), Y1
+	VMOVUPD      224(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMULPD       256(SI), Y0, Y0
+	VXORPS       Y3, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y1, Y4
+	VPERM2F128   $0x31, Y0, Y1, Y0
+	VPERM2F128   $0x20, Y3, Y2, Y1
+	VPERM2F128   $0x31, Y3, Y2, Y2
+	VUNPCKLPD    Y1, Y4, Y3
+	VUNPCKHPD    Y1, Y4, Y1
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 16(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 16(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y1, 16(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 16(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F648000000000000000<>+0(SB)/8, $0x8000000000000000
+DATA fftAVX2F648000000000000000<>+8(SB)/8, $0x8000000000000000
+DATA fftAVX2F648000000000000000<>+16(SB)/8, $0x8000000000000000
+DATA fftAVX2F648000000000000000<>+24(SB)/8, $0x8000000000000000
+GLOBL fftAVX2F648000000000000000<>(SB), RODATA|NOPTR, $32
+
+// func fftShortRealInverse4AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse4AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 192(SI)
+	VMOVUPD      Y4, 224(SI)
+	VMOVUPD      Y2, 256(SI)
+	VMOVUPD      Y0, 288(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      16(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      16(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      16(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      16(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y4, 288(SI)
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y0, 352(SI)
+	VMOVUPD      192(SI), Y0
+	VSUBPD       320(SI), Y0, Y1
+	VADDPD       320(SI), Y0, Y0
+	VMOVUPD      Y1, (SI)
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      288(SI), Y1
+	VMOVUPD      256(SI), Y2
+	VMOVUPD      288(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F640<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F640<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bff0000000000000<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bff0000000000000<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y1, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	VMOVUPD      Y3, 64(SI)
+	VMOVUPD      Y2, 96(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VMOVUPD      64(SI), Y2
+	VMOVUPD      96(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y5, 32(SI)
+	VMOVUPD      Y0, 64(SI)
+	VMOVUPD      Y1, 96(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      64(SI), Y3
+	VMOVUPD      96(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y0, Y2, Y4
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y2
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y2, Y4, Y3
+	VUNPCKHPD    Y2, Y4, Y2
+	VUNPCKLPD    Y1, Y0, Y4
+	VUNPCKHPD    Y1, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y2, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, (AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal5AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal5AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 320(SI)
+	VMOVUPD      Y4, 352(SI)
+	VMOVUPD      Y2, 384(SI)
+	VMOVUPD      Y0, 416(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      8(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      8(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      8(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      8(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 352(SI)
+	VMOVUPD      Y4, 384(SI)
+	VMOVUPD      Y2, 416(SI)
+	VMOVUPD      Y0, 448(SI)
+	VMOVUPD      320(SI), Y0
+	VMOVUPD      352(SI), Y1
+	VADDPD       448(SI), Y1, Y2
+	VSUBPD       448(SI), Y1, Y1
+	VMOVUPD      Y2, 352(SI)
+	VMOVUPD      Y1, 448(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      384(SI), Y1
+	VADDPD       416(SI), Y1, Y2
+	VSUBPD       416(SI), Y1, Y1
+	VMOVUPD      Y2, 384(SI)
+	VMOVUPD      Y1, 416(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      Y0, 128(SI)
+	VMOVUPD      320(SI), Y0
+	VMOVUPD      352(SI), Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y1, Y0
+	VMOVUPD      448(SI), Y1
+	VMULPD       fftAVX2F64bfee6f0e134454ff<>+0(SB), Y1, Y1
+	VMOVUPD      384(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y2, Y0
+	VMOVUPD      416(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      Y1, 224(SI)
+	VMOVUPD      320(SI), Y0
+	VMOVUPD      352(SI), Y1
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y1, Y0
+	VMOVUPD      448(SI), Y1
+	VMULPD       fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y1, Y1
+	VMOVUPD      384(SI), Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y2, Y0
+	VMOVUPD      416(SI), Y2
+	VFMADD231PD  fftAVX2F643fee6f0e13445500<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 256(SI)
+	VMOVUPD      Y1, 288(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMULPD       128(SI), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPD      192(SI), Y3
+	VMOVUPD      224(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      192(SI), Y1
+	VMOVUPD      224(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      256(SI), Y3
+	VMOVUPD      288(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y2, Y3
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VUNPCKLPD    Y3, Y4, Y2
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y0, Y1, Y4
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y2, 16(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 16(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 16(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 16(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F643fee6f0e13445500<>+0(SB)/8, $0x3fee6f0e13445500
+DATA fftAVX2F643fee6f0e13445500<>+8(SB)/8, $0x3fee6f0e13445500
+DATA fftAVX2F643fee6f0e13445500<>+16(SB)/8, $0x3fee6f0e13445500
+DATA fftAVX2F643fee6f0e13445500<>+24(SB)/8, $0x3fee6f0e13445500
+GLOBL fftAVX2F643fee6f0e13445500<>(SB), RODATA|NOPTR, $32
+
+// func fftShortRealInverse5AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse5AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 192(SI)
+	VMOVUPD      Y4, 224(SI)
+	VMOVUPD      Y2, 256(SI)
+	VMOVUPD      Y0, 288(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      16(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      16(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      16(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      16(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y4, 288(SI)
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y0, 352(SI)
+	VMOVUPD      192(SI), Y0
+	VMOVUPD      256(SI), Y1
+	VMOVUPD      288(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 256(SI)
+	VMOVUPD      Y2, 288(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      320(SI), Y1
+	VMOVUPD      352(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 320(SI)
+	VMOVUPD      Y2, 352(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      Y0, (SI)
+	VMOVUPD      192(SI), Y0
+	VMOVUPD      256(SI), Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y1, Y0
+	VMOVUPD      288(SI), Y1
+	VMULPD       fftAVX2F64bfee6f0e134454ff<>+0(SB), Y1, Y1
+	VMOVUPD      320(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y2, Y0
+	VMOVUPD      352(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 32(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 128(SI)
+	VMOVUPD      192(SI), Y0
+	VMOVUPD      256(SI), Y1
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y1, Y0
+	VMOVUPD      288(SI), Y1
+	VMULPD       fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y1, Y1
+	VMOVUPD      320(SI), Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y2, Y0
+	VMOVUPD      352(SI), Y2
+	VFMADD231PD  fftAVX2F643fee6f0e13445500<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 64(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 96(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMULPD       (SI), Y0, Y1
+	VMULPD       32(SI), Y0, Y2
+	VMULPD       64(SI), Y0, Y3
+	VMULPD       96(SI), Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMULPD       32(SI), Y0, Y1
+	VMULPD       64(SI), Y0, Y2
+	VMULPD       96(SI), Y0, Y3
+	VMULPD       128(SI), Y0, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y2, Y3
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VUNPCKLPD    Y3, Y4, Y2
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y0, Y1, Y4
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y2, 8(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 8(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 8(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 8(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal6AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal6AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, (SI)
+	VMOVUPD      Y4, 32(SI)
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      16(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      16(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      16(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      16(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 64(SI)
+	VMOVUPD      Y4, 96(SI)
+	VMOVUPD      Y2, 128(SI)
+	VMOVUPD      Y0, 160(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      (SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 64(SI)
+	VMOVUPD      Y1, 128(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 96(SI)
+	VMOVUPD      Y2, 160(SI)
+	VADDPD       (SI), Y4, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       32(SI), Y5, Y0
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VADDPD       Y1, Y0, Y2
+	VSUBPD       Y1, Y0, Y0
+	VADDPD       Y2, Y2, Y1
+	VMOVUPD      Y1, 192(SI)
+	VADDPD       Y0, Y0, Y0
+	VMOVUPD      Y0, 384(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F64bfe0000000000001<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfe0000000000001<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfebb67ae8584caa<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfebb67ae8584caa<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y0, 256(SI)
+	VMOVUPD      Y1, 288(SI)
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y3, 352(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMULPD       192(SI), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPD      256(SI), Y3
+	VMOVUPD      288(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      320(SI), Y1
+	VMOVUPD      352(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMULPD       384(SI), Y0, Y0
+	VXORPS       Y3, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y1, Y4
+	VPERM2F128   $0x31, Y0, Y1, Y0
+	VPERM2F128   $0x20, Y3, Y2, Y1
+	VPERM2F128   $0x31, Y3, Y2, Y2
+	VUNPCKLPD    Y1, Y4, Y3
+	VUNPCKHPD    Y1, Y4, Y1
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 32(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F64bfe0000000000001<>+0(SB)/8, $0xbfe0000000000001
+DATA fftAVX2F64bfe0000000000001<>+8(SB)/8, $0xbfe0000000000001
+DATA fftAVX2F64bfe0000000000001<>+16(SB)/8, $0xbfe0000000000001
+DATA fftAVX2F64bfe0000000000001<>+24(SB)/8, $0xbfe0000000000001
+GLOBL fftAVX2F64bfe0000000000001<>(SB), RODATA|NOPTR, $32
+
+// func fftShortRealInverse6AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse6AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y4, 288(SI)
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y0, 352(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 384(SI)
+	VMOVUPD      Y4, 416(SI)
+	VMOVUPD      Y2, 448(SI)
+	VMOVUPD      Y0, 480(SI)
+	VMOVUPD      256(SI), Y0
+	VSUBPD       448(SI), Y0, Y1
+	VADDPD       448(SI), Y0, Y0
+	VMOVUPD      Y1, (SI)
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      320(SI), Y0
+	VMOVUPD      352(SI), Y1
+	VMOVUPD      384(SI), Y2
+	VMOVUPD      416(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F643fe0000000000001<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F643fe0000000000001<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfebb67ae8584caa<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfebb67ae8584caa<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y1, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y2, 160(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      (SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 64(SI)
+	VMOVUPD      Y1, 128(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 96(SI)
+	VMOVUPD      Y2, 160(SI)
+	VADDPD       (SI), Y4, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       32(SI), Y5, Y0
+	VMOVUPD      Y0, 32(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      64(SI), Y3
+	VMOVUPD      96(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      64(SI), Y1
+	VMOVUPD      96(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      128(SI), Y3
+	VMOVUPD      160(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y0, Y2, Y4
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y2
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y2, Y4, Y3
+	VUNPCKHPD    Y2, Y4, Y2
+	VUNPCKLPD    Y1, Y0, Y4
+	VUNPCKHPD    Y1, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 16(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 16(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y2, 16(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 16(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal7AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal7AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 448(SI)
+	VMOVUPD      Y4, 480(SI)
+	VMOVUPD      Y2, 512(SI)
+	VMOVUPD      Y0, 544(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      24(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      24(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      24(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      24(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 544(SI)
+	VMOVUPD      Y4, 576(SI)
+	VMOVUPD      Y2, 608(SI)
+	VMOVUPD      Y0, 640(SI)
+	VMOVUPD      448(SI), Y0
+	VMOVUPD      480(SI), Y1
+	VADDPD       640(SI), Y1, Y2
+	VSUBPD       640(SI), Y1, Y1
+	VMOVUPD      Y2, 480(SI)
+	VMOVUPD      Y1, 640(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      512(SI), Y1
+	VADDPD       608(SI), Y1, Y2
+	VSUBPD       608(SI), Y1, Y1
+	VMOVUPD      Y2, 512(SI)
+	VMOVUPD      Y1, 608(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      544(SI), Y1
+	VADDPD       576(SI), Y1, Y2
+	VSUBPD       576(SI), Y1, Y1
+	VMOVUPD      Y2, 544(SI)
+	VMOVUPD      Y1, 576(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      448(SI), Y0
+	VMOVUPD      480(SI), Y1
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y1, Y0
+	VMOVUPD      640(SI), Y1
+	VMULPD       fftAVX2F64bfe904c37505de4b<>+0(SB), Y1, Y1
+	VMOVUPD      512(SI), Y2
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y2, Y0
+	VMOVUPD      608(SI), Y2
+	VFMADD231PD  fftAVX2F64bfef329c0558e96a<>+0(SB), Y2, Y1
+	VMOVUPD      544(SI), Y2
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y2, Y0
+	VMOVUPD      576(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdbc4c04d71abc3<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 256(SI)
+	VMOVUPD      Y1, 288(SI)
+	VMOVUPD      448(SI), Y0
+	VMOVUPD      480(SI), Y1
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y1, Y0
+	VMOVUPD      640(SI), Y1
+	VMULPD       fftAVX2F64bfef329c0558e96a<>+0(SB), Y1, Y1
+	VMOVUPD      512(SI), Y2
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c71<>+0(SB), Y2, Y0
+	VMOVUPD      608(SI), Y2
+	VFMADD231PD  fftAVX2F643fdbc4c04d71abbf<>+0(SB), Y2, Y1
+	VMOVUPD      544(SI), Y2
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y2, Y0
+	VMOVUPD      576(SI), Y2
+	VFMADD231PD  fftAVX2F643fe904c37505de4d<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 320(SI)
+	VMOVUPD      Y1, 352(SI)
+	VMOVUPD      448(SI), Y0
+	VMOVUPD      480(SI), Y1
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y1, Y0
+	VMOVUPD      640(SI), Y1
+	VMULPD       fftAVX2F64bfdbc4c04d71abc3<>+0(SB), Y1, Y1
+	VMOVUPD      512(SI), Y2
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y2, Y0
+	VMOVUPD      608(SI), Y2
+	VFMADD231PD  fftAVX2F643fe904c37505de4d<>+0(SB), Y2, Y1
+	VMOVUPD      544(SI), Y2
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y2, Y0
+	VMOVUPD      576(SI), Y2
+	VFMADD231PD  fftAVX2F64bfef329c0558e96a<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 384(SI)
+	VMOVUPD      Y1, 416(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMULPD       192(SI), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPD      256(SI), Y3
+	VMOVUPD      288(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      320(SI), Y1
+	VMOVUPD      352(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      384(SI), Y3
+	VMOVUPD      416(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y2, Y3
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VUNPCKLPD    Y3, Y4, Y2
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y0, Y1, Y4
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y2, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 32(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F643fdbc4c04d71abbf<>+0(SB)/8, $0x3fdbc4c04d71abbf
+DATA fftAVX2F643fdbc4c04d71abbf<>+8(SB)/8, $0x3fdbc4c04d71abbf
+DATA fftAVX2F643fdbc4c04d71abbf<>+16(SB)/8, $0x3fdbc4c04d71abbf
+DATA fftAVX2F643fdbc4c04d71abbf<>+24(SB)/8, $0x3fdbc4c04d71abbf
+GLOBL fftAVX2F643fdbc4c04d71abbf<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fe904c37505de4d<>+0(SB)/8, $0x3fe904c37505de4d
+DATA fftAVX2F643fe904c37505de4d<>+8(SB)/8, $0x3fe904c37505de4d
+DATA fftAVX2F643fe904c37505de4d<>+16(SB)/8, $0x3fe904c37505de4d
+DATA fftAVX2F643fe904c37505de4d<>+24(SB)/8, $0x3fe904c37505de4d
+GLOBL fftAVX2F643fe904c37505de4d<>(SB), RODATA|NOPTR, $32
+
+// func fftShortRealInverse7AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse7AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y4, 288(SI)
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y0, 352(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 384(SI)
+	VMOVUPD      Y4, 416(SI)
+	VMOVUPD      Y2, 448(SI)
+	VMOVUPD      Y0, 480(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      320(SI), Y1
+	VMOVUPD      352(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 320(SI)
+	VMOVUPD      Y2, 352(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      384(SI), Y1
+	VMOVUPD      416(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 384(SI)
+	VMOVUPD      Y2, 416(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      448(SI), Y1
+	VMOVUPD      480(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 448(SI)
+	VMOVUPD      Y2, 480(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      Y0, (SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      320(SI), Y1
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y1, Y0
+	VMOVUPD      352(SI), Y1
+	VMULPD       fftAVX2F64bfe904c37505de4b<>+0(SB), Y1, Y1
+	VMOVUPD      384(SI), Y2
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y2, Y0
+	VMOVUPD      416(SI), Y2
+	VFMADD231PD  fftAVX2F64bfef329c0558e96a<>+0(SB), Y2, Y1
+	VMOVUPD      448(SI), Y2
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y2, Y0
+	VMOVUPD      480(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdbc4c04d71abc3<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 32(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      320(SI), Y1
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y1, Y0
+	VMOVUPD      352(SI), Y1
+	VMULPD       fftAVX2F64bfef329c0558e96a<>+0(SB), Y1, Y1
+	VMOVUPD      384(SI), Y2
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c71<>+0(SB), Y2, Y0
+	VMOVUPD      416(SI), Y2
+	VFMADD231PD  fftAVX2F643fdbc4c04d71abbf<>+0(SB), Y2, Y1
+	VMOVUPD      448(SI), Y2
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y2, Y0
+	VMOVUPD      480(SI), Y2
+	VFMADD231PD  fftAVX2F643fe904c37505de4d<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 64(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 160(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      320(SI), Y1
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y1, Y0
+	VMOVUPD      352(SI), Y1
+	VMULPD       fftAVX2F64bfdbc4c04d71abc3<>+0(SB), Y1, Y1
+	VMOVUPD      384(SI), Y2
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y2, Y0
+	VMOVUPD      416(SI), Y2
+	VFMADD231PD  fftAVX2F643fe904c37505de4d<>+0(SB), Y2, Y1
+	VMOVUPD      448(SI), Y2
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y2, Y0
+	VMOVUPD      480(SI), Y2
+	VFMADD231PD  fftAVX2F64bfef329c0558e96a<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 96(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 128(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMULPD       (SI), Y0, Y1
+	VMULPD       32(SI), Y0, Y2
+	VMULPD       64(SI), Y0, Y3
+	VMULPD       96(SI), Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMULPD       96(SI), Y0, Y1
+	VMULPD       128(SI), Y0, Y2
+	VMULPD       160(SI), Y0, Y3
+	VMULPD       192(SI), Y0, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y2, Y3
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VUNPCKLPD    Y3, Y4, Y2
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y0, Y1, Y4
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y2, 24(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 24(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 24(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 24(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal8AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal8AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, (SI)
+	VMOVUPD      Y4, 32(SI)
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y4, 160(SI)
+	VMOVUPD      Y2, 192(SI)
+	VMOVUPD      Y0, 224(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VMOVUPD      64(SI), Y2
+	VMOVUPD      96(SI), Y3
+	VMOVUPD      128(SI), Y4
+	VMOVUPD      160(SI), Y5
+	VMOVUPD      192(SI), Y6
+	VMOVUPD      224(SI), Y7
+	VADDPD       Y4, Y0, Y8
+	VADDPD       Y5, Y1, Y9
+	VSUBPD       Y4, Y0, Y0
+	VSUBPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y4
+	VADDPD       Y7, Y3, Y5
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VADDPD       Y4, Y8, Y6
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y3, Y0, Y10
+	VSUBPD       Y2, Y1, Y11
+	VSUBPD       Y4, Y8, Y4
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y3, Y0, Y0
+	VADDPD       Y2, Y1, Y1
+	VMOVUPD      Y6, (SI)
+	VMOVUPD      Y7, 32(SI)
+	VMOVUPD      Y10, 64(SI)
+	VMOVUPD      Y11, 96(SI)
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y5, 160(SI)
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      Y1, 224(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VADDPD       Y1, Y0, Y2
+	VSUBPD       Y1, Y0, Y0
+	VADDPD       Y2, Y2, Y1
+	VMOVUPD      Y1, 256(SI)
+	VADDPD       Y0, Y0, Y0
+	VMOVUPD      Y0, 512(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      192(SI), Y2
+	VMOVUPD      224(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F64bfe6a09e667f3bcd<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfe6a09e667f3bcd<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y0, 320(SI)
+	VMOVUPD      Y1, 352(SI)
+	VMOVUPD      Y2, 448(SI)
+	VMOVUPD      Y3, 480(SI)
+	VMOVUPD      128(SI), Y0
+	VMOVUPD      160(SI), Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F648000000000000000<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F648000000000000000<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bff0000000000000<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bff0000000000000<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y0, 384(SI)
+	VMOVUPD      Y1, 416(SI)
+	VMOVUPD      Y2, 384(SI)
+	VMOVUPD      Y3, 416(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMULPD       256(SI), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPD      320(SI), Y3
+	VMOVUPD      352(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      384(SI), Y1
+	VMOVUPD      416(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      448(SI), Y3
+	VMOVUPD      480(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      448(SI), Y1
+	VMOVUPD      480(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMULPD       512(SI), Y0, Y0
+	VXORPS       Y3, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y1, Y4
+	VPERM2F128   $0x31, Y0, Y1, Y0
+	VPERM2F128   $0x20, Y3, Y2, Y1
+	VPERM2F128   $0x31, Y3, Y2, Y2
+	VUNPCKLPD    Y1, Y4, Y3
+	VUNPCKHPD    Y1, Y4, Y1
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 48(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 48(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y1, 48(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 48(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortRealInverse8AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse8AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 320(SI)
+	VMOVUPD      Y4, 352(SI)
+	VMOVUPD      Y2, 384(SI)
+	VMOVUPD      Y0, 416(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 448(SI)
+	VMOVUPD      Y4, 480(SI)
+	VMOVUPD      Y2, 512(SI)
+	VMOVUPD      Y0, 544(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      48(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      48(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      48(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      48(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 512(SI)
+	VMOVUPD      Y4, 544(SI)
+	VMOVUPD      Y2, 576(SI)
+	VMOVUPD      Y0, 608(SI)
+	VMOVUPD      320(SI), Y0
+	VSUBPD       576(SI), Y0, Y1
+	VADDPD       576(SI), Y0, Y0
+	VMOVUPD      Y1, (SI)
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      384(SI), Y0
+	VMOVUPD      416(SI), Y1
+	VMOVUPD      512(SI), Y2
+	VMOVUPD      544(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y1, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	VMOVUPD      Y3, 192(SI)
+	VMOVUPD      Y2, 224(SI)
+	VMOVUPD      448(SI), Y0
+	VMOVUPD      480(SI), Y1
+	VMOVUPD      448(SI), Y2
+	VMOVUPD      480(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F640<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F640<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bff0000000000000<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bff0000000000000<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y1, 128(SI)
+	VMOVUPD      Y0, 160(SI)
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y2, 160(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VMOVUPD      64(SI), Y2
+	VMOVUPD      96(SI), Y3
+	VMOVUPD      128(SI), Y4
+	VMOVUPD      160(SI), Y5
+	VMOVUPD      192(SI), Y6
+	VMOVUPD      224(SI), Y7
+	VADDPD       Y4, Y0, Y8
+	VADDPD       Y5, Y1, Y9
+	VSUBPD       Y4, Y0, Y0
+	VSUBPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y4
+	VADDPD       Y7, Y3, Y5
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VADDPD       Y4, Y8, Y6
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y3, Y0, Y10
+	VSUBPD       Y2, Y1, Y11
+	VSUBPD       Y4, Y8, Y4
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y3, Y0, Y0
+	VADDPD       Y2, Y1, Y1
+	VMOVUPD      Y6, (SI)
+	VMOVUPD      Y7, 32(SI)
+	VMOVUPD      Y10, 64(SI)
+	VMOVUPD      Y11, 96(SI)
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y5, 160(SI)
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      Y1, 224(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      64(SI), Y3
+	VMOVUPD      96(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      192(SI), Y3
+	VMOVUPD      224(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y0, Y2, Y4
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y2
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y2, Y4, Y3
+	VUNPCKHPD    Y2, Y4, Y2
+	VUNPCKLPD    Y1, Y0, Y4
+	VUNPCKHPD    Y1, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y2, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 32(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal9AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal9AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 576(SI)
+	VMOVUPD      Y4, 608(SI)
+	VMOVUPD      Y2, 640(SI)
+	VMOVUPD      Y0, 672(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 704(SI)
+	VMOVUPD      Y4, 736(SI)
+	VMOVUPD      Y2, 768(SI)
+	VMOVUPD      Y0, 800(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      40(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      40(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      40(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      40(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 736(SI)
+	VMOVUPD      Y4, 768(SI)
+	VMOVUPD      Y2, 800(SI)
+	VMOVUPD      Y0, 832(SI)
+	VMOVUPD      576(SI), Y0
+	VMOVUPD      608(SI), Y1
+	VADDPD       832(SI), Y1, Y2
+	VSUBPD       832(SI), Y1, Y1
+	VMOVUPD      Y2, 608(SI)
+	VMOVUPD      Y1, 832(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      640(SI), Y1
+	VADDPD       800(SI), Y1, Y2
+	VSUBPD       800(SI), Y1, Y1
+	VMOVUPD      Y2, 640(SI)
+	VMOVUPD      Y1, 800(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      672(SI), Y1
+	VADDPD       768(SI), Y1, Y2
+	VSUBPD       768(SI), Y1, Y1
+	VMOVUPD      Y2, 672(SI)
+	VMOVUPD      Y1, 768(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      704(SI), Y1
+	VADDPD       736(SI), Y1, Y2
+	VSUBPD       736(SI), Y1, Y1
+	VMOVUPD      Y2, 704(SI)
+	VMOVUPD      Y1, 736(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      Y0, 256(SI)
+	VMOVUPD      576(SI), Y0
+	VMOVUPD      608(SI), Y1
+	VFMADD231PD  fftAVX2F643fe8836fa2cf503a<>+0(SB), Y1, Y0
+	VMOVUPD      832(SI), Y1
+	VMULPD       fftAVX2F64bfe491b7523c161c<>+0(SB), Y1, Y1
+	VMOVUPD      640(SI), Y2
+	VFMADD231PD  fftAVX2F643fc63a1a7e0b738c<>+0(SB), Y2, Y0
+	VMOVUPD      800(SI), Y2
+	VFMADD231PD  fftAVX2F64bfef838b8c811c18<>+0(SB), Y2, Y1
+	VMOVUPD      672(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y2, Y0
+	VMOVUPD      768(SI), Y2
+	VFMADD231PD  fftAVX2F64bfebb67ae8584cac<>+0(SB), Y2, Y1
+	VMOVUPD      704(SI), Y2
+	VFMADD231PD  fftAVX2F64bfee11f642522d1b<>+0(SB), Y2, Y0
+	VMOVUPD      736(SI), Y2
+	VFMADD231PD  fftAVX2F64bfd5e3a8748a0bf8<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 320(SI)
+	VMOVUPD      Y1, 352(SI)
+	VMOVUPD      576(SI), Y0
+	VMOVUPD      608(SI), Y1
+	VFMADD231PD  fftAVX2F643fc63a1a7e0b738c<>+0(SB), Y1, Y0
+	VMOVUPD      832(SI), Y1
+	VMULPD       fftAVX2F64bfef838b8c811c18<>+0(SB), Y1, Y1
+	VMOVUPD      640(SI), Y2
+	VFMADD231PD  fftAVX2F64bfee11f642522d1b<>+0(SB), Y2, Y0
+	VMOVUPD      800(SI), Y2
+	VFMADD231PD  fftAVX2F64bfd5e3a8748a0bf8<>+0(SB), Y2, Y1
+	VMOVUPD      672(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe0000000000004<>+0(SB), Y2, Y0
+	VMOVUPD      768(SI), Y2
+	VFMADD231PD  fftAVX2F643febb67ae8584ca8<>+0(SB), Y2, Y1
+	VMOVUPD      704(SI), Y2
+	VFMADD231PD  fftAVX2F643fe8836fa2cf5038<>+0(SB), Y2, Y0
+	VMOVUPD      736(SI), Y2
+	VFMADD231PD  fftAVX2F643fe491b7523c161f<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 384(SI)
+	VMOVUPD      Y1, 416(SI)
+	VMOVUPD      576(SI), Y0
+	VMOVUPD      608(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y1, Y0
+	VMOVUPD      832(SI), Y1
+	VMULPD       fftAVX2F64bfebb67ae8584cac<>+0(SB), Y1, Y1
+	VMOVUPD      640(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe0000000000004<>+0(SB), Y2, Y0
+	VMOVUPD      800(SI), Y2
+	VFMADD231PD  fftAVX2F643febb67ae8584ca8<>+0(SB), Y2, Y1
+	VMOVUPD      672(SI), Y2
+	VFMADD231PD  fftAVX2F643ff0000000000000<>+0(SB), Y2, Y0
+	VMOVUPD      768(SI), Y2
+	VFMADD231PD  fftAVX2F640<>+0(SB), Y2, Y1
+	VMOVUPD      704(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y2, Y0
+	VMOVUPD      736(SI), Y2
+	VFMADD231PD  fftAVX2F64bfebb67ae8584cac<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 448(SI)
+	VMOVUPD      Y1, 480(SI)
+	VMOVUPD      576(SI), Y0
+	VMOVUPD      608(SI), Y1
+	VFMADD231PD  fftAVX2F64bfee11f642522d1b<>+0(SB), Y1, Y0
+	VMOVUPD      832(SI), Y1
+	VMULPD       fftAVX2F64bfd5e3a8748a0bf8<>+0(SB), Y1, Y1
+	VMOVUPD      640(SI), Y2
+	VFMADD231PD  fftAVX2F643fe8836fa2cf5038<>+0(SB), Y2, Y0
+	VMOVUPD      800(SI), Y2
+	VFMADD231PD  fftAVX2F643fe491b7523c161f<>+0(SB), Y2, Y1
+	VMOVUPD      672(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y2, Y0
+	VMOVUPD      768(SI), Y2
+	VFMADD231PD  fftAVX2F64bfebb67ae8584cac<>+0(SB), Y2, Y1
+	VMOVUPD      704(SI), Y2
+	VFMADD231PD  fftAVX2F643fc63a1a7e0b737c<>+0(SB), Y2, Y0
+	VMOVUPD      736(SI), Y2
+	VFMADD231PD  fftAVX2F643fef838b8c811c18<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 512(SI)
+	VMOVUPD      Y1, 544(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMULPD       256(SI), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPD      320(SI), Y3
+	VMOVUPD      352(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      384(SI), Y1
+	VMOVUPD      416(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      448(SI), Y3
+	VMOVUPD      480(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      448(SI), Y1
+	VMOVUPD      480(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      512(SI), Y3
+	VMOVUPD      544(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y2, Y3
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VUNPCKLPD    Y3, Y4, Y2
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y0, Y1, Y4
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y2, 48(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 48(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 48(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 48(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F64bfe0000000000004<>+0(SB)/8, $0xbfe0000000000004
+DATA fftAVX2F64bfe0000000000004<>+8(SB)/8, $0xbfe0000000000004
+DATA fftAVX2F64bfe0000000000004<>+16(SB)/8, $0xbfe0000000000004
+DATA fftAVX2F64bfe0000000000004<>+24(SB)/8, $0xbfe0000000000004
+GLOBL fftAVX2F64bfe0000000000004<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643febb67ae8584ca8<>+0(SB)/8, $0x3febb67ae8584ca8
+DATA fftAVX2F643febb67ae8584ca8<>+8(SB)/8, $0x3febb67ae8584ca8
+DATA fftAVX2F643febb67ae8584ca8<>+16(SB)/8, $0x3febb67ae8584ca8
+DATA fftAVX2F643febb67ae8584ca8<>+24(SB)/8, $0x3febb67ae8584ca8
+GLOBL fftAVX2F643febb67ae8584ca8<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fe8836fa2cf5038<>+0(SB)/8, $0x3fe8836fa2cf5038
+DATA fftAVX2F643fe8836fa2cf5038<>+8(SB)/8, $0x3fe8836fa2cf5038
+DATA fftAVX2F643fe8836fa2cf5038<>+16(SB)/8, $0x3fe8836fa2cf5038
+DATA fftAVX2F643fe8836fa2cf5038<>+24(SB)/8, $0x3fe8836fa2cf5038
+GLOBL fftAVX2F643fe8836fa2cf5038<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fe491b7523c161f<>+0(SB)/8, $0x3fe491b7523c161f
+DATA fftAVX2F643fe491b7523c161f<>+8(SB)/8, $0x3fe491b7523c161f
+DATA fftAVX2F643fe491b7523c161f<>+16(SB)/8, $0x3fe491b7523c161f
+DATA fftAVX2F643fe491b7523c161f<>+24(SB)/8, $0x3fe491b7523c161f
+GLOBL fftAVX2F643fe491b7523c161f<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fc63a1a7e0b737c<>+0(SB)/8, $0x3fc63a1a7e0b737c
+DATA fftAVX2F643fc63a1a7e0b737c<>+8(SB)/8, $0x3fc63a1a7e0b737c
+DATA fftAVX2F643fc63a1a7e0b737c<>+16(SB)/8, $0x3fc63a1a7e0b737c
+DATA fftAVX2F643fc63a1a7e0b737c<>+24(SB)/8, $0x3fc63a1a7e0b737c
+GLOBL fftAVX2F643fc63a1a7e0b737c<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fef838b8c811c18<>+0(SB)/8, $0x3fef838b8c811c18
+DATA fftAVX2F643fef838b8c811c18<>+8(SB)/8, $0x3fef838b8c811c18
+DATA fftAVX2F643fef838b8c811c18<>+16(SB)/8, $0x3fef838b8c811c18
+DATA fftAVX2F643fef838b8c811c18<>+24(SB)/8, $0x3fef838b8c811c18
+GLOBL fftAVX2F643fef838b8c811c18<>(SB), RODATA|NOPTR, $32
+
+// func fftShortRealInverse9AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse9AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 320(SI)
+	VMOVUPD      Y4, 352(SI)
+	VMOVUPD      Y2, 384(SI)
+	VMOVUPD      Y0, 416(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 448(SI)
+	VMOVUPD      Y4, 480(SI)
+	VMOVUPD      Y2, 512(SI)
+	VMOVUPD      Y0, 544(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      48(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      48(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      48(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      48(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 512(SI)
+	VMOVUPD      Y4, 544(SI)
+	VMOVUPD      Y2, 576(SI)
+	VMOVUPD      Y0, 608(SI)
+	VMOVUPD      320(SI), Y0
+	VMOVUPD      384(SI), Y1
+	VMOVUPD      416(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 384(SI)
+	VMOVUPD      Y2, 416(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      448(SI), Y1
+	VMOVUPD      480(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 448(SI)
+	VMOVUPD      Y2, 480(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      512(SI), Y1
+	VMOVUPD      544(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 512(SI)
+	VMOVUPD      Y2, 544(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      576(SI), Y1
+	VMOVUPD      608(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 576(SI)
+	VMOVUPD      Y2, 608(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      Y0, (SI)
+	VMOVUPD      320(SI), Y0
+	VMOVUPD      384(SI), Y1
+	VFMADD231PD  fftAVX2F643fe8836fa2cf503a<>+0(SB), Y1, Y0
+	VMOVUPD      416(SI), Y1
+	VMULPD       fftAVX2F64bfe491b7523c161c<>+0(SB), Y1, Y1
+	VMOVUPD      448(SI), Y2
+	VFMADD231PD  fftAVX2F643fc63a1a7e0b738c<>+0(SB), Y2, Y0
+	VMOVUPD      480(SI), Y2
+	VFMADD231PD  fftAVX2F64bfef838b8c811c18<>+0(SB), Y2, Y1
+	VMOVUPD      512(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y2, Y0
+	VMOVUPD      544(SI), Y2
+	VFMADD231PD  fftAVX2F64bfebb67ae8584cac<>+0(SB), Y2, Y1
+	VMOVUPD      576(SI), Y2
+	VFMADD231PD  fftAVX2F64bfee11f642522d1b<>+0(SB), Y2, Y0
+	VMOVUPD      608(SI), Y2
+	VFMADD231PD  fftAVX2F64bfd5e3a8748a0bf8<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 32(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 256(SI)
+	VMOVUPD      320(SI), Y0
+	VMOVUPD      384(SI), Y1
+	VFMADD231PD  fftAVX2F643fc63a1a7e0b738c<>+0(SB), Y1, Y0
+	VMOVUPD      416(SI), Y1
+	VMULPD       fftAVX2F64bfef838b8c811c18<>+0(SB), Y1, Y1
+	VMOVUPD      448(SI), Y2
+	VFMADD231PD  fftAVX2F64bfee11f642522d1b<>+0(SB), Y2, Y0
+	VMOVUPD      480(SI), Y2
+	VFMADD231PD  fftAVX2F64bfd5e3a8748a0bf8<>+0(SB), Y2, Y1
+	VMOVUPD      512(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe0000000000004<>+0(SB), Y2, Y0
+	VMOVUPD      544(SI), Y2
+	VFMADD231PD  fftAVX2F643febb67ae8584ca8<>+0(SB), Y2, Y1
+	VMOVUPD      576(SI), Y2
+	VFMADD231PD  fftAVX2F643fe8836fa2cf5038<>+0(SB), Y2, Y0
+	VMOVUPD      608(SI), Y2
+	VFMADD231PD  fftAVX2F643fe491b7523c161f<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 64(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 224(SI)
+	VMOVUPD      320(SI), Y0
+	VMOVUPD      384(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y1, Y0
+	VMOVUPD      416(SI), Y1
+	VMULPD       fftAVX2F64bfebb67ae8584cac<>+0(SB), Y1, Y1
+	VMOVUPD      448(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe0000000000004<>+0(SB), Y2, Y0
+	VMOVUPD      480(SI), Y2
+	VFMADD231PD  fftAVX2F643febb67ae8584ca8<>+0(SB), Y2, Y1
+	VMOVUPD      512(SI), Y2
+	VFMADD231PD  fftAVX2F643ff0000000000000<>+0(SB), Y2, Y0
+	VMOVUPD      544(SI), Y2
+	VFMADD231PD  fftAVX2F640<>+0(SB), Y2, Y1
+	VMOVUPD      576(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y2, Y0
+	VMOVUPD      608(SI), Y2
+	VFMADD231PD  fftAVX2F64bfebb67ae8584cac<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 96(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      320(SI), Y0
+	VMOVUPD      384(SI), Y1
+	VFMADD231PD  fftAVX2F64bfee11f642522d1b<>+0(SB), Y1, Y0
+	VMOVUPD      416(SI), Y1
+	VMULPD       fftAVX2F64bfd5e3a8748a0bf8<>+0(SB), Y1, Y1
+	VMOVUPD      448(SI), Y2
+	VFMADD231PD  fftAVX2F643fe8836fa2cf5038<>+0(SB), Y2, Y0
+	VMOVUPD      480(SI), Y2
+	VFMADD231PD  fftAVX2F643fe491b7523c161f<>+0(SB), Y2, Y1
+	VMOVUPD      512(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y2, Y0
+	VMOVUPD      544(SI), Y2
+	VFMADD231PD  fftAVX2F64bfebb67ae8584cac<>+0(SB), Y2, Y1
+	VMOVUPD      576(SI), Y2
+	VFMADD231PD  fftAVX2F643fc63a1a7e0b737c<>+0(SB), Y2, Y0
+	VMOVUPD      608(SI), Y2
+	VFMADD231PD  fftAVX2F643fef838b8c811c18<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 128(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 160(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMULPD       (SI), Y0, Y1
+	VMULPD       32(SI), Y0, Y2
+	VMULPD       64(SI), Y0, Y3
+	VMULPD       96(SI), Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMULPD       128(SI), Y0, Y1
+	VMULPD       160(SI), Y0, Y2
+	VMULPD       192(SI), Y0, Y3
+	VMULPD       224(SI), Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMULPD       160(SI), Y0, Y1
+	VMULPD       192(SI), Y0, Y2
+	VMULPD       224(SI), Y0, Y3
+	VMULPD       256(SI), Y0, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y2, Y3
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VUNPCKLPD    Y3, Y4, Y2
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y0, Y1, Y4
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y2, 40(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 40(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 40(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 40(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal10AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal10AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, (SI)
+	VMOVUPD      Y4, 32(SI)
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y4, 160(SI)
+	VMOVUPD      Y2, 192(SI)
+	VMOVUPD      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      48(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      48(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      48(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      48(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 192(SI)
+	VMOVUPD      Y4, 224(SI)
+	VMOVUPD      Y2, 256(SI)
+	VMOVUPD      Y0, 288(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      256(SI), Y2
+	VMOVUPD      288(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VMOVUPD      192(SI), Y6
+	VMOVUPD      224(SI), Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPD      (SI), Y6
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y1, Y7
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y3, Y7
+	VADDPD       Y7, Y6, Y10
+	VSUBPD       Y7, Y6, Y6
+	VMOVUPD      Y10, 64(SI)
+	VMOVUPD      Y6, 256(SI)
+	VMOVUPD      (SI), Y6
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y1, Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y3, Y1
+	VADDPD       Y1, Y6, Y3
+	VSUBPD       Y1, Y6, Y1
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y1, 192(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y2, Y3
+	VADDPD       Y3, Y1, Y6
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 96(SI)
+	VMOVUPD      Y6, 288(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y0, Y0
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y2, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 160(SI)
+	VMOVUPD      Y2, 224(SI)
+	VADDPD       Y8, Y4, Y0
+	VADDPD       (SI), Y0, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       Y9, Y5, Y0
+	VADDPD       32(SI), Y0, Y0
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VADDPD       Y1, Y0, Y2
+	VSUBPD       Y1, Y0, Y0
+	VADDPD       Y2, Y2, Y1
+	VMOVUPD      Y1, 320(SI)
+	VADDPD       Y0, Y0, Y0
+	VMOVUPD      Y0, 640(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      256(SI), Y2
+	VMOVUPD      288(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F64bfe9e3779b97f4a7<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfe9e3779b97f4a7<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfe2cf2304755a5e<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfe2cf2304755a5e<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y0, 384(SI)
+	VMOVUPD      Y1, 416(SI)
+	VMOVUPD      Y2, 576(SI)
+	VMOVUPD      Y3, 608(SI)
+	VMOVUPD      128(SI), Y0
+	VMOVUPD      160(SI), Y1
+	VMOVUPD      192(SI), Y2
+	VMOVUPD      224(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F64bfd3c6ef372fe950<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfd3c6ef372fe950<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfee6f0e134454ff<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfee6f0e134454ff<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y0, 448(SI)
+	VMOVUPD      Y1, 480(SI)
+	VMOVUPD      Y2, 512(SI)
+	VMOVUPD      Y3, 544(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMULPD       320(SI), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPD      384(SI), Y3
+	VMOVUPD      416(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      448(SI), Y1
+	VMOVUPD      480(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      512(SI), Y3
+	VMOVUPD      544(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      576(SI), Y1
+	VMOVUPD      608(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMULPD       640(SI), Y0, Y0
+	VXORPS       Y3, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y1, Y4
+	VPERM2F128   $0x31, Y0, Y1, Y0
+	VPERM2F128   $0x20, Y3, Y2, Y1
+	VPERM2F128   $0x31, Y3, Y2, Y2
+	VUNPCKLPD    Y1, Y4, Y3
+	VUNPCKHPD    Y1, Y4, Y1
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 64(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F64bfe9e3779b97f4a7<>+0(SB)/8, $0xbfe9e3779b97f4a7
+DATA fftAVX2F64bfe9e3779b97f4a7<>+8(SB)/8, $0xbfe9e3779b97f4a7
+DATA fftAVX2F64bfe9e3779b97f4a7<>+16(SB)/8, $0xbfe9e3779b97f4a7
+DATA fftAVX2F64bfe9e3779b97f4a7<>+24(SB)/8, $0xbfe9e3779b97f4a7
+GLOBL fftAVX2F64bfe9e3779b97f4a7<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfd3c6ef372fe950<>+0(SB)/8, $0xbfd3c6ef372fe950
+DATA fftAVX2F64bfd3c6ef372fe950<>+8(SB)/8, $0xbfd3c6ef372fe950
+DATA fftAVX2F64bfd3c6ef372fe950<>+16(SB)/8, $0xbfd3c6ef372fe950
+DATA fftAVX2F64bfd3c6ef372fe950<>+24(SB)/8, $0xbfd3c6ef372fe950
+GLOBL fftAVX2F64bfd3c6ef372fe950<>(SB), RODATA|NOPTR, $32
+
+// func fftShortRealInverse10AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse10AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 384(SI)
+	VMOVUPD      Y4, 416(SI)
+	VMOVUPD      Y2, 448(SI)
+	VMOVUPD      Y0, 480(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 512(SI)
+	VMOVUPD      Y4, 544(SI)
+	VMOVUPD      Y2, 576(SI)
+	VMOVUPD      Y0, 608(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 640(SI)
+	VMOVUPD      Y4, 672(SI)
+	VMOVUPD      Y2, 704(SI)
+	VMOVUPD      Y0, 736(SI)
+	VMOVUPD      384(SI), Y0
+	VSUBPD       704(SI), Y0, Y1
+	VADDPD       704(SI), Y0, Y0
+	VMOVUPD      Y1, (SI)
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      448(SI), Y0
+	VMOVUPD      480(SI), Y1
+	VMOVUPD      640(SI), Y2
+	VMOVUPD      672(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F643fe9e3779b97f4a7<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F643fe9e3779b97f4a7<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfe2cf2304755a5e<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfe2cf2304755a5e<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y1, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y2, 288(SI)
+	VMOVUPD      512(SI), Y0
+	VMOVUPD      544(SI), Y1
+	VMOVUPD      576(SI), Y2
+	VMOVUPD      608(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F643fd3c6ef372fe950<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F643fd3c6ef372fe950<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfee6f0e134454ff<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfee6f0e134454ff<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y1, 128(SI)
+	VMOVUPD      Y0, 160(SI)
+	VMOVUPD      Y3, 192(SI)
+	VMOVUPD      Y2, 224(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      256(SI), Y2
+	VMOVUPD      288(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VMOVUPD      192(SI), Y6
+	VMOVUPD      224(SI), Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPD      (SI), Y6
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y1, Y7
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y3, Y7
+	VADDPD       Y7, Y6, Y10
+	VSUBPD       Y7, Y6, Y6
+	VMOVUPD      Y10, 64(SI)
+	VMOVUPD      Y6, 256(SI)
+	VMOVUPD      (SI), Y6
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y4, Y6
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y1, Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y8, Y6
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y3, Y1
+	VADDPD       Y1, Y6, Y3
+	VSUBPD       Y1, Y6, Y1
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y1, 192(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fee6f0e134454ff<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5f<>+0(SB), Y2, Y3
+	VADDPD       Y3, Y1, Y6
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 96(SI)
+	VMOVUPD      Y6, 288(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fe2cf2304755a5f<>+0(SB), Y0, Y0
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfee6f0e13445500<>+0(SB), Y2, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 160(SI)
+	VMOVUPD      Y2, 224(SI)
+	VADDPD       Y8, Y4, Y0
+	VADDPD       (SI), Y0, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       Y9, Y5, Y0
+	VADDPD       32(SI), Y0, Y0
+	VMOVUPD      Y0, 32(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      64(SI), Y3
+	VMOVUPD      96(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      192(SI), Y3
+	VMOVUPD      224(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      192(SI), Y1
+	VMOVUPD      224(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      256(SI), Y3
+	VMOVUPD      288(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y0, Y2, Y4
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y2
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y2, Y4, Y3
+	VUNPCKHPD    Y2, Y4, Y2
+	VUNPCKLPD    Y1, Y0, Y4
+	VUNPCKHPD    Y1, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 48(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 48(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y2, 48(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 48(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal11AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal11AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 704(SI)
+	VMOVUPD      Y4, 736(SI)
+	VMOVUPD      Y2, 768(SI)
+	VMOVUPD      Y0, 800(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 832(SI)
+	VMOVUPD      Y4, 864(SI)
+	VMOVUPD      Y2, 896(SI)
+	VMOVUPD      Y0, 928(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      56(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      56(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      56(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      56(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 928(SI)
+	VMOVUPD      Y4, 960(SI)
+	VMOVUPD      Y2, 992(SI)
+	VMOVUPD      Y0, 1024(SI)
+	VMOVUPD      704(SI), Y0
+	VMOVUPD      736(SI), Y1
+	VADDPD       1024(SI), Y1, Y2
+	VSUBPD       1024(SI), Y1, Y1
+	VMOVUPD      Y2, 736(SI)
+	VMOVUPD      Y1, 1024(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      768(SI), Y1
+	VADDPD       992(SI), Y1, Y2
+	VSUBPD       992(SI), Y1, Y1
+	VMOVUPD      Y2, 768(SI)
+	VMOVUPD      Y1, 992(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      800(SI), Y1
+	VADDPD       960(SI), Y1, Y2
+	VSUBPD       960(SI), Y1, Y1
+	VMOVUPD      Y2, 800(SI)
+	VMOVUPD      Y1, 960(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      832(SI), Y1
+	VADDPD       928(SI), Y1, Y2
+	VSUBPD       928(SI), Y1, Y1
+	VMOVUPD      Y2, 832(SI)
+	VMOVUPD      Y1, 928(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      864(SI), Y1
+	VADDPD       896(SI), Y1, Y2
+	VSUBPD       896(SI), Y1, Y1
+	VMOVUPD      Y2, 864(SI)
+	VMOVUPD      Y1, 896(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      Y0, 320(SI)
+	VMOVUPD      704(SI), Y0
+	VMOVUPD      736(SI), Y1
+	VFMADD231PD  fftAVX2F643feaeb8c8764f0ba<>+0(SB), Y1, Y0
+	VMOVUPD      1024(SI), Y1
+	VMULPD       fftAVX2F64bfe14cedf8bb580b<>+0(SB), Y1, Y1
+	VMOVUPD      768(SI), Y2
+	VFMADD231PD  fftAVX2F643fda9628d9c712b6<>+0(SB), Y2, Y0
+	VMOVUPD      992(SI), Y2
+	VFMADD231PD  fftAVX2F64bfed1bb48eee2c13<>+0(SB), Y2, Y1
+	VMOVUPD      800(SI), Y2
+	VFMADD231PD  fftAVX2F64bfc2375f640f44d6<>+0(SB), Y2, Y0
+	VMOVUPD      960(SI), Y2
+	VFMADD231PD  fftAVX2F64bfefac9e043842f0<>+0(SB), Y2, Y1
+	VMOVUPD      832(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe4f49e7f775886<>+0(SB), Y2, Y0
+	VMOVUPD      928(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe82f19bb3a28a2<>+0(SB), Y2, Y1
+	VMOVUPD      864(SI), Y2
+	VFMADD231PD  fftAVX2F64bfeeb42a9bcd5057<>+0(SB), Y2, Y0
+	VMOVUPD      896(SI), Y2
+	VFMADD231PD  fftAVX2F64bfd207e7fd768dbe<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 384(SI)
+	VMOVUPD      Y1, 416(SI)
+	VMOVUPD      704(SI), Y0
+	VMOVUPD      736(SI), Y1
+	VFMADD231PD  fftAVX2F643fda9628d9c712b6<>+0(SB), Y1, Y0
+	VMOVUPD      1024(SI), Y1
+	VMULPD       fftAVX2F64bfed1bb48eee2c13<>+0(SB), Y1, Y1
+	VMOVUPD      768(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe4f49e7f775886<>+0(SB), Y2, Y0
+	VMOVUPD      992(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe82f19bb3a28a2<>+0(SB), Y2, Y1
+	VMOVUPD      800(SI), Y2
+	VFMADD231PD  fftAVX2F64bfeeb42a9bcd5058<>+0(SB), Y2, Y0
+	VMOVUPD      960(SI), Y2
+	VFMADD231PD  fftAVX2F643fd207e7fd768dbb<>+0(SB), Y2, Y1
+	VMOVUPD      832(SI), Y2
+	VFMADD231PD  fftAVX2F64bfc2375f640f44df<>+0(SB), Y2, Y0
+	VMOVUPD      928(SI), Y2
+	VFMADD231PD  fftAVX2F643fefac9e043842f0<>+0(SB), Y2, Y1
+	VMOVUPD      864(SI), Y2
+	VFMADD231PD  fftAVX2F643feaeb8c8764f0bb<>+0(SB), Y2, Y0
+	VMOVUPD      896(SI), Y2
+	VFMADD231PD  fftAVX2F643fe14cedf8bb580a<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 448(SI)
+	VMOVUPD      Y1, 480(SI)
+	VMOVUPD      704(SI), Y0
+	VMOVUPD      736(SI), Y1
+	VFMADD231PD  fftAVX2F64bfc2375f640f44d6<>+0(SB), Y1, Y0
+	VMOVUPD      1024(SI), Y1
+	VMULPD       fftAVX2F64bfefac9e043842f0<>+0(SB), Y1, Y1
+	VMOVUPD      768(SI), Y2
+	VFMADD231PD  fftAVX2F64bfeeb42a9bcd5058<>+0(SB), Y2, Y0
+	VMOVUPD      992(SI), Y2
+	VFMADD231PD  fftAVX2F643fd207e7fd768dbb<>+0(SB), Y2, Y1
+	VMOVUPD      800(SI), Y2
+	VFMADD231PD  fftAVX2F643fda9628d9c712af<>+0(SB), Y2, Y0
+	VMOVUPD      960(SI), Y2
+	VFMADD231PD  fftAVX2F643fed1bb48eee2c15<>+0(SB), Y2, Y1
+	VMOVUPD      832(SI), Y2
+	VFMADD231PD  fftAVX2F643feaeb8c8764f0ba<>+0(SB), Y2, Y0
+	VMOVUPD      928(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe14cedf8bb580b<>+0(SB), Y2, Y1
+	VMOVUPD      864(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe4f49e7f775886<>+0(SB), Y2, Y0
+	VMOVUPD      896(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe82f19bb3a28a2<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 512(SI)
+	VMOVUPD      Y1, 544(SI)
+	VMOVUPD      704(SI), Y0
+	VMOVUPD      736(SI), Y1
+	VFMADD231PD  fftAVX2F64bfe4f49e7f775886<>+0(SB), Y1, Y0
+	VMOVUPD      1024(SI), Y1
+	VMULPD       fftAVX2F64bfe82f19bb3a28a2<>+0(SB), Y1, Y1
+	VMOVUPD      768(SI), Y2
+	VFMADD231PD  fftAVX2F64bfc2375f640f44df<>+0(SB), Y2, Y0
+	VMOVUPD      992(SI), Y2
+	VFMADD231PD  fftAVX2F643fefac9e043842f0<>+0(SB), Y2, Y1
+	VMOVUPD      800(SI), Y2
+	VFMADD231PD  fftAVX2F643feaeb8c8764f0ba<>+0(SB), Y2, Y0
+	VMOVUPD      960(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe14cedf8bb580b<>+0(SB), Y2, Y1
+	VMOVUPD      832(SI), Y2
+	VFMADD231PD  fftAVX2F64bfeeb42a9bcd5057<>+0(SB), Y2, Y0
+	VMOVUPD      928(SI), Y2
+	VFMADD231PD  fftAVX2F64bfd207e7fd768dbe<>+0(SB), Y2, Y1
+	VMOVUPD      864(SI), Y2
+	VFMADD231PD  fftAVX2F643fda9628d9c712af<>+0(SB), Y2, Y0
+	VMOVUPD      896(SI), Y2
+	VFMADD231PD  fftAVX2F643fed1bb48eee2c15<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 576(SI)
+	VMOVUPD      Y1, 608(SI)
+	VMOVUPD      704(SI), Y0
+	VMOVUPD      736(SI), Y1
+	VFMADD231PD  fftAVX2F64bfeeb42a9bcd5057<>+0(SB), Y1, Y0
+	VMOVUPD      1024(SI), Y1
+	VMULPD       fftAVX2F64bfd207e7fd768dbe<>+0(SB), Y1, Y1
+	VMOVUPD      768(SI), Y2
+	VFMADD231PD  fftAVX2F643feaeb8c8764f0bb<>+0(SB), Y2, Y0
+	VMOVUPD      992(SI), Y2
+	VFMADD231PD  fftAVX2F643fe14cedf8bb580a<>+0(SB), Y2, Y1
+	VMOVUPD      800(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe4f49e7f775886<>+0(SB), Y2, Y0
+	VMOVUPD      960(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe82f19bb3a28a2<>+0(SB), Y2, Y1
+	VMOVUPD      832(SI), Y2
+	VFMADD231PD  fftAVX2F643fda9628d9c712af<>+0(SB), Y2, Y0
+	VMOVUPD      928(SI), Y2
+	VFMADD231PD  fftAVX2F643fed1bb48eee2c15<>+0(SB), Y2, Y1
+	VMOVUPD      864(SI), Y2
+	VFMADD231PD  fftAVX2F64bfc2375f640f44d6<>+0(SB), Y2, Y0
+	VMOVUPD      896(SI), Y2
+	VFMADD231PD  fftAVX2F64bfefac9e043842f0<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 640(SI)
+	VMOVUPD      Y1, 672(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMULPD       320(SI), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPD      384(SI), Y3
+	VMOVUPD      416(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      448(SI), Y1
+	VMOVUPD      480(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      512(SI), Y3
+	VMOVUPD      544(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      576(SI), Y1
+	VMOVUPD      608(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      640(SI), Y3
+	VMOVUPD      672(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y2, Y3
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VUNPCKLPD    Y3, Y4, Y2
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y0, Y1, Y4
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y2, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 64(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F643feaeb8c8764f0ba<>+0(SB)/8, $0x3feaeb8c8764f0ba
+DATA fftAVX2F643feaeb8c8764f0ba<>+8(SB)/8, $0x3feaeb8c8764f0ba
+DATA fftAVX2F643feaeb8c8764f0ba<>+16(SB)/8, $0x3feaeb8c8764f0ba
+DATA fftAVX2F643feaeb8c8764f0ba<>+24(SB)/8, $0x3feaeb8c8764f0ba
+GLOBL fftAVX2F643feaeb8c8764f0ba<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfe14cedf8bb580b<>+0(SB)/8, $0xbfe14cedf8bb580b
+DATA fftAVX2F64bfe14cedf8bb580b<>+8(SB)/8, $0xbfe14cedf8bb580b
+DATA fftAVX2F64bfe14cedf8bb580b<>+16(SB)/8, $0xbfe14cedf8bb580b
+DATA fftAVX2F64bfe14cedf8bb580b<>+24(SB)/8, $0xbfe14cedf8bb580b
+GLOBL fftAVX2F64bfe14cedf8bb580b<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fda9628d9c712b6<>+0(SB)/8, $0x3fda9628d9c712b6
+DATA fftAVX2F643fda9628d9c712b6<>+8(SB)/8, $0x3fda9628d9c712b6
+DATA fftAVX2F643fda9628d9c712b6<>+16(SB)/8, $0x3fda9628d9c712b6
+DATA fftAVX2F643fda9628d9c712b6<>+24(SB)/8, $0x3fda9628d9c712b6
+GLOBL fftAVX2F643fda9628d9c712b6<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfed1bb48eee2c13<>+0(SB)/8, $0xbfed1bb48eee2c13
+DATA fftAVX2F64bfed1bb48eee2c13<>+8(SB)/8, $0xbfed1bb48eee2c13
+DATA fftAVX2F64bfed1bb48eee2c13<>+16(SB)/8, $0xbfed1bb48eee2c13
+DATA fftAVX2F64bfed1bb48eee2c13<>+24(SB)/8, $0xbfed1bb48eee2c13
+GLOBL fftAVX2F64bfed1bb48eee2c13<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfc2375f640f44d6<>+0(SB)/8, $0xbfc2375f640f44d6
+DATA fftAVX2F64bfc2375f640f44d6<>+8(SB)/8, $0xbfc2375f640f44d6
+DATA fftAVX2F64bfc2375f640f44d6<>+16(SB)/8, $0xbfc2375f640f44d6
+DATA fftAVX2F64bfc2375f640f44d6<>+24(SB)/8, $0xbfc2375f640f44d6
+GLOBL fftAVX2F64bfc2375f640f44d6<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfefac9e043842f0<>+0(SB)/8, $0xbfefac9e043842f0
+DATA fftAVX2F64bfefac9e043842f0<>+8(SB)/8, $0xbfefac9e043842f0
+DATA fftAVX2F64bfefac9e043842f0<>+16(SB)/8, $0xbfefac9e043842f0
+DATA fftAVX2F64bfefac9e043842f0<>+24(SB)/8, $0xbfefac9e043842f0
+GLOBL fftAVX2F64bfefac9e043842f0<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfe4f49e7f775886<>+0(SB)/8, $0xbfe4f49e7f775886
+DATA fftAVX2F64bfe4f49e7f775886<>+8(SB)/8, $0xbfe4f49e7f775886
+DATA fftAVX2F64bfe4f49e7f775886<>+16(SB)/8, $0xbfe4f49e7f775886
+DATA fftAVX2F64bfe4f49e7f775886<>+24(SB)/8, $0xbfe4f49e7f775886
+GLOBL fftAVX2F64bfe4f49e7f775886<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfe82f19bb3a28a2<>+0(SB)/8, $0xbfe82f19bb3a28a2
+DATA fftAVX2F64bfe82f19bb3a28a2<>+8(SB)/8, $0xbfe82f19bb3a28a2
+DATA fftAVX2F64bfe82f19bb3a28a2<>+16(SB)/8, $0xbfe82f19bb3a28a2
+DATA fftAVX2F64bfe82f19bb3a28a2<>+24(SB)/8, $0xbfe82f19bb3a28a2
+GLOBL fftAVX2F64bfe82f19bb3a28a2<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfeeb42a9bcd5057<>+0(SB)/8, $0xbfeeb42a9bcd5057
+DATA fftAVX2F64bfeeb42a9bcd5057<>+8(SB)/8, $0xbfeeb42a9bcd5057
+DATA fftAVX2F64bfeeb42a9bcd5057<>+16(SB)/8, $0xbfeeb42a9bcd5057
+DATA fftAVX2F64bfeeb42a9bcd5057<>+24(SB)/8, $0xbfeeb42a9bcd5057
+GLOBL fftAVX2F64bfeeb42a9bcd5057<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfd207e7fd768dbe<>+0(SB)/8, $0xbfd207e7fd768dbe
+DATA fftAVX2F64bfd207e7fd768dbe<>+8(SB)/8, $0xbfd207e7fd768dbe
+DATA fftAVX2F64bfd207e7fd768dbe<>+16(SB)/8, $0xbfd207e7fd768dbe
+DATA fftAVX2F64bfd207e7fd768dbe<>+24(SB)/8, $0xbfd207e7fd768dbe
+GLOBL fftAVX2F64bfd207e7fd768dbe<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfeeb42a9bcd5058<>+0(SB)/8, $0xbfeeb42a9bcd5058
+DATA fftAVX2F64bfeeb42a9bcd5058<>+8(SB)/8, $0xbfeeb42a9bcd5058
+DATA fftAVX2F64bfeeb42a9bcd5058<>+16(SB)/8, $0xbfeeb42a9bcd5058
+DATA fftAVX2F64bfeeb42a9bcd5058<>+24(SB)/8, $0xbfeeb42a9bcd5058
+GLOBL fftAVX2F64bfeeb42a9bcd5058<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fd207e7fd768dbb<>+0(SB)/8, $0x3fd207e7fd768dbb
+DATA fftAVX2F643fd207e7fd768dbb<>+8(SB)/8, $0x3fd207e7fd768dbb
+DATA fftAVX2F643fd207e7fd768dbb<>+16(SB)/8, $0x3fd207e7fd768dbb
+DATA fftAVX2F643fd207e7fd768dbb<>+24(SB)/8, $0x3fd207e7fd768dbb
+GLOBL fftAVX2F643fd207e7fd768dbb<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfc2375f640f44df<>+0(SB)/8, $0xbfc2375f640f44df
+DATA fftAVX2F64bfc2375f640f44df<>+8(SB)/8, $0xbfc2375f640f44df
+DATA fftAVX2F64bfc2375f640f44df<>+16(SB)/8, $0xbfc2375f640f44df
+DATA fftAVX2F64bfc2375f640f44df<>+24(SB)/8, $0xbfc2375f640f44df
+GLOBL fftAVX2F64bfc2375f640f44df<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fefac9e043842f0<>+0(SB)/8, $0x3fefac9e043842f0
+DATA fftAVX2F643fefac9e043842f0<>+8(SB)/8, $0x3fefac9e043842f0
+DATA fftAVX2F643fefac9e043842f0<>+16(SB)/8, $0x3fefac9e043842f0
+DATA fftAVX2F643fefac9e043842f0<>+24(SB)/8, $0x3fefac9e043842f0
+GLOBL fftAVX2F643fefac9e043842f0<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643feaeb8c8764f0bb<>+0(SB)/8, $0x3feaeb8c8764f0bb
+DATA fftAVX2F643feaeb8c8764f0bb<>+8(SB)/8, $0x3feaeb8c8764f0bb
+DATA fftAVX2F643feaeb8c8764f0bb<>+16(SB)/8, $0x3feaeb8c8764f0bb
+DATA fftAVX2F643feaeb8c8764f0bb<>+24(SB)/8, $0x3feaeb8c8764f0bb
+GLOBL fftAVX2F643feaeb8c8764f0bb<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fe14cedf8bb580a<>+0(SB)/8, $0x3fe14cedf8bb580a
+DATA fftAVX2F643fe14cedf8bb580a<>+8(SB)/8, $0x3fe14cedf8bb580a
+DATA fftAVX2F643fe14cedf8bb580a<>+16(SB)/8, $0x3fe14cedf8bb580a
+DATA fftAVX2F643fe14cedf8bb580a<>+24(SB)/8, $0x3fe14cedf8bb580a
+GLOBL fftAVX2F643fe14cedf8bb580a<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fda9628d9c712af<>+0(SB)/8, $0x3fda9628d9c712af
+DATA fftAVX2F643fda9628d9c712af<>+8(SB)/8, $0x3fda9628d9c712af
+DATA fftAVX2F643fda9628d9c712af<>+16(SB)/8, $0x3fda9628d9c712af
+DATA fftAVX2F643fda9628d9c712af<>+24(SB)/8, $0x3fda9628d9c712af
+GLOBL fftAVX2F643fda9628d9c712af<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fed1bb48eee2c15<>+0(SB)/8, $0x3fed1bb48eee2c15
+DATA fftAVX2F643fed1bb48eee2c15<>+8(SB)/8, $0x3fed1bb48eee2c15
+DATA fftAVX2F643fed1bb48eee2c15<>+16(SB)/8, $0x3fed1bb48eee2c15
+DATA fftAVX2F643fed1bb48eee2c15<>+24(SB)/8, $0x3fed1bb48eee2c15
+GLOBL fftAVX2F643fed1bb48eee2c15<>(SB), RODATA|NOPTR, $32
+
+// func fftShortRealInverse11AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse11AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 384(SI)
+	VMOVUPD      Y4, 416(SI)
+	VMOVUPD      Y2, 448(SI)
+	VMOVUPD      Y0, 480(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 512(SI)
+	VMOVUPD      Y4, 544(SI)
+	VMOVUPD      Y2, 576(SI)
+	VMOVUPD      Y0, 608(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 640(SI)
+	VMOVUPD      Y4, 672(SI)
+	VMOVUPD      Y2, 704(SI)
+	VMOVUPD      Y0, 736(SI)
+	VMOVUPD      384(SI), Y0
+	VMOVUPD      448(SI), Y1
+	VMOVUPD      480(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 448(SI)
+	VMOVUPD      Y2, 480(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      512(SI), Y1
+	VMOVUPD      544(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 512(SI)
+	VMOVUPD      Y2, 544(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      576(SI), Y1
+	VMOVUPD      608(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 576(SI)
+	VMOVUPD      Y2, 608(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      640(SI), Y1
+	VMOVUPD      672(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 640(SI)
+	VMOVUPD      Y2, 672(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      704(SI), Y1
+	VMOVUPD      736(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 704(SI)
+	VMOVUPD      Y2, 736(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      Y0, (SI)
+	VMOVUPD      384(SI), Y0
+	VMOVUPD      448(SI), Y1
+	VFMADD231PD  fftAVX2F643feaeb8c8764f0ba<>+0(SB), Y1, Y0
+	VMOVUPD      480(SI), Y1
+	VMULPD       fftAVX2F64bfe14cedf8bb580b<>+0(SB), Y1, Y1
+	VMOVUPD      512(SI), Y2
+	VFMADD231PD  fftAVX2F643fda9628d9c712b6<>+0(SB), Y2, Y0
+	VMOVUPD      544(SI), Y2
+	VFMADD231PD  fftAVX2F64bfed1bb48eee2c13<>+0(SB), Y2, Y1
+	VMOVUPD      576(SI), Y2
+	VFMADD231PD  fftAVX2F64bfc2375f640f44d6<>+0(SB), Y2, Y0
+	VMOVUPD      608(SI), Y2
+	VFMADD231PD  fftAVX2F64bfefac9e043842f0<>+0(SB), Y2, Y1
+	VMOVUPD      640(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe4f49e7f775886<>+0(SB), Y2, Y0
+	VMOVUPD      672(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe82f19bb3a28a2<>+0(SB), Y2, Y1
+	VMOVUPD      704(SI), Y2
+	VFMADD231PD  fftAVX2F64bfeeb42a9bcd5057<>+0(SB), Y2, Y0
+	VMOVUPD      736(SI), Y2
+	VFMADD231PD  fftAVX2F64bfd207e7fd768dbe<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 32(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 320(SI)
+	VMOVUPD      384(SI), Y0
+	VMOVUPD      448(SI), Y1
+	VFMADD231PD  fftAVX2F643fda9628d9c712b6<>+0(SB), Y1, Y0
+	VMOVUPD      480(SI), Y1
+	VMULPD       fftAVX2F64bfed1bb48eee2c13<>+0(SB), Y1, Y1
+	VMOVUPD      512(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe4f49e7f775886<>+0(SB), Y2, Y0
+	VMOVUPD      544(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe82f19bb3a28a2<>+0(SB), Y2, Y1
+	VMOVUPD      576(SI), Y2
+	VFMADD231PD  fftAVX2F64bfeeb42a9bcd5058<>+0(SB), Y2, Y0
+	VMOVUPD      608(SI), Y2
+	VFMADD231PD  fftAVX2F643fd207e7fd768dbb<>+0(SB), Y2, Y1
+	VMOVUPD      640(SI), Y2
+	VFMADD231PD  fftAVX2F64bfc2375f640f44df<>+0(SB), Y2, Y0
+	VMOVUPD      672(SI), Y2
+	VFMADD231PD  fftAVX2F643fefac9e043842f0<>+0(SB), Y2, Y1
+	VMOVUPD      704(SI), Y2
+	VFMADD231PD  fftAVX2F643feaeb8c8764f0bb<>+0(SB), Y2, Y0
+	VMOVUPD      736(SI), Y2
+	VFMADD231PD  fftAVX2F643fe14cedf8bb580a<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 64(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 288(SI)
+	VMOVUPD      384(SI), Y0
+	VMOVUPD      448(SI), Y1
+	VFMADD231PD  fftAVX2F64bfc2375f640f44d6<>+0(SB), Y1, Y0
+	VMOVUPD      480(SI), Y1
+	VMULPD       fftAVX2F64bfefac9e043842f0<>+0(SB), Y1, Y1
+	VMOVUPD      512(SI), Y2
+	VFMADD231PD  fftAVX2F64bfeeb42a9bcd5058<>+0(SB), Y2, Y0
+	VMOVUPD      544(SI), Y2
+	VFMADD231PD  fftAVX2F643fd207e7fd768dbb<>+0(SB), Y2, Y1
+	VMOVUPD      576(SI), Y2
+	VFMADD231PD  fftAVX2F643fda9628d9c712af<>+0(SB), Y2, Y0
+	VMOVUPD      608(SI), Y2
+	VFMADD231PD  fftAVX2F643fed1bb48eee2c15<>+0(SB), Y2, Y1
+	VMOVUPD      640(SI), Y2
+	VFMADD231PD  fftAVX2F643feaeb8c8764f0ba<>+0(SB), Y2, Y0
+	VMOVUPD      672(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe14cedf8bb580b<>+0(SB), Y2, Y1
+	VMOVUPD      704(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe4f49e7f775886<>+0(SB), Y2, Y0
+	VMOVUPD      736(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe82f19bb3a28a2<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 96(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 256(SI)
+	VMOVUPD      384(SI), Y0
+	VMOVUPD      448(SI), Y1
+	VFMADD231PD  fftAVX2F64bfe4f49e7f775886<>+0(SB), Y1, Y0
+	VMOVUPD      480(SI), Y1
+	VMULPD       fftAVX2F64bfe82f19bb3a28a2<>+0(SB), Y1, Y1
+	VMOVUPD      512(SI), Y2
+	VFMADD231PD  fftAVX2F64bfc2375f640f44df<>+0(SB), Y2, Y0
+	VMOVUPD      544(SI), Y2
+	VFMADD231PD  fftAVX2F643fefac9e043842f0<>+0(SB), Y2, Y1
+	VMOVUPD      576(SI), Y2
+	VFMADD231PD  fftAVX2F643feaeb8c8764f0ba<>+0(SB), Y2, Y0
+	VMOVUPD      608(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe14cedf8bb580b<>+0(SB), Y2, Y1
+	VMOVUPD      640(SI), Y2
+	VFMADD231PD  fftAVX2F64bfeeb42a9bcd5057<>+0(SB), Y2, Y0
+	VMOVUPD      672(SI), Y2
+	VFMADD231PD  fftAVX2F64bfd207e7fd768dbe<>+0(SB), Y2, Y1
+	VMOVUPD      704(SI), Y2
+	VFMADD231PD  fftAVX2F643fda9628d9c712af<>+0(SB), Y2, Y0
+	VMOVUPD      736(SI), Y2
+	VFMADD231PD  fftAVX2F643fed1bb48eee2c15<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 128(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 224(SI)
+	VMOVUPD      384(SI), Y0
+	VMOVUPD      448(SI), Y1
+	VFMADD231PD  fftAVX2F64bfeeb42a9bcd5057<>+0(SB), Y1, Y0
+	VMOVUPD      480(SI), Y1
+	VMULPD       fftAVX2F64bfd207e7fd768dbe<>+0(SB), Y1, Y1
+	VMOVUPD      512(SI), Y2
+	VFMADD231PD  fftAVX2F643feaeb8c8764f0bb<>+0(SB), Y2, Y0
+	VMOVUPD      544(SI), Y2
+	VFMADD231PD  fftAVX2F643fe14cedf8bb580a<>+0(SB), Y2, Y1
+	VMOVUPD      576(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe4f49e7f775886<>+0(SB), Y2, Y0
+	VMOVUPD      608(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe82f19bb3a28a2<>+0(SB), Y2, Y1
+	VMOVUPD      640(SI), Y2
+	VFMADD231PD  fftAVX2F643fda9628d9c712af<>+0(SB), Y2, Y0
+	VMOVUPD      672(SI), Y2
+	VFMADD231PD  fftAVX2F643fed1bb48eee2c15<>+0(SB), Y2, Y1
+	VMOVUPD      704(SI), Y2
+	VFMADD231PD  fftAVX2F64bfc2375f640f44d6<>+0(SB), Y2, Y0
+	VMOVUPD      736(SI), Y2
+	VFMADD231PD  fftAVX2F64bfefac9e043842f0<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 160(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 192(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMULPD       (SI), Y0, Y1
+	VMULPD       32(SI), Y0, Y2
+	VMULPD       64(SI), Y0, Y3
+	VMULPD       96(SI), Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMULPD       128(SI), Y0, Y1
+	VMULPD       160(SI), Y0, Y2
+	VMULPD       192(SI), Y0, Y3
+	VMULPD       224(SI), Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMULPD       224(SI), Y0, Y1
+	VMULPD       256(SI), Y0, Y2
+	VMULPD       288(SI), Y0, Y3
+	VMULPD       320(SI), Y0, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y2, Y3
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VUNPCKLPD    Y3, Y4, Y2
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y0, Y1, Y4
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y2, 56(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 56(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 56(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 56(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal12AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal12AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, (SI)
+	VMOVUPD      Y4, 32(SI)
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y4, 160(SI)
+	VMOVUPD      Y2, 192(SI)
+	VMOVUPD      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y4, 288(SI)
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y0, 352(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VMOVUPD      192(SI), Y2
+	VMOVUPD      224(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y5, 32(SI)
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      Y1, 224(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      256(SI), Y2
+	VMOVUPD      288(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 64(SI)
+	VMOVUPD      Y5, 96(SI)
+	VMULPD       fftAVX2F64bfebb67ae8584caa<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfebb67ae8584caa<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F643fe0000000000001<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F643fe0000000000001<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 256(SI)
+	VMOVUPD      Y3, 288(SI)
+	VMOVUPD      128(SI), Y0
+	VMOVUPD      160(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y5, 160(SI)
+	VMULPD       fftAVX2F64bfebb67ae8584cac<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfebb67ae8584cac<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y3, 352(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      (SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 64(SI)
+	VMOVUPD      Y1, 128(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 96(SI)
+	VMOVUPD      Y2, 160(SI)
+	VADDPD       (SI), Y4, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       32(SI), Y5, Y0
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      288(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      192(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y1, 320(SI)
+	VMOVUPD      224(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 288(SI)
+	VMOVUPD      Y2, 352(SI)
+	VADDPD       192(SI), Y4, Y0
+	VMOVUPD      Y0, 192(SI)
+	VADDPD       224(SI), Y5, Y0
+	VMOVUPD      Y0, 224(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VADDPD       Y1, Y0, Y2
+	VSUBPD       Y1, Y0, Y0
+	VADDPD       Y2, Y2, Y1
+	VMOVUPD      Y1, 384(SI)
+	VADDPD       Y0, Y0, Y0
+	VMOVUPD      Y0, 768(SI)
+	VMOVUPD      192(SI), Y0
+	VMOVUPD      224(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F64bfebb67ae8584cab<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfebb67ae8584cab<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfdfffffffffffff<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfdfffffffffffff<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y0, 448(SI)
+	VMOVUPD      Y1, 480(SI)
+	VMOVUPD      Y2, 704(SI)
+	VMOVUPD      Y3, 736(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F64bfe0000000000001<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfe0000000000001<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfebb67ae8584caa<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfebb67ae8584caa<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y0, 512(SI)
+	VMOVUPD      Y1, 544(SI)
+	VMOVUPD      Y2, 640(SI)
+	VMOVUPD      Y3, 672(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      288(SI), Y1
+	VMOVUPD      256(SI), Y2
+	VMOVUPD      288(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F648000000000000000<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F648000000000000000<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bff0000000000000<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bff0000000000000<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y0, 576(SI)
+	VMOVUPD      Y1, 608(SI)
+	VMOVUPD      Y2, 576(SI)
+	VMOVUPD      Y3, 608(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMULPD       384(SI), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPD      448(SI), Y3
+	VMOVUPD      480(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      512(SI), Y1
+	VMOVUPD      544(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      576(SI), Y3
+	VMOVUPD      608(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      640(SI), Y1
+	VMOVUPD      672(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      704(SI), Y3
+	VMOVUPD      736(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMOVUPD      704(SI), Y1
+	VMOVUPD      736(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMULPD       768(SI), Y0, Y0
+	VXORPS       Y3, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y1, Y4
+	VPERM2F128   $0x31, Y0, Y1, Y0
+	VPERM2F128   $0x20, Y3, Y2, Y1
+	VPERM2F128   $0x31, Y3, Y2, Y2
+	VUNPCKLPD    Y1, Y4, Y3
+	VUNPCKHPD    Y1, Y4, Y1
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 80(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 80(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y1, 80(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 80(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F64bfebb67ae8584cab<>+0(SB)/8, $0xbfebb67ae8584cab
+DATA fftAVX2F64bfebb67ae8584cab<>+8(SB)/8, $0xbfebb67ae8584cab
+DATA fftAVX2F64bfebb67ae8584cab<>+16(SB)/8, $0xbfebb67ae8584cab
+DATA fftAVX2F64bfebb67ae8584cab<>+24(SB)/8, $0xbfebb67ae8584cab
+GLOBL fftAVX2F64bfebb67ae8584cab<>(SB), RODATA|NOPTR, $32
+
+// func fftShortRealInverse12AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse12AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 448(SI)
+	VMOVUPD      Y4, 480(SI)
+	VMOVUPD      Y2, 512(SI)
+	VMOVUPD      Y0, 544(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 576(SI)
+	VMOVUPD      Y4, 608(SI)
+	VMOVUPD      Y2, 640(SI)
+	VMOVUPD      Y0, 672(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 704(SI)
+	VMOVUPD      Y4, 736(SI)
+	VMOVUPD      Y2, 768(SI)
+	VMOVUPD      Y0, 800(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      80(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      80(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      80(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      80(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 768(SI)
+	VMOVUPD      Y4, 800(SI)
+	VMOVUPD      Y2, 832(SI)
+	VMOVUPD      Y0, 864(SI)
+	VMOVUPD      448(SI), Y0
+	VSUBPD       832(SI), Y0, Y1
+	VADDPD       832(SI), Y0, Y0
+	VMOVUPD      Y1, (SI)
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      512(SI), Y0
+	VMOVUPD      544(SI), Y1
+	VMOVUPD      768(SI), Y2
+	VMOVUPD      800(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F643febb67ae8584cab<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F643febb67ae8584cab<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfdfffffffffffff<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfdfffffffffffff<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y1, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	VMOVUPD      Y3, 320(SI)
+	VMOVUPD      Y2, 352(SI)
+	VMOVUPD      576(SI), Y0
+	VMOVUPD      608(SI), Y1
+	VMOVUPD      704(SI), Y2
+	VMOVUPD      736(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F643fe0000000000001<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F643fe0000000000001<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfebb67ae8584caa<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfebb67ae8584caa<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y1, 128(SI)
+	VMOVUPD      Y0, 160(SI)
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y2, 288(SI)
+	VMOVUPD      640(SI), Y0
+	VMOVUPD      672(SI), Y1
+	VMOVUPD      640(SI), Y2
+	VMOVUPD      672(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F640<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F640<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bff0000000000000<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bff0000000000000<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y1, 192(SI)
+	VMOVUPD      Y0, 224(SI)
+	VMOVUPD      Y3, 192(SI)
+	VMOVUPD      Y2, 224(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VMOVUPD      192(SI), Y2
+	VMOVUPD      224(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y5, 32(SI)
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      Y1, 224(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      256(SI), Y2
+	VMOVUPD      288(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 64(SI)
+	VMOVUPD      Y5, 96(SI)
+	VMULPD       fftAVX2F64bfebb67ae8584caa<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfebb67ae8584caa<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F643fe0000000000001<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F643fe0000000000001<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 256(SI)
+	VMOVUPD      Y3, 288(SI)
+	VMOVUPD      128(SI), Y0
+	VMOVUPD      160(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y5, 160(SI)
+	VMULPD       fftAVX2F64bfebb67ae8584cac<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfebb67ae8584cac<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y3, 352(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      (SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 64(SI)
+	VMOVUPD      Y1, 128(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 96(SI)
+	VMOVUPD      Y2, 160(SI)
+	VADDPD       (SI), Y4, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       32(SI), Y5, Y0
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      288(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      192(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y4, Y2
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y2, Y3
+	VSUBPD       Y1, Y2, Y1
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y1, 320(SI)
+	VMOVUPD      224(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643febb67ae8584cac<>+0(SB), Y0, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 288(SI)
+	VMOVUPD      Y2, 352(SI)
+	VADDPD       192(SI), Y4, Y0
+	VMOVUPD      Y0, 192(SI)
+	VADDPD       224(SI), Y5, Y0
+	VMOVUPD      Y0, 224(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      192(SI), Y3
+	VMOVUPD      224(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      64(SI), Y1
+	VMOVUPD      96(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      256(SI), Y3
+	VMOVUPD      288(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      320(SI), Y3
+	VMOVUPD      352(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y0, Y2, Y4
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y2
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y2, Y4, Y3
+	VUNPCKHPD    Y2, Y4, Y2
+	VUNPCKLPD    Y1, Y0, Y4
+	VUNPCKHPD    Y1, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y2, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 64(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal13AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal13AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 832(SI)
+	VMOVUPD      Y4, 864(SI)
+	VMOVUPD      Y2, 896(SI)
+	VMOVUPD      Y0, 928(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 960(SI)
+	VMOVUPD      Y4, 992(SI)
+	VMOVUPD      Y2, 1024(SI)
+	VMOVUPD      Y0, 1056(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 1088(SI)
+	VMOVUPD      Y4, 1120(SI)
+	VMOVUPD      Y2, 1152(SI)
+	VMOVUPD      Y0, 1184(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      72(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      72(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      72(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      72(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 1120(SI)
+	VMOVUPD      Y4, 1152(SI)
+	VMOVUPD      Y2, 1184(SI)
+	VMOVUPD      Y0, 1216(SI)
+	VMOVUPD      832(SI), Y0
+	VMOVUPD      864(SI), Y1
+	VADDPD       1216(SI), Y1, Y2
+	VSUBPD       1216(SI), Y1, Y1
+	VMOVUPD      Y2, 864(SI)
+	VMOVUPD      Y1, 1216(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      896(SI), Y1
+	VADDPD       1184(SI), Y1, Y2
+	VSUBPD       1184(SI), Y1, Y1
+	VMOVUPD      Y2, 896(SI)
+	VMOVUPD      Y1, 1184(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      928(SI), Y1
+	VADDPD       1152(SI), Y1, Y2
+	VSUBPD       1152(SI), Y1, Y1
+	VMOVUPD      Y2, 928(SI)
+	VMOVUPD      Y1, 1152(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      960(SI), Y1
+	VADDPD       1120(SI), Y1, Y2
+	VSUBPD       1120(SI), Y1, Y1
+	VMOVUPD      Y2, 960(SI)
+	VMOVUPD      Y1, 1120(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      992(SI), Y1
+	VADDPD       1088(SI), Y1, Y2
+	VSUBPD       1088(SI), Y1, Y1
+	VMOVUPD      Y2, 992(SI)
+	VMOVUPD      Y1, 1088(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      1024(SI), Y1
+	VADDPD       1056(SI), Y1, Y2
+	VSUBPD       1056(SI), Y1, Y1
+	VMOVUPD      Y2, 1024(SI)
+	VMOVUPD      Y1, 1056(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      Y0, 384(SI)
+	VMOVUPD      832(SI), Y0
+	VMOVUPD      864(SI), Y1
+	VFMADD231PD  fftAVX2F643fec55a7e00740ea<>+0(SB), Y1, Y0
+	VMOVUPD      1216(SI), Y1
+	VMULPD       fftAVX2F64bfddbe064267c47b<>+0(SB), Y1, Y1
+	VMOVUPD      896(SI), Y2
+	VFMADD231PD  fftAVX2F643fe22d961ea7111a<>+0(SB), Y2, Y0
+	VMOVUPD      1184(SI), Y2
+	VFMADD231PD  fftAVX2F64bfea55e242a4c3d2<>+0(SB), Y2, Y1
+	VMOVUPD      928(SI), Y2
+	VFMADD231PD  fftAVX2F643fbedb7debaa3ed5<>+0(SB), Y2, Y0
+	VMOVUPD      1152(SI), Y2
+	VFMADD231PD  fftAVX2F64bfefc44566966769<>+0(SB), Y2, Y1
+	VMOVUPD      960(SI), Y2
+	VFMADD231PD  fftAVX2F64bfd6b1d8b2365d9e<>+0(SB), Y2, Y0
+	VMOVUPD      1120(SI), Y2
+	VFMADD231PD  fftAVX2F64bfedeba72ef20147<>+0(SB), Y2, Y1
+	VMOVUPD      992(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe7f3ccd0032e0d<>+0(SB), Y2, Y0
+	VMOVUPD      1088(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe5384d024c2f84<>+0(SB), Y2, Y1
+	VMOVUPD      1024(SI), Y2
+	VFMADD231PD  fftAVX2F64bfef11f493053d00<>+0(SB), Y2, Y0
+	VMOVUPD      1056(SI), Y2
+	VFMADD231PD  fftAVX2F64bfcea1e54bc48dbb<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 448(SI)
+	VMOVUPD      Y1, 480(SI)
+	VMOVUPD      832(SI), Y0
+	VMOVUPD      864(SI), Y1
+	VFMADD231PD  fftAVX2F643fe22d961ea7111a<>+0(SB), Y1, Y0
+	VMOVUPD      1216(SI), Y1
+	VMULPD       fftAVX2F64bfea55e242a4c3d2<>+0(SB), Y1, Y1
+	VMOVUPD      896(SI), Y2
+	VFMADD231PD  fftAVX2F64bfd6b1d8b2365d9e<>+0(SB), Y2, Y0
+	VMOVUPD      1184(SI), Y2
+	VFMADD231PD  fftAVX2F64bfedeba72ef20147<>+0(SB), Y2, Y1
+	VMOVUPD      928(SI), Y2
+	VFMADD231PD  fftAVX2F64bfef11f493053d00<>+0(SB), Y2, Y0
+	VMOVUPD      1152(SI), Y2
+	VFMADD231PD  fftAVX2F64bfcea1e54bc48dbb<>+0(SB), Y2, Y1
+	VMOVUPD      960(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe7f3ccd0032e0e<>+0(SB), Y2, Y0
+	VMOVUPD      1120(SI), Y2
+	VFMADD231PD  fftAVX2F643fe5384d024c2f82<>+0(SB), Y2, Y1
+	VMOVUPD      992(SI), Y2
+	VFMADD231PD  fftAVX2F643fbedb7debaa3ee4<>+0(SB), Y2, Y0
+	VMOVUPD      1088(SI), Y2
+	VFMADD231PD  fftAVX2F643fefc44566966769<>+0(SB), Y2, Y1
+	VMOVUPD      1024(SI), Y2
+	VFMADD231PD  fftAVX2F643fec55a7e00740ea<>+0(SB), Y2, Y0
+	VMOVUPD      1056(SI), Y2
+	VFMADD231PD  fftAVX2F643fddbe064267c478<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 512(SI)
+	VMOVUPD      Y1, 544(SI)
+	VMOVUPD      832(SI), Y0
+	VMOVUPD      864(SI), Y1
+	VFMADD231PD  fftAVX2F643fbedb7debaa3ed5<>+0(SB), Y1, Y0
+	VMOVUPD      1216(SI), Y1
+	VMULPD       fftAVX2F64bfefc44566966769<>+0(SB), Y1, Y1
+	VMOVUPD      896(SI), Y2
+	VFMADD231PD  fftAVX2F64bfef11f493053d00<>+0(SB), Y2, Y0
+	VMOVUPD      1184(SI), Y2
+	VFMADD231PD  fftAVX2F64bfcea1e54bc48dbb<>+0(SB), Y2, Y1
+	VMOVUPD      928(SI), Y2
+	VFMADD231PD  fftAVX2F64bfd6b1d8b2365da6<>+0(SB), Y2, Y0
+	VMOVUPD      1152(SI), Y2
+	VFMADD231PD  fftAVX2F643fedeba72ef20146<>+0(SB), Y2, Y1
+	VMOVUPD      960(SI), Y2
+	VFMADD231PD  fftAVX2F643fec55a7e00740ea<>+0(SB), Y2, Y0
+	VMOVUPD      1120(SI), Y2
+	VFMADD231PD  fftAVX2F643fddbe064267c478<>+0(SB), Y2, Y1
+	VMOVUPD      992(SI), Y2
+	VFMADD231PD  fftAVX2F643fe22d961ea7111a<>+0(SB), Y2, Y0
+	VMOVUPD      1088(SI), Y2
+	VFMADD231PD  fftAVX2F64bfea55e242a4c3d2<>+0(SB), Y2, Y1
+	VMOVUPD      1024(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe7f3ccd0032e0d<>+0(SB), Y2, Y0
+	VMOVUPD      1056(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe5384d024c2f84<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 576(SI)
+	VMOVUPD      Y1, 608(SI)
+	VMOVUPD      832(SI), Y0
+	VMOVUPD      864(SI), Y1
+	VFMADD231PD  fftAVX2F64bfd6b1d8b2365d9e<>+0(SB), Y1, Y0
+	VMOVUPD      1216(SI), Y1
+	VMULPD       fftAVX2F64bfedeba72ef20147<>+0(SB), Y1, Y1
+	VMOVUPD      896(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe7f3ccd0032e0e<>+0(SB), Y2, Y0
+	VMOVUPD      1184(SI), Y2
+	VFMADD231PD  fftAVX2F643fe5384d024c2f82<>+0(SB), Y2, Y1
+	VMOVUPD      928(SI), Y2
+	VFMADD231PD  fftAVX2F643fec55a7e00740ea<>+0(SB), Y2, Y0
+	VMOVUPD      1152(SI), Y2
+	VFMADD231PD  fftAVX2F643fddbe064267c478<>+0(SB), Y2, Y1
+	VMOVUPD      960(SI), Y2
+	VFMADD231PD  fftAVX2F643fbedb7debaa3ed5<>+0(SB), Y2, Y0
+	VMOVUPD      1120(SI), Y2
+	VFMADD231PD  fftAVX2F64bfefc44566966769<>+0(SB), Y2, Y1
+	VMOVUPD      992(SI), Y2
+	VFMADD231PD  fftAVX2F64bfef11f493053d01<>+0(SB), Y2, Y0
+	VMOVUPD      1088(SI), Y2
+	VFMADD231PD  fftAVX2F643fcea1e54bc48db4<>+0(SB), Y2, Y1
+	VMOVUPD      1024(SI), Y2
+	VFMADD231PD  fftAVX2F643fe22d961ea71110<>+0(SB), Y2, Y0
+	VMOVUPD      1056(SI), Y2
+	VFMADD231PD  fftAVX2F643fea55e242a4c3d8<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 640(SI)
+	VMOVUPD      Y1, 672(SI)
+	VMOVUPD      832(SI), Y0
+	VMOVUPD      864(SI), Y1
+	VFMADD231PD  fftAVX2F64bfe7f3ccd0032e0d<>+0(SB), Y1, Y0
+	VMOVUPD      1216(SI), Y1
+	VMULPD       fftAVX2F64bfe5384d024c2f84<>+0(SB), Y1, Y1
+	VMOVUPD      896(SI), Y2
+	VFMADD231PD  fftAVX2F643fbedb7debaa3ee4<>+0(SB), Y2, Y0
+	VMOVUPD      1184(SI), Y2
+	VFMADD231PD  fftAVX2F643fefc44566966769<>+0(SB), Y2, Y1
+	VMOVUPD      928(SI), Y2
+	VFMADD231PD  fftAVX2F643fe22d961ea7111a<>+0(SB), Y2, Y0
+	VMOVUPD      1152(SI), Y2
+	VFMADD231PD  fftAVX2F64bfea55e242a4c3d2<>+0(SB), Y2, Y1
+	VMOVUPD      960(SI), Y2
+	VFMADD231PD  fftAVX2F64bfef11f493053d01<>+0(SB), Y2, Y0
+	VMOVUPD      1120(SI), Y2
+	VFMADD231PD  fftAVX2F643fcea1e54bc48db4<>+0(SB), Y2, Y1
+	VMOVUPD      992(SI), Y2
+	VFMADD231PD  fftAVX2F643fec55a7e00740ea<>+0(SB), Y2, Y0
+	VMOVUPD      1088(SI), Y2
+	VFMADD231PD  fftAVX2F643fddbe064267c478<>+0(SB), Y2, Y1
+	VMOVUPD      1024(SI), Y2
+	VFMADD231PD  fftAVX2F64bfd6b1d8b2365d9e<>+0(SB), Y2, Y0
+	VMOVUPD      1056(SI), Y2
+	VFMADD231PD  fftAVX2F64bfedeba72ef20147<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 704(SI)
+	VMOVUPD      Y1, 736(SI)
+	VMOVUPD      832(SI), Y0
+	VMOVUPD      864(SI), Y1
+	VFMADD231PD  fftAVX2F64bfef11f493053d00<>+0(SB), Y1, Y0
+	VMOVUPD      1216(SI), Y1
+	VMULPD       fftAVX2F64bfcea1e54bc48dbb<>+0(SB), Y1, Y1
+	VMOVUPD      896(SI), Y2
+	VFMADD231PD  fftAVX2F643fec55a7e00740ea<>+0(SB), Y2, Y0
+	VMOVUPD      1184(SI), Y2
+	VFMADD231PD  fftAVX2F643fddbe064267c478<>+0(SB), Y2, Y1
+	VMOVUPD      928(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe7f3ccd0032e0d<>+0(SB), Y2, Y0
+	VMOVUPD      1152(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe5384d024c2f84<>+0(SB), Y2, Y1
+	VMOVUPD      960(SI), Y2
+	VFMADD231PD  fftAVX2F643fe22d961ea71110<>+0(SB), Y2, Y0
+	VMOVUPD      1120(SI), Y2
+	VFMADD231PD  fftAVX2F643fea55e242a4c3d8<>+0(SB), Y2, Y1
+	VMOVUPD      992(SI), Y2
+	VFMADD231PD  fftAVX2F64bfd6b1d8b2365d9e<>+0(SB), Y2, Y0
+	VMOVUPD      1088(SI), Y2
+	VFMADD231PD  fftAVX2F64bfedeba72ef20147<>+0(SB), Y2, Y1
+	VMOVUPD      1024(SI), Y2
+	VFMADD231PD  fftAVX2F643fbedb7debaa3ee4<>+0(SB), Y2, Y0
+	VMOVUPD      1056(SI), Y2
+	VFMADD231PD  fftAVX2F643fefc44566966769<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 768(SI)
+	VMOVUPD      Y1, 800(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMULPD       384(SI), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPD      448(SI), Y3
+	VMOVUPD      480(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      512(SI), Y1
+	VMOVUPD      544(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      576(SI), Y3
+	VMOVUPD      608(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      640(SI), Y1
+	VMOVUPD      672(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      704(SI), Y3
+	VMOVUPD      736(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMOVUPD      704(SI), Y1
+	VMOVUPD      736(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      768(SI), Y3
+	VMOVUPD      800(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y2, Y3
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VUNPCKLPD    Y3, Y4, Y2
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y0, Y1, Y4
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y2, 80(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 80(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 80(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 80(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F643fec55a7e00740ea<>+0(SB)/8, $0x3fec55a7e00740ea
+DATA fftAVX2F643fec55a7e00740ea<>+8(SB)/8, $0x3fec55a7e00740ea
+DATA fftAVX2F643fec55a7e00740ea<>+16(SB)/8, $0x3fec55a7e00740ea
+DATA fftAVX2F643fec55a7e00740ea<>+24(SB)/8, $0x3fec55a7e00740ea
+GLOBL fftAVX2F643fec55a7e00740ea<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfddbe064267c47b<>+0(SB)/8, $0xbfddbe064267c47b
+DATA fftAVX2F64bfddbe064267c47b<>+8(SB)/8, $0xbfddbe064267c47b
+DATA fftAVX2F64bfddbe064267c47b<>+16(SB)/8, $0xbfddbe064267c47b
+DATA fftAVX2F64bfddbe064267c47b<>+24(SB)/8, $0xbfddbe064267c47b
+GLOBL fftAVX2F64bfddbe064267c47b<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fe22d961ea7111a<>+0(SB)/8, $0x3fe22d961ea7111a
+DATA fftAVX2F643fe22d961ea7111a<>+8(SB)/8, $0x3fe22d961ea7111a
+DATA fftAVX2F643fe22d961ea7111a<>+16(SB)/8, $0x3fe22d961ea7111a
+DATA fftAVX2F643fe22d961ea7111a<>+24(SB)/8, $0x3fe22d961ea7111a
+GLOBL fftAVX2F643fe22d961ea7111a<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfea55e242a4c3d2<>+0(SB)/8, $0xbfea55e242a4c3d2
+DATA fftAVX2F64bfea55e242a4c3d2<>+8(SB)/8, $0xbfea55e242a4c3d2
+DATA fftAVX2F64bfea55e242a4c3d2<>+16(SB)/8, $0xbfea55e242a4c3d2
+DATA fftAVX2F64bfea55e242a4c3d2<>+24(SB)/8, $0xbfea55e242a4c3d2
+GLOBL fftAVX2F64bfea55e242a4c3d2<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fbedb7debaa3ed5<>+0(SB)/8, $0x3fbedb7debaa3ed5
+DATA fftAVX2F643fbedb7debaa3ed5<>+8(SB)/8, $0x3fbedb7debaa3ed5
+DATA fftAVX2F643fbedb7debaa3ed5<>+16(SB)/8, $0x3fbedb7debaa3ed5
+DATA fftAVX2F643fbedb7debaa3ed5<>+24(SB)/8, $0x3fbedb7debaa3ed5
+GLOBL fftAVX2F643fbedb7debaa3ed5<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfefc44566966769<>+0(SB)/8, $0xbfefc44566966769
+DATA fftAVX2F64bfefc44566966769<>+8(SB)/8, $0xbfefc44566966769
+DATA fftAVX2F64bfefc44566966769<>+16(SB)/8, $0xbfefc44566966769
+DATA fftAVX2F64bfefc44566966769<>+24(SB)/8, $0xbfefc44566966769
+GLOBL fftAVX2F64bfefc44566966769<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfd6b1d8b2365d9e<>+0(SB)/8, $0xbfd6b1d8b2365d9e
+DATA fftAVX2F64bfd6b1d8b2365d9e<>+8(SB)/8, $0xbfd6b1d8b2365d9e
+DATA fftAVX2F64bfd6b1d8b2365d9e<>+16(SB)/8, $0xbfd6b1d8b2365d9e
+DATA fftAVX2F64bfd6b1d8b2365d9e<>+24(SB)/8, $0xbfd6b1d8b2365d9e
+GLOBL fftAVX2F64bfd6b1d8b2365d9e<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfedeba72ef20147<>+0(SB)/8, $0xbfedeba72ef20147
+DATA fftAVX2F64bfedeba72ef20147<>+8(SB)/8, $0xbfedeba72ef20147
+DATA fftAVX2F64bfedeba72ef20147<>+16(SB)/8, $0xbfedeba72ef20147
+DATA fftAVX2F64bfedeba72ef20147<>+24(SB)/8, $0xbfedeba72ef20147
+GLOBL fftAVX2F64bfedeba72ef20147<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfe7f3ccd0032e0d<>+0(SB)/8, $0xbfe7f3ccd0032e0d
+DATA fftAVX2F64bfe7f3ccd0032e0d<>+8(SB)/8, $0xbfe7f3ccd0032e0d
+DATA fftAVX2F64bfe7f3ccd0032e0d<>+16(SB)/8, $0xbfe7f3ccd0032e0d
+DATA fftAVX2F64bfe7f3ccd0032e0d<>+24(SB)/8, $0xbfe7f3ccd0032e0d
+GLOBL fftAVX2F64bfe7f3ccd0032e0d<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfe5384d024c2f84<>+0(SB)/8, $0xbfe5384d024c2f84
+DATA fftAVX2F64bfe5384d024c2f84<>+8(SB)/8, $0xbfe5384d024c2f84
+DATA fftAVX2F64bfe5384d024c2f84<>+16(SB)/8, $0xbfe5384d024c2f84
+DATA fftAVX2F64bfe5384d024c2f84<>+24(SB)/8, $0xbfe5384d024c2f84
+GLOBL fftAVX2F64bfe5384d024c2f84<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfef11f493053d00<>+0(SB)/8, $0xbfef11f493053d00
+DATA fftAVX2F64bfef11f493053d00<>+8(SB)/8, $0xbfef11f493053d00
+DATA fftAVX2F64bfef11f493053d00<>+16(SB)/8, $0xbfef11f493053d00
+DATA fftAVX2F64bfef11f493053d00<>+24(SB)/8, $0xbfef11f493053d00
+GLOBL fftAVX2F64bfef11f493053d00<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfcea1e54bc48dbb<>+0(SB)/8, $0xbfcea1e54bc48dbb
+DATA fftAVX2F64bfcea1e54bc48dbb<>+8(SB)/8, $0xbfcea1e54bc48dbb
+DATA fftAVX2F64bfcea1e54bc48dbb<>+16(SB)/8, $0xbfcea1e54bc48dbb
+DATA fftAVX2F64bfcea1e54bc48dbb<>+24(SB)/8, $0xbfcea1e54bc48dbb
+GLOBL fftAVX2F64bfcea1e54bc48dbb<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfe7f3ccd0032e0e<>+0(SB)/8, $0xbfe7f3ccd0032e0e
+DATA fftAVX2F64bfe7f3ccd0032e0e<>+8(SB)/8, $0xbfe7f3ccd0032e0e
+DATA fftAVX2F64bfe7f3ccd0032e0e<>+16(SB)/8, $0xbfe7f3ccd0032e0e
+DATA fftAVX2F64bfe7f3ccd0032e0e<>+24(SB)/8, $0xbfe7f3ccd0032e0e
+GLOBL fftAVX2F64bfe7f3ccd0032e0e<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fe5384d024c2f82<>+0(SB)/8, $0x3fe5384d024c2f82
+DATA fftAVX2F643fe5384d024c2f82<>+8(SB)/8, $0x3fe5384d024c2f82
+DATA fftAVX2F643fe5384d024c2f82<>+16(SB)/8, $0x3fe5384d024c2f82
+DATA fftAVX2F643fe5384d024c2f82<>+24(SB)/8, $0x3fe5384d024c2f82
+GLOBL fftAVX2F643fe5384d024c2f82<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fbedb7debaa3ee4<>+0(SB)/8, $0x3fbedb7debaa3ee4
+DATA fftAVX2F643fbedb7debaa3ee4<>+8(SB)/8, $0x3fbedb7debaa3ee4
+DATA fftAVX2F643fbedb7debaa3ee4<>+16(SB)/8, $0x3fbedb7debaa3ee4
+DATA fftAVX2F643fbedb7debaa3ee4<>+24(SB)/8, $0x3fbedb7debaa3ee4
+GLOBL fftAVX2F643fbedb7debaa3ee4<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fefc44566966769<>+0(SB)/8, $0x3fefc44566966769
+DATA fftAVX2F643fefc44566966769<>+8(SB)/8, $0x3fefc44566966769
+DATA fftAVX2F643fefc44566966769<>+16(SB)/8, $0x3fefc44566966769
+DATA fftAVX2F643fefc44566966769<>+24(SB)/8, $0x3fefc44566966769
+GLOBL fftAVX2F643fefc44566966769<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fddbe064267c478<>+0(SB)/8, $0x3fddbe064267c478
+DATA fftAVX2F643fddbe064267c478<>+8(SB)/8, $0x3fddbe064267c478
+DATA fftAVX2F643fddbe064267c478<>+16(SB)/8, $0x3fddbe064267c478
+DATA fftAVX2F643fddbe064267c478<>+24(SB)/8, $0x3fddbe064267c478
+GLOBL fftAVX2F643fddbe064267c478<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfd6b1d8b2365da6<>+0(SB)/8, $0xbfd6b1d8b2365da6
+DATA fftAVX2F64bfd6b1d8b2365da6<>+8(SB)/8, $0xbfd6b1d8b2365da6
+DATA fftAVX2F64bfd6b1d8b2365da6<>+16(SB)/8, $0xbfd6b1d8b2365da6
+DATA fftAVX2F64bfd6b1d8b2365da6<>+24(SB)/8, $0xbfd6b1d8b2365da6
+GLOBL fftAVX2F64bfd6b1d8b2365da6<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fedeba72ef20146<>+0(SB)/8, $0x3fedeba72ef20146
+DATA fftAVX2F643fedeba72ef20146<>+8(SB)/8, $0x3fedeba72ef20146
+DATA fftAVX2F643fedeba72ef20146<>+16(SB)/8, $0x3fedeba72ef20146
+DATA fftAVX2F643fedeba72ef20146<>+24(SB)/8, $0x3fedeba72ef20146
+GLOBL fftAVX2F643fedeba72ef20146<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfef11f493053d01<>+0(SB)/8, $0xbfef11f493053d01
+DATA fftAVX2F64bfef11f493053d01<>+8(SB)/8, $0xbfef11f493053d01
+DATA fftAVX2F64bfef11f493053d01<>+16(SB)/8, $0xbfef11f493053d01
+DATA fftAVX2F64bfef11f493053d01<>+24(SB)/8, $0xbfef11f493053d01
+GLOBL fftAVX2F64bfef11f493053d01<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fcea1e54bc48db4<>+0(SB)/8, $0x3fcea1e54bc48db4
+DATA fftAVX2F643fcea1e54bc48db4<>+8(SB)/8, $0x3fcea1e54bc48db4
+DATA fftAVX2F643fcea1e54bc48db4<>+16(SB)/8, $0x3fcea1e54bc48db4
+DATA fftAVX2F643fcea1e54bc48db4<>+24(SB)/8, $0x3fcea1e54bc48db4
+GLOBL fftAVX2F643fcea1e54bc48db4<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fe22d961ea71110<>+0(SB)/8, $0x3fe22d961ea71110
+DATA fftAVX2F643fe22d961ea71110<>+8(SB)/8, $0x3fe22d961ea71110
+DATA fftAVX2F643fe22d961ea71110<>+16(SB)/8, $0x3fe22d961ea71110
+DATA fftAVX2F643fe22d961ea71110<>+24(SB)/8, $0x3fe22d961ea71110
+GLOBL fftAVX2F643fe22d961ea71110<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fea55e242a4c3d8<>+0(SB)/8, $0x3fea55e242a4c3d8
+DATA fftAVX2F643fea55e242a4c3d8<>+8(SB)/8, $0x3fea55e242a4c3d8
+DATA fftAVX2F643fea55e242a4c3d8<>+16(SB)/8, $0x3fea55e242a4c3d8
+DATA fftAVX2F643fea55e242a4c3d8<>+24(SB)/8, $0x3fea55e242a4c3d8
+GLOBL fftAVX2F643fea55e242a4c3d8<>(SB), RODATA|NOPTR, $32
+
+// func fftShortRealInverse13AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse13AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 448(SI)
+	VMOVUPD      Y4, 480(SI)
+	VMOVUPD      Y2, 512(SI)
+	VMOVUPD      Y0, 544(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 576(SI)
+	VMOVUPD      Y4, 608(SI)
+	VMOVUPD      Y2, 640(SI)
+	VMOVUPD      Y0, 672(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 704(SI)
+	VMOVUPD      Y4, 736(SI)
+	VMOVUPD      Y2, 768(SI)
+	VMOVUPD      Y0, 800(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      80(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      80(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      80(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      80(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 768(SI)
+	VMOVUPD      Y4, 800(SI)
+	VMOVUPD      Y2, 832(SI)
+	VMOVUPD      Y0, 864(SI)
+	VMOVUPD      448(SI), Y0
+	VMOVUPD      512(SI), Y1
+	VMOVUPD      544(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 512(SI)
+	VMOVUPD      Y2, 544(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      576(SI), Y1
+	VMOVUPD      608(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 576(SI)
+	VMOVUPD      Y2, 608(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      640(SI), Y1
+	VMOVUPD      672(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 640(SI)
+	VMOVUPD      Y2, 672(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      704(SI), Y1
+	VMOVUPD      736(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 704(SI)
+	VMOVUPD      Y2, 736(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      768(SI), Y1
+	VMOVUPD      800(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 768(SI)
+	VMOVUPD      Y2, 800(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      832(SI), Y1
+	VMOVUPD      864(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 832(SI)
+	VMOVUPD      Y2, 864(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      Y0, (SI)
+	VMOVUPD      448(SI), Y0
+	VMOVUPD      512(SI), Y1
+	VFMADD231PD  fftAVX2F643fec55a7e00740ea<>+0(SB), Y1, Y0
+	VMOVUPD      544(SI), Y1
+	VMULPD       fftAVX2F64bfddbe064267c47b<>+0(SB), Y1, Y1
+	VMOVUPD      576(SI), Y2
+	VFMADD231PD  fftAVX2F643fe22d961ea7111a<>+0(SB), Y2, Y0
+	VMOVUPD      608(SI), Y2
+	VFMADD231PD  fftAVX2F64bfea55e242a4c3d2<>+0(SB), Y2, Y1
+	VMOVUPD      640(SI), Y2
+	VFMADD231PD  fftAVX2F643fbedb7debaa3ed5<>+0(SB), Y2, Y0
+	VMOVUPD      672(SI), Y2
+	VFMADD231PD  fftAVX2F64bfefc44566966769<>+0(SB), Y2, Y1
+	VMOVUPD      704(SI), Y2
+	VFMADD231PD  fftAVX2F64bfd6b1d8b2365d9e<>+0(SB), Y2, Y0
+	VMOVUPD      736(SI), Y2
+	VFMADD231PD  fftAVX2F64bfedeba72ef20147<>+0(SB), Y2, Y1
+	VMOVUPD      768(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe7f3ccd0032e0d<>+0(SB), Y2, Y0
+	VMOVUPD      800(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe5384d024c2f84<>+0(SB), Y2, Y1
+	VMOVUPD      832(SI), Y2
+	VFMADD231PD  fftAVX2F64bfef11f493053d00<>+0(SB), Y2, Y0
+	VMOVUPD      864(SI), Y2
+	VFMADD231PD  fftAVX2F64bfcea1e54bc48dbb<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 32(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 384(SI)
+	VMOVUPD      448(SI), Y0
+	VMOVUPD      512(SI), Y1
+	VFMADD231PD  fftAVX2F643fe22d961ea7111a<>+0(SB), Y1, Y0
+	VMOVUPD      544(SI), Y1
+	VMULPD       fftAVX2F64bfea55e242a4c3d2<>+0(SB), Y1, Y1
+	VMOVUPD      576(SI), Y2
+	VFMADD231PD  fftAVX2F64bfd6b1d8b2365d9e<>+0(SB), Y2, Y0
+	VMOVUPD      608(SI), Y2
+	VFMADD231PD  fftAVX2F64bfedeba72ef20147<>+0(SB), Y2, Y1
+	VMOVUPD      640(SI), Y2
+	VFMADD231PD  fftAVX2F64bfef11f493053d00<>+0(SB), Y2, Y0
+	VMOVUPD      672(SI), Y2
+	VFMADD231PD  fftAVX2F64bfcea1e54bc48dbb<>+0(SB), Y2, Y1
+	VMOVUPD      704(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe7f3ccd0032e0e<>+0(SB), Y2, Y0
+	VMOVUPD      736(SI), Y2
+	VFMADD231PD  fftAVX2F643fe5384d024c2f82<>+0(SB), Y2, Y1
+	VMOVUPD      768(SI), Y2
+	VFMADD231PD  fftAVX2F643fbedb7debaa3ee4<>+0(SB), Y2, Y0
+	VMOVUPD      800(SI), Y2
+	VFMADD231PD  fftAVX2F643fefc44566966769<>+0(SB), Y2, Y1
+	VMOVUPD      832(SI), Y2
+	VFMADD231PD  fftAVX2F643fec55a7e00740ea<>+0(SB), Y2, Y0
+	VMOVUPD      864(SI), Y2
+	VFMADD231PD  fftAVX2F643fddbe064267c478<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 64(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 352(SI)
+	VMOVUPD      448(SI), Y0
+	VMOVUPD      512(SI), Y1
+	VFMADD231PD  fftAVX2F643fbedb7debaa3ed5<>+0(SB), Y1, Y0
+	VMOVUPD      544(SI), Y1
+	VMULPD       fftAVX2F64bfefc44566966769<>+0(SB), Y1, Y1
+	VMOVUPD      576(SI), Y2
+	VFMADD231PD  fftAVX2F64bfef11f493053d00<>+0(SB), Y2, Y0
+	VMOVUPD      608(SI), Y2
+	VFMADD231PD  fftAVX2F64bfcea1e54bc48dbb<>+0(SB), Y2, Y1
+	VMOVUPD      640(SI), Y2
+	VFMADD231PD  fftAVX2F64bfd6b1d8b2365da6<>+0(SB), Y2, Y0
+	VMOVUPD      672(SI), Y2
+	VFMADD231PD  fftAVX2F643fedeba72ef20146<>+0(SB), Y2, Y1
+	VMOVUPD      704(SI), Y2
+	VFMADD231PD  fftAVX2F643fec55a7e00740ea<>+0(SB), Y2, Y0
+	VMOVUPD      736(SI), Y2
+	VFMADD231PD  fftAVX2F643fddbe064267c478<>+0(SB), Y2, Y1
+	VMOVUPD      768(SI), Y2
+	VFMADD231PD  fftAVX2F643fe22d961ea7111a<>+0(SB), Y2, Y0
+	VMOVUPD      800(SI), Y2
+	VFMADD231PD  fftAVX2F64bfea55e242a4c3d2<>+0(SB), Y2, Y1
+	VMOVUPD      832(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe7f3ccd0032e0d<>+0(SB), Y2, Y0
+	VMOVUPD      864(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe5384d024c2f84<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 96(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 320(SI)
+	VMOVUPD      448(SI), Y0
+	VMOVUPD      512(SI), Y1
+	VFMADD231PD  fftAVX2F64bfd6b1d8b2365d9e<>+0(SB), Y1, Y0
+	VMOVUPD      544(SI), Y1
+	VMULPD       fftAVX2F64bfedeba72ef20147<>+0(SB), Y1, Y1
+	VMOVUPD      576(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe7f3ccd0032e0e<>+0(SB), Y2, Y0
+	VMOVUPD      608(SI), Y2
+	VFMADD231PD  fftAVX2F643fe5384d024c2f82<>+0(SB), Y2, Y1
+	VMOVUPD      640(SI), Y2
+	VFMADD231PD  fftAVX2F643fec55a7e00740ea<>+0(SB), Y2, Y0
+	VMOVUPD      672(SI), Y2
+	VFMADD231PD  fftAVX2F643fddbe064267c478<>+0(SB), Y2, Y1
+	VMOVUPD      704(SI), Y2
+	VFMADD231PD  fftAVX2F643fbedb7debaa3ed5<>+0(SB), Y2, Y0
+	VMOVUPD      736(SI), Y2
+	VFMADD231PD  fftAVX2F64bfefc44566966769<>+0(SB), Y2, Y1
+	VMOVUPD      768(SI), Y2
+	VFMADD231PD  fftAVX2F64bfef11f493053d01<>+0(SB), Y2, Y0
+	VMOVUPD      800(SI), Y2
+	VFMADD231PD  fftAVX2F643fcea1e54bc48db4<>+0(SB), Y2, Y1
+	VMOVUPD      832(SI), Y2
+	VFMADD231PD  fftAVX2F643fe22d961ea71110<>+0(SB), Y2, Y0
+	VMOVUPD      864(SI), Y2
+	VFMADD231PD  fftAVX2F643fea55e242a4c3d8<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 128(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 288(SI)
+	VMOVUPD      448(SI), Y0
+	VMOVUPD      512(SI), Y1
+	VFMADD231PD  fftAVX2F64bfe7f3ccd0032e0d<>+0(SB), Y1, Y0
+	VMOVUPD      544(SI), Y1
+	VMULPD       fftAVX2F64bfe5384d024c2f84<>+0(SB), Y1, Y1
+	VMOVUPD      576(SI), Y2
+	VFMADD231PD  fftAVX2F643fbedb7debaa3ee4<>+0(SB), Y2, Y0
+	VMOVUPD      608(SI), Y2
+	VFMADD231PD  fftAVX2F643fefc44566966769<>+0(SB), Y2, Y1
+	VMOVUPD      640(SI), Y2
+	VFMADD231PD  fftAVX2F643fe22d961ea7111a<>+0(SB), Y2, Y0
+	VMOVUPD      672(SI), Y2
+	VFMADD231PD  fftAVX2F64bfea55e242a4c3d2<>+0(SB), Y2, Y1
+	VMOVUPD      704(SI), Y2
+	VFMADD231PD  fftAVX2F64bfef11f493053d01<>+0(SB), Y2, Y0
+	VMOVUPD      736(SI), Y2
+	VFMADD231PD  fftAVX2F643fcea1e54bc48db4<>+0(SB), Y2, Y1
+	VMOVUPD      768(SI), Y2
+	VFMADD231PD  fftAVX2F643fec55a7e00740ea<>+0(SB), Y2, Y0
+	VMOVUPD      800(SI), Y2
+	VFMADD231PD  fftAVX2F643fddbe064267c478<>+0(SB), Y2, Y1
+	VMOVUPD      832(SI), Y2
+	VFMADD231PD  fftAVX2F64bfd6b1d8b2365d9e<>+0(SB), Y2, Y0
+	VMOVUPD      864(SI), Y2
+	VFMADD231PD  fftAVX2F64bfedeba72ef20147<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 160(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 256(SI)
+	VMOVUPD      448(SI), Y0
+	VMOVUPD      512(SI), Y1
+	VFMADD231PD  fftAVX2F64bfef11f493053d00<>+0(SB), Y1, Y0
+	VMOVUPD      544(SI), Y1
+	VMULPD       fftAVX2F64bfcea1e54bc48dbb<>+0(SB), Y1, Y1
+	VMOVUPD      576(SI), Y2
+	VFMADD231PD  fftAVX2F643fec55a7e00740ea<>+0(SB), Y2, Y0
+	VMOVUPD      608(SI), Y2
+	VFMADD231PD  fftAVX2F643fddbe064267c478<>+0(SB), Y2, Y1
+	VMOVUPD      640(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe7f3ccd0032e0d<>+0(SB), Y2, Y0
+	VMOVUPD      672(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe5384d024c2f84<>+0(SB), Y2, Y1
+	VMOVUPD      704(SI), Y2
+	VFMADD231PD  fftAVX2F643fe22d961ea71110<>+0(SB), Y2, Y0
+	VMOVUPD      736(SI), Y2
+	VFMADD231PD  fftAVX2F643fea55e242a4c3d8<>+0(SB), Y2, Y1
+	VMOVUPD      768(SI), Y2
+	VFMADD231PD  fftAVX2F64bfd6b1d8b2365d9e<>+0(SB), Y2, Y0
+	VMOVUPD      800(SI), Y2
+	VFMADD231PD  fftAVX2F64bfedeba72ef20147<>+0(SB), Y2, Y1
+	VMOVUPD      832(SI), Y2
+	VFMADD231PD  fftAVX2F643fbedb7debaa3ee4<>+0(SB), Y2, Y0
+	VMOVUPD      864(SI), Y2
+	VFMADD231PD  fftAVX2F643fefc44566966769<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 192(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 224(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMULPD       (SI), Y0, Y1
+	VMULPD       32(SI), Y0, Y2
+	VMULPD       64(SI), Y0, Y3
+	VMULPD       96(SI), Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMULPD       128(SI), Y0, Y1
+	VMULPD       160(SI), Y0, Y2
+	VMULPD       192(SI), Y0, Y3
+	VMULPD       224(SI), Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMULPD       256(SI), Y0, Y1
+	VMULPD       288(SI), Y0, Y2
+	VMULPD       320(SI), Y0, Y3
+	VMULPD       352(SI), Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMULPD       288(SI), Y0, Y1
+	VMULPD       320(SI), Y0, Y2
+	VMULPD       352(SI), Y0, Y3
+	VMULPD       384(SI), Y0, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y2, Y3
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VUNPCKLPD    Y3, Y4, Y2
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y0, Y1, Y4
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y2, 72(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 72(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 72(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 72(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal14AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal14AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, (SI)
+	VMOVUPD      Y4, 32(SI)
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y4, 160(SI)
+	VMOVUPD      Y2, 192(SI)
+	VMOVUPD      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y4, 288(SI)
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y0, 352(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      80(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      80(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      80(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      80(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 320(SI)
+	VMOVUPD      Y4, 352(SI)
+	VMOVUPD      Y2, 384(SI)
+	VMOVUPD      Y0, 416(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      384(SI), Y2
+	VMOVUPD      416(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VMOVUPD      320(SI), Y6
+	VMOVUPD      352(SI), Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPD      192(SI), Y6
+	VMOVUPD      224(SI), Y7
+	VMOVUPD      256(SI), Y10
+	VMOVUPD      288(SI), Y11
+	VADDPD       Y10, Y6, Y12
+	VADDPD       Y11, Y7, Y13
+	VSUBPD       Y10, Y6, Y6
+	VSUBPD       Y11, Y7, Y7
+	VMOVUPD      (SI), Y10
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fe904c37505de4b<>+0(SB), Y1, Y11
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y3, Y11
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y7, Y11
+	VADDPD       Y11, Y10, Y14
+	VSUBPD       Y11, Y10, Y10
+	VMOVUPD      Y14, 64(SI)
+	VMOVUPD      Y10, 384(SI)
+	VMOVUPD      (SI), Y10
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fef329c0558e96a<>+0(SB), Y1, Y11
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c71<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F64bfdbc4c04d71abbf<>+0(SB), Y3, Y11
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y7, Y11
+	VADDPD       Y11, Y10, Y14
+	VSUBPD       Y11, Y10, Y10
+	VMOVUPD      Y14, 128(SI)
+	VMOVUPD      Y10, 320(SI)
+	VMOVUPD      (SI), Y10
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y1, Y1
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y3, Y1
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y7, Y1
+	VADDPD       Y1, Y10, Y3
+	VSUBPD       Y1, Y10, Y1
+	VMOVUPD      Y3, 192(SI)
+	VMOVUPD      Y1, 256(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fe904c37505de4b<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y2, Y3
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y6, Y3
+	VADDPD       Y3, Y1, Y7
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 96(SI)
+	VMOVUPD      Y7, 416(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fef329c0558e96a<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c71<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfdbc4c04d71abbf<>+0(SB), Y2, Y3
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y6, Y3
+	VADDPD       Y3, Y1, Y7
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 160(SI)
+	VMOVUPD      Y7, 352(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y0, Y0
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y2, Y0
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y6, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 224(SI)
+	VMOVUPD      Y2, 288(SI)
+	VADDPD       Y8, Y4, Y0
+	VADDPD       Y12, Y0, Y0
+	VADDPD       (SI), Y0, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       Y9, Y5, Y0
+	VADDPD       Y13, Y0, Y0
+	VADDPD       32(SI), Y0, Y0
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VADDPD       Y1, Y0, Y2
+	VSUBPD       Y1, Y0, Y0
+	VADDPD       Y2, Y2, Y1
+	VMOVUPD      Y1, 448(SI)
+	VADDPD       Y0, Y0, Y0
+	VMOVUPD      Y0, 896(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      384(SI), Y2
+	VMOVUPD      416(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F64bfecd4bca9cb5c71<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfecd4bca9cb5c71<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfdbc4c04d71abc1<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfdbc4c04d71abc1<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y0, 512(SI)
+	VMOVUPD      Y1, 544(SI)
+	VMOVUPD      Y2, 832(SI)
+	VMOVUPD      Y3, 864(SI)
+	VMOVUPD      128(SI), Y0
+	VMOVUPD      160(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F64bfe3f3a0e28bedd2<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfe3f3a0e28bedd2<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfe904c37505de4b<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfe904c37505de4b<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y0, 576(SI)
+	VMOVUPD      Y1, 608(SI)
+	VMOVUPD      Y2, 768(SI)
+	VMOVUPD      Y3, 800(SI)
+	VMOVUPD      192(SI), Y0
+	VMOVUPD      224(SI), Y1
+	VMOVUPD      256(SI), Y2
+	VMOVUPD      288(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F64bfcc7b90e3024584<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfcc7b90e3024584<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfef329c0558e969<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfef329c0558e969<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y0, 640(SI)
+	VMOVUPD      Y1, 672(SI)
+	VMOVUPD      Y2, 704(SI)
+	VMOVUPD      Y3, 736(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMULPD       448(SI), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPD      512(SI), Y3
+	VMOVUPD      544(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      576(SI), Y1
+	VMOVUPD      608(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      640(SI), Y3
+	VMOVUPD      672(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      704(SI), Y1
+	VMOVUPD      736(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      768(SI), Y3
+	VMOVUPD      800(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMOVUPD      832(SI), Y1
+	VMOVUPD      864(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMULPD       896(SI), Y0, Y0
+	VXORPS       Y3, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y1, Y4
+	VPERM2F128   $0x31, Y0, Y1, Y0
+	VPERM2F128   $0x20, Y3, Y2, Y1
+	VPERM2F128   $0x31, Y3, Y2, Y2
+	VUNPCKLPD    Y1, Y4, Y3
+	VUNPCKHPD    Y1, Y4, Y1
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 96(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 96(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y1, 96(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 96(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F64bfe3f3a0e28bedd2<>+0(SB)/8, $0xbfe3f3a0e28bedd2
+DATA fftAVX2F64bfe3f3a0e28bedd2<>+8(SB)/8, $0xbfe3f3a0e28bedd2
+DATA fftAVX2F64bfe3f3a0e28bedd2<>+16(SB)/8, $0xbfe3f3a0e28bedd2
+DATA fftAVX2F64bfe3f3a0e28bedd2<>+24(SB)/8, $0xbfe3f3a0e28bedd2
+GLOBL fftAVX2F64bfe3f3a0e28bedd2<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfcc7b90e3024584<>+0(SB)/8, $0xbfcc7b90e3024584
+DATA fftAVX2F64bfcc7b90e3024584<>+8(SB)/8, $0xbfcc7b90e3024584
+DATA fftAVX2F64bfcc7b90e3024584<>+16(SB)/8, $0xbfcc7b90e3024584
+DATA fftAVX2F64bfcc7b90e3024584<>+24(SB)/8, $0xbfcc7b90e3024584
+GLOBL fftAVX2F64bfcc7b90e3024584<>(SB), RODATA|NOPTR, $32
+
+// func fftShortRealInverse14AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse14AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 512(SI)
+	VMOVUPD      Y4, 544(SI)
+	VMOVUPD      Y2, 576(SI)
+	VMOVUPD      Y0, 608(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 640(SI)
+	VMOVUPD      Y4, 672(SI)
+	VMOVUPD      Y2, 704(SI)
+	VMOVUPD      Y0, 736(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 768(SI)
+	VMOVUPD      Y4, 800(SI)
+	VMOVUPD      Y2, 832(SI)
+	VMOVUPD      Y0, 864(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      96(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 896(SI)
+	VMOVUPD      Y4, 928(SI)
+	VMOVUPD      Y2, 960(SI)
+	VMOVUPD      Y0, 992(SI)
+	VMOVUPD      512(SI), Y0
+	VSUBPD       960(SI), Y0, Y1
+	VADDPD       960(SI), Y0, Y0
+	VMOVUPD      Y1, (SI)
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      576(SI), Y0
+	VMOVUPD      608(SI), Y1
+	VMOVUPD      896(SI), Y2
+	VMOVUPD      928(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F643fecd4bca9cb5c71<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F643fecd4bca9cb5c71<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfdbc4c04d71abc1<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfdbc4c04d71abc1<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y1, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	VMOVUPD      Y3, 384(SI)
+	VMOVUPD      Y2, 416(SI)
+	VMOVUPD      640(SI), Y0
+	VMOVUPD      672(SI), Y1
+	VMOVUPD      832(SI), Y2
+	VMOVUPD      864(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfe904c37505de4b<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfe904c37505de4b<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y1, 128(SI)
+	VMOVUPD      Y0, 160(SI)
+	VMOVUPD      Y3, 320(SI)
+	VMOVUPD      Y2, 352(SI)
+	VMOVUPD      704(SI), Y0
+	VMOVUPD      736(SI), Y1
+	VMOVUPD      768(SI), Y2
+	VMOVUPD      800(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F643fcc7b90e3024584<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F643fcc7b90e3024584<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfef329c0558e969<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfef329c0558e969<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y1, 192(SI)
+	VMOVUPD      Y0, 224(SI)
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y2, 288(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      384(SI), Y2
+	VMOVUPD      416(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VMOVUPD      320(SI), Y6
+	VMOVUPD      352(SI), Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y7, Y3, Y9
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPD      192(SI), Y6
+	VMOVUPD      224(SI), Y7
+	VMOVUPD      256(SI), Y10
+	VMOVUPD      288(SI), Y11
+	VADDPD       Y10, Y6, Y12
+	VADDPD       Y11, Y7, Y13
+	VSUBPD       Y10, Y6, Y6
+	VSUBPD       Y11, Y7, Y7
+	VMOVUPD      (SI), Y10
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fe904c37505de4b<>+0(SB), Y1, Y11
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y3, Y11
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y7, Y11
+	VADDPD       Y11, Y10, Y14
+	VSUBPD       Y11, Y10, Y10
+	VMOVUPD      Y14, 64(SI)
+	VMOVUPD      Y10, 384(SI)
+	VMOVUPD      (SI), Y10
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fef329c0558e96a<>+0(SB), Y1, Y11
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c71<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F64bfdbc4c04d71abbf<>+0(SB), Y3, Y11
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y7, Y11
+	VADDPD       Y11, Y10, Y14
+	VSUBPD       Y11, Y10, Y10
+	VMOVUPD      Y14, 128(SI)
+	VMOVUPD      Y10, 320(SI)
+	VMOVUPD      (SI), Y10
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y4, Y10
+	VMULPD       fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y1, Y1
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y8, Y10
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y3, Y1
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y12, Y10
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y7, Y1
+	VADDPD       Y1, Y10, Y3
+	VSUBPD       Y1, Y10, Y1
+	VMOVUPD      Y3, 192(SI)
+	VMOVUPD      Y1, 256(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd2<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fe904c37505de4b<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y2, Y3
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y6, Y3
+	VADDPD       Y3, Y1, Y7
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 96(SI)
+	VMOVUPD      Y7, 416(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fef329c0558e96a<>+0(SB), Y0, Y3
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c71<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfdbc4c04d71abbf<>+0(SB), Y2, Y3
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y6, Y3
+	VADDPD       Y3, Y1, Y7
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y1, 160(SI)
+	VMOVUPD      Y7, 352(SI)
+	VMOVUPD      32(SI), Y1
+	VFMADD231PD  fftAVX2F64bfecd4bca9cb5c70<>+0(SB), Y5, Y1
+	VMULPD       fftAVX2F643fdbc4c04d71abc3<>+0(SB), Y0, Y0
+	VFMADD231PD  fftAVX2F643fe3f3a0e28bedd0<>+0(SB), Y9, Y1
+	VFMADD231PD  fftAVX2F64bfe904c37505de4d<>+0(SB), Y2, Y0
+	VFMADD231PD  fftAVX2F64bfcc7b90e3024580<>+0(SB), Y13, Y1
+	VFMADD231PD  fftAVX2F643fef329c0558e96a<>+0(SB), Y6, Y0
+	VADDPD       Y0, Y1, Y2
+	VSUBPD       Y0, Y1, Y0
+	VMOVUPD      Y0, 224(SI)
+	VMOVUPD      Y2, 288(SI)
+	VADDPD       Y8, Y4, Y0
+	VADDPD       Y12, Y0, Y0
+	VADDPD       (SI), Y0, Y0
+	VMOVUPD      Y0, (SI)
+	VADDPD       Y9, Y5, Y0
+	VADDPD       Y13, Y0, Y0
+	VADDPD       32(SI), Y0, Y0
+	VMOVUPD      Y0, 32(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      64(SI), Y3
+	VMOVUPD      96(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      192(SI), Y3
+	VMOVUPD      224(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      256(SI), Y1
+	VMOVUPD      288(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      320(SI), Y3
+	VMOVUPD      352(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMOVUPD      320(SI), Y1
+	VMOVUPD      352(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      384(SI), Y3
+	VMOVUPD      416(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y0, Y2, Y4
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y2
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y2, Y4, Y3
+	VUNPCKHPD    Y2, Y4, Y2
+	VUNPCKLPD    Y1, Y0, Y4
+	VUNPCKHPD    Y1, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 80(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 80(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y2, 80(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 80(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal15AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal15AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 960(SI)
+	VMOVUPD      Y4, 992(SI)
+	VMOVUPD      Y2, 1024(SI)
+	VMOVUPD      Y0, 1056(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 1088(SI)
+	VMOVUPD      Y4, 1120(SI)
+	VMOVUPD      Y2, 1152(SI)
+	VMOVUPD      Y0, 1184(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 1216(SI)
+	VMOVUPD      Y4, 1248(SI)
+	VMOVUPD      Y2, 1280(SI)
+	VMOVUPD      Y0, 1312(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      88(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      88(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      88(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      88(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 1312(SI)
+	VMOVUPD      Y4, 1344(SI)
+	VMOVUPD      Y2, 1376(SI)
+	VMOVUPD      Y0, 1408(SI)
+	VMOVUPD      960(SI), Y0
+	VMOVUPD      992(SI), Y1
+	VADDPD       1408(SI), Y1, Y2
+	VSUBPD       1408(SI), Y1, Y1
+	VMOVUPD      Y2, 992(SI)
+	VMOVUPD      Y1, 1408(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      1024(SI), Y1
+	VADDPD       1376(SI), Y1, Y2
+	VSUBPD       1376(SI), Y1, Y1
+	VMOVUPD      Y2, 1024(SI)
+	VMOVUPD      Y1, 1376(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      1056(SI), Y1
+	VADDPD       1344(SI), Y1, Y2
+	VSUBPD       1344(SI), Y1, Y1
+	VMOVUPD      Y2, 1056(SI)
+	VMOVUPD      Y1, 1344(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      1088(SI), Y1
+	VADDPD       1312(SI), Y1, Y2
+	VSUBPD       1312(SI), Y1, Y1
+	VMOVUPD      Y2, 1088(SI)
+	VMOVUPD      Y1, 1312(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      1120(SI), Y1
+	VADDPD       1280(SI), Y1, Y2
+	VSUBPD       1280(SI), Y1, Y1
+	VMOVUPD      Y2, 1120(SI)
+	VMOVUPD      Y1, 1280(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      1152(SI), Y1
+	VADDPD       1248(SI), Y1, Y2
+	VSUBPD       1248(SI), Y1, Y1
+	VMOVUPD      Y2, 1152(SI)
+	VMOVUPD      Y1, 1248(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      1184(SI), Y1
+	VADDPD       1216(SI), Y1, Y2
+	VSUBPD       1216(SI), Y1, Y1
+	VMOVUPD      Y2, 1184(SI)
+	VMOVUPD      Y1, 1216(SI)
+	VADDPD       Y2, Y0, Y0
+	VMOVUPD      Y0, 448(SI)
+	VMOVUPD      960(SI), Y0
+	VMOVUPD      992(SI), Y1
+	VFMADD231PD  fftAVX2F643fed3bc3aeff7f95<>+0(SB), Y1, Y0
+	VMOVUPD      1408(SI), Y1
+	VMULPD       fftAVX2F64bfda07f921061ad0<>+0(SB), Y1, Y1
+	VMOVUPD      1024(SI), Y2
+	VFMADD231PD  fftAVX2F643fe5698496e20bd9<>+0(SB), Y2, Y0
+	VMOVUPD      1376(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe7c7d7a833bec2<>+0(SB), Y2, Y1
+	VMOVUPD      1056(SI), Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y2, Y0
+	VMOVUPD      1344(SI), Y2
+	VFMADD231PD  fftAVX2F64bfee6f0e134454ff<>+0(SB), Y2, Y1
+	VMOVUPD      1088(SI), Y2
+	VFMADD231PD  fftAVX2F64bfbac2609b3c5762<>+0(SB), Y2, Y0
+	VMOVUPD      1312(SI), Y2
+	VFMADD231PD  fftAVX2F64bfefd31f94f867c7<>+0(SB), Y2, Y1
+	VMOVUPD      1120(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y2, Y0
+	VMOVUPD      1280(SI), Y2
+	VFMADD231PD  fftAVX2F64bfebb67ae8584cac<>+0(SB), Y2, Y1
+	VMOVUPD      1152(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y2, Y0
+	VMOVUPD      1248(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y2, Y1
+	VMOVUPD      1184(SI), Y2
+	VFMADD231PD  fftAVX2F64bfef4cfc327a0080<>+0(SB), Y2, Y0
+	VMOVUPD      1216(SI), Y2
+	VFMADD231PD  fftAVX2F64bfca9cd9ac4258f4<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 512(SI)
+	VMOVUPD      Y1, 544(SI)
+	VMOVUPD      960(SI), Y0
+	VMOVUPD      992(SI), Y1
+	VFMADD231PD  fftAVX2F643fe5698496e20bd9<>+0(SB), Y1, Y0
+	VMOVUPD      1408(SI), Y1
+	VMULPD       fftAVX2F64bfe7c7d7a833bec2<>+0(SB), Y1, Y1
+	VMOVUPD      1024(SI), Y2
+	VFMADD231PD  fftAVX2F64bfbac2609b3c5762<>+0(SB), Y2, Y0
+	VMOVUPD      1376(SI), Y2
+	VFMADD231PD  fftAVX2F64bfefd31f94f867c7<>+0(SB), Y2, Y1
+	VMOVUPD      1056(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y2, Y0
+	VMOVUPD      1344(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y2, Y1
+	VMOVUPD      1088(SI), Y2
+	VFMADD231PD  fftAVX2F64bfef4cfc327a0080<>+0(SB), Y2, Y0
+	VMOVUPD      1312(SI), Y2
+	VFMADD231PD  fftAVX2F643fca9cd9ac4258ec<>+0(SB), Y2, Y1
+	VMOVUPD      1120(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe0000000000004<>+0(SB), Y2, Y0
+	VMOVUPD      1280(SI), Y2
+	VFMADD231PD  fftAVX2F643febb67ae8584ca8<>+0(SB), Y2, Y1
+	VMOVUPD      1152(SI), Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y2, Y0
+	VMOVUPD      1248(SI), Y2
+	VFMADD231PD  fftAVX2F643fee6f0e13445500<>+0(SB), Y2, Y1
+	VMOVUPD      1184(SI), Y2
+	VFMADD231PD  fftAVX2F643fed3bc3aeff7f95<>+0(SB), Y2, Y0
+	VMOVUPD      1216(SI), Y2
+	VFMADD231PD  fftAVX2F643fda07f921061ad0<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 576(SI)
+	VMOVUPD      Y1, 608(SI)
+	VMOVUPD      960(SI), Y0
+	VMOVUPD      992(SI), Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y1, Y0
+	VMOVUPD      1408(SI), Y1
+	VMULPD       fftAVX2F64bfee6f0e134454ff<>+0(SB), Y1, Y1
+	VMOVUPD      1024(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y2, Y0
+	VMOVUPD      1376(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y2, Y1
+	VMOVUPD      1056(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y2, Y0
+	VMOVUPD      1344(SI), Y2
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5d<>+0(SB), Y2, Y1
+	VMOVUPD      1088(SI), Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y2, Y0
+	VMOVUPD      1312(SI), Y2
+	VFMADD231PD  fftAVX2F643fee6f0e13445500<>+0(SB), Y2, Y1
+	VMOVUPD      1120(SI), Y2
+	VFMADD231PD  fftAVX2F643ff0000000000000<>+0(SB), Y2, Y0
+	VMOVUPD      1280(SI), Y2
+	VFMADD231PD  fftAVX2F640<>+0(SB), Y2, Y1
+	VMOVUPD      1152(SI), Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y2, Y0
+	VMOVUPD      1248(SI), Y2
+	VFMADD231PD  fftAVX2F64bfee6f0e134454ff<>+0(SB), Y2, Y1
+	VMOVUPD      1184(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y2, Y0
+	VMOVUPD      1216(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 640(SI)
+	VMOVUPD      Y1, 672(SI)
+	VMOVUPD      960(SI), Y0
+	VMOVUPD      992(SI), Y1
+	VFMADD231PD  fftAVX2F64bfbac2609b3c5762<>+0(SB), Y1, Y0
+	VMOVUPD      1408(SI), Y1
+	VMULPD       fftAVX2F64bfefd31f94f867c7<>+0(SB), Y1, Y1
+	VMOVUPD      1024(SI), Y2
+	VFMADD231PD  fftAVX2F64bfef4cfc327a0080<>+0(SB), Y2, Y0
+	VMOVUPD      1376(SI), Y2
+	VFMADD231PD  fftAVX2F643fca9cd9ac4258ec<>+0(SB), Y2, Y1
+	VMOVUPD      1056(SI), Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y2, Y0
+	VMOVUPD      1344(SI), Y2
+	VFMADD231PD  fftAVX2F643fee6f0e13445500<>+0(SB), Y2, Y1
+	VMOVUPD      1088(SI), Y2
+	VFMADD231PD  fftAVX2F643fed3bc3aeff7f95<>+0(SB), Y2, Y0
+	VMOVUPD      1312(SI), Y2
+	VFMADD231PD  fftAVX2F64bfda07f921061ad0<>+0(SB), Y2, Y1
+	VMOVUPD      1120(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y2, Y0
+	VMOVUPD      1280(SI), Y2
+	VFMADD231PD  fftAVX2F64bfebb67ae8584cac<>+0(SB), Y2, Y1
+	VMOVUPD      1152(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y2, Y0
+	VMOVUPD      1248(SI), Y2
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5d<>+0(SB), Y2, Y1
+	VMOVUPD      1184(SI), Y2
+	VFMADD231PD  fftAVX2F643fe5698496e20bda<>+0(SB), Y2, Y0
+	VMOVUPD      1216(SI), Y2
+	VFMADD231PD  fftAVX2F643fe7c7d7a833bec0<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 704(SI)
+	VMOVUPD      Y1, 736(SI)
+	VMOVUPD      960(SI), Y0
+	VMOVUPD      992(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y1, Y0
+	VMOVUPD      1408(SI), Y1
+	VMULPD       fftAVX2F64bfebb67ae8584cac<>+0(SB), Y1, Y1
+	VMOVUPD      1024(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe0000000000004<>+0(SB), Y2, Y0
+	VMOVUPD      1376(SI), Y2
+	VFMADD231PD  fftAVX2F643febb67ae8584ca8<>+0(SB), Y2, Y1
+	VMOVUPD      1056(SI), Y2
+	VFMADD231PD  fftAVX2F643ff0000000000000<>+0(SB), Y2, Y0
+	VMOVUPD      1344(SI), Y2
+	VFMADD231PD  fftAVX2F640<>+0(SB), Y2, Y1
+	VMOVUPD      1088(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y2, Y0
+	VMOVUPD      1312(SI), Y2
+	VFMADD231PD  fftAVX2F64bfebb67ae8584cac<>+0(SB), Y2, Y1
+	VMOVUPD      1120(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe0000000000004<>+0(SB), Y2, Y0
+	VMOVUPD      1280(SI), Y2
+	VFMADD231PD  fftAVX2F643febb67ae8584ca8<>+0(SB), Y2, Y1
+	VMOVUPD      1152(SI), Y2
+	VFMADD231PD  fftAVX2F643ff0000000000000<>+0(SB), Y2, Y0
+	VMOVUPD      1248(SI), Y2
+	VFMADD231PD  fftAVX2F640<>+0(SB), Y2, Y1
+	VMOVUPD      1184(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y2, Y0
+	VMOVUPD      1216(SI), Y2
+	VFMADD231PD  fftAVX2F64bfebb67ae8584cac<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 768(SI)
+	VMOVUPD      Y1, 800(SI)
+	VMOVUPD      960(SI), Y0
+	VMOVUPD      992(SI), Y1
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y1, Y0
+	VMOVUPD      1408(SI), Y1
+	VMULPD       fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y1, Y1
+	VMOVUPD      1024(SI), Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y2, Y0
+	VMOVUPD      1376(SI), Y2
+	VFMADD231PD  fftAVX2F643fee6f0e13445500<>+0(SB), Y2, Y1
+	VMOVUPD      1056(SI), Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y2, Y0
+	VMOVUPD      1344(SI), Y2
+	VFMADD231PD  fftAVX2F64bfee6f0e134454ff<>+0(SB), Y2, Y1
+	VMOVUPD      1088(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y2, Y0
+	VMOVUPD      1312(SI), Y2
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5d<>+0(SB), Y2, Y1
+	VMOVUPD      1120(SI), Y2
+	VFMADD231PD  fftAVX2F643ff0000000000000<>+0(SB), Y2, Y0
+	VMOVUPD      1280(SI), Y2
+	VFMADD231PD  fftAVX2F640<>+0(SB), Y2, Y1
+	VMOVUPD      1152(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y2, Y0
+	VMOVUPD      1248(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y2, Y1
+	VMOVUPD      1184(SI), Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y2, Y0
+	VMOVUPD      1216(SI), Y2
+	VFMADD231PD  fftAVX2F643fee6f0e13445500<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 832(SI)
+	VMOVUPD      Y1, 864(SI)
+	VMOVUPD      960(SI), Y0
+	VMOVUPD      992(SI), Y1
+	VFMADD231PD  fftAVX2F64bfef4cfc327a0080<>+0(SB), Y1, Y0
+	VMOVUPD      1408(SI), Y1
+	VMULPD       fftAVX2F64bfca9cd9ac4258f4<>+0(SB), Y1, Y1
+	VMOVUPD      1024(SI), Y2
+	VFMADD231PD  fftAVX2F643fed3bc3aeff7f95<>+0(SB), Y2, Y0
+	VMOVUPD      1376(SI), Y2
+	VFMADD231PD  fftAVX2F643fda07f921061ad0<>+0(SB), Y2, Y1
+	VMOVUPD      1056(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y2, Y0
+	VMOVUPD      1344(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y2, Y1
+	VMOVUPD      1088(SI), Y2
+	VFMADD231PD  fftAVX2F643fe5698496e20bda<>+0(SB), Y2, Y0
+	VMOVUPD      1312(SI), Y2
+	VFMADD231PD  fftAVX2F643fe7c7d7a833bec0<>+0(SB), Y2, Y1
+	VMOVUPD      1120(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y2, Y0
+	VMOVUPD      1280(SI), Y2
+	VFMADD231PD  fftAVX2F64bfebb67ae8584cac<>+0(SB), Y2, Y1
+	VMOVUPD      1152(SI), Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y2, Y0
+	VMOVUPD      1248(SI), Y2
+	VFMADD231PD  fftAVX2F643fee6f0e13445500<>+0(SB), Y2, Y1
+	VMOVUPD      1184(SI), Y2
+	VFMADD231PD  fftAVX2F64bfbac2609b3c5762<>+0(SB), Y2, Y0
+	VMOVUPD      1216(SI), Y2
+	VFMADD231PD  fftAVX2F64bfefd31f94f867c7<>+0(SB), Y2, Y1
+	VMOVUPD      Y0, 896(SI)
+	VMOVUPD      Y1, 928(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMULPD       448(SI), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPD      512(SI), Y3
+	VMOVUPD      544(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      576(SI), Y1
+	VMOVUPD      608(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      640(SI), Y3
+	VMOVUPD      672(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      704(SI), Y1
+	VMOVUPD      736(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      768(SI), Y3
+	VMOVUPD      800(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMOVUPD      832(SI), Y1
+	VMOVUPD      864(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      896(SI), Y3
+	VMOVUPD      928(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y2, Y3
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VUNPCKLPD    Y3, Y4, Y2
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y0, Y1, Y4
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y2, 96(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 96(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 96(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 96(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F64bfca9cd9ac4258f4<>+0(SB)/8, $0xbfca9cd9ac4258f4
+DATA fftAVX2F64bfca9cd9ac4258f4<>+8(SB)/8, $0xbfca9cd9ac4258f4
+DATA fftAVX2F64bfca9cd9ac4258f4<>+16(SB)/8, $0xbfca9cd9ac4258f4
+DATA fftAVX2F64bfca9cd9ac4258f4<>+24(SB)/8, $0xbfca9cd9ac4258f4
+GLOBL fftAVX2F64bfca9cd9ac4258f4<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fda07f921061ad0<>+0(SB)/8, $0x3fda07f921061ad0
+DATA fftAVX2F643fda07f921061ad0<>+8(SB)/8, $0x3fda07f921061ad0
+DATA fftAVX2F643fda07f921061ad0<>+16(SB)/8, $0x3fda07f921061ad0
+DATA fftAVX2F643fda07f921061ad0<>+24(SB)/8, $0x3fda07f921061ad0
+GLOBL fftAVX2F643fda07f921061ad0<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fe2cf2304755a5d<>+0(SB)/8, $0x3fe2cf2304755a5d
+DATA fftAVX2F643fe2cf2304755a5d<>+8(SB)/8, $0x3fe2cf2304755a5d
+DATA fftAVX2F643fe2cf2304755a5d<>+16(SB)/8, $0x3fe2cf2304755a5d
+DATA fftAVX2F643fe2cf2304755a5d<>+24(SB)/8, $0x3fe2cf2304755a5d
+GLOBL fftAVX2F643fe2cf2304755a5d<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fe5698496e20bda<>+0(SB)/8, $0x3fe5698496e20bda
+DATA fftAVX2F643fe5698496e20bda<>+8(SB)/8, $0x3fe5698496e20bda
+DATA fftAVX2F643fe5698496e20bda<>+16(SB)/8, $0x3fe5698496e20bda
+DATA fftAVX2F643fe5698496e20bda<>+24(SB)/8, $0x3fe5698496e20bda
+GLOBL fftAVX2F643fe5698496e20bda<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fe7c7d7a833bec0<>+0(SB)/8, $0x3fe7c7d7a833bec0
+DATA fftAVX2F643fe7c7d7a833bec0<>+8(SB)/8, $0x3fe7c7d7a833bec0
+DATA fftAVX2F643fe7c7d7a833bec0<>+16(SB)/8, $0x3fe7c7d7a833bec0
+DATA fftAVX2F643fe7c7d7a833bec0<>+24(SB)/8, $0x3fe7c7d7a833bec0
+GLOBL fftAVX2F643fe7c7d7a833bec0<>(SB), RODATA|NOPTR, $32
+
+// func fftShortRealInverse15AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse15AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 512(SI)
+	VMOVUPD      Y4, 544(SI)
+	VMOVUPD      Y2, 576(SI)
+	VMOVUPD      Y0, 608(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 640(SI)
+	VMOVUPD      Y4, 672(SI)
+	VMOVUPD      Y2, 704(SI)
+	VMOVUPD      Y0, 736(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 768(SI)
+	VMOVUPD      Y4, 800(SI)
+	VMOVUPD      Y2, 832(SI)
+	VMOVUPD      Y0, 864(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      96(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 896(SI)
+	VMOVUPD      Y4, 928(SI)
+	VMOVUPD      Y2, 960(SI)
+	VMOVUPD      Y0, 992(SI)
+	VMOVUPD      512(SI), Y0
+	VMOVUPD      576(SI), Y1
+	VMOVUPD      608(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 576(SI)
+	VMOVUPD      Y2, 608(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      640(SI), Y1
+	VMOVUPD      672(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 640(SI)
+	VMOVUPD      Y2, 672(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      704(SI), Y1
+	VMOVUPD      736(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 704(SI)
+	VMOVUPD      Y2, 736(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      768(SI), Y1
+	VMOVUPD      800(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 768(SI)
+	VMOVUPD      Y2, 800(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      832(SI), Y1
+	VMOVUPD      864(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 832(SI)
+	VMOVUPD      Y2, 864(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      896(SI), Y1
+	VMOVUPD      928(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 896(SI)
+	VMOVUPD      Y2, 928(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      960(SI), Y1
+	VMOVUPD      992(SI), Y2
+	VADDPD       Y1, Y1, Y1
+	VADDPD       Y2, Y2, Y2
+	VMOVUPD      Y1, 960(SI)
+	VMOVUPD      Y2, 992(SI)
+	VADDPD       Y1, Y0, Y0
+	VMOVUPD      Y0, (SI)
+	VMOVUPD      512(SI), Y0
+	VMOVUPD      576(SI), Y1
+	VFMADD231PD  fftAVX2F643fed3bc3aeff7f95<>+0(SB), Y1, Y0
+	VMOVUPD      608(SI), Y1
+	VMULPD       fftAVX2F64bfda07f921061ad0<>+0(SB), Y1, Y1
+	VMOVUPD      640(SI), Y2
+	VFMADD231PD  fftAVX2F643fe5698496e20bd9<>+0(SB), Y2, Y0
+	VMOVUPD      672(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe7c7d7a833bec2<>+0(SB), Y2, Y1
+	VMOVUPD      704(SI), Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y2, Y0
+	VMOVUPD      736(SI), Y2
+	VFMADD231PD  fftAVX2F64bfee6f0e134454ff<>+0(SB), Y2, Y1
+	VMOVUPD      768(SI), Y2
+	VFMADD231PD  fftAVX2F64bfbac2609b3c5762<>+0(SB), Y2, Y0
+	VMOVUPD      800(SI), Y2
+	VFMADD231PD  fftAVX2F64bfefd31f94f867c7<>+0(SB), Y2, Y1
+	VMOVUPD      832(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y2, Y0
+	VMOVUPD      864(SI), Y2
+	VFMADD231PD  fftAVX2F64bfebb67ae8584cac<>+0(SB), Y2, Y1
+	VMOVUPD      896(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y2, Y0
+	VMOVUPD      928(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y2, Y1
+	VMOVUPD      960(SI), Y2
+	VFMADD231PD  fftAVX2F64bfef4cfc327a0080<>+0(SB), Y2, Y0
+	VMOVUPD      992(SI), Y2
+	VFMADD231PD  fftAVX2F64bfca9cd9ac4258f4<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 32(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 448(SI)
+	VMOVUPD      512(SI), Y0
+	VMOVUPD      576(SI), Y1
+	VFMADD231PD  fftAVX2F643fe5698496e20bd9<>+0(SB), Y1, Y0
+	VMOVUPD      608(SI), Y1
+	VMULPD       fftAVX2F64bfe7c7d7a833bec2<>+0(SB), Y1, Y1
+	VMOVUPD      640(SI), Y2
+	VFMADD231PD  fftAVX2F64bfbac2609b3c5762<>+0(SB), Y2, Y0
+	VMOVUPD      672(SI), Y2
+	VFMADD231PD  fftAVX2F64bfefd31f94f867c7<>+0(SB), Y2, Y1
+	VMOVUPD      704(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y2, Y0
+	VMOVUPD      736(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y2, Y1
+	VMOVUPD      768(SI), Y2
+	VFMADD231PD  fftAVX2F64bfef4cfc327a0080<>+0(SB), Y2, Y0
+	VMOVUPD      800(SI), Y2
+	VFMADD231PD  fftAVX2F643fca9cd9ac4258ec<>+0(SB), Y2, Y1
+	VMOVUPD      832(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe0000000000004<>+0(SB), Y2, Y0
+	VMOVUPD      864(SI), Y2
+	VFMADD231PD  fftAVX2F643febb67ae8584ca8<>+0(SB), Y2, Y1
+	VMOVUPD      896(SI), Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y2, Y0
+	VMOVUPD      928(SI), Y2
+	VFMADD231PD  fftAVX2F643fee6f0e13445500<>+0(SB), Y2, Y1
+	VMOVUPD      960(SI), Y2
+	VFMADD231PD  fftAVX2F643fed3bc3aeff7f95<>+0(SB), Y2, Y0
+	VMOVUPD      992(SI), Y2
+	VFMADD231PD  fftAVX2F643fda07f921061ad0<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 64(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 416(SI)
+	VMOVUPD      512(SI), Y0
+	VMOVUPD      576(SI), Y1
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y1, Y0
+	VMOVUPD      608(SI), Y1
+	VMULPD       fftAVX2F64bfee6f0e134454ff<>+0(SB), Y1, Y1
+	VMOVUPD      640(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y2, Y0
+	VMOVUPD      672(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y2, Y1
+	VMOVUPD      704(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y2, Y0
+	VMOVUPD      736(SI), Y2
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5d<>+0(SB), Y2, Y1
+	VMOVUPD      768(SI), Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y2, Y0
+	VMOVUPD      800(SI), Y2
+	VFMADD231PD  fftAVX2F643fee6f0e13445500<>+0(SB), Y2, Y1
+	VMOVUPD      832(SI), Y2
+	VFMADD231PD  fftAVX2F643ff0000000000000<>+0(SB), Y2, Y0
+	VMOVUPD      864(SI), Y2
+	VFMADD231PD  fftAVX2F640<>+0(SB), Y2, Y1
+	VMOVUPD      896(SI), Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y2, Y0
+	VMOVUPD      928(SI), Y2
+	VFMADD231PD  fftAVX2F64bfee6f0e134454ff<>+0(SB), Y2, Y1
+	VMOVUPD      960(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y2, Y0
+	VMOVUPD      992(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 96(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 384(SI)
+	VMOVUPD      512(SI), Y0
+	VMOVUPD      576(SI), Y1
+	VFMADD231PD  fftAVX2F64bfbac2609b3c5762<>+0(SB), Y1, Y0
+	VMOVUPD      608(SI), Y1
+	VMULPD       fftAVX2F64bfefd31f94f867c7<>+0(SB), Y1, Y1
+	VMOVUPD      640(SI), Y2
+	VFMADD231PD  fftAVX2F64bfef4cfc327a0080<>+0(SB), Y2, Y0
+	VMOVUPD      672(SI), Y2
+	VFMADD231PD  fftAVX2F643fca9cd9ac4258ec<>+0(SB), Y2, Y1
+	VMOVUPD      704(SI), Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y2, Y0
+	VMOVUPD      736(SI), Y2
+	VFMADD231PD  fftAVX2F643fee6f0e13445500<>+0(SB), Y2, Y1
+	VMOVUPD      768(SI), Y2
+	VFMADD231PD  fftAVX2F643fed3bc3aeff7f95<>+0(SB), Y2, Y0
+	VMOVUPD      800(SI), Y2
+	VFMADD231PD  fftAVX2F64bfda07f921061ad0<>+0(SB), Y2, Y1
+	VMOVUPD      832(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y2, Y0
+	VMOVUPD      864(SI), Y2
+	VFMADD231PD  fftAVX2F64bfebb67ae8584cac<>+0(SB), Y2, Y1
+	VMOVUPD      896(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y2, Y0
+	VMOVUPD      928(SI), Y2
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5d<>+0(SB), Y2, Y1
+	VMOVUPD      960(SI), Y2
+	VFMADD231PD  fftAVX2F643fe5698496e20bda<>+0(SB), Y2, Y0
+	VMOVUPD      992(SI), Y2
+	VFMADD231PD  fftAVX2F643fe7c7d7a833bec0<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 128(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 352(SI)
+	VMOVUPD      512(SI), Y0
+	VMOVUPD      576(SI), Y1
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y1, Y0
+	VMOVUPD      608(SI), Y1
+	VMULPD       fftAVX2F64bfebb67ae8584cac<>+0(SB), Y1, Y1
+	VMOVUPD      640(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe0000000000004<>+0(SB), Y2, Y0
+	VMOVUPD      672(SI), Y2
+	VFMADD231PD  fftAVX2F643febb67ae8584ca8<>+0(SB), Y2, Y1
+	VMOVUPD      704(SI), Y2
+	VFMADD231PD  fftAVX2F643ff0000000000000<>+0(SB), Y2, Y0
+	VMOVUPD      736(SI), Y2
+	VFMADD231PD  fftAVX2F640<>+0(SB), Y2, Y1
+	VMOVUPD      768(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y2, Y0
+	VMOVUPD      800(SI), Y2
+	VFMADD231PD  fftAVX2F64bfebb67ae8584cac<>+0(SB), Y2, Y1
+	VMOVUPD      832(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe0000000000004<>+0(SB), Y2, Y0
+	VMOVUPD      864(SI), Y2
+	VFMADD231PD  fftAVX2F643febb67ae8584ca8<>+0(SB), Y2, Y1
+	VMOVUPD      896(SI), Y2
+	VFMADD231PD  fftAVX2F643ff0000000000000<>+0(SB), Y2, Y0
+	VMOVUPD      928(SI), Y2
+	VFMADD231PD  fftAVX2F640<>+0(SB), Y2, Y1
+	VMOVUPD      960(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y2, Y0
+	VMOVUPD      992(SI), Y2
+	VFMADD231PD  fftAVX2F64bfebb67ae8584cac<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 160(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 320(SI)
+	VMOVUPD      512(SI), Y0
+	VMOVUPD      576(SI), Y1
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y1, Y0
+	VMOVUPD      608(SI), Y1
+	VMULPD       fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y1, Y1
+	VMOVUPD      640(SI), Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y2, Y0
+	VMOVUPD      672(SI), Y2
+	VFMADD231PD  fftAVX2F643fee6f0e13445500<>+0(SB), Y2, Y1
+	VMOVUPD      704(SI), Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe950<>+0(SB), Y2, Y0
+	VMOVUPD      736(SI), Y2
+	VFMADD231PD  fftAVX2F64bfee6f0e134454ff<>+0(SB), Y2, Y1
+	VMOVUPD      768(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y2, Y0
+	VMOVUPD      800(SI), Y2
+	VFMADD231PD  fftAVX2F643fe2cf2304755a5d<>+0(SB), Y2, Y1
+	VMOVUPD      832(SI), Y2
+	VFMADD231PD  fftAVX2F643ff0000000000000<>+0(SB), Y2, Y0
+	VMOVUPD      864(SI), Y2
+	VFMADD231PD  fftAVX2F640<>+0(SB), Y2, Y1
+	VMOVUPD      896(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y2, Y0
+	VMOVUPD      928(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y2, Y1
+	VMOVUPD      960(SI), Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y2, Y0
+	VMOVUPD      992(SI), Y2
+	VFMADD231PD  fftAVX2F643fee6f0e13445500<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 192(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 288(SI)
+	VMOVUPD      512(SI), Y0
+	VMOVUPD      576(SI), Y1
+	VFMADD231PD  fftAVX2F64bfef4cfc327a0080<>+0(SB), Y1, Y0
+	VMOVUPD      608(SI), Y1
+	VMULPD       fftAVX2F64bfca9cd9ac4258f4<>+0(SB), Y1, Y1
+	VMOVUPD      640(SI), Y2
+	VFMADD231PD  fftAVX2F643fed3bc3aeff7f95<>+0(SB), Y2, Y0
+	VMOVUPD      672(SI), Y2
+	VFMADD231PD  fftAVX2F643fda07f921061ad0<>+0(SB), Y2, Y1
+	VMOVUPD      704(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe9e3779b97f4a8<>+0(SB), Y2, Y0
+	VMOVUPD      736(SI), Y2
+	VFMADD231PD  fftAVX2F64bfe2cf2304755a5f<>+0(SB), Y2, Y1
+	VMOVUPD      768(SI), Y2
+	VFMADD231PD  fftAVX2F643fe5698496e20bda<>+0(SB), Y2, Y0
+	VMOVUPD      800(SI), Y2
+	VFMADD231PD  fftAVX2F643fe7c7d7a833bec0<>+0(SB), Y2, Y1
+	VMOVUPD      832(SI), Y2
+	VFMADD231PD  fftAVX2F64bfdffffffffffffc<>+0(SB), Y2, Y0
+	VMOVUPD      864(SI), Y2
+	VFMADD231PD  fftAVX2F64bfebb67ae8584cac<>+0(SB), Y2, Y1
+	VMOVUPD      896(SI), Y2
+	VFMADD231PD  fftAVX2F643fd3c6ef372fe94c<>+0(SB), Y2, Y0
+	VMOVUPD      928(SI), Y2
+	VFMADD231PD  fftAVX2F643fee6f0e13445500<>+0(SB), Y2, Y1
+	VMOVUPD      960(SI), Y2
+	VFMADD231PD  fftAVX2F64bfbac2609b3c5762<>+0(SB), Y2, Y0
+	VMOVUPD      992(SI), Y2
+	VFMADD231PD  fftAVX2F64bfefd31f94f867c7<>+0(SB), Y2, Y1
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, 224(SI)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 256(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMULPD       (SI), Y0, Y1
+	VMULPD       32(SI), Y0, Y2
+	VMULPD       64(SI), Y0, Y3
+	VMULPD       96(SI), Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMULPD       128(SI), Y0, Y1
+	VMULPD       160(SI), Y0, Y2
+	VMULPD       192(SI), Y0, Y3
+	VMULPD       224(SI), Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMULPD       256(SI), Y0, Y1
+	VMULPD       288(SI), Y0, Y2
+	VMULPD       320(SI), Y0, Y3
+	VMULPD       352(SI), Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMULPD       352(SI), Y0, Y1
+	VMULPD       384(SI), Y0, Y2
+	VMULPD       416(SI), Y0, Y3
+	VMULPD       448(SI), Y0, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y0, Y2, Y3
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VUNPCKLPD    Y3, Y4, Y2
+	VUNPCKHPD    Y3, Y4, Y3
+	VUNPCKLPD    Y0, Y1, Y4
+	VUNPCKHPD    Y0, Y1, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y2, 88(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 88(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 88(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 88(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func fftShortReal16AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortReal16AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, (SI)
+	VMOVUPD      Y4, 32(SI)
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y4, 160(SI)
+	VMOVUPD      Y2, 192(SI)
+	VMOVUPD      Y0, 224(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y4, 288(SI)
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y0, 352(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      96(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 384(SI)
+	VMOVUPD      Y4, 416(SI)
+	VMOVUPD      Y2, 448(SI)
+	VMOVUPD      Y0, 480(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VMOVUPD      256(SI), Y2
+	VMOVUPD      288(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y5, 32(SI)
+	VMOVUPD      Y0, 256(SI)
+	VMOVUPD      Y1, 288(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 64(SI)
+	VMOVUPD      Y5, 96(SI)
+	VMULPD       fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y3, 352(SI)
+	VMOVUPD      128(SI), Y0
+	VMOVUPD      160(SI), Y1
+	VMOVUPD      384(SI), Y2
+	VMOVUPD      416(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y5, 160(SI)
+	VMULPD       fftAVX2F64bff0000000000000<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bff0000000000000<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F640<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F640<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 384(SI)
+	VMOVUPD      Y3, 416(SI)
+	VMOVUPD      192(SI), Y0
+	VMOVUPD      224(SI), Y1
+	VMOVUPD      448(SI), Y2
+	VMOVUPD      480(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 192(SI)
+	VMOVUPD      Y5, 224(SI)
+	VMULPD       fftAVX2F64bfe6a09e667f3bcd<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfe6a09e667f3bcd<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 448(SI)
+	VMOVUPD      Y3, 480(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VMOVUPD      64(SI), Y2
+	VMOVUPD      96(SI), Y3
+	VMOVUPD      128(SI), Y4
+	VMOVUPD      160(SI), Y5
+	VMOVUPD      192(SI), Y6
+	VMOVUPD      224(SI), Y7
+	VADDPD       Y4, Y0, Y8
+	VADDPD       Y5, Y1, Y9
+	VSUBPD       Y4, Y0, Y0
+	VSUBPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y4
+	VADDPD       Y7, Y3, Y5
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VADDPD       Y4, Y8, Y6
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y3, Y0, Y10
+	VSUBPD       Y2, Y1, Y11
+	VSUBPD       Y4, Y8, Y4
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y3, Y0, Y0
+	VADDPD       Y2, Y1, Y1
+	VMOVUPD      Y6, (SI)
+	VMOVUPD      Y7, 32(SI)
+	VMOVUPD      Y10, 64(SI)
+	VMOVUPD      Y11, 96(SI)
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y5, 160(SI)
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      Y1, 224(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      288(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VMOVUPD      384(SI), Y4
+	VMOVUPD      416(SI), Y5
+	VMOVUPD      448(SI), Y6
+	VMOVUPD      480(SI), Y7
+	VADDPD       Y4, Y0, Y8
+	VADDPD       Y5, Y1, Y9
+	VSUBPD       Y4, Y0, Y0
+	VSUBPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y4
+	VADDPD       Y7, Y3, Y5
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VADDPD       Y4, Y8, Y6
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y3, Y0, Y10
+	VSUBPD       Y2, Y1, Y11
+	VSUBPD       Y4, Y8, Y4
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y3, Y0, Y0
+	VADDPD       Y2, Y1, Y1
+	VMOVUPD      Y6, 256(SI)
+	VMOVUPD      Y7, 288(SI)
+	VMOVUPD      Y10, 320(SI)
+	VMOVUPD      Y11, 352(SI)
+	VMOVUPD      Y4, 384(SI)
+	VMOVUPD      Y5, 416(SI)
+	VMOVUPD      Y0, 448(SI)
+	VMOVUPD      Y1, 480(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VADDPD       Y1, Y0, Y2
+	VSUBPD       Y1, Y0, Y0
+	VADDPD       Y2, Y2, Y1
+	VMOVUPD      Y1, 512(SI)
+	VADDPD       Y0, Y0, Y0
+	VMOVUPD      Y0, 1024(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      288(SI), Y1
+	VMOVUPD      448(SI), Y2
+	VMOVUPD      480(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F64bfed906bcf328d46<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfed906bcf328d46<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfd87de2a6aea963<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfd87de2a6aea963<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y0, 576(SI)
+	VMOVUPD      Y1, 608(SI)
+	VMOVUPD      Y2, 960(SI)
+	VMOVUPD      Y3, 992(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      192(SI), Y2
+	VMOVUPD      224(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F64bfe6a09e667f3bcd<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfe6a09e667f3bcd<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y0, 640(SI)
+	VMOVUPD      Y1, 672(SI)
+	VMOVUPD      Y2, 896(SI)
+	VMOVUPD      Y3, 928(SI)
+	VMOVUPD      320(SI), Y0
+	VMOVUPD      352(SI), Y1
+	VMOVUPD      384(SI), Y2
+	VMOVUPD      416(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F64bfd87de2a6aea964<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfd87de2a6aea964<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfed906bcf328d46<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfed906bcf328d46<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y0, 704(SI)
+	VMOVUPD      Y1, 736(SI)
+	VMOVUPD      Y2, 832(SI)
+	VMOVUPD      Y3, 864(SI)
+	VMOVUPD      128(SI), Y0
+	VMOVUPD      160(SI), Y1
+	VMOVUPD      128(SI), Y2
+	VMOVUPD      160(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F648000000000000000<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F648000000000000000<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bff0000000000000<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bff0000000000000<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y0, 768(SI)
+	VMOVUPD      Y1, 800(SI)
+	VMOVUPD      Y2, 768(SI)
+	VMOVUPD      Y3, 800(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMULPD       512(SI), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPD      576(SI), Y3
+	VMOVUPD      608(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      640(SI), Y1
+	VMOVUPD      672(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      704(SI), Y3
+	VMOVUPD      736(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      768(SI), Y1
+	VMOVUPD      800(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      832(SI), Y3
+	VMOVUPD      864(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMOVUPD      896(SI), Y1
+	VMOVUPD      928(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      960(SI), Y3
+	VMOVUPD      992(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y3, Y1, Y5
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y2, Y1, Y5
+	VUNPCKHPD    Y2, Y1, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y4, 96(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 96(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y3, 96(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 96(AX)(R8*8)
+	VMOVUPD      960(SI), Y1
+	VMOVUPD      992(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMULPD       1024(SI), Y0, Y0
+	VXORPS       Y3, Y3, Y3
+	VPERM2F128   $0x20, Y0, Y1, Y4
+	VPERM2F128   $0x31, Y0, Y1, Y0
+	VPERM2F128   $0x20, Y3, Y2, Y1
+	VPERM2F128   $0x31, Y3, Y2, Y2
+	VUNPCKLPD    Y1, Y4, Y3
+	VUNPCKHPD    Y1, Y4, Y1
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 112(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 112(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y1, 112(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 112(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F64bfed906bcf328d46<>+0(SB)/8, $0xbfed906bcf328d46
+DATA fftAVX2F64bfed906bcf328d46<>+8(SB)/8, $0xbfed906bcf328d46
+DATA fftAVX2F64bfed906bcf328d46<>+16(SB)/8, $0xbfed906bcf328d46
+DATA fftAVX2F64bfed906bcf328d46<>+24(SB)/8, $0xbfed906bcf328d46
+GLOBL fftAVX2F64bfed906bcf328d46<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfd87de2a6aea963<>+0(SB)/8, $0xbfd87de2a6aea963
+DATA fftAVX2F64bfd87de2a6aea963<>+8(SB)/8, $0xbfd87de2a6aea963
+DATA fftAVX2F64bfd87de2a6aea963<>+16(SB)/8, $0xbfd87de2a6aea963
+DATA fftAVX2F64bfd87de2a6aea963<>+24(SB)/8, $0xbfd87de2a6aea963
+GLOBL fftAVX2F64bfd87de2a6aea963<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F64bfd87de2a6aea964<>+0(SB)/8, $0xbfd87de2a6aea964
+DATA fftAVX2F64bfd87de2a6aea964<>+8(SB)/8, $0xbfd87de2a6aea964
+DATA fftAVX2F64bfd87de2a6aea964<>+16(SB)/8, $0xbfd87de2a6aea964
+DATA fftAVX2F64bfd87de2a6aea964<>+24(SB)/8, $0xbfd87de2a6aea964
+GLOBL fftAVX2F64bfd87de2a6aea964<>(SB), RODATA|NOPTR, $32
+
+// func fftShortRealInverse16AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortRealInverse16AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ to_base+72(FP), DX
+	MOVQ from_base+96(FP), BX
+	MOVQ tile_base+48(FP), SI
+	MOVQ to_len+80(FP), DI
+	SHRQ $0x02, DI
+
+tile:
+	MOVQ         (BX), R8
+	VMOVUPD      (CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      (CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      (CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      (CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 576(SI)
+	VMOVUPD      Y4, 608(SI)
+	VMOVUPD      Y2, 640(SI)
+	VMOVUPD      Y0, 672(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      32(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      32(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 704(SI)
+	VMOVUPD      Y4, 736(SI)
+	VMOVUPD      Y2, 768(SI)
+	VMOVUPD      Y0, 800(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      64(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      64(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 832(SI)
+	VMOVUPD      Y4, 864(SI)
+	VMOVUPD      Y2, 896(SI)
+	VMOVUPD      Y0, 928(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      96(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      96(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 960(SI)
+	VMOVUPD      Y4, 992(SI)
+	VMOVUPD      Y2, 1024(SI)
+	VMOVUPD      Y0, 1056(SI)
+	MOVQ         (BX), R8
+	VMOVUPD      112(CX)(R8*8), Y0
+	MOVQ         8(BX), R8
+	VMOVUPD      112(CX)(R8*8), Y1
+	MOVQ         16(BX), R8
+	VMOVUPD      112(CX)(R8*8), Y2
+	MOVQ         24(BX), R8
+	VMOVUPD      112(CX)(R8*8), Y3
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VUNPCKLPD    Y3, Y1, Y2
+	VUNPCKHPD    Y3, Y1, Y1
+	VPERM2F128   $0x20, Y2, Y4, Y3
+	VPERM2F128   $0x31, Y2, Y4, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y4
+	VPERM2F128   $0x31, Y1, Y0, Y0
+	VMOVUPD      Y3, 1024(SI)
+	VMOVUPD      Y4, 1056(SI)
+	VMOVUPD      Y2, 1088(SI)
+	VMOVUPD      Y0, 1120(SI)
+	VMOVUPD      576(SI), Y0
+	VSUBPD       1088(SI), Y0, Y1
+	VADDPD       1088(SI), Y0, Y0
+	VMOVUPD      Y1, (SI)
+	VMOVUPD      Y0, 32(SI)
+	VMOVUPD      640(SI), Y0
+	VMOVUPD      672(SI), Y1
+	VMOVUPD      1024(SI), Y2
+	VMOVUPD      1056(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F643fed906bcf328d46<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F643fed906bcf328d46<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfd87de2a6aea963<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfd87de2a6aea963<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y1, 64(SI)
+	VMOVUPD      Y0, 96(SI)
+	VMOVUPD      Y3, 448(SI)
+	VMOVUPD      Y2, 480(SI)
+	VMOVUPD      704(SI), Y0
+	VMOVUPD      736(SI), Y1
+	VMOVUPD      960(SI), Y2
+	VMOVUPD      992(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y1, 128(SI)
+	VMOVUPD      Y0, 160(SI)
+	VMOVUPD      Y3, 384(SI)
+	VMOVUPD      Y2, 416(SI)
+	VMOVUPD      768(SI), Y0
+	VMOVUPD      800(SI), Y1
+	VMOVUPD      896(SI), Y2
+	VMOVUPD      928(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F643fd87de2a6aea964<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F643fd87de2a6aea964<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfed906bcf328d46<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfed906bcf328d46<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y1, 192(SI)
+	VMOVUPD      Y0, 224(SI)
+	VMOVUPD      Y3, 320(SI)
+	VMOVUPD      Y2, 352(SI)
+	VMOVUPD      832(SI), Y0
+	VMOVUPD      864(SI), Y1
+	VMOVUPD      832(SI), Y2
+	VMOVUPD      864(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VSUBPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VMULPD       fftAVX2F640<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F640<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bff0000000000000<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bff0000000000000<>+0(SB), Y1, Y3
+	VADDPD       Y2, Y4, Y0
+	VADDPD       Y3, Y5, Y1
+	VSUBPD       Y2, Y4, Y2
+	VSUBPD       Y5, Y3, Y3
+	VMOVUPD      Y1, 256(SI)
+	VMOVUPD      Y0, 288(SI)
+	VMOVUPD      Y3, 256(SI)
+	VMOVUPD      Y2, 288(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VMOVUPD      256(SI), Y2
+	VMOVUPD      288(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, (SI)
+	VMOVUPD      Y5, 32(SI)
+	VMOVUPD      Y0, 256(SI)
+	VMOVUPD      Y1, 288(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 64(SI)
+	VMOVUPD      Y5, 96(SI)
+	VMULPD       fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 320(SI)
+	VMOVUPD      Y3, 352(SI)
+	VMOVUPD      128(SI), Y0
+	VMOVUPD      160(SI), Y1
+	VMOVUPD      384(SI), Y2
+	VMOVUPD      416(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y5, 160(SI)
+	VMULPD       fftAVX2F64bff0000000000000<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bff0000000000000<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F640<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F640<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 384(SI)
+	VMOVUPD      Y3, 416(SI)
+	VMOVUPD      192(SI), Y0
+	VMOVUPD      224(SI), Y1
+	VMOVUPD      448(SI), Y2
+	VMOVUPD      480(SI), Y3
+	VADDPD       Y2, Y0, Y4
+	VADDPD       Y3, Y1, Y5
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VMOVUPD      Y4, 192(SI)
+	VMOVUPD      Y5, 224(SI)
+	VMULPD       fftAVX2F64bfe6a09e667f3bcd<>+0(SB), Y1, Y2
+	VMULPD       fftAVX2F64bfe6a09e667f3bcd<>+0(SB), Y0, Y3
+	VFMSUB231PD  fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y0, Y2
+	VFMADD231PD  fftAVX2F64bfe6a09e667f3bcc<>+0(SB), Y1, Y3
+	VMOVUPD      Y2, 448(SI)
+	VMOVUPD      Y3, 480(SI)
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y1
+	VMOVUPD      64(SI), Y2
+	VMOVUPD      96(SI), Y3
+	VMOVUPD      128(SI), Y4
+	VMOVUPD      160(SI), Y5
+	VMOVUPD      192(SI), Y6
+	VMOVUPD      224(SI), Y7
+	VADDPD       Y4, Y0, Y8
+	VADDPD       Y5, Y1, Y9
+	VSUBPD       Y4, Y0, Y0
+	VSUBPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y4
+	VADDPD       Y7, Y3, Y5
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VADDPD       Y4, Y8, Y6
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y3, Y0, Y10
+	VSUBPD       Y2, Y1, Y11
+	VSUBPD       Y4, Y8, Y4
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y3, Y0, Y0
+	VADDPD       Y2, Y1, Y1
+	VMOVUPD      Y6, (SI)
+	VMOVUPD      Y7, 32(SI)
+	VMOVUPD      Y10, 64(SI)
+	VMOVUPD      Y11, 96(SI)
+	VMOVUPD      Y4, 128(SI)
+	VMOVUPD      Y5, 160(SI)
+	VMOVUPD      Y0, 192(SI)
+	VMOVUPD      Y1, 224(SI)
+	VMOVUPD      256(SI), Y0
+	VMOVUPD      288(SI), Y1
+	VMOVUPD      320(SI), Y2
+	VMOVUPD      352(SI), Y3
+	VMOVUPD      384(SI), Y4
+	VMOVUPD      416(SI), Y5
+	VMOVUPD      448(SI), Y6
+	VMOVUPD      480(SI), Y7
+	VADDPD       Y4, Y0, Y8
+	VADDPD       Y5, Y1, Y9
+	VSUBPD       Y4, Y0, Y0
+	VSUBPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y4
+	VADDPD       Y7, Y3, Y5
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VADDPD       Y4, Y8, Y6
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y3, Y0, Y10
+	VSUBPD       Y2, Y1, Y11
+	VSUBPD       Y4, Y8, Y4
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y3, Y0, Y0
+	VADDPD       Y2, Y1, Y1
+	VMOVUPD      Y6, 256(SI)
+	VMOVUPD      Y7, 288(SI)
+	VMOVUPD      Y10, 320(SI)
+	VMOVUPD      Y11, 352(SI)
+	VMOVUPD      Y4, 384(SI)
+	VMOVUPD      Y5, 416(SI)
+	VMOVUPD      Y0, 448(SI)
+	VMOVUPD      Y1, 480(SI)
+	VBROADCASTSD scale+144(FP), Y0
+	VMOVUPD      (SI), Y1
+	VMOVUPD      32(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      256(SI), Y3
+	VMOVUPD      288(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, (AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, (AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, (AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      64(SI), Y1
+	VMOVUPD      96(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      320(SI), Y3
+	VMOVUPD      352(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 32(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 32(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 32(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 32(AX)(R8*8)
+	VMOVUPD      128(SI), Y1
+	VMOVUPD      160(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      384(SI), Y3
+	VMOVUPD      416(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y4
+	VPERM2F128   $0x20, Y4, Y2, Y5
+	VPERM2F128   $0x31, Y4, Y2, Y2
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y4, Y5, Y3
+	VUNPCKHPD    Y4, Y5, Y4
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 64(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y5, 64(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y4, 64(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y1, 64(AX)(R8*8)
+	VMOVUPD      192(SI), Y1
+	VMOVUPD      224(SI), Y2
+	VMULPD       Y1, Y0, Y1
+	VMULPD       Y2, Y0, Y2
+	VMOVUPD      448(SI), Y3
+	VMOVUPD      480(SI), Y4
+	VMULPD       Y3, Y0, Y3
+	VMULPD       Y4, Y0, Y0
+	VPERM2F128   $0x20, Y0, Y2, Y4
+	VPERM2F128   $0x31, Y0, Y2, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y2
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VUNPCKLPD    Y2, Y4, Y3
+	VUNPCKHPD    Y2, Y4, Y2
+	VUNPCKLPD    Y1, Y0, Y4
+	VUNPCKHPD    Y1, Y0, Y0
+	MOVQ         (DX), R8
+	VMOVUPD      Y3, 96(AX)(R8*8)
+	MOVQ         8(DX), R8
+	VMOVUPD      Y4, 96(AX)(R8*8)
+	MOVQ         16(DX), R8
+	VMOVUPD      Y2, 96(AX)(R8*8)
+	MOVQ         24(DX), R8
+	VMOVUPD      Y0, 96(AX)(R8*8)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	DECQ         DI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F643fed906bcf328d46<>+0(SB)/8, $0x3fed906bcf328d46
+DATA fftAVX2F643fed906bcf328d46<>+8(SB)/8, $0x3fed906bcf328d46
+DATA fftAVX2F643fed906bcf328d46<>+16(SB)/8, $0x3fed906bcf328d46
+DATA fftAVX2F643fed906bcf328d46<>+24(SB)/8, $0x3fed906bcf328d46
+GLOBL fftAVX2F643fed906bcf328d46<>(SB), RODATA|NOPTR, $32
+
+DATA fftAVX2F643fd87de2a6aea964<>+0(SB)/8, $0x3fd87de2a6aea964
+DATA fftAVX2F643fd87de2a6aea964<>+8(SB)/8, $0x3fd87de2a6aea964
+DATA fftAVX2F643fd87de2a6aea964<>+16(SB)/8, $0x3fd87de2a6aea964
+DATA fftAVX2F643fd87de2a6aea964<>+24(SB)/8, $0x3fd87de2a6aea964
+GLOBL fftAVX2F643fd87de2a6aea964<>(SB), RODATA|NOPTR, $32
+
+// func fftShortForward16AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward16AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*8), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*8), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSD scale+144(FP), Y0
+	MOVQ         $0x00000002, R9
+
+first:
+	VMOVUPD      (DI), X1
+	VINSERTF128  $0x01, (R8), Y1, Y2
+	VMOVUPD      16(DI), X1
+	VINSERTF128  $0x01, 16(R8), Y1, Y3
+	VUNPCKLPD    Y3, Y2, Y4
+	VUNPCKHPD    Y3, Y2, Y2
+	VMOVUPD      64(DI), X1
+	VINSERTF128  $0x01, 64(R8), Y1, Y3
+	VMOVUPD      80(DI), X1
+	VINSERTF128  $0x01, 80(R8), Y1, Y5
+	VUNPCKLPD    Y5, Y3, Y6
+	VUNPCKHPD    Y5, Y3, Y3
+	VMOVUPD      128(DI), X1
+	VINSERTF128  $0x01, 128(R8), Y1, Y5
+	VMOVUPD      144(DI), X1
+	VINSERTF128  $0x01, 144(R8), Y1, Y7
+	VUNPCKLPD    Y7, Y5, Y8
+	VUNPCKHPD    Y7, Y5, Y5
+	VMOVUPD      192(DI), X1
+	VINSERTF128  $0x01, 192(R8), Y1, Y7
+	VMOVUPD      208(DI), X1
+	VINSERTF128  $0x01, 208(R8), Y1, Y9
+	VUNPCKLPD    Y9, Y7, Y10
+	VUNPCKHPD    Y9, Y7, Y7
+	VADDPD       Y8, Y4, Y9
+	VADDPD       Y5, Y2, Y11
+	VSUBPD       Y8, Y4, Y4
+	VSUBPD       Y5, Y2, Y2
+	VADDPD       Y10, Y6, Y5
+	VADDPD       Y7, Y3, Y8
+	VSUBPD       Y10, Y6, Y6
+	VSUBPD       Y7, Y3, Y3
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y8, Y11, Y10
+	VADDPD       Y3, Y4, Y12
+	VSUBPD       Y6, Y2, Y13
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y8, Y11, Y8
+	VSUBPD       Y3, Y4, Y3
+	VADDPD       Y6, Y2, Y2
+	VMULPD       Y7, Y0, Y4
+	VMULPD       Y10, Y0, Y6
+	VMOVUPD      (BX), Y7
+	VMOVUPD      32(BX), Y9
+	VMULPD       Y9, Y13, Y10
+	VMULPD       Y9, Y12, Y9
+	VFMSUB231PD  Y7, Y12, Y10
+	VFMADD231PD  Y7, Y13, Y9
+	VMOVUPD      64(BX), Y7
+	VMOVUPD      96(BX), Y11
+	VMULPD       Y11, Y8, Y12
+	VMULPD       Y11, Y5, Y11
+	VFMSUB231PD  Y7, Y5, Y12
+	VFMADD231PD  Y7, Y8, Y11
+	VMOVUPD      128(BX), Y5
+	VMOVUPD      160(BX), Y7
+	VMULPD       Y7, Y2, Y8
+	VMULPD       Y7, Y3, Y7
+	VFMSUB231PD  Y5, Y3, Y8
+	VFMADD231PD  Y5, Y2, Y7
+	VUNPCKLPD    Y10, Y4, Y2
+	VUNPCKHPD    Y10, Y4, Y3
+	VUNPCKLPD    Y9, Y6, Y4
+	VUNPCKHPD    Y9, Y6, Y5
+	VMOVUPD      Y2, (SI)
+	VMOVUPD      Y4, 32(SI)
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y5, 160(SI)
+	VUNPCKLPD    Y8, Y12, Y2
+	VUNPCKHPD    Y8, Y12, Y3
+	VUNPCKLPD    Y7, Y11, Y4
+	VUNPCKHPD    Y7, Y11, Y5
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y4, 96(SI)
+	VMOVUPD      Y3, 192(SI)
+	VMOVUPD      Y5, 224(SI)
+	ADDQ         $0x00000020, DI
+	ADDQ         $0x00000020, R8
+	ADDQ         $0x000000c0, BX
+	ADDQ         $0x00000100, SI
+	DECQ         R9
+	JNZ          first
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*8), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*8), DI
+	MOVQ         tile_base+48(FP), BX
+	VMOVUPD      (BX), Y0
+	VMOVUPD      32(BX), Y2
+	VMOVUPD      128(BX), Y3
+	VMOVUPD      160(BX), Y4
+	VMOVUPD      256(BX), Y5
+	VMOVUPD      288(BX), Y6
+	VMOVUPD      384(BX), Y7
+	VMOVUPD      416(BX), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y8, Y7, Y3
+	VUNPCKHPD    Y8, Y7, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPD    Y12, Y11, Y3
+	VUNPCKHPD    Y12, Y11, Y4
+	VMOVUPD      X3, 64(SI)
+	VMOVUPD      X4, 80(SI)
+	VEXTRACTF128 $0x01, Y3, 64(DI)
+	VEXTRACTF128 $0x01, Y4, 80(DI)
+	VUNPCKLPD    Y6, Y5, Y3
+	VUNPCKHPD    Y6, Y5, Y4
+	VMOVUPD      X3, 128(SI)
+	VMOVUPD      X4, 144(SI)
+	VEXTRACTF128 $0x01, Y3, 128(DI)
+	VEXTRACTF128 $0x01, Y4, 144(DI)
+	VUNPCKLPD    Y2, Y0, Y3
+	VUNPCKHPD    Y2, Y0, Y0
+	VMOVUPD      X3, 192(SI)
+	VMOVUPD      X0, 208(SI)
+	VEXTRACTF128 $0x01, Y3, 192(DI)
+	VEXTRACTF128 $0x01, Y0, 208(DI)
+	VMOVUPD      64(BX), Y0
+	VMOVUPD      96(BX), Y2
+	VMOVUPD      192(BX), Y3
+	VMOVUPD      224(BX), Y4
+	VMOVUPD      320(BX), Y5
+	VMOVUPD      352(BX), Y6
+	VMOVUPD      448(BX), Y7
+	VMOVUPD      480(BX), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y8, Y7, Y3
+	VUNPCKHPD    Y8, Y7, Y4
+	VMOVUPD      X3, 32(SI)
+	VMOVUPD      X4, 48(SI)
+	VEXTRACTF128 $0x01, Y3, 32(DI)
+	VEXTRACTF128 $0x01, Y4, 48(DI)
+	VUNPCKLPD    Y12, Y11, Y3
+	VUNPCKHPD    Y12, Y11, Y4
+	VMOVUPD      X3, 96(SI)
+	VMOVUPD      X4, 112(SI)
+	VEXTRACTF128 $0x01, Y3, 96(DI)
+	VEXTRACTF128 $0x01, Y4, 112(DI)
+	VUNPCKLPD    Y6, Y5, Y3
+	VUNPCKHPD    Y6, Y5, Y4
+	VMOVUPD      X3, 160(SI)
+	VMOVUPD      X4, 176(SI)
+	VEXTRACTF128 $0x01, Y3, 160(DI)
+	VEXTRACTF128 $0x01, Y4, 176(DI)
+	VUNPCKLPD    Y2, Y0, Y3
+	VUNPCKHPD    Y2, Y0, Y0
+	VMOVUPD      X3, 224(SI)
+	VMOVUPD      X0, 240(SI)
+	VEXTRACTF128 $0x01, Y3, 224(DI)
+	VEXTRACTF128 $0x01, Y0, 240(DI)
+	ADDQ         $0x00000200, BX
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortInverse16AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse16AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*8), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*8), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSD scale+144(FP), Y0
+	MOVQ         $0x00000002, R9
+
+first:
+	VMOVUPD      (DI), X1
+	VINSERTF128  $0x01, (R8), Y1, Y2
+	VMOVUPD      16(DI), X1
+	VINSERTF128  $0x01, 16(R8), Y1, Y3
+	VUNPCKLPD    Y3, Y2, Y4
+	VUNPCKHPD    Y3, Y2, Y2
+	VMOVUPD      64(DI), X1
+	VINSERTF128  $0x01, 64(R8), Y1, Y3
+	VMOVUPD      80(DI), X1
+	VINSERTF128  $0x01, 80(R8), Y1, Y5
+	VUNPCKLPD    Y5, Y3, Y6
+	VUNPCKHPD    Y5, Y3, Y3
+	VMOVUPD      128(DI), X1
+	VINSERTF128  $0x01, 128(R8), Y1, Y5
+	VMOVUPD      144(DI), X1
+	VINSERTF128  $0x01, 144(R8), Y1, Y7
+	VUNPCKLPD    Y7, Y5, Y8
+	VUNPCKHPD    Y7, Y5, Y5
+	VMOVUPD      192(DI), X1
+	VINSERTF128  $0x01, 192(R8), Y1, Y7
+	VMOVUPD      208(DI), X1
+	VINSERTF128  $0x01, 208(R8), Y1, Y9
+	VUNPCKLPD    Y9, Y7, Y10
+	VUNPCKHPD    Y9, Y7, Y7
+	VADDPD       Y5, Y2, Y9
+	VADDPD       Y8, Y4, Y11
+	VSUBPD       Y5, Y2, Y2
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y10, Y6, Y8
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y10, Y6, Y6
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y8, Y11, Y10
+	VADDPD       Y6, Y2, Y12
+	VSUBPD       Y3, Y4, Y13
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y8, Y11, Y8
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y3, Y4, Y3
+	VMULPD       Y7, Y0, Y4
+	VMULPD       Y10, Y0, Y6
+	VMOVUPD      (BX), Y7
+	VMOVUPD      32(BX), Y9
+	VMULPD       Y9, Y13, Y10
+	VMULPD       Y9, Y12, Y9
+	VFMSUB231PD  Y7, Y12, Y10
+	VFMADD231PD  Y7, Y13, Y9
+	VMOVUPD      64(BX), Y7
+	VMOVUPD      96(BX), Y11
+	VMULPD       Y11, Y8, Y12
+	VMULPD       Y11, Y5, Y11
+	VFMSUB231PD  Y7, Y5, Y12
+	VFMADD231PD  Y7, Y8, Y11
+	VMOVUPD      128(BX), Y5
+	VMOVUPD      160(BX), Y7
+	VMULPD       Y7, Y3, Y8
+	VMULPD       Y7, Y2, Y7
+	VFMSUB231PD  Y5, Y2, Y8
+	VFMADD231PD  Y5, Y3, Y7
+	VUNPCKLPD    Y10, Y4, Y2
+	VUNPCKHPD    Y10, Y4, Y3
+	VUNPCKLPD    Y9, Y6, Y4
+	VUNPCKHPD    Y9, Y6, Y5
+	VMOVUPD      Y2, (SI)
+	VMOVUPD      Y4, 32(SI)
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y5, 160(SI)
+	VUNPCKLPD    Y8, Y12, Y2
+	VUNPCKHPD    Y8, Y12, Y3
+	VUNPCKLPD    Y7, Y11, Y4
+	VUNPCKHPD    Y7, Y11, Y5
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y4, 96(SI)
+	VMOVUPD      Y3, 192(SI)
+	VMOVUPD      Y5, 224(SI)
+	ADDQ         $0x00000020, DI
+	ADDQ         $0x00000020, R8
+	ADDQ         $0x000000c0, BX
+	ADDQ         $0x00000100, SI
+	DECQ         R9
+	JNZ          first
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*8), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*8), DI
+	MOVQ         tile_base+48(FP), BX
+	VMOVUPD      (BX), Y0
+	VMOVUPD      32(BX), Y2
+	VMOVUPD      128(BX), Y3
+	VMOVUPD      160(BX), Y4
+	VMOVUPD      256(BX), Y5
+	VMOVUPD      288(BX), Y6
+	VMOVUPD      384(BX), Y7
+	VMOVUPD      416(BX), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y7, Y8, Y3
+	VUNPCKHPD    Y7, Y8, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPD    Y11, Y12, Y3
+	VUNPCKHPD    Y11, Y12, Y4
+	VMOVUPD      X3, 64(SI)
+	VMOVUPD      X4, 80(SI)
+	VEXTRACTF128 $0x01, Y3, 64(DI)
+	VEXTRACTF128 $0x01, Y4, 80(DI)
+	VUNPCKLPD    Y5, Y6, Y3
+	VUNPCKHPD    Y5, Y6, Y4
+	VMOVUPD      X3, 128(SI)
+	VMOVUPD      X4, 144(SI)
+	VEXTRACTF128 $0x01, Y3, 128(DI)
+	VEXTRACTF128 $0x01, Y4, 144(DI)
+	VUNPCKLPD    Y0, Y2, Y3
+	VUNPCKHPD    Y0, Y2, Y0
+	VMOVUPD      X3, 192(SI)
+	VMOVUPD      X0, 208(SI)
+	VEXTRACTF128 $0x01, Y3, 192(DI)
+	VEXTRACTF128 $0x01, Y0, 208(DI)
+	VMOVUPD      64(BX), Y0
+	VMOVUPD      96(BX), Y2
+	VMOVUPD      192(BX), Y3
+	VMOVUPD      224(BX), Y4
+	VMOVUPD      320(BX), Y5
+	VMOVUPD      352(BX), Y6
+	VMOVUPD      448(BX), Y7
+	VMOVUPD      480(BX), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y7, Y8, Y3
+	VUNPCKHPD    Y7, Y8, Y4
+	VMOVUPD      X3, 32(SI)
+	VMOVUPD      X4, 48(SI)
+	VEXTRACTF128 $0x01, Y3, 32(DI)
+	VEXTRACTF128 $0x01, Y4, 48(DI)
+	VUNPCKLPD    Y11, Y12, Y3
+	VUNPCKHPD    Y11, Y12, Y4
+	VMOVUPD      X3, 96(SI)
+	VMOVUPD      X4, 112(SI)
+	VEXTRACTF128 $0x01, Y3, 96(DI)
+	VEXTRACTF128 $0x01, Y4, 112(DI)
+	VUNPCKLPD    Y5, Y6, Y3
+	VUNPCKHPD    Y5, Y6, Y4
+	VMOVUPD      X3, 160(SI)
+	VMOVUPD      X4, 176(SI)
+	VEXTRACTF128 $0x01, Y3, 160(DI)
+	VEXTRACTF128 $0x01, Y4, 176(DI)
+	VUNPCKLPD    Y0, Y2, Y3
+	VUNPCKHPD    Y0, Y2, Y0
+	VMOVUPD      X3, 224(SI)
+	VMOVUPD      X0, 240(SI)
+	VEXTRACTF128 $0x01, Y3, 224(DI)
+	VEXTRACTF128 $0x01, Y0, 240(DI)
+	ADDQ         $0x00000200, BX
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortForward32AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward32AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*8), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*8), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSD scale+144(FP), Y0
+	MOVQ         $0x00000004, R9
+
+first:
+	VMOVUPD      (DI), X1
+	VINSERTF128  $0x01, (R8), Y1, Y2
+	VMOVUPD      16(DI), X1
+	VINSERTF128  $0x01, 16(R8), Y1, Y3
+	VUNPCKLPD    Y3, Y2, Y4
+	VUNPCKHPD    Y3, Y2, Y2
+	VMOVUPD      128(DI), X1
+	VINSERTF128  $0x01, 128(R8), Y1, Y3
+	VMOVUPD      144(DI), X1
+	VINSERTF128  $0x01, 144(R8), Y1, Y5
+	VUNPCKLPD    Y5, Y3, Y6
+	VUNPCKHPD    Y5, Y3, Y3
+	VMOVUPD      256(DI), X1
+	VINSERTF128  $0x01, 256(R8), Y1, Y5
+	VMOVUPD      272(DI), X1
+	VINSERTF128  $0x01, 272(R8), Y1, Y7
+	VUNPCKLPD    Y7, Y5, Y8
+	VUNPCKHPD    Y7, Y5, Y5
+	VMOVUPD      384(DI), X1
+	VINSERTF128  $0x01, 384(R8), Y1, Y7
+	VMOVUPD      400(DI), X1
+	VINSERTF128  $0x01, 400(R8), Y1, Y9
+	VUNPCKLPD    Y9, Y7, Y10
+	VUNPCKHPD    Y9, Y7, Y7
+	VADDPD       Y8, Y4, Y9
+	VADDPD       Y5, Y2, Y11
+	VSUBPD       Y8, Y4, Y4
+	VSUBPD       Y5, Y2, Y2
+	VADDPD       Y10, Y6, Y5
+	VADDPD       Y7, Y3, Y8
+	VSUBPD       Y10, Y6, Y6
+	VSUBPD       Y7, Y3, Y3
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y8, Y11, Y10
+	VADDPD       Y3, Y4, Y12
+	VSUBPD       Y6, Y2, Y13
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y8, Y11, Y8
+	VSUBPD       Y3, Y4, Y3
+	VADDPD       Y6, Y2, Y2
+	VMULPD       Y7, Y0, Y4
+	VMULPD       Y10, Y0, Y6
+	VMOVUPD      (BX), Y7
+	VMOVUPD      32(BX), Y9
+	VMULPD       Y9, Y13, Y10
+	VMULPD       Y9, Y12, Y9
+	VFMSUB231PD  Y7, Y12, Y10
+	VFMADD231PD  Y7, Y13, Y9
+	VMOVUPD      64(BX), Y7
+	VMOVUPD      96(BX), Y11
+	VMULPD       Y11, Y8, Y12
+	VMULPD       Y11, Y5, Y11
+	VFMSUB231PD  Y7, Y5, Y12
+	VFMADD231PD  Y7, Y8, Y11
+	VMOVUPD      128(BX), Y5
+	VMOVUPD      160(BX), Y7
+	VMULPD       Y7, Y2, Y8
+	VMULPD       Y7, Y3, Y7
+	VFMSUB231PD  Y5, Y3, Y8
+	VFMADD231PD  Y5, Y2, Y7
+	VUNPCKLPD    Y10, Y4, Y2
+	VUNPCKHPD    Y10, Y4, Y3
+	VUNPCKLPD    Y9, Y6, Y4
+	VUNPCKHPD    Y9, Y6, Y5
+	VMOVUPD      Y2, (SI)
+	VMOVUPD      Y4, 32(SI)
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y5, 160(SI)
+	VUNPCKLPD    Y8, Y12, Y2
+	VUNPCKHPD    Y8, Y12, Y3
+	VUNPCKLPD    Y7, Y11, Y4
+	VUNPCKHPD    Y7, Y11, Y5
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y4, 96(SI)
+	VMOVUPD      Y3, 192(SI)
+	VMOVUPD      Y5, 224(SI)
+	ADDQ         $0x00000020, DI
+	ADDQ         $0x00000020, R8
+	ADDQ         $0x000000c0, BX
+	ADDQ         $0x00000100, SI
+	DECQ         R9
+	JNZ          first
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*8), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*8), DI
+	MOVQ         tile_base+48(FP), BX
+	VMOVUPD      (BX), Y0
+	VMOVUPD      32(BX), Y2
+	VADDPD       512(BX), Y0, Y0
+	VADDPD       544(BX), Y2, Y2
+	VMOVUPD      128(BX), Y3
+	VMOVUPD      160(BX), Y4
+	VADDPD       640(BX), Y3, Y3
+	VADDPD       672(BX), Y4, Y4
+	VMOVUPD      256(BX), Y5
+	VMOVUPD      288(BX), Y6
+	VADDPD       768(BX), Y5, Y5
+	VADDPD       800(BX), Y6, Y6
+	VMOVUPD      384(BX), Y7
+	VMOVUPD      416(BX), Y8
+	VADDPD       896(BX), Y7, Y7
+	VADDPD       928(BX), Y8, Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y8, Y7, Y3
+	VUNPCKHPD    Y8, Y7, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPD    Y12, Y11, Y3
+	VUNPCKHPD    Y12, Y11, Y4
+	VMOVUPD      X3, 128(SI)
+	VMOVUPD      X4, 144(SI)
+	VEXTRACTF128 $0x01, Y3, 128(DI)
+	VEXTRACTF128 $0x01, Y4, 144(DI)
+	VUNPCKLPD    Y6, Y5, Y3
+	VUNPCKHPD    Y6, Y5, Y4
+	VMOVUPD      X3, 256(SI)
+	VMOVUPD      X4, 272(SI)
+	VEXTRACTF128 $0x01, Y3, 256(DI)
+	VEXTRACTF128 $0x01, Y4, 272(DI)
+	VUNPCKLPD    Y2, Y0, Y3
+	VUNPCKHPD    Y2, Y0, Y0
+	VMOVUPD      X3, 384(SI)
+	VMOVUPD      X0, 400(SI)
+	VEXTRACTF128 $0x01, Y3, 384(DI)
+	VEXTRACTF128 $0x01, Y0, 400(DI)
+	VMOVUPD      (BX), Y0
+	VMOVUPD      32(BX), Y2
+	VSUBPD       512(BX), Y0, Y0
+	VSUBPD       544(BX), Y2, Y2
+	VMOVUPD      128(BX), Y3
+	VMOVUPD      160(BX), Y4
+	VSUBPD       640(BX), Y3, Y3
+	VSUBPD       672(BX), Y4, Y4
+	VMOVUPD      256(BX), Y5
+	VMOVUPD      288(BX), Y6
+	VSUBPD       768(BX), Y5, Y5
+	VSUBPD       800(BX), Y6, Y6
+	VMOVUPD      384(BX), Y7
+	VMOVUPD      416(BX), Y8
+	VSUBPD       896(BX), Y7, Y7
+	VSUBPD       928(BX), Y8, Y8
+	VADDPD       Y4, Y3, Y9
+	VSUBPD       Y3, Y4, Y3
+	VSUBPD       Y7, Y8, Y4
+	VADDPD       Y8, Y7, Y7
+	VADDPD       Y6, Y0, Y8
+	VSUBPD       Y5, Y2, Y10
+	VSUBPD       Y6, Y0, Y0
+	VADDPD       Y5, Y2, Y2
+	VADDPD       Y4, Y9, Y5
+	VSUBPD       Y7, Y3, Y6
+	VSUBPD       Y4, Y9, Y4
+	VADDPD       Y7, Y3, Y3
+	VMOVUPD      fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y7
+	VMOVAPD      Y8, Y9
+	VMOVAPD      Y10, Y11
+	VFMADD231PD  Y7, Y5, Y9
+	VFMADD231PD  Y7, Y6, Y11
+	VFNMADD231PD Y7, Y5, Y8
+	VFNMADD231PD Y7, Y6, Y10
+	VMOVAPD      Y0, Y5
+	VMOVAPD      Y2, Y6
+	VFMADD231PD  Y7, Y3, Y5
+	VFMADD231PD  Y7, Y4, Y6
+	VFNMADD231PD Y7, Y3, Y0
+	VFNMADD231PD Y7, Y4, Y2
+	VUNPCKLPD    Y11, Y9, Y3
+	VUNPCKHPD    Y11, Y9, Y4
+	VMOVUPD      X3, 64(SI)
+	VMOVUPD      X4, 80(SI)
+	VEXTRACTF128 $0x01, Y3, 64(DI)
+	VEXTRACTF128 $0x01, Y4, 80(DI)
+	VUNPCKLPD    Y2, Y5, Y3
+	VUNPCKHPD    Y2, Y5, Y2
+	VMOVUPD      X3, 192(SI)
+	VMOVUPD      X2, 208(SI)
+	VEXTRACTF128 $0x01, Y3, 192(DI)
+	VEXTRACTF128 $0x01, Y2, 208(DI)
+	VUNPCKLPD    Y10, Y8, Y2
+	VUNPCKHPD    Y10, Y8, Y3
+	VMOVUPD      X2, 320(SI)
+	VMOVUPD      X3, 336(SI)
+	VEXTRACTF128 $0x01, Y2, 320(DI)
+	VEXTRACTF128 $0x01, Y3, 336(DI)
+	VUNPCKLPD    Y6, Y0, Y2
+	VUNPCKHPD    Y6, Y0, Y0
+	VMOVUPD      X2, 448(SI)
+	VMOVUPD      X0, 464(SI)
+	VEXTRACTF128 $0x01, Y2, 448(DI)
+	VEXTRACTF128 $0x01, Y0, 464(DI)
+	VMOVUPD      64(BX), Y0
+	VMOVUPD      96(BX), Y2
+	VADDPD       576(BX), Y0, Y0
+	VADDPD       608(BX), Y2, Y2
+	VMOVUPD      192(BX), Y3
+	VMOVUPD      224(BX), Y4
+	VADDPD       704(BX), Y3, Y3
+	VADDPD       736(BX), Y4, Y4
+	VMOVUPD      320(BX), Y5
+	VMOVUPD      352(BX), Y6
+	VADDPD       832(BX), Y5, Y5
+	VADDPD       864(BX), Y6, Y6
+	VMOVUPD      448(BX), Y7
+	VMOVUPD      480(BX), Y8
+	VADDPD       960(BX), Y7, Y7
+	VADDPD       992(BX), Y8, Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y8, Y7, Y3
+	VUNPCKHPD    Y8, Y7, Y4
+	VMOVUPD      X3, 32(SI)
+	VMOVUPD      X4, 48(SI)
+	VEXTRACTF128 $0x01, Y3, 32(DI)
+	VEXTRACTF128 $0x01, Y4, 48(DI)
+	VUNPCKLPD    Y12, Y11, Y3
+	VUNPCKHPD    Y12, Y11, Y4
+	VMOVUPD      X3, 160(SI)
+	VMOVUPD      X4, 176(SI)
+	VEXTRACTF128 $0x01, Y3, 160(DI)
+	VEXTRACTF128 $0x01, Y4, 176(DI)
+	VUNPCKLPD    Y6, Y5, Y3
+	VUNPCKHPD    Y6, Y5, Y4
+	VMOVUPD      X3, 288(SI)
+	VMOVUPD      X4, 304(SI)
+	VEXTRACTF128 $0x01, Y3, 288(DI)
+	VEXTRACTF128 $0x01, Y4, 304(DI)
+	VUNPCKLPD    Y2, Y0, Y3
+	VUNPCKHPD    Y2, Y0, Y0
+	VMOVUPD      X3, 416(SI)
+	VMOVUPD      X0, 432(SI)
+	VEXTRACTF128 $0x01, Y3, 416(DI)
+	VEXTRACTF128 $0x01, Y0, 432(DI)
+	VMOVUPD      64(BX), Y0
+	VMOVUPD      96(BX), Y2
+	VSUBPD       576(BX), Y0, Y0
+	VSUBPD       608(BX), Y2, Y2
+	VMOVUPD      192(BX), Y3
+	VMOVUPD      224(BX), Y4
+	VSUBPD       704(BX), Y3, Y3
+	VSUBPD       736(BX), Y4, Y4
+	VMOVUPD      320(BX), Y5
+	VMOVUPD      352(BX), Y6
+	VSUBPD       832(BX), Y5, Y5
+	VSUBPD       864(BX), Y6, Y6
+	VMOVUPD      448(BX), Y7
+	VMOVUPD      480(BX), Y8
+	VSUBPD       960(BX), Y7, Y7
+	VSUBPD       992(BX), Y8, Y8
+	VADDPD       Y4, Y3, Y9
+	VSUBPD       Y3, Y4, Y3
+	VSUBPD       Y7, Y8, Y4
+	VADDPD       Y8, Y7, Y7
+	VADDPD       Y6, Y0, Y8
+	VSUBPD       Y5, Y2, Y10
+	VSUBPD       Y6, Y0, Y0
+	VADDPD       Y5, Y2, Y2
+	VADDPD       Y4, Y9, Y5
+	VSUBPD       Y7, Y3, Y6
+	VSUBPD       Y4, Y9, Y4
+	VADDPD       Y7, Y3, Y3
+	VMOVUPD      fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y7
+	VMOVAPD      Y8, Y9
+	VMOVAPD      Y10, Y11
+	VFMADD231PD  Y7, Y5, Y9
+	VFMADD231PD  Y7, Y6, Y11
+	VFNMADD231PD Y7, Y5, Y8
+	VFNMADD231PD Y7, Y6, Y10
+	VMOVAPD      Y0, Y5
+	VMOVAPD      Y2, Y6
+	VFMADD231PD  Y7, Y3, Y5
+	VFMADD231PD  Y7, Y4, Y6
+	VFNMADD231PD Y7, Y3, Y0
+	VFNMADD231PD Y7, Y4, Y2
+	VUNPCKLPD    Y11, Y9, Y3
+	VUNPCKHPD    Y11, Y9, Y4
+	VMOVUPD      X3, 96(SI)
+	VMOVUPD      X4, 112(SI)
+	VEXTRACTF128 $0x01, Y3, 96(DI)
+	VEXTRACTF128 $0x01, Y4, 112(DI)
+	VUNPCKLPD    Y2, Y5, Y3
+	VUNPCKHPD    Y2, Y5, Y2
+	VMOVUPD      X3, 224(SI)
+	VMOVUPD      X2, 240(SI)
+	VEXTRACTF128 $0x01, Y3, 224(DI)
+	VEXTRACTF128 $0x01, Y2, 240(DI)
+	VUNPCKLPD    Y10, Y8, Y2
+	VUNPCKHPD    Y10, Y8, Y3
+	VMOVUPD      X2, 352(SI)
+	VMOVUPD      X3, 368(SI)
+	VEXTRACTF128 $0x01, Y2, 352(DI)
+	VEXTRACTF128 $0x01, Y3, 368(DI)
+	VUNPCKLPD    Y6, Y0, Y2
+	VUNPCKHPD    Y6, Y0, Y0
+	VMOVUPD      X2, 480(SI)
+	VMOVUPD      X0, 496(SI)
+	VEXTRACTF128 $0x01, Y2, 480(DI)
+	VEXTRACTF128 $0x01, Y0, 496(DI)
+	ADDQ         $0x00000400, BX
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortInverse32AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse32AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*8), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*8), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSD scale+144(FP), Y0
+	MOVQ         $0x00000004, R9
+
+first:
+	VMOVUPD      (DI), X1
+	VINSERTF128  $0x01, (R8), Y1, Y2
+	VMOVUPD      16(DI), X1
+	VINSERTF128  $0x01, 16(R8), Y1, Y3
+	VUNPCKLPD    Y3, Y2, Y4
+	VUNPCKHPD    Y3, Y2, Y2
+	VMOVUPD      128(DI), X1
+	VINSERTF128  $0x01, 128(R8), Y1, Y3
+	VMOVUPD      144(DI), X1
+	VINSERTF128  $0x01, 144(R8), Y1, Y5
+	VUNPCKLPD    Y5, Y3, Y6
+	VUNPCKHPD    Y5, Y3, Y3
+	VMOVUPD      256(DI), X1
+	VINSERTF128  $0x01, 256(R8), Y1, Y5
+	VMOVUPD      272(DI), X1
+	VINSERTF128  $0x01, 272(R8), Y1, Y7
+	VUNPCKLPD    Y7, Y5, Y8
+	VUNPCKHPD    Y7, Y5, Y5
+	VMOVUPD      384(DI), X1
+	VINSERTF128  $0x01, 384(R8), Y1, Y7
+	VMOVUPD      400(DI), X1
+	VINSERTF128  $0x01, 400(R8), Y1, Y9
+	VUNPCKLPD    Y9, Y7, Y10
+	VUNPCKHPD    Y9, Y7, Y7
+	VADDPD       Y5, Y2, Y9
+	VADDPD       Y8, Y4, Y11
+	VSUBPD       Y5, Y2, Y2
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y10, Y6, Y8
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y10, Y6, Y6
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y8, Y11, Y10
+	VADDPD       Y6, Y2, Y12
+	VSUBPD       Y3, Y4, Y13
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y8, Y11, Y8
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y3, Y4, Y3
+	VMULPD       Y7, Y0, Y4
+	VMULPD       Y10, Y0, Y6
+	VMOVUPD      (BX), Y7
+	VMOVUPD      32(BX), Y9
+	VMULPD       Y9, Y13, Y10
+	VMULPD       Y9, Y12, Y9
+	VFMSUB231PD  Y7, Y12, Y10
+	VFMADD231PD  Y7, Y13, Y9
+	VMOVUPD      64(BX), Y7
+	VMOVUPD      96(BX), Y11
+	VMULPD       Y11, Y8, Y12
+	VMULPD       Y11, Y5, Y11
+	VFMSUB231PD  Y7, Y5, Y12
+	VFMADD231PD  Y7, Y8, Y11
+	VMOVUPD      128(BX), Y5
+	VMOVUPD      160(BX), Y7
+	VMULPD       Y7, Y3, Y8
+	VMULPD       Y7, Y2, Y7
+	VFMSUB231PD  Y5, Y2, Y8
+	VFMADD231PD  Y5, Y3, Y7
+	VUNPCKLPD    Y10, Y4, Y2
+	VUNPCKHPD    Y10, Y4, Y3
+	VUNPCKLPD    Y9, Y6, Y4
+	VUNPCKHPD    Y9, Y6, Y5
+	VMOVUPD      Y2, (SI)
+	VMOVUPD      Y4, 32(SI)
+	VMOVUPD      Y3, 128(SI)
+	VMOVUPD      Y5, 160(SI)
+	VUNPCKLPD    Y8, Y12, Y2
+	VUNPCKHPD    Y8, Y12, Y3
+	VUNPCKLPD    Y7, Y11, Y4
+	VUNPCKHPD    Y7, Y11, Y5
+	VMOVUPD      Y2, 64(SI)
+	VMOVUPD      Y4, 96(SI)
+	VMOVUPD      Y3, 192(SI)
+	VMOVUPD      Y5, 224(SI)
+	ADDQ         $0x00000020, DI
+	ADDQ         $0x00000020, R8
+	ADDQ         $0x000000c0, BX
+	ADDQ         $0x00000100, SI
+	DECQ         R9
+	JNZ          first
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*8), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*8), DI
+	MOVQ         tile_base+48(FP), BX
+	VMOVUPD      (BX), Y0
+	VMOVUPD      32(BX), Y2
+	VADDPD       512(BX), Y0, Y0
+	VADDPD       544(BX), Y2, Y2
+	VMOVUPD      128(BX), Y3
+	VMOVUPD      160(BX), Y4
+	VADDPD       640(BX), Y3, Y3
+	VADDPD       672(BX), Y4, Y4
+	VMOVUPD      256(BX), Y5
+	VMOVUPD      288(BX), Y6
+	VADDPD       768(BX), Y5, Y5
+	VADDPD       800(BX), Y6, Y6
+	VMOVUPD      384(BX), Y7
+	VMOVUPD      416(BX), Y8
+	VADDPD       896(BX), Y7, Y7
+	VADDPD       928(BX), Y8, Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y7, Y8, Y3
+	VUNPCKHPD    Y7, Y8, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPD    Y11, Y12, Y3
+	VUNPCKHPD    Y11, Y12, Y4
+	VMOVUPD      X3, 128(SI)
+	VMOVUPD      X4, 144(SI)
+	VEXTRACTF128 $0x01, Y3, 128(DI)
+	VEXTRACTF128 $0x01, Y4, 144(DI)
+	VUNPCKLPD    Y5, Y6, Y3
+	VUNPCKHPD    Y5, Y6, Y4
+	VMOVUPD      X3, 256(SI)
+	VMOVUPD      X4, 272(SI)
+	VEXTRACTF128 $0x01, Y3, 256(DI)
+	VEXTRACTF128 $0x01, Y4, 272(DI)
+	VUNPCKLPD    Y0, Y2, Y3
+	VUNPCKHPD    Y0, Y2, Y0
+	VMOVUPD      X3, 384(SI)
+	VMOVUPD      X0, 400(SI)
+	VEXTRACTF128 $0x01, Y3, 384(DI)
+	VEXTRACTF128 $0x01, Y0, 400(DI)
+	VMOVUPD      (BX), Y0
+	VMOVUPD      32(BX), Y2
+	VSUBPD       512(BX), Y0, Y0
+	VSUBPD       544(BX), Y2, Y2
+	VMOVUPD      128(BX), Y3
+	VMOVUPD      160(BX), Y4
+	VSUBPD       640(BX), Y3, Y3
+	VSUBPD       672(BX), Y4, Y4
+	VMOVUPD      256(BX), Y5
+	VMOVUPD      288(BX), Y6
+	VSUBPD       768(BX), Y5, Y5
+	VSUBPD       800(BX), Y6, Y6
+	VMOVUPD      384(BX), Y7
+	VMOVUPD      416(BX), Y8
+	VSUBPD       896(BX), Y7, Y7
+	VSUBPD       928(BX), Y8, Y8
+	VADDPD       Y4, Y3, Y9
+	VSUBPD       Y3, Y4, Y3
+	VSUBPD       Y7, Y8, Y4
+	VADDPD       Y8, Y7, Y7
+	VADDPD       Y6, Y0, Y8
+	VSUBPD       Y5, Y2, Y10
+	VSUBPD       Y6, Y0, Y0
+	VADDPD       Y5, Y2, Y2
+	VADDPD       Y4, Y9, Y5
+	VSUBPD       Y7, Y3, Y6
+	VSUBPD       Y4, Y9, Y4
+	VADDPD       Y7, Y3, Y3
+	VMOVUPD      fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y7
+	VMOVAPD      Y8, Y9
+	VMOVAPD      Y10, Y11
+	VFMADD231PD  Y7, Y5, Y9
+	VFMADD231PD  Y7, Y6, Y11
+	VFNMADD231PD Y7, Y5, Y8
+	VFNMADD231PD Y7, Y6, Y10
+	VMOVAPD      Y0, Y5
+	VMOVAPD      Y2, Y6
+	VFMADD231PD  Y7, Y3, Y5
+	VFMADD231PD  Y7, Y4, Y6
+	VFNMADD231PD Y7, Y3, Y0
+	VFNMADD231PD Y7, Y4, Y2
+	VUNPCKLPD    Y9, Y11, Y3
+	VUNPCKHPD    Y9, Y11, Y4
+	VMOVUPD      X3, 64(SI)
+	VMOVUPD      X4, 80(SI)
+	VEXTRACTF128 $0x01, Y3, 64(DI)
+	VEXTRACTF128 $0x01, Y4, 80(DI)
+	VUNPCKLPD    Y5, Y2, Y3
+	VUNPCKHPD    Y5, Y2, Y2
+	VMOVUPD      X3, 192(SI)
+	VMOVUPD      X2, 208(SI)
+	VEXTRACTF128 $0x01, Y3, 192(DI)
+	VEXTRACTF128 $0x01, Y2, 208(DI)
+	VUNPCKLPD    Y8, Y10, Y2
+	VUNPCKHPD    Y8, Y10, Y3
+	VMOVUPD      X2, 320(SI)
+	VMOVUPD      X3, 336(SI)
+	VEXTRACTF128 $0x01, Y2, 320(DI)
+	VEXTRACTF128 $0x01, Y3, 336(DI)
+	VUNPCKLPD    Y0, Y6, Y2
+	VUNPCKHPD    Y0, Y6, Y0
+	VMOVUPD      X2, 448(SI)
+	VMOVUPD      X0, 464(SI)
+	VEXTRACTF128 $0x01, Y2, 448(DI)
+	VEXTRACTF128 $0x01, Y0, 464(DI)
+	VMOVUPD      64(BX), Y0
+	VMOVUPD      96(BX), Y2
+	VADDPD       576(BX), Y0, Y0
+	VADDPD       608(BX), Y2, Y2
+	VMOVUPD      192(BX), Y3
+	VMOVUPD      224(BX), Y4
+	VADDPD       704(BX), Y3, Y3
+	VADDPD       736(BX), Y4, Y4
+	VMOVUPD      320(BX), Y5
+	VMOVUPD      352(BX), Y6
+	VADDPD       832(BX), Y5, Y5
+	VADDPD       864(BX), Y6, Y6
+	VMOVUPD      448(BX), Y7
+	VMOVUPD      480(BX), Y8
+	VADDPD       960(BX), Y7, Y7
+	VADDPD       992(BX), Y8, Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y7, Y8, Y3
+	VUNPCKHPD    Y7, Y8, Y4
+	VMOVUPD      X3, 32(SI)
+	VMOVUPD      X4, 48(SI)
+	VEXTRACTF128 $0x01, Y3, 32(DI)
+	VEXTRACTF128 $0x01, Y4, 48(DI)
+	VUNPCKLPD    Y11, Y12, Y3
+	VUNPCKHPD    Y11, Y12, Y4
+	VMOVUPD      X3, 160(SI)
+	VMOVUPD      X4, 176(SI)
+	VEXTRACTF128 $0x01, Y3, 160(DI)
+	VEXTRACTF128 $0x01, Y4, 176(DI)
+	VUNPCKLPD    Y5, Y6, Y3
+	VUNPCKHPD    Y5, Y6, Y4
+	VMOVUPD      X3, 288(SI)
+	VMOVUPD      X4, 304(SI)
+	VEXTRACTF128 $0x01, Y3, 288(DI)
+	VEXTRACTF128 $0x01, Y4, 304(DI)
+	VUNPCKLPD    Y0, Y2, Y3
+	VUNPCKHPD    Y0, Y2, Y0
+	VMOVUPD      X3, 416(SI)
+	VMOVUPD      X0, 432(SI)
+	VEXTRACTF128 $0x01, Y3, 416(DI)
+	VEXTRACTF128 $0x01, Y0, 432(DI)
+	VMOVUPD      64(BX), Y0
+	VMOVUPD      96(BX), Y2
+	VSUBPD       576(BX), Y0, Y0
+	VSUBPD       608(BX), Y2, Y2
+	VMOVUPD      192(BX), Y3
+	VMOVUPD      224(BX), Y4
+	VSUBPD       704(BX), Y3, Y3
+	VSUBPD       736(BX), Y4, Y4
+	VMOVUPD      320(BX), Y5
+	VMOVUPD      352(BX), Y6
+	VSUBPD       832(BX), Y5, Y5
+	VSUBPD       864(BX), Y6, Y6
+	VMOVUPD      448(BX), Y7
+	VMOVUPD      480(BX), Y8
+	VSUBPD       960(BX), Y7, Y7
+	VSUBPD       992(BX), Y8, Y8
+	VADDPD       Y4, Y3, Y9
+	VSUBPD       Y3, Y4, Y3
+	VSUBPD       Y7, Y8, Y4
+	VADDPD       Y8, Y7, Y7
+	VADDPD       Y6, Y0, Y8
+	VSUBPD       Y5, Y2, Y10
+	VSUBPD       Y6, Y0, Y0
+	VADDPD       Y5, Y2, Y2
+	VADDPD       Y4, Y9, Y5
+	VSUBPD       Y7, Y3, Y6
+	VSUBPD       Y4, Y9, Y4
+	VADDPD       Y7, Y3, Y3
+	VMOVUPD      fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y7
+	VMOVAPD      Y8, Y9
+	VMOVAPD      Y10, Y11
+	VFMADD231PD  Y7, Y5, Y9
+	VFMADD231PD  Y7, Y6, Y11
+	VFNMADD231PD Y7, Y5, Y8
+	VFNMADD231PD Y7, Y6, Y10
+	VMOVAPD      Y0, Y5
+	VMOVAPD      Y2, Y6
+	VFMADD231PD  Y7, Y3, Y5
+	VFMADD231PD  Y7, Y4, Y6
+	VFNMADD231PD Y7, Y3, Y0
+	VFNMADD231PD Y7, Y4, Y2
+	VUNPCKLPD    Y9, Y11, Y3
+	VUNPCKHPD    Y9, Y11, Y4
+	VMOVUPD      X3, 96(SI)
+	VMOVUPD      X4, 112(SI)
+	VEXTRACTF128 $0x01, Y3, 96(DI)
+	VEXTRACTF128 $0x01, Y4, 112(DI)
+	VUNPCKLPD    Y5, Y2, Y3
+	VUNPCKHPD    Y5, Y2, Y2
+	VMOVUPD      X3, 224(SI)
+	VMOVUPD      X2, 240(SI)
+	VEXTRACTF128 $0x01, Y3, 224(DI)
+	VEXTRACTF128 $0x01, Y2, 240(DI)
+	VUNPCKLPD    Y8, Y10, Y2
+	VUNPCKHPD    Y8, Y10, Y3
+	VMOVUPD      X2, 352(SI)
+	VMOVUPD      X3, 368(SI)
+	VEXTRACTF128 $0x01, Y2, 352(DI)
+	VEXTRACTF128 $0x01, Y3, 368(DI)
+	VUNPCKLPD    Y0, Y6, Y2
+	VUNPCKHPD    Y0, Y6, Y0
+	VMOVUPD      X2, 480(SI)
+	VMOVUPD      X0, 496(SI)
+	VEXTRACTF128 $0x01, Y2, 480(DI)
+	VEXTRACTF128 $0x01, Y0, 496(DI)
+	ADDQ         $0x00000400, BX
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortForward64AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward64AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*8), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*8), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSD scale+144(FP), Y0
+	MOVQ         $0x00000008, R9
+
+first:
+	VMOVUPD     (DI), X1
+	VINSERTF128 $0x01, (R8), Y1, Y2
+	VMOVUPD     16(DI), X1
+	VINSERTF128 $0x01, 16(R8), Y1, Y3
+	VUNPCKLPD   Y3, Y2, Y4
+	VUNPCKHPD   Y3, Y2, Y2
+	VMOVUPD     256(DI), X1
+	VINSERTF128 $0x01, 256(R8), Y1, Y3
+	VMOVUPD     272(DI), X1
+	VINSERTF128 $0x01, 272(R8), Y1, Y5
+	VUNPCKLPD   Y5, Y3, Y6
+	VUNPCKHPD   Y5, Y3, Y3
+	VMOVUPD     512(DI), X1
+	VINSERTF128 $0x01, 512(R8), Y1, Y5
+	VMOVUPD     528(DI), X1
+	VINSERTF128 $0x01, 528(R8), Y1, Y7
+	VUNPCKLPD   Y7, Y5, Y8
+	VUNPCKHPD   Y7, Y5, Y5
+	VMOVUPD     768(DI), X1
+	VINSERTF128 $0x01, 768(R8), Y1, Y7
+	VMOVUPD     784(DI), X1
+	VINSERTF128 $0x01, 784(R8), Y1, Y9
+	VUNPCKLPD   Y9, Y7, Y10
+	VUNPCKHPD   Y9, Y7, Y7
+	VADDPD      Y8, Y4, Y9
+	VADDPD      Y5, Y2, Y11
+	VSUBPD      Y8, Y4, Y4
+	VSUBPD      Y5, Y2, Y2
+	VADDPD      Y10, Y6, Y5
+	VADDPD      Y7, Y3, Y8
+	VSUBPD      Y10, Y6, Y6
+	VSUBPD      Y7, Y3, Y3
+	VADDPD      Y5, Y9, Y7
+	VADDPD      Y8, Y11, Y10
+	VADDPD      Y3, Y4, Y12
+	VSUBPD      Y6, Y2, Y13
+	VSUBPD      Y5, Y9, Y5
+	VSUBPD      Y8, Y11, Y8
+	VSUBPD      Y3, Y4, Y3
+	VADDPD      Y6, Y2, Y2
+	VMULPD      Y7, Y0, Y4
+	VMULPD      Y10, Y0, Y6
+	VMOVUPD     (BX), Y7
+	VMOVUPD     32(BX), Y9
+	VMULPD      Y9, Y13, Y10
+	VMULPD      Y9, Y12, Y9
+	VFMSUB231PD Y7, Y12, Y10
+	VFMADD231PD Y7, Y13, Y9
+	VMOVUPD     64(BX), Y7
+	VMOVUPD     96(BX), Y11
+	VMULPD      Y11, Y8, Y12
+	VMULPD      Y11, Y5, Y11
+	VFMSUB231PD Y7, Y5, Y12
+	VFMADD231PD Y7, Y8, Y11
+	VMOVUPD     128(BX), Y5
+	VMOVUPD     160(BX), Y7
+	VMULPD      Y7, Y2, Y8
+	VMULPD      Y7, Y3, Y7
+	VFMSUB231PD Y5, Y3, Y8
+	VFMADD231PD Y5, Y2, Y7
+	VUNPCKLPD   Y10, Y4, Y2
+	VUNPCKHPD   Y10, Y4, Y3
+	VUNPCKLPD   Y9, Y6, Y4
+	VUNPCKHPD   Y9, Y6, Y5
+	VMOVUPD     Y2, (SI)
+	VMOVUPD     Y4, 32(SI)
+	VMOVUPD     Y3, 128(SI)
+	VMOVUPD     Y5, 160(SI)
+	VUNPCKLPD   Y8, Y12, Y2
+	VUNPCKHPD   Y8, Y12, Y3
+	VUNPCKLPD   Y7, Y11, Y4
+	VUNPCKHPD   Y7, Y11, Y5
+	VMOVUPD     Y2, 64(SI)
+	VMOVUPD     Y4, 96(SI)
+	VMOVUPD     Y3, 192(SI)
+	VMOVUPD     Y5, 224(SI)
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x000000c0, BX
+	ADDQ        $0x00000100, SI
+	DECQ        R9
+	JNZ         first
+	MOVQ        tile_base+48(FP), SI
+	MOVQ        $0x00000001, DI
+
+block0:
+	MOVQ $0x00000004, R8
+	MOVQ BX, R9
+
+inner0:
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y2
+	VMOVUPD      512(SI), Y3
+	VMOVUPD      544(SI), Y4
+	VMOVUPD      1024(SI), Y5
+	VMOVUPD      1056(SI), Y6
+	VMOVUPD      1536(SI), Y7
+	VMOVUPD      1568(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, (SI)
+	VMOVUPD      Y8, 32(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 512(SI)
+	VMOVUPD      Y4, 544(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 1024(SI)
+	VMOVUPD      Y4, 1056(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 1536(SI)
+	VMOVUPD      Y4, 1568(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y2
+	VMOVUPD      576(SI), Y3
+	VMOVUPD      608(SI), Y4
+	VMOVUPD      1088(SI), Y5
+	VMOVUPD      1120(SI), Y6
+	VMOVUPD      1600(SI), Y7
+	VMOVUPD      1632(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, 64(SI)
+	VMOVUPD      Y8, 96(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 576(SI)
+	VMOVUPD      Y4, 608(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 1088(SI)
+	VMOVUPD      Y4, 1120(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 1600(SI)
+	VMOVUPD      Y4, 1632(SI)
+	ADDQ         $0x00000030, R9
+	ADDQ         $0x00000080, SI
+	DECQ         R8
+	JNZ          inner0
+	ADDQ         $0x00000600, SI
+	DECQ         DI
+	JNZ          block0
+	ADDQ         $0x000000c0, BX
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*8), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*8), DI
+	MOVQ         tile_base+48(FP), BX
+	MOVQ         $0x00000004, R8
+
+last0:
+	VMOVUPD      (BX), Y0
+	VMOVUPD      32(BX), Y2
+	VMOVUPD      128(BX), Y3
+	VMOVUPD      160(BX), Y4
+	VMOVUPD      256(BX), Y5
+	VMOVUPD      288(BX), Y6
+	VMOVUPD      384(BX), Y7
+	VMOVUPD      416(BX), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y8, Y7, Y3
+	VUNPCKHPD    Y8, Y7, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPD    Y12, Y11, Y3
+	VUNPCKHPD    Y12, Y11, Y4
+	VMOVUPD      X3, 256(SI)
+	VMOVUPD      X4, 272(SI)
+	VEXTRACTF128 $0x01, Y3, 256(DI)
+	VEXTRACTF128 $0x01, Y4, 272(DI)
+	VUNPCKLPD    Y6, Y5, Y3
+	VUNPCKHPD    Y6, Y5, Y4
+	VMOVUPD      X3, 512(SI)
+	VMOVUPD      X4, 528(SI)
+	VEXTRACTF128 $0x01, Y3, 512(DI)
+	VEXTRACTF128 $0x01, Y4, 528(DI)
+	VUNPCKLPD    Y2, Y0, Y3
+	VUNPCKHPD    Y2, Y0, Y0
+	VMOVUPD      X3, 768(SI)
+	VMOVUPD      X0, 784(SI)
+	VEXTRACTF128 $0x01, Y3, 768(DI)
+	VEXTRACTF128 $0x01, Y0, 784(DI)
+	VMOVUPD      64(BX), Y0
+	VMOVUPD      96(BX), Y2
+	VMOVUPD      192(BX), Y3
+	VMOVUPD      224(BX), Y4
+	VMOVUPD      320(BX), Y5
+	VMOVUPD      352(BX), Y6
+	VMOVUPD      448(BX), Y7
+	VMOVUPD      480(BX), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y8, Y7, Y3
+	VUNPCKHPD    Y8, Y7, Y4
+	VMOVUPD      X3, 32(SI)
+	VMOVUPD      X4, 48(SI)
+	VEXTRACTF128 $0x01, Y3, 32(DI)
+	VEXTRACTF128 $0x01, Y4, 48(DI)
+	VUNPCKLPD    Y12, Y11, Y3
+	VUNPCKHPD    Y12, Y11, Y4
+	VMOVUPD      X3, 288(SI)
+	VMOVUPD      X4, 304(SI)
+	VEXTRACTF128 $0x01, Y3, 288(DI)
+	VEXTRACTF128 $0x01, Y4, 304(DI)
+	VUNPCKLPD    Y6, Y5, Y3
+	VUNPCKHPD    Y6, Y5, Y4
+	VMOVUPD      X3, 544(SI)
+	VMOVUPD      X4, 560(SI)
+	VEXTRACTF128 $0x01, Y3, 544(DI)
+	VEXTRACTF128 $0x01, Y4, 560(DI)
+	VUNPCKLPD    Y2, Y0, Y3
+	VUNPCKHPD    Y2, Y0, Y0
+	VMOVUPD      X3, 800(SI)
+	VMOVUPD      X0, 816(SI)
+	VEXTRACTF128 $0x01, Y3, 800(DI)
+	VEXTRACTF128 $0x01, Y0, 816(DI)
+	ADDQ         $0x00000200, BX
+	ADDQ         $+64, SI
+	ADDQ         $+64, DI
+	DECQ         R8
+	JNZ          last0
+	ADDQ         $-256, SI
+	ADDQ         $-256, DI
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortInverse64AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse64AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*8), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*8), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSD scale+144(FP), Y0
+	MOVQ         $0x00000008, R9
+
+first:
+	VMOVUPD     (DI), X1
+	VINSERTF128 $0x01, (R8), Y1, Y2
+	VMOVUPD     16(DI), X1
+	VINSERTF128 $0x01, 16(R8), Y1, Y3
+	VUNPCKLPD   Y3, Y2, Y4
+	VUNPCKHPD   Y3, Y2, Y2
+	VMOVUPD     256(DI), X1
+	VINSERTF128 $0x01, 256(R8), Y1, Y3
+	VMOVUPD     272(DI), X1
+	VINSERTF128 $0x01, 272(R8), Y1, Y5
+	VUNPCKLPD   Y5, Y3, Y6
+	VUNPCKHPD   Y5, Y3, Y3
+	VMOVUPD     512(DI), X1
+	VINSERTF128 $0x01, 512(R8), Y1, Y5
+	VMOVUPD     528(DI), X1
+	VINSERTF128 $0x01, 528(R8), Y1, Y7
+	VUNPCKLPD   Y7, Y5, Y8
+	VUNPCKHPD   Y7, Y5, Y5
+	VMOVUPD     768(DI), X1
+	VINSERTF128 $0x01, 768(R8), Y1, Y7
+	VMOVUPD     784(DI), X1
+	VINSERTF128 $0x01, 784(R8), Y1, Y9
+	VUNPCKLPD   Y9, Y7, Y10
+	VUNPCKHPD   Y9, Y7, Y7
+	VADDPD      Y5, Y2, Y9
+	VADDPD      Y8, Y4, Y11
+	VSUBPD      Y5, Y2, Y2
+	VSUBPD      Y8, Y4, Y4
+	VADDPD      Y7, Y3, Y5
+	VADDPD      Y10, Y6, Y8
+	VSUBPD      Y7, Y3, Y3
+	VSUBPD      Y10, Y6, Y6
+	VADDPD      Y5, Y9, Y7
+	VADDPD      Y8, Y11, Y10
+	VADDPD      Y6, Y2, Y12
+	VSUBPD      Y3, Y4, Y13
+	VSUBPD      Y5, Y9, Y5
+	VSUBPD      Y8, Y11, Y8
+	VSUBPD      Y6, Y2, Y2
+	VADDPD      Y3, Y4, Y3
+	VMULPD      Y7, Y0, Y4
+	VMULPD      Y10, Y0, Y6
+	VMOVUPD     (BX), Y7
+	VMOVUPD     32(BX), Y9
+	VMULPD      Y9, Y13, Y10
+	VMULPD      Y9, Y12, Y9
+	VFMSUB231PD Y7, Y12, Y10
+	VFMADD231PD Y7, Y13, Y9
+	VMOVUPD     64(BX), Y7
+	VMOVUPD     96(BX), Y11
+	VMULPD      Y11, Y8, Y12
+	VMULPD      Y11, Y5, Y11
+	VFMSUB231PD Y7, Y5, Y12
+	VFMADD231PD Y7, Y8, Y11
+	VMOVUPD     128(BX), Y5
+	VMOVUPD     160(BX), Y7
+	VMULPD      Y7, Y3, Y8
+	VMULPD      Y7, Y2, Y7
+	VFMSUB231PD Y5, Y2, Y8
+	VFMADD231PD Y5, Y3, Y7
+	VUNPCKLPD   Y10, Y4, Y2
+	VUNPCKHPD   Y10, Y4, Y3
+	VUNPCKLPD   Y9, Y6, Y4
+	VUNPCKHPD   Y9, Y6, Y5
+	VMOVUPD     Y2, (SI)
+	VMOVUPD     Y4, 32(SI)
+	VMOVUPD     Y3, 128(SI)
+	VMOVUPD     Y5, 160(SI)
+	VUNPCKLPD   Y8, Y12, Y2
+	VUNPCKHPD   Y8, Y12, Y3
+	VUNPCKLPD   Y7, Y11, Y4
+	VUNPCKHPD   Y7, Y11, Y5
+	VMOVUPD     Y2, 64(SI)
+	VMOVUPD     Y4, 96(SI)
+	VMOVUPD     Y3, 192(SI)
+	VMOVUPD     Y5, 224(SI)
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x000000c0, BX
+	ADDQ        $0x00000100, SI
+	DECQ        R9
+	JNZ         first
+	MOVQ        tile_base+48(FP), SI
+	MOVQ        $0x00000001, DI
+
+block0:
+	MOVQ $0x00000004, R8
+	MOVQ BX, R9
+
+inner0:
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y2
+	VMOVUPD      512(SI), Y3
+	VMOVUPD      544(SI), Y4
+	VMOVUPD      1024(SI), Y5
+	VMOVUPD      1056(SI), Y6
+	VMOVUPD      1536(SI), Y7
+	VMOVUPD      1568(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, (SI)
+	VMOVUPD      Y8, 32(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 512(SI)
+	VMOVUPD      Y4, 544(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 1024(SI)
+	VMOVUPD      Y4, 1056(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 1536(SI)
+	VMOVUPD      Y4, 1568(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y2
+	VMOVUPD      576(SI), Y3
+	VMOVUPD      608(SI), Y4
+	VMOVUPD      1088(SI), Y5
+	VMOVUPD      1120(SI), Y6
+	VMOVUPD      1600(SI), Y7
+	VMOVUPD      1632(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, 64(SI)
+	VMOVUPD      Y8, 96(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 576(SI)
+	VMOVUPD      Y4, 608(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 1088(SI)
+	VMOVUPD      Y4, 1120(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 1600(SI)
+	VMOVUPD      Y4, 1632(SI)
+	ADDQ         $0x00000030, R9
+	ADDQ         $0x00000080, SI
+	DECQ         R8
+	JNZ          inner0
+	ADDQ         $0x00000600, SI
+	DECQ         DI
+	JNZ          block0
+	ADDQ         $0x000000c0, BX
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*8), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*8), DI
+	MOVQ         tile_base+48(FP), BX
+	MOVQ         $0x00000004, R8
+
+last0:
+	VMOVUPD      (BX), Y0
+	VMOVUPD      32(BX), Y2
+	VMOVUPD      128(BX), Y3
+	VMOVUPD      160(BX), Y4
+	VMOVUPD      256(BX), Y5
+	VMOVUPD      288(BX), Y6
+	VMOVUPD      384(BX), Y7
+	VMOVUPD      416(BX), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y7, Y8, Y3
+	VUNPCKHPD    Y7, Y8, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPD    Y11, Y12, Y3
+	VUNPCKHPD    Y11, Y12, Y4
+	VMOVUPD      X3, 256(SI)
+	VMOVUPD      X4, 272(SI)
+	VEXTRACTF128 $0x01, Y3, 256(DI)
+	VEXTRACTF128 $0x01, Y4, 272(DI)
+	VUNPCKLPD    Y5, Y6, Y3
+	VUNPCKHPD    Y5, Y6, Y4
+	VMOVUPD      X3, 512(SI)
+	VMOVUPD      X4, 528(SI)
+	VEXTRACTF128 $0x01, Y3, 512(DI)
+	VEXTRACTF128 $0x01, Y4, 528(DI)
+	VUNPCKLPD    Y0, Y2, Y3
+	VUNPCKHPD    Y0, Y2, Y0
+	VMOVUPD      X3, 768(SI)
+	VMOVUPD      X0, 784(SI)
+	VEXTRACTF128 $0x01, Y3, 768(DI)
+	VEXTRACTF128 $0x01, Y0, 784(DI)
+	VMOVUPD      64(BX), Y0
+	VMOVUPD      96(BX), Y2
+	VMOVUPD      192(BX), Y3
+	VMOVUPD      224(BX), Y4
+	VMOVUPD      320(BX), Y5
+	VMOVUPD      352(BX), Y6
+	VMOVUPD      448(BX), Y7
+	VMOVUPD      480(BX), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y7, Y8, Y3
+	VUNPCKHPD    Y7, Y8, Y4
+	VMOVUPD      X3, 32(SI)
+	VMOVUPD      X4, 48(SI)
+	VEXTRACTF128 $0x01, Y3, 32(DI)
+	VEXTRACTF128 $0x01, Y4, 48(DI)
+	VUNPCKLPD    Y11, Y12, Y3
+	VUNPCKHPD    Y11, Y12, Y4
+	VMOVUPD      X3, 288(SI)
+	VMOVUPD      X4, 304(SI)
+	VEXTRACTF128 $0x01, Y3, 288(DI)
+	VEXTRACTF128 $0x01, Y4, 304(DI)
+	VUNPCKLPD    Y5, Y6, Y3
+	VUNPCKHPD    Y5, Y6, Y4
+	VMOVUPD      X3, 544(SI)
+	VMOVUPD      X4, 560(SI)
+	VEXTRACTF128 $0x01, Y3, 544(DI)
+	VEXTRACTF128 $0x01, Y4, 560(DI)
+	VUNPCKLPD    Y0, Y2, Y3
+	VUNPCKHPD    Y0, Y2, Y0
+	VMOVUPD      X3, 800(SI)
+	VMOVUPD      X0, 816(SI)
+	VEXTRACTF128 $0x01, Y3, 800(DI)
+	VEXTRACTF128 $0x01, Y0, 816(DI)
+	ADDQ         $0x00000200, BX
+	ADDQ         $+64, SI
+	ADDQ         $+64, DI
+	DECQ         R8
+	JNZ          last0
+	ADDQ         $-256, SI
+	ADDQ         $-256, DI
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortForward128AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward128AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*8), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*8), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSD scale+144(FP), Y0
+	MOVQ         $0x00000010, R9
+
+first:
+	VMOVUPD     (DI), X1
+	VINSERTF128 $0x01, (R8), Y1, Y2
+	VMOVUPD     16(DI), X1
+	VINSERTF128 $0x01, 16(R8), Y1, Y3
+	VUNPCKLPD   Y3, Y2, Y4
+	VUNPCKHPD   Y3, Y2, Y2
+	VMOVUPD     512(DI), X1
+	VINSERTF128 $0x01, 512(R8), Y1, Y3
+	VMOVUPD     528(DI), X1
+	VINSERTF128 $0x01, 528(R8), Y1, Y5
+	VUNPCKLPD   Y5, Y3, Y6
+	VUNPCKHPD   Y5, Y3, Y3
+	VMOVUPD     1024(DI), X1
+	VINSERTF128 $0x01, 1024(R8), Y1, Y5
+	VMOVUPD     1040(DI), X1
+	VINSERTF128 $0x01, 1040(R8), Y1, Y7
+	VUNPCKLPD   Y7, Y5, Y8
+	VUNPCKHPD   Y7, Y5, Y5
+	VMOVUPD     1536(DI), X1
+	VINSERTF128 $0x01, 1536(R8), Y1, Y7
+	VMOVUPD     1552(DI), X1
+	VINSERTF128 $0x01, 1552(R8), Y1, Y9
+	VUNPCKLPD   Y9, Y7, Y10
+	VUNPCKHPD   Y9, Y7, Y7
+	VADDPD      Y8, Y4, Y9
+	VADDPD      Y5, Y2, Y11
+	VSUBPD      Y8, Y4, Y4
+	VSUBPD      Y5, Y2, Y2
+	VADDPD      Y10, Y6, Y5
+	VADDPD      Y7, Y3, Y8
+	VSUBPD      Y10, Y6, Y6
+	VSUBPD      Y7, Y3, Y3
+	VADDPD      Y5, Y9, Y7
+	VADDPD      Y8, Y11, Y10
+	VADDPD      Y3, Y4, Y12
+	VSUBPD      Y6, Y2, Y13
+	VSUBPD      Y5, Y9, Y5
+	VSUBPD      Y8, Y11, Y8
+	VSUBPD      Y3, Y4, Y3
+	VADDPD      Y6, Y2, Y2
+	VMULPD      Y7, Y0, Y4
+	VMULPD      Y10, Y0, Y6
+	VMOVUPD     (BX), Y7
+	VMOVUPD     32(BX), Y9
+	VMULPD      Y9, Y13, Y10
+	VMULPD      Y9, Y12, Y9
+	VFMSUB231PD Y7, Y12, Y10
+	VFMADD231PD Y7, Y13, Y9
+	VMOVUPD     64(BX), Y7
+	VMOVUPD     96(BX), Y11
+	VMULPD      Y11, Y8, Y12
+	VMULPD      Y11, Y5, Y11
+	VFMSUB231PD Y7, Y5, Y12
+	VFMADD231PD Y7, Y8, Y11
+	VMOVUPD     128(BX), Y5
+	VMOVUPD     160(BX), Y7
+	VMULPD      Y7, Y2, Y8
+	VMULPD      Y7, Y3, Y7
+	VFMSUB231PD Y5, Y3, Y8
+	VFMADD231PD Y5, Y2, Y7
+	VUNPCKLPD   Y10, Y4, Y2
+	VUNPCKHPD   Y10, Y4, Y3
+	VUNPCKLPD   Y9, Y6, Y4
+	VUNPCKHPD   Y9, Y6, Y5
+	VMOVUPD     Y2, (SI)
+	VMOVUPD     Y4, 32(SI)
+	VMOVUPD     Y3, 128(SI)
+	VMOVUPD     Y5, 160(SI)
+	VUNPCKLPD   Y8, Y12, Y2
+	VUNPCKHPD   Y8, Y12, Y3
+	VUNPCKLPD   Y7, Y11, Y4
+	VUNPCKHPD   Y7, Y11, Y5
+	VMOVUPD     Y2, 64(SI)
+	VMOVUPD     Y4, 96(SI)
+	VMOVUPD     Y3, 192(SI)
+	VMOVUPD     Y5, 224(SI)
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x000000c0, BX
+	ADDQ        $0x00000100, SI
+	DECQ        R9
+	JNZ         first
+	MOVQ        tile_base+48(FP), SI
+	MOVQ        $0x00000001, DI
+
+block0:
+	MOVQ $0x00000008, R8
+	MOVQ BX, R9
+
+inner0:
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y2
+	VMOVUPD      1024(SI), Y3
+	VMOVUPD      1056(SI), Y4
+	VMOVUPD      2048(SI), Y5
+	VMOVUPD      2080(SI), Y6
+	VMOVUPD      3072(SI), Y7
+	VMOVUPD      3104(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, (SI)
+	VMOVUPD      Y8, 32(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 1024(SI)
+	VMOVUPD      Y4, 1056(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 2048(SI)
+	VMOVUPD      Y4, 2080(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 3072(SI)
+	VMOVUPD      Y4, 3104(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y2
+	VMOVUPD      1088(SI), Y3
+	VMOVUPD      1120(SI), Y4
+	VMOVUPD      2112(SI), Y5
+	VMOVUPD      2144(SI), Y6
+	VMOVUPD      3136(SI), Y7
+	VMOVUPD      3168(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, 64(SI)
+	VMOVUPD      Y8, 96(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 1088(SI)
+	VMOVUPD      Y4, 1120(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 2112(SI)
+	VMOVUPD      Y4, 2144(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 3136(SI)
+	VMOVUPD      Y4, 3168(SI)
+	ADDQ         $0x00000030, R9
+	ADDQ         $0x00000080, SI
+	DECQ         R8
+	JNZ          inner0
+	ADDQ         $0x00000c00, SI
+	DECQ         DI
+	JNZ          block0
+	ADDQ         $0x00000180, BX
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*8), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*8), DI
+	MOVQ         tile_base+48(FP), BX
+	MOVQ         $0x00000004, R8
+
+last0:
+	VMOVUPD      (BX), Y0
+	VMOVUPD      32(BX), Y2
+	VADDPD       512(BX), Y0, Y0
+	VADDPD       544(BX), Y2, Y2
+	VMOVUPD      128(BX), Y3
+	VMOVUPD      160(BX), Y4
+	VADDPD       640(BX), Y3, Y3
+	VADDPD       672(BX), Y4, Y4
+	VMOVUPD      256(BX), Y5
+	VMOVUPD      288(BX), Y6
+	VADDPD       768(BX), Y5, Y5
+	VADDPD       800(BX), Y6, Y6
+	VMOVUPD      384(BX), Y7
+	VMOVUPD      416(BX), Y8
+	VADDPD       896(BX), Y7, Y7
+	VADDPD       928(BX), Y8, Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y8, Y7, Y3
+	VUNPCKHPD    Y8, Y7, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPD    Y12, Y11, Y3
+	VUNPCKHPD    Y12, Y11, Y4
+	VMOVUPD      X3, 512(SI)
+	VMOVUPD      X4, 528(SI)
+	VEXTRACTF128 $0x01, Y3, 512(DI)
+	VEXTRACTF128 $0x01, Y4, 528(DI)
+	VUNPCKLPD    Y6, Y5, Y3
+	VUNPCKHPD    Y6, Y5, Y4
+	VMOVUPD      X3, 1024(SI)
+	VMOVUPD      X4, 1040(SI)
+	VEXTRACTF128 $0x01, Y3, 1024(DI)
+	VEXTRACTF128 $0x01, Y4, 1040(DI)
+	VUNPCKLPD    Y2, Y0, Y3
+	VUNPCKHPD    Y2, Y0, Y0
+	VMOVUPD      X3, 1536(SI)
+	VMOVUPD      X0, 1552(SI)
+	VEXTRACTF128 $0x01, Y3, 1536(DI)
+	VEXTRACTF128 $0x01, Y0, 1552(DI)
+	VMOVUPD      (BX), Y0
+	VMOVUPD      32(BX), Y2
+	VSUBPD       512(BX), Y0, Y0
+	VSUBPD       544(BX), Y2, Y2
+	VMOVUPD      128(BX), Y3
+	VMOVUPD      160(BX), Y4
+	VSUBPD       640(BX), Y3, Y3
+	VSUBPD       672(BX), Y4, Y4
+	VMOVUPD      256(BX), Y5
+	VMOVUPD      288(BX), Y6
+	VSUBPD       768(BX), Y5, Y5
+	VSUBPD       800(BX), Y6, Y6
+	VMOVUPD      384(BX), Y7
+	VMOVUPD      416(BX), Y8
+	VSUBPD       896(BX), Y7, Y7
+	VSUBPD       928(BX), Y8, Y8
+	VADDPD       Y4, Y3, Y9
+	VSUBPD       Y3, Y4, Y3
+	VSUBPD       Y7, Y8, Y4
+	VADDPD       Y8, Y7, Y7
+	VADDPD       Y6, Y0, Y8
+	VSUBPD       Y5, Y2, Y10
+	VSUBPD       Y6, Y0, Y0
+	VADDPD       Y5, Y2, Y2
+	VADDPD       Y4, Y9, Y5
+	VSUBPD       Y7, Y3, Y6
+	VSUBPD       Y4, Y9, Y4
+	VADDPD       Y7, Y3, Y3
+	VMOVUPD      fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y7
+	VMOVAPD      Y8, Y9
+	VMOVAPD      Y10, Y11
+	VFMADD231PD  Y7, Y5, Y9
+	VFMADD231PD  Y7, Y6, Y11
+	VFNMADD231PD Y7, Y5, Y8
+	VFNMADD231PD Y7, Y6, Y10
+	VMOVAPD      Y0, Y5
+	VMOVAPD      Y2, Y6
+	VFMADD231PD  Y7, Y3, Y5
+	VFMADD231PD  Y7, Y4, Y6
+	VFNMADD231PD Y7, Y3, Y0
+	VFNMADD231PD Y7, Y4, Y2
+	VUNPCKLPD    Y11, Y9, Y3
+	VUNPCKHPD    Y11, Y9, Y4
+	VMOVUPD      X3, 256(SI)
+	VMOVUPD      X4, 272(SI)
+	VEXTRACTF128 $0x01, Y3, 256(DI)
+	VEXTRACTF128 $0x01, Y4, 272(DI)
+	VUNPCKLPD    Y2, Y5, Y3
+	VUNPCKHPD    Y2, Y5, Y2
+	VMOVUPD      X3, 768(SI)
+	VMOVUPD      X2, 784(SI)
+	VEXTRACTF128 $0x01, Y3, 768(DI)
+	VEXTRACTF128 $0x01, Y2, 784(DI)
+	VUNPCKLPD    Y10, Y8, Y2
+	VUNPCKHPD    Y10, Y8, Y3
+	VMOVUPD      X2, 1280(SI)
+	VMOVUPD      X3, 1296(SI)
+	VEXTRACTF128 $0x01, Y2, 1280(DI)
+	VEXTRACTF128 $0x01, Y3, 1296(DI)
+	VUNPCKLPD    Y6, Y0, Y2
+	VUNPCKHPD    Y6, Y0, Y0
+	VMOVUPD      X2, 1792(SI)
+	VMOVUPD      X0, 1808(SI)
+	VEXTRACTF128 $0x01, Y2, 1792(DI)
+	VEXTRACTF128 $0x01, Y0, 1808(DI)
+	VMOVUPD      64(BX), Y0
+	VMOVUPD      96(BX), Y2
+	VADDPD       576(BX), Y0, Y0
+	VADDPD       608(BX), Y2, Y2
+	VMOVUPD      192(BX), Y3
+	VMOVUPD      224(BX), Y4
+	VADDPD       704(BX), Y3, Y3
+	VADDPD       736(BX), Y4, Y4
+	VMOVUPD      320(BX), Y5
+	VMOVUPD      352(BX), Y6
+	VADDPD       832(BX), Y5, Y5
+	VADDPD       864(BX), Y6, Y6
+	VMOVUPD      448(BX), Y7
+	VMOVUPD      480(BX), Y8
+	VADDPD       960(BX), Y7, Y7
+	VADDPD       992(BX), Y8, Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y8, Y7, Y3
+	VUNPCKHPD    Y8, Y7, Y4
+	VMOVUPD      X3, 32(SI)
+	VMOVUPD      X4, 48(SI)
+	VEXTRACTF128 $0x01, Y3, 32(DI)
+	VEXTRACTF128 $0x01, Y4, 48(DI)
+	VUNPCKLPD    Y12, Y11, Y3
+	VUNPCKHPD    Y12, Y11, Y4
+	VMOVUPD      X3, 544(SI)
+	VMOVUPD      X4, 560(SI)
+	VEXTRACTF128 $0x01, Y3, 544(DI)
+	VEXTRACTF128 $0x01, Y4, 560(DI)
+	VUNPCKLPD    Y6, Y5, Y3
+	VUNPCKHPD    Y6, Y5, Y4
+	VMOVUPD      X3, 1056(SI)
+	VMOVUPD      X4, 1072(SI)
+	VEXTRACTF128 $0x01, Y3, 1056(DI)
+	VEXTRACTF128 $0x01, Y4, 1072(DI)
+	VUNPCKLPD    Y2, Y0, Y3
+	VUNPCKHPD    Y2, Y0, Y0
+	VMOVUPD      X3, 1568(SI)
+	VMOVUPD      X0, 1584(SI)
+	VEXTRACTF128 $0x01, Y3, 1568(DI)
+	VEXTRACTF128 $0x01, Y0, 1584(DI)
+	VMOVUPD      64(BX), Y0
+	VMOVUPD      96(BX), Y2
+	VSUBPD       576(BX), Y0, Y0
+	VSUBPD       608(BX), Y2, Y2
+	VMOVUPD      192(BX), Y3
+	VMOVUPD      224(BX), Y4
+	VSUBPD       704(BX), Y3, Y3
+	VSUBPD       736(BX), Y4, Y4
+	VMOVUPD      320(BX), Y5
+	VMOVUPD      352(BX), Y6
+	VSUBPD       832(BX), Y5, Y5
+	VSUBPD       864(BX), Y6, Y6
+	VMOVUPD      448(BX), Y7
+	VMOVUPD      480(BX), Y8
+	VSUBPD       960(BX), Y7, Y7
+	VSUBPD       992(BX), Y8, Y8
+	VADDPD       Y4, Y3, Y9
+	VSUBPD       Y3, Y4, Y3
+	VSUBPD       Y7, Y8, Y4
+	VADDPD       Y8, Y7, Y7
+	VADDPD       Y6, Y0, Y8
+	VSUBPD       Y5, Y2, Y10
+	VSUBPD       Y6, Y0, Y0
+	VADDPD       Y5, Y2, Y2
+	VADDPD       Y4, Y9, Y5
+	VSUBPD       Y7, Y3, Y6
+	VSUBPD       Y4, Y9, Y4
+	VADDPD       Y7, Y3, Y3
+	VMOVUPD      fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y7
+	VMOVAPD      Y8, Y9
+	VMOVAPD      Y10, Y11
+	VFMADD231PD  Y7, Y5, Y9
+	VFMADD231PD  Y7, Y6, Y11
+	VFNMADD231PD Y7, Y5, Y8
+	VFNMADD231PD Y7, Y6, Y10
+	VMOVAPD      Y0, Y5
+	VMOVAPD      Y2, Y6
+	VFMADD231PD  Y7, Y3, Y5
+	VFMADD231PD  Y7, Y4, Y6
+	VFNMADD231PD Y7, Y3, Y0
+	VFNMADD231PD Y7, Y4, Y2
+	VUNPCKLPD    Y11, Y9, Y3
+	VUNPCKHPD    Y11, Y9, Y4
+	VMOVUPD      X3, 288(SI)
+	VMOVUPD      X4, 304(SI)
+	VEXTRACTF128 $0x01, Y3, 288(DI)
+	VEXTRACTF128 $0x01, Y4, 304(DI)
+	VUNPCKLPD    Y2, Y5, Y3
+	VUNPCKHPD    Y2, Y5, Y2
+	VMOVUPD      X3, 800(SI)
+	VMOVUPD      X2, 816(SI)
+	VEXTRACTF128 $0x01, Y3, 800(DI)
+	VEXTRACTF128 $0x01, Y2, 816(DI)
+	VUNPCKLPD    Y10, Y8, Y2
+	VUNPCKHPD    Y10, Y8, Y3
+	VMOVUPD      X2, 1312(SI)
+	VMOVUPD      X3, 1328(SI)
+	VEXTRACTF128 $0x01, Y2, 1312(DI)
+	VEXTRACTF128 $0x01, Y3, 1328(DI)
+	VUNPCKLPD    Y6, Y0, Y2
+	VUNPCKHPD    Y6, Y0, Y0
+	VMOVUPD      X2, 1824(SI)
+	VMOVUPD      X0, 1840(SI)
+	VEXTRACTF128 $0x01, Y2, 1824(DI)
+	VEXTRACTF128 $0x01, Y0, 1840(DI)
+	ADDQ         $0x00000400, BX
+	ADDQ         $+64, SI
+	ADDQ         $+64, DI
+	DECQ         R8
+	JNZ          last0
+	ADDQ         $-256, SI
+	ADDQ         $-256, DI
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortInverse128AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse128AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*8), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*8), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSD scale+144(FP), Y0
+	MOVQ         $0x00000010, R9
+
+first:
+	VMOVUPD     (DI), X1
+	VINSERTF128 $0x01, (R8), Y1, Y2
+	VMOVUPD     16(DI), X1
+	VINSERTF128 $0x01, 16(R8), Y1, Y3
+	VUNPCKLPD   Y3, Y2, Y4
+	VUNPCKHPD   Y3, Y2, Y2
+	VMOVUPD     512(DI), X1
+	VINSERTF128 $0x01, 512(R8), Y1, Y3
+	VMOVUPD     528(DI), X1
+	VINSERTF128 $0x01, 528(R8), Y1, Y5
+	VUNPCKLPD   Y5, Y3, Y6
+	VUNPCKHPD   Y5, Y3, Y3
+	VMOVUPD     1024(DI), X1
+	VINSERTF128 $0x01, 1024(R8), Y1, Y5
+	VMOVUPD     1040(DI), X1
+	VINSERTF128 $0x01, 1040(R8), Y1, Y7
+	VUNPCKLPD   Y7, Y5, Y8
+	VUNPCKHPD   Y7, Y5, Y5
+	VMOVUPD     1536(DI), X1
+	VINSERTF128 $0x01, 1536(R8), Y1, Y7
+	VMOVUPD     1552(DI), X1
+	VINSERTF128 $0x01, 1552(R8), Y1, Y9
+	VUNPCKLPD   Y9, Y7, Y10
+	VUNPCKHPD   Y9, Y7, Y7
+	VADDPD      Y5, Y2, Y9
+	VADDPD      Y8, Y4, Y11
+	VSUBPD      Y5, Y2, Y2
+	VSUBPD      Y8, Y4, Y4
+	VADDPD      Y7, Y3, Y5
+	VADDPD      Y10, Y6, Y8
+	VSUBPD      Y7, Y3, Y3
+	VSUBPD      Y10, Y6, Y6
+	VADDPD      Y5, Y9, Y7
+	VADDPD      Y8, Y11, Y10
+	VADDPD      Y6, Y2, Y12
+	VSUBPD      Y3, Y4, Y13
+	VSUBPD      Y5, Y9, Y5
+	VSUBPD      Y8, Y11, Y8
+	VSUBPD      Y6, Y2, Y2
+	VADDPD      Y3, Y4, Y3
+	VMULPD      Y7, Y0, Y4
+	VMULPD      Y10, Y0, Y6
+	VMOVUPD     (BX), Y7
+	VMOVUPD     32(BX), Y9
+	VMULPD      Y9, Y13, Y10
+	VMULPD      Y9, Y12, Y9
+	VFMSUB231PD Y7, Y12, Y10
+	VFMADD231PD Y7, Y13, Y9
+	VMOVUPD     64(BX), Y7
+	VMOVUPD     96(BX), Y11
+	VMULPD      Y11, Y8, Y12
+	VMULPD      Y11, Y5, Y11
+	VFMSUB231PD Y7, Y5, Y12
+	VFMADD231PD Y7, Y8, Y11
+	VMOVUPD     128(BX), Y5
+	VMOVUPD     160(BX), Y7
+	VMULPD      Y7, Y3, Y8
+	VMULPD      Y7, Y2, Y7
+	VFMSUB231PD Y5, Y2, Y8
+	VFMADD231PD Y5, Y3, Y7
+	VUNPCKLPD   Y10, Y4, Y2
+	VUNPCKHPD   Y10, Y4, Y3
+	VUNPCKLPD   Y9, Y6, Y4
+	VUNPCKHPD   Y9, Y6, Y5
+	VMOVUPD     Y2, (SI)
+	VMOVUPD     Y4, 32(SI)
+	VMOVUPD     Y3, 128(SI)
+	VMOVUPD     Y5, 160(SI)
+	VUNPCKLPD   Y8, Y12, Y2
+	VUNPCKHPD   Y8, Y12, Y3
+	VUNPCKLPD   Y7, Y11, Y4
+	VUNPCKHPD   Y7, Y11, Y5
+	VMOVUPD     Y2, 64(SI)
+	VMOVUPD     Y4, 96(SI)
+	VMOVUPD     Y3, 192(SI)
+	VMOVUPD     Y5, 224(SI)
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x000000c0, BX
+	ADDQ        $0x00000100, SI
+	DECQ        R9
+	JNZ         first
+	MOVQ        tile_base+48(FP), SI
+	MOVQ        $0x00000001, DI
+
+block0:
+	MOVQ $0x00000008, R8
+	MOVQ BX, R9
+
+inner0:
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y2
+	VMOVUPD      1024(SI), Y3
+	VMOVUPD      1056(SI), Y4
+	VMOVUPD      2048(SI), Y5
+	VMOVUPD      2080(SI), Y6
+	VMOVUPD      3072(SI), Y7
+	VMOVUPD      3104(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, (SI)
+	VMOVUPD      Y8, 32(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 1024(SI)
+	VMOVUPD      Y4, 1056(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 2048(SI)
+	VMOVUPD      Y4, 2080(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 3072(SI)
+	VMOVUPD      Y4, 3104(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y2
+	VMOVUPD      1088(SI), Y3
+	VMOVUPD      1120(SI), Y4
+	VMOVUPD      2112(SI), Y5
+	VMOVUPD      2144(SI), Y6
+	VMOVUPD      3136(SI), Y7
+	VMOVUPD      3168(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, 64(SI)
+	VMOVUPD      Y8, 96(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 1088(SI)
+	VMOVUPD      Y4, 1120(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 2112(SI)
+	VMOVUPD      Y4, 2144(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 3136(SI)
+	VMOVUPD      Y4, 3168(SI)
+	ADDQ         $0x00000030, R9
+	ADDQ         $0x00000080, SI
+	DECQ         R8
+	JNZ          inner0
+	ADDQ         $0x00000c00, SI
+	DECQ         DI
+	JNZ          block0
+	ADDQ         $0x00000180, BX
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*8), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*8), DI
+	MOVQ         tile_base+48(FP), BX
+	MOVQ         $0x00000004, R8
+
+last0:
+	VMOVUPD      (BX), Y0
+	VMOVUPD      32(BX), Y2
+	VADDPD       512(BX), Y0, Y0
+	VADDPD       544(BX), Y2, Y2
+	VMOVUPD      128(BX), Y3
+	VMOVUPD      160(BX), Y4
+	VADDPD       640(BX), Y3, Y3
+	VADDPD       672(BX), Y4, Y4
+	VMOVUPD      256(BX), Y5
+	VMOVUPD      288(BX), Y6
+	VADDPD       768(BX), Y5, Y5
+	VADDPD       800(BX), Y6, Y6
+	VMOVUPD      384(BX), Y7
+	VMOVUPD      416(BX), Y8
+	VADDPD       896(BX), Y7, Y7
+	VADDPD       928(BX), Y8, Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y7, Y8, Y3
+	VUNPCKHPD    Y7, Y8, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPD    Y11, Y12, Y3
+	VUNPCKHPD    Y11, Y12, Y4
+	VMOVUPD      X3, 512(SI)
+	VMOVUPD      X4, 528(SI)
+	VEXTRACTF128 $0x01, Y3, 512(DI)
+	VEXTRACTF128 $0x01, Y4, 528(DI)
+	VUNPCKLPD    Y5, Y6, Y3
+	VUNPCKHPD    Y5, Y6, Y4
+	VMOVUPD      X3, 1024(SI)
+	VMOVUPD      X4, 1040(SI)
+	VEXTRACTF128 $0x01, Y3, 1024(DI)
+	VEXTRACTF128 $0x01, Y4, 1040(DI)
+	VUNPCKLPD    Y0, Y2, Y3
+	VUNPCKHPD    Y0, Y2, Y0
+	VMOVUPD      X3, 1536(SI)
+	VMOVUPD      X0, 1552(SI)
+	VEXTRACTF128 $0x01, Y3, 1536(DI)
+	VEXTRACTF128 $0x01, Y0, 1552(DI)
+	VMOVUPD      (BX), Y0
+	VMOVUPD      32(BX), Y2
+	VSUBPD       512(BX), Y0, Y0
+	VSUBPD       544(BX), Y2, Y2
+	VMOVUPD      128(BX), Y3
+	VMOVUPD      160(BX), Y4
+	VSUBPD       640(BX), Y3, Y3
+	VSUBPD       672(BX), Y4, Y4
+	VMOVUPD      256(BX), Y5
+	VMOVUPD      288(BX), Y6
+	VSUBPD       768(BX), Y5, Y5
+	VSUBPD       800(BX), Y6, Y6
+	VMOVUPD      384(BX), Y7
+	VMOVUPD      416(BX), Y8
+	VSUBPD       896(BX), Y7, Y7
+	VSUBPD       928(BX), Y8, Y8
+	VADDPD       Y4, Y3, Y9
+	VSUBPD       Y3, Y4, Y3
+	VSUBPD       Y7, Y8, Y4
+	VADDPD       Y8, Y7, Y7
+	VADDPD       Y6, Y0, Y8
+	VSUBPD       Y5, Y2, Y10
+	VSUBPD       Y6, Y0, Y0
+	VADDPD       Y5, Y2, Y2
+	VADDPD       Y4, Y9, Y5
+	VSUBPD       Y7, Y3, Y6
+	VSUBPD       Y4, Y9, Y4
+	VADDPD       Y7, Y3, Y3
+	VMOVUPD      fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y7
+	VMOVAPD      Y8, Y9
+	VMOVAPD      Y10, Y11
+	VFMADD231PD  Y7, Y5, Y9
+	VFMADD231PD  Y7, Y6, Y11
+	VFNMADD231PD Y7, Y5, Y8
+	VFNMADD231PD Y7, Y6, Y10
+	VMOVAPD      Y0, Y5
+	VMOVAPD      Y2, Y6
+	VFMADD231PD  Y7, Y3, Y5
+	VFMADD231PD  Y7, Y4, Y6
+	VFNMADD231PD Y7, Y3, Y0
+	VFNMADD231PD Y7, Y4, Y2
+	VUNPCKLPD    Y9, Y11, Y3
+	VUNPCKHPD    Y9, Y11, Y4
+	VMOVUPD      X3, 256(SI)
+	VMOVUPD      X4, 272(SI)
+	VEXTRACTF128 $0x01, Y3, 256(DI)
+	VEXTRACTF128 $0x01, Y4, 272(DI)
+	VUNPCKLPD    Y5, Y2, Y3
+	VUNPCKHPD    Y5, Y2, Y2
+	VMOVUPD      X3, 768(SI)
+	VMOVUPD      X2, 784(SI)
+	VEXTRACTF128 $0x01, Y3, 768(DI)
+	VEXTRACTF128 $0x01, Y2, 784(DI)
+	VUNPCKLPD    Y8, Y10, Y2
+	VUNPCKHPD    Y8, Y10, Y3
+	VMOVUPD      X2, 1280(SI)
+	VMOVUPD      X3, 1296(SI)
+	VEXTRACTF128 $0x01, Y2, 1280(DI)
+	VEXTRACTF128 $0x01, Y3, 1296(DI)
+	VUNPCKLPD    Y0, Y6, Y2
+	VUNPCKHPD    Y0, Y6, Y0
+	VMOVUPD      X2, 1792(SI)
+	VMOVUPD      X0, 1808(SI)
+	VEXTRACTF128 $0x01, Y2, 1792(DI)
+	VEXTRACTF128 $0x01, Y0, 1808(DI)
+	VMOVUPD      64(BX), Y0
+	VMOVUPD      96(BX), Y2
+	VADDPD       576(BX), Y0, Y0
+	VADDPD       608(BX), Y2, Y2
+	VMOVUPD      192(BX), Y3
+	VMOVUPD      224(BX), Y4
+	VADDPD       704(BX), Y3, Y3
+	VADDPD       736(BX), Y4, Y4
+	VMOVUPD      320(BX), Y5
+	VMOVUPD      352(BX), Y6
+	VADDPD       832(BX), Y5, Y5
+	VADDPD       864(BX), Y6, Y6
+	VMOVUPD      448(BX), Y7
+	VMOVUPD      480(BX), Y8
+	VADDPD       960(BX), Y7, Y7
+	VADDPD       992(BX), Y8, Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y7, Y8, Y3
+	VUNPCKHPD    Y7, Y8, Y4
+	VMOVUPD      X3, 32(SI)
+	VMOVUPD      X4, 48(SI)
+	VEXTRACTF128 $0x01, Y3, 32(DI)
+	VEXTRACTF128 $0x01, Y4, 48(DI)
+	VUNPCKLPD    Y11, Y12, Y3
+	VUNPCKHPD    Y11, Y12, Y4
+	VMOVUPD      X3, 544(SI)
+	VMOVUPD      X4, 560(SI)
+	VEXTRACTF128 $0x01, Y3, 544(DI)
+	VEXTRACTF128 $0x01, Y4, 560(DI)
+	VUNPCKLPD    Y5, Y6, Y3
+	VUNPCKHPD    Y5, Y6, Y4
+	VMOVUPD      X3, 1056(SI)
+	VMOVUPD      X4, 1072(SI)
+	VEXTRACTF128 $0x01, Y3, 1056(DI)
+	VEXTRACTF128 $0x01, Y4, 1072(DI)
+	VUNPCKLPD    Y0, Y2, Y3
+	VUNPCKHPD    Y0, Y2, Y0
+	VMOVUPD      X3, 1568(SI)
+	VMOVUPD      X0, 1584(SI)
+	VEXTRACTF128 $0x01, Y3, 1568(DI)
+	VEXTRACTF128 $0x01, Y0, 1584(DI)
+	VMOVUPD      64(BX), Y0
+	VMOVUPD      96(BX), Y2
+	VSUBPD       576(BX), Y0, Y0
+	VSUBPD       608(BX), Y2, Y2
+	VMOVUPD      192(BX), Y3
+	VMOVUPD      224(BX), Y4
+	VSUBPD       704(BX), Y3, Y3
+	VSUBPD       736(BX), Y4, Y4
+	VMOVUPD      320(BX), Y5
+	VMOVUPD      352(BX), Y6
+	VSUBPD       832(BX), Y5, Y5
+	VSUBPD       864(BX), Y6, Y6
+	VMOVUPD      448(BX), Y7
+	VMOVUPD      480(BX), Y8
+	VSUBPD       960(BX), Y7, Y7
+	VSUBPD       992(BX), Y8, Y8
+	VADDPD       Y4, Y3, Y9
+	VSUBPD       Y3, Y4, Y3
+	VSUBPD       Y7, Y8, Y4
+	VADDPD       Y8, Y7, Y7
+	VADDPD       Y6, Y0, Y8
+	VSUBPD       Y5, Y2, Y10
+	VSUBPD       Y6, Y0, Y0
+	VADDPD       Y5, Y2, Y2
+	VADDPD       Y4, Y9, Y5
+	VSUBPD       Y7, Y3, Y6
+	VSUBPD       Y4, Y9, Y4
+	VADDPD       Y7, Y3, Y3
+	VMOVUPD      fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y7
+	VMOVAPD      Y8, Y9
+	VMOVAPD      Y10, Y11
+	VFMADD231PD  Y7, Y5, Y9
+	VFMADD231PD  Y7, Y6, Y11
+	VFNMADD231PD Y7, Y5, Y8
+	VFNMADD231PD Y7, Y6, Y10
+	VMOVAPD      Y0, Y5
+	VMOVAPD      Y2, Y6
+	VFMADD231PD  Y7, Y3, Y5
+	VFMADD231PD  Y7, Y4, Y6
+	VFNMADD231PD Y7, Y3, Y0
+	VFNMADD231PD Y7, Y4, Y2
+	VUNPCKLPD    Y9, Y11, Y3
+	VUNPCKHPD    Y9, Y11, Y4
+	VMOVUPD      X3, 288(SI)
+	VMOVUPD      X4, 304(SI)
+	VEXTRACTF128 $0x01, Y3, 288(DI)
+	VEXTRACTF128 $0x01, Y4, 304(DI)
+	VUNPCKLPD    Y5, Y2, Y3
+	VUNPCKHPD    Y5, Y2, Y2
+	VMOVUPD      X3, 800(SI)
+	VMOVUPD      X2, 816(SI)
+	VEXTRACTF128 $0x01, Y3, 800(DI)
+	VEXTRACTF128 $0x01, Y2, 816(DI)
+	VUNPCKLPD    Y8, Y10, Y2
+	VUNPCKHPD    Y8, Y10, Y3
+	VMOVUPD      X2, 1312(SI)
+	VMOVUPD      X3, 1328(SI)
+	VEXTRACTF128 $0x01, Y2, 1312(DI)
+	VEXTRACTF128 $0x01, Y3, 1328(DI)
+	VUNPCKLPD    Y0, Y6, Y2
+	VUNPCKHPD    Y0, Y6, Y0
+	VMOVUPD      X2, 1824(SI)
+	VMOVUPD      X0, 1840(SI)
+	VEXTRACTF128 $0x01, Y2, 1824(DI)
+	VEXTRACTF128 $0x01, Y0, 1840(DI)
+	ADDQ         $0x00000400, BX
+	ADDQ         $+64, SI
+	ADDQ         $+64, DI
+	DECQ         R8
+	JNZ          last0
+	ADDQ         $-256, SI
+	ADDQ         $-256, DI
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortForward256AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward256AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*8), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*8), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSD scale+144(FP), Y0
+	MOVQ         $0x00000020, R9
+
+first:
+	VMOVUPD     (DI), X1
+	VINSERTF128 $0x01, (R8), Y1, Y2
+	VMOVUPD     16(DI), X1
+	VINSERTF128 $0x01, 16(R8), Y1, Y3
+	VUNPCKLPD   Y3, Y2, Y4
+	VUNPCKHPD   Y3, Y2, Y2
+	VMOVUPD     1024(DI), X1
+	VINSERTF128 $0x01, 1024(R8), Y1, Y3
+	VMOVUPD     1040(DI), X1
+	VINSERTF128 $0x01, 1040(R8), Y1, Y5
+	VUNPCKLPD   Y5, Y3, Y6
+	VUNPCKHPD   Y5, Y3, Y3
+	VMOVUPD     2048(DI), X1
+	VINSERTF128 $0x01, 2048(R8), Y1, Y5
+	VMOVUPD     2064(DI), X1
+	VINSERTF128 $0x01, 2064(R8), Y1, Y7
+	VUNPCKLPD   Y7, Y5, Y8
+	VUNPCKHPD   Y7, Y5, Y5
+	VMOVUPD     3072(DI), X1
+	VINSERTF128 $0x01, 3072(R8), Y1, Y7
+	VMOVUPD     3088(DI), X1
+	VINSERTF128 $0x01, 3088(R8), Y1, Y9
+	VUNPCKLPD   Y9, Y7, Y10
+	VUNPCKHPD   Y9, Y7, Y7
+	VADDPD      Y8, Y4, Y9
+	VADDPD      Y5, Y2, Y11
+	VSUBPD      Y8, Y4, Y4
+	VSUBPD      Y5, Y2, Y2
+	VADDPD      Y10, Y6, Y5
+	VADDPD      Y7, Y3, Y8
+	VSUBPD      Y10, Y6, Y6
+	VSUBPD      Y7, Y3, Y3
+	VADDPD      Y5, Y9, Y7
+	VADDPD      Y8, Y11, Y10
+	VADDPD      Y3, Y4, Y12
+	VSUBPD      Y6, Y2, Y13
+	VSUBPD      Y5, Y9, Y5
+	VSUBPD      Y8, Y11, Y8
+	VSUBPD      Y3, Y4, Y3
+	VADDPD      Y6, Y2, Y2
+	VMULPD      Y7, Y0, Y4
+	VMULPD      Y10, Y0, Y6
+	VMOVUPD     (BX), Y7
+	VMOVUPD     32(BX), Y9
+	VMULPD      Y9, Y13, Y10
+	VMULPD      Y9, Y12, Y9
+	VFMSUB231PD Y7, Y12, Y10
+	VFMADD231PD Y7, Y13, Y9
+	VMOVUPD     64(BX), Y7
+	VMOVUPD     96(BX), Y11
+	VMULPD      Y11, Y8, Y12
+	VMULPD      Y11, Y5, Y11
+	VFMSUB231PD Y7, Y5, Y12
+	VFMADD231PD Y7, Y8, Y11
+	VMOVUPD     128(BX), Y5
+	VMOVUPD     160(BX), Y7
+	VMULPD      Y7, Y2, Y8
+	VMULPD      Y7, Y3, Y7
+	VFMSUB231PD Y5, Y3, Y8
+	VFMADD231PD Y5, Y2, Y7
+	VUNPCKLPD   Y10, Y4, Y2
+	VUNPCKHPD   Y10, Y4, Y3
+	VUNPCKLPD   Y9, Y6, Y4
+	VUNPCKHPD   Y9, Y6, Y5
+	VMOVUPD     Y2, (SI)
+	VMOVUPD     Y4, 32(SI)
+	VMOVUPD     Y3, 128(SI)
+	VMOVUPD     Y5, 160(SI)
+	VUNPCKLPD   Y8, Y12, Y2
+	VUNPCKHPD   Y8, Y12, Y3
+	VUNPCKLPD   Y7, Y11, Y4
+	VUNPCKHPD   Y7, Y11, Y5
+	VMOVUPD     Y2, 64(SI)
+	VMOVUPD     Y4, 96(SI)
+	VMOVUPD     Y3, 192(SI)
+	VMOVUPD     Y5, 224(SI)
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x000000c0, BX
+	ADDQ        $0x00000100, SI
+	DECQ        R9
+	JNZ         first
+	MOVQ        tile_base+48(FP), SI
+	MOVQ        $0x00000001, DI
+
+block0:
+	MOVQ $0x00000010, R8
+	MOVQ BX, R9
+
+inner0:
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y2
+	VMOVUPD      2048(SI), Y3
+	VMOVUPD      2080(SI), Y4
+	VMOVUPD      4096(SI), Y5
+	VMOVUPD      4128(SI), Y6
+	VMOVUPD      6144(SI), Y7
+	VMOVUPD      6176(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, (SI)
+	VMOVUPD      Y8, 32(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 2048(SI)
+	VMOVUPD      Y4, 2080(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 4096(SI)
+	VMOVUPD      Y4, 4128(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 6144(SI)
+	VMOVUPD      Y4, 6176(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y2
+	VMOVUPD      2112(SI), Y3
+	VMOVUPD      2144(SI), Y4
+	VMOVUPD      4160(SI), Y5
+	VMOVUPD      4192(SI), Y6
+	VMOVUPD      6208(SI), Y7
+	VMOVUPD      6240(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, 64(SI)
+	VMOVUPD      Y8, 96(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 2112(SI)
+	VMOVUPD      Y4, 2144(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 4160(SI)
+	VMOVUPD      Y4, 4192(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 6208(SI)
+	VMOVUPD      Y4, 6240(SI)
+	ADDQ         $0x00000030, R9
+	ADDQ         $0x00000080, SI
+	DECQ         R8
+	JNZ          inner0
+	ADDQ         $0x00001800, SI
+	DECQ         DI
+	JNZ          block0
+	ADDQ         $0x00000300, BX
+	MOVQ         tile_base+48(FP), SI
+	MOVQ         $0x00000004, DI
+
+block1:
+	MOVQ $0x00000004, R8
+	MOVQ BX, R9
+
+inner1:
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y2
+	VMOVUPD      512(SI), Y3
+	VMOVUPD      544(SI), Y4
+	VMOVUPD      1024(SI), Y5
+	VMOVUPD      1056(SI), Y6
+	VMOVUPD      1536(SI), Y7
+	VMOVUPD      1568(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, (SI)
+	VMOVUPD      Y8, 32(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 512(SI)
+	VMOVUPD      Y4, 544(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 1024(SI)
+	VMOVUPD      Y4, 1056(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 1536(SI)
+	VMOVUPD      Y4, 1568(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y2
+	VMOVUPD      576(SI), Y3
+	VMOVUPD      608(SI), Y4
+	VMOVUPD      1088(SI), Y5
+	VMOVUPD      1120(SI), Y6
+	VMOVUPD      1600(SI), Y7
+	VMOVUPD      1632(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, 64(SI)
+	VMOVUPD      Y8, 96(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 576(SI)
+	VMOVUPD      Y4, 608(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 1088(SI)
+	VMOVUPD      Y4, 1120(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 1600(SI)
+	VMOVUPD      Y4, 1632(SI)
+	ADDQ         $0x00000030, R9
+	ADDQ         $0x00000080, SI
+	DECQ         R8
+	JNZ          inner1
+	ADDQ         $0x00000600, SI
+	DECQ         DI
+	JNZ          block1
+	ADDQ         $0x000000c0, BX
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*8), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*8), DI
+	MOVQ         tile_base+48(FP), BX
+	MOVQ         $0x00000004, R8
+
+last0:
+	MOVQ $0x00000004, R9
+
+last1:
+	VMOVUPD      (BX), Y0
+	VMOVUPD      32(BX), Y2
+	VMOVUPD      128(BX), Y3
+	VMOVUPD      160(BX), Y4
+	VMOVUPD      256(BX), Y5
+	VMOVUPD      288(BX), Y6
+	VMOVUPD      384(BX), Y7
+	VMOVUPD      416(BX), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y8, Y7, Y3
+	VUNPCKHPD    Y8, Y7, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPD    Y12, Y11, Y3
+	VUNPCKHPD    Y12, Y11, Y4
+	VMOVUPD      X3, 1024(SI)
+	VMOVUPD      X4, 1040(SI)
+	VEXTRACTF128 $0x01, Y3, 1024(DI)
+	VEXTRACTF128 $0x01, Y4, 1040(DI)
+	VUNPCKLPD    Y6, Y5, Y3
+	VUNPCKHPD    Y6, Y5, Y4
+	VMOVUPD      X3, 2048(SI)
+	VMOVUPD      X4, 2064(SI)
+	VEXTRACTF128 $0x01, Y3, 2048(DI)
+	VEXTRACTF128 $0x01, Y4, 2064(DI)
+	VUNPCKLPD    Y2, Y0, Y3
+	VUNPCKHPD    Y2, Y0, Y0
+	VMOVUPD      X3, 3072(SI)
+	VMOVUPD      X0, 3088(SI)
+	VEXTRACTF128 $0x01, Y3, 3072(DI)
+	VEXTRACTF128 $0x01, Y0, 3088(DI)
+	VMOVUPD      64(BX), Y0
+	VMOVUPD      96(BX), Y2
+	VMOVUPD      192(BX), Y3
+	VMOVUPD      224(BX), Y4
+	VMOVUPD      320(BX), Y5
+	VMOVUPD      352(BX), Y6
+	VMOVUPD      448(BX), Y7
+	VMOVUPD      480(BX), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y8, Y7, Y3
+	VUNPCKHPD    Y8, Y7, Y4
+	VMOVUPD      X3, 32(SI)
+	VMOVUPD      X4, 48(SI)
+	VEXTRACTF128 $0x01, Y3, 32(DI)
+	VEXTRACTF128 $0x01, Y4, 48(DI)
+	VUNPCKLPD    Y12, Y11, Y3
+	VUNPCKHPD    Y12, Y11, Y4
+	VMOVUPD      X3, 1056(SI)
+	VMOVUPD      X4, 1072(SI)
+	VEXTRACTF128 $0x01, Y3, 1056(DI)
+	VEXTRACTF128 $0x01, Y4, 1072(DI)
+	VUNPCKLPD    Y6, Y5, Y3
+	VUNPCKHPD    Y6, Y5, Y4
+	VMOVUPD      X3, 2080(SI)
+	VMOVUPD      X4, 2096(SI)
+	VEXTRACTF128 $0x01, Y3, 2080(DI)
+	VEXTRACTF128 $0x01, Y4, 2096(DI)
+	VUNPCKLPD    Y2, Y0, Y3
+	VUNPCKHPD    Y2, Y0, Y0
+	VMOVUPD      X3, 3104(SI)
+	VMOVUPD      X0, 3120(SI)
+	VEXTRACTF128 $0x01, Y3, 3104(DI)
+	VEXTRACTF128 $0x01, Y0, 3120(DI)
+	ADDQ         $0x00000200, BX
+	ADDQ         $+256, SI
+	ADDQ         $+256, DI
+	DECQ         R9
+	JNZ          last1
+	ADDQ         $-1024, SI
+	ADDQ         $-1024, DI
+	ADDQ         $+64, SI
+	ADDQ         $+64, DI
+	DECQ         R8
+	JNZ          last0
+	ADDQ         $-256, SI
+	ADDQ         $-256, DI
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortInverse256AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse256AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*8), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*8), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSD scale+144(FP), Y0
+	MOVQ         $0x00000020, R9
+
+first:
+	VMOVUPD     (DI), X1
+	VINSERTF128 $0x01, (R8), Y1, Y2
+	VMOVUPD     16(DI), X1
+	VINSERTF128 $0x01, 16(R8), Y1, Y3
+	VUNPCKLPD   Y3, Y2, Y4
+	VUNPCKHPD   Y3, Y2, Y2
+	VMOVUPD     1024(DI), X1
+	VINSERTF128 $0x01, 1024(R8), Y1, Y3
+	VMOVUPD     1040(DI), X1
+	VINSERTF128 $0x01, 1040(R8), Y1, Y5
+	VUNPCKLPD   Y5, Y3, Y6
+	VUNPCKHPD   Y5, Y3, Y3
+	VMOVUPD     2048(DI), X1
+	VINSERTF128 $0x01, 2048(R8), Y1, Y5
+	VMOVUPD     2064(DI), X1
+	VINSERTF128 $0x01, 2064(R8), Y1, Y7
+	VUNPCKLPD   Y7, Y5, Y8
+	VUNPCKHPD   Y7, Y5, Y5
+	VMOVUPD     3072(DI), X1
+	VINSERTF128 $0x01, 3072(R8), Y1, Y7
+	VMOVUPD     3088(DI), X1
+	VINSERTF128 $0x01, 3088(R8), Y1, Y9
+	VUNPCKLPD   Y9, Y7, Y10
+	VUNPCKHPD   Y9, Y7, Y7
+	VADDPD      Y5, Y2, Y9
+	VADDPD      Y8, Y4, Y11
+	VSUBPD      Y5, Y2, Y2
+	VSUBPD      Y8, Y4, Y4
+	VADDPD      Y7, Y3, Y5
+	VADDPD      Y10, Y6, Y8
+	VSUBPD      Y7, Y3, Y3
+	VSUBPD      Y10, Y6, Y6
+	VADDPD      Y5, Y9, Y7
+	VADDPD      Y8, Y11, Y10
+	VADDPD      Y6, Y2, Y12
+	VSUBPD      Y3, Y4, Y13
+	VSUBPD      Y5, Y9, Y5
+	VSUBPD      Y8, Y11, Y8
+	VSUBPD      Y6, Y2, Y2
+	VADDPD      Y3, Y4, Y3
+	VMULPD      Y7, Y0, Y4
+	VMULPD      Y10, Y0, Y6
+	VMOVUPD     (BX), Y7
+	VMOVUPD     32(BX), Y9
+	VMULPD      Y9, Y13, Y10
+	VMULPD      Y9, Y12, Y9
+	VFMSUB231PD Y7, Y12, Y10
+	VFMADD231PD Y7, Y13, Y9
+	VMOVUPD     64(BX), Y7
+	VMOVUPD     96(BX), Y11
+	VMULPD      Y11, Y8, Y12
+	VMULPD      Y11, Y5, Y11
+	VFMSUB231PD Y7, Y5, Y12
+	VFMADD231PD Y7, Y8, Y11
+	VMOVUPD     128(BX), Y5
+	VMOVUPD     160(BX), Y7
+	VMULPD      Y7, Y3, Y8
+	VMULPD      Y7, Y2, Y7
+	VFMSUB231PD Y5, Y2, Y8
+	VFMADD231PD Y5, Y3, Y7
+	VUNPCKLPD   Y10, Y4, Y2
+	VUNPCKHPD   Y10, Y4, Y3
+	VUNPCKLPD   Y9, Y6, Y4
+	VUNPCKHPD   Y9, Y6, Y5
+	VMOVUPD     Y2, (SI)
+	VMOVUPD     Y4, 32(SI)
+	VMOVUPD     Y3, 128(SI)
+	VMOVUPD     Y5, 160(SI)
+	VUNPCKLPD   Y8, Y12, Y2
+	VUNPCKHPD   Y8, Y12, Y3
+	VUNPCKLPD   Y7, Y11, Y4
+	VUNPCKHPD   Y7, Y11, Y5
+	VMOVUPD     Y2, 64(SI)
+	VMOVUPD     Y4, 96(SI)
+	VMOVUPD     Y3, 192(SI)
+	VMOVUPD     Y5, 224(SI)
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x000000c0, BX
+	ADDQ        $0x00000100, SI
+	DECQ        R9
+	JNZ         first
+	MOVQ        tile_base+48(FP), SI
+	MOVQ        $0x00000001, DI
+
+block0:
+	MOVQ $0x00000010, R8
+	MOVQ BX, R9
+
+inner0:
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y2
+	VMOVUPD      2048(SI), Y3
+	VMOVUPD      2080(SI), Y4
+	VMOVUPD      4096(SI), Y5
+	VMOVUPD      4128(SI), Y6
+	VMOVUPD      6144(SI), Y7
+	VMOVUPD      6176(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, (SI)
+	VMOVUPD      Y8, 32(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 2048(SI)
+	VMOVUPD      Y4, 2080(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 4096(SI)
+	VMOVUPD      Y4, 4128(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 6144(SI)
+	VMOVUPD      Y4, 6176(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y2
+	VMOVUPD      2112(SI), Y3
+	VMOVUPD      2144(SI), Y4
+	VMOVUPD      4160(SI), Y5
+	VMOVUPD      4192(SI), Y6
+	VMOVUPD      6208(SI), Y7
+	VMOVUPD      6240(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, 64(SI)
+	VMOVUPD      Y8, 96(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 2112(SI)
+	VMOVUPD      Y4, 2144(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 4160(SI)
+	VMOVUPD      Y4, 4192(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 6208(SI)
+	VMOVUPD      Y4, 6240(SI)
+	ADDQ         $0x00000030, R9
+	ADDQ         $0x00000080, SI
+	DECQ         R8
+	JNZ          inner0
+	ADDQ         $0x00001800, SI
+	DECQ         DI
+	JNZ          block0
+	ADDQ         $0x00000300, BX
+	MOVQ         tile_base+48(FP), SI
+	MOVQ         $0x00000004, DI
+
+block1:
+	MOVQ $0x00000004, R8
+	MOVQ BX, R9
+
+inner1:
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y2
+	VMOVUPD      512(SI), Y3
+	VMOVUPD      544(SI), Y4
+	VMOVUPD      1024(SI), Y5
+	VMOVUPD      1056(SI), Y6
+	VMOVUPD      1536(SI), Y7
+	VMOVUPD      1568(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, (SI)
+	VMOVUPD      Y8, 32(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 512(SI)
+	VMOVUPD      Y4, 544(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 1024(SI)
+	VMOVUPD      Y4, 1056(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 1536(SI)
+	VMOVUPD      Y4, 1568(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y2
+	VMOVUPD      576(SI), Y3
+	VMOVUPD      608(SI), Y4
+	VMOVUPD      1088(SI), Y5
+	VMOVUPD      1120(SI), Y6
+	VMOVUPD      1600(SI), Y7
+	VMOVUPD      1632(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, 64(SI)
+	VMOVUPD      Y8, 96(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 576(SI)
+	VMOVUPD      Y4, 608(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 1088(SI)
+	VMOVUPD      Y4, 1120(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 1600(SI)
+	VMOVUPD      Y4, 1632(SI)
+	ADDQ         $0x00000030, R9
+	ADDQ         $0x00000080, SI
+	DECQ         R8
+	JNZ          inner1
+	ADDQ         $0x00000600, SI
+	DECQ         DI
+	JNZ          block1
+	ADDQ         $0x000000c0, BX
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*8), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*8), DI
+	MOVQ         tile_base+48(FP), BX
+	MOVQ         $0x00000004, R8
+
+last0:
+	MOVQ $0x00000004, R9
+
+last1:
+	VMOVUPD      (BX), Y0
+	VMOVUPD      32(BX), Y2
+	VMOVUPD      128(BX), Y3
+	VMOVUPD      160(BX), Y4
+	VMOVUPD      256(BX), Y5
+	VMOVUPD      288(BX), Y6
+	VMOVUPD      384(BX), Y7
+	VMOVUPD      416(BX), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y7, Y8, Y3
+	VUNPCKHPD    Y7, Y8, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPD    Y11, Y12, Y3
+	VUNPCKHPD    Y11, Y12, Y4
+	VMOVUPD      X3, 1024(SI)
+	VMOVUPD      X4, 1040(SI)
+	VEXTRACTF128 $0x01, Y3, 1024(DI)
+	VEXTRACTF128 $0x01, Y4, 1040(DI)
+	VUNPCKLPD    Y5, Y6, Y3
+	VUNPCKHPD    Y5, Y6, Y4
+	VMOVUPD      X3, 2048(SI)
+	VMOVUPD      X4, 2064(SI)
+	VEXTRACTF128 $0x01, Y3, 2048(DI)
+	VEXTRACTF128 $0x01, Y4, 2064(DI)
+	VUNPCKLPD    Y0, Y2, Y3
+	VUNPCKHPD    Y0, Y2, Y0
+	VMOVUPD      X3, 3072(SI)
+	VMOVUPD      X0, 3088(SI)
+	VEXTRACTF128 $0x01, Y3, 3072(DI)
+	VEXTRACTF128 $0x01, Y0, 3088(DI)
+	VMOVUPD      64(BX), Y0
+	VMOVUPD      96(BX), Y2
+	VMOVUPD      192(BX), Y3
+	VMOVUPD      224(BX), Y4
+	VMOVUPD      320(BX), Y5
+	VMOVUPD      352(BX), Y6
+	VMOVUPD      448(BX), Y7
+	VMOVUPD      480(BX), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y7, Y8, Y3
+	VUNPCKHPD    Y7, Y8, Y4
+	VMOVUPD      X3, 32(SI)
+	VMOVUPD      X4, 48(SI)
+	VEXTRACTF128 $0x01, Y3, 32(DI)
+	VEXTRACTF128 $0x01, Y4, 48(DI)
+	VUNPCKLPD    Y11, Y12, Y3
+	VUNPCKHPD    Y11, Y12, Y4
+	VMOVUPD      X3, 1056(SI)
+	VMOVUPD      X4, 1072(SI)
+	VEXTRACTF128 $0x01, Y3, 1056(DI)
+	VEXTRACTF128 $0x01, Y4, 1072(DI)
+	VUNPCKLPD    Y5, Y6, Y3
+	VUNPCKHPD    Y5, Y6, Y4
+	VMOVUPD      X3, 2080(SI)
+	VMOVUPD      X4, 2096(SI)
+	VEXTRACTF128 $0x01, Y3, 2080(DI)
+	VEXTRACTF128 $0x01, Y4, 2096(DI)
+	VUNPCKLPD    Y0, Y2, Y3
+	VUNPCKHPD    Y0, Y2, Y0
+	VMOVUPD      X3, 3104(SI)
+	VMOVUPD      X0, 3120(SI)
+	VEXTRACTF128 $0x01, Y3, 3104(DI)
+	VEXTRACTF128 $0x01, Y0, 3120(DI)
+	ADDQ         $0x00000200, BX
+	ADDQ         $+256, SI
+	ADDQ         $+256, DI
+	DECQ         R9
+	JNZ          last1
+	ADDQ         $-1024, SI
+	ADDQ         $-1024, DI
+	ADDQ         $+64, SI
+	ADDQ         $+64, DI
+	DECQ         R8
+	JNZ          last0
+	ADDQ         $-256, SI
+	ADDQ         $-256, DI
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortForward512AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortForward512AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*8), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*8), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSD scale+144(FP), Y0
+	MOVQ         $0x00000040, R9
+
+first:
+	VMOVUPD     (DI), X1
+	VINSERTF128 $0x01, (R8), Y1, Y2
+	VMOVUPD     16(DI), X1
+	VINSERTF128 $0x01, 16(R8), Y1, Y3
+	VUNPCKLPD   Y3, Y2, Y4
+	VUNPCKHPD   Y3, Y2, Y2
+	VMOVUPD     2048(DI), X1
+	VINSERTF128 $0x01, 2048(R8), Y1, Y3
+	VMOVUPD     2064(DI), X1
+	VINSERTF128 $0x01, 2064(R8), Y1, Y5
+	VUNPCKLPD   Y5, Y3, Y6
+	VUNPCKHPD   Y5, Y3, Y3
+	VMOVUPD     4096(DI), X1
+	VINSERTF128 $0x01, 4096(R8), Y1, Y5
+	VMOVUPD     4112(DI), X1
+	VINSERTF128 $0x01, 4112(R8), Y1, Y7
+	VUNPCKLPD   Y7, Y5, Y8
+	VUNPCKHPD   Y7, Y5, Y5
+	VMOVUPD     6144(DI), X1
+	VINSERTF128 $0x01, 6144(R8), Y1, Y7
+	VMOVUPD     6160(DI), X1
+	VINSERTF128 $0x01, 6160(R8), Y1, Y9
+	VUNPCKLPD   Y9, Y7, Y10
+	VUNPCKHPD   Y9, Y7, Y7
+	VADDPD      Y8, Y4, Y9
+	VADDPD      Y5, Y2, Y11
+	VSUBPD      Y8, Y4, Y4
+	VSUBPD      Y5, Y2, Y2
+	VADDPD      Y10, Y6, Y5
+	VADDPD      Y7, Y3, Y8
+	VSUBPD      Y10, Y6, Y6
+	VSUBPD      Y7, Y3, Y3
+	VADDPD      Y5, Y9, Y7
+	VADDPD      Y8, Y11, Y10
+	VADDPD      Y3, Y4, Y12
+	VSUBPD      Y6, Y2, Y13
+	VSUBPD      Y5, Y9, Y5
+	VSUBPD      Y8, Y11, Y8
+	VSUBPD      Y3, Y4, Y3
+	VADDPD      Y6, Y2, Y2
+	VMULPD      Y7, Y0, Y4
+	VMULPD      Y10, Y0, Y6
+	VMOVUPD     (BX), Y7
+	VMOVUPD     32(BX), Y9
+	VMULPD      Y9, Y13, Y10
+	VMULPD      Y9, Y12, Y9
+	VFMSUB231PD Y7, Y12, Y10
+	VFMADD231PD Y7, Y13, Y9
+	VMOVUPD     64(BX), Y7
+	VMOVUPD     96(BX), Y11
+	VMULPD      Y11, Y8, Y12
+	VMULPD      Y11, Y5, Y11
+	VFMSUB231PD Y7, Y5, Y12
+	VFMADD231PD Y7, Y8, Y11
+	VMOVUPD     128(BX), Y5
+	VMOVUPD     160(BX), Y7
+	VMULPD      Y7, Y2, Y8
+	VMULPD      Y7, Y3, Y7
+	VFMSUB231PD Y5, Y3, Y8
+	VFMADD231PD Y5, Y2, Y7
+	VUNPCKLPD   Y10, Y4, Y2
+	VUNPCKHPD   Y10, Y4, Y3
+	VUNPCKLPD   Y9, Y6, Y4
+	VUNPCKHPD   Y9, Y6, Y5
+	VMOVUPD     Y2, (SI)
+	VMOVUPD     Y4, 32(SI)
+	VMOVUPD     Y3, 128(SI)
+	VMOVUPD     Y5, 160(SI)
+	VUNPCKLPD   Y8, Y12, Y2
+	VUNPCKHPD   Y8, Y12, Y3
+	VUNPCKLPD   Y7, Y11, Y4
+	VUNPCKHPD   Y7, Y11, Y5
+	VMOVUPD     Y2, 64(SI)
+	VMOVUPD     Y4, 96(SI)
+	VMOVUPD     Y3, 192(SI)
+	VMOVUPD     Y5, 224(SI)
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x000000c0, BX
+	ADDQ        $0x00000100, SI
+	DECQ        R9
+	JNZ         first
+	MOVQ        tile_base+48(FP), SI
+	MOVQ        $0x00000001, DI
+
+block0:
+	MOVQ $0x00000020, R8
+	MOVQ BX, R9
+
+inner0:
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y2
+	VMOVUPD      4096(SI), Y3
+	VMOVUPD      4128(SI), Y4
+	VMOVUPD      8192(SI), Y5
+	VMOVUPD      8224(SI), Y6
+	VMOVUPD      12288(SI), Y7
+	VMOVUPD      12320(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, (SI)
+	VMOVUPD      Y8, 32(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 4096(SI)
+	VMOVUPD      Y4, 4128(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 8192(SI)
+	VMOVUPD      Y4, 8224(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 12288(SI)
+	VMOVUPD      Y4, 12320(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y2
+	VMOVUPD      4160(SI), Y3
+	VMOVUPD      4192(SI), Y4
+	VMOVUPD      8256(SI), Y5
+	VMOVUPD      8288(SI), Y6
+	VMOVUPD      12352(SI), Y7
+	VMOVUPD      12384(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, 64(SI)
+	VMOVUPD      Y8, 96(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 4160(SI)
+	VMOVUPD      Y4, 4192(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 8256(SI)
+	VMOVUPD      Y4, 8288(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 12352(SI)
+	VMOVUPD      Y4, 12384(SI)
+	ADDQ         $0x00000030, R9
+	ADDQ         $0x00000080, SI
+	DECQ         R8
+	JNZ          inner0
+	ADDQ         $0x00003000, SI
+	DECQ         DI
+	JNZ          block0
+	ADDQ         $0x00000600, BX
+	MOVQ         tile_base+48(FP), SI
+	MOVQ         $0x00000004, DI
+
+block1:
+	MOVQ $0x00000008, R8
+	MOVQ BX, R9
+
+inner1:
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y2
+	VMOVUPD      1024(SI), Y3
+	VMOVUPD      1056(SI), Y4
+	VMOVUPD      2048(SI), Y5
+	VMOVUPD      2080(SI), Y6
+	VMOVUPD      3072(SI), Y7
+	VMOVUPD      3104(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, (SI)
+	VMOVUPD      Y8, 32(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 1024(SI)
+	VMOVUPD      Y4, 1056(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 2048(SI)
+	VMOVUPD      Y4, 2080(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 3072(SI)
+	VMOVUPD      Y4, 3104(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y2
+	VMOVUPD      1088(SI), Y3
+	VMOVUPD      1120(SI), Y4
+	VMOVUPD      2112(SI), Y5
+	VMOVUPD      2144(SI), Y6
+	VMOVUPD      3136(SI), Y7
+	VMOVUPD      3168(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, 64(SI)
+	VMOVUPD      Y8, 96(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 1088(SI)
+	VMOVUPD      Y4, 1120(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 2112(SI)
+	VMOVUPD      Y4, 2144(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 3136(SI)
+	VMOVUPD      Y4, 3168(SI)
+	ADDQ         $0x00000030, R9
+	ADDQ         $0x00000080, SI
+	DECQ         R8
+	JNZ          inner1
+	ADDQ         $0x00000c00, SI
+	DECQ         DI
+	JNZ          block1
+	ADDQ         $0x00000180, BX
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*8), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*8), DI
+	MOVQ         tile_base+48(FP), BX
+	MOVQ         $0x00000004, R8
+
+last0:
+	MOVQ $0x00000004, R9
+
+last1:
+	VMOVUPD      (BX), Y0
+	VMOVUPD      32(BX), Y2
+	VADDPD       512(BX), Y0, Y0
+	VADDPD       544(BX), Y2, Y2
+	VMOVUPD      128(BX), Y3
+	VMOVUPD      160(BX), Y4
+	VADDPD       640(BX), Y3, Y3
+	VADDPD       672(BX), Y4, Y4
+	VMOVUPD      256(BX), Y5
+	VMOVUPD      288(BX), Y6
+	VADDPD       768(BX), Y5, Y5
+	VADDPD       800(BX), Y6, Y6
+	VMOVUPD      384(BX), Y7
+	VMOVUPD      416(BX), Y8
+	VADDPD       896(BX), Y7, Y7
+	VADDPD       928(BX), Y8, Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y8, Y7, Y3
+	VUNPCKHPD    Y8, Y7, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPD    Y12, Y11, Y3
+	VUNPCKHPD    Y12, Y11, Y4
+	VMOVUPD      X3, 2048(SI)
+	VMOVUPD      X4, 2064(SI)
+	VEXTRACTF128 $0x01, Y3, 2048(DI)
+	VEXTRACTF128 $0x01, Y4, 2064(DI)
+	VUNPCKLPD    Y6, Y5, Y3
+	VUNPCKHPD    Y6, Y5, Y4
+	VMOVUPD      X3, 4096(SI)
+	VMOVUPD      X4, 4112(SI)
+	VEXTRACTF128 $0x01, Y3, 4096(DI)
+	VEXTRACTF128 $0x01, Y4, 4112(DI)
+	VUNPCKLPD    Y2, Y0, Y3
+	VUNPCKHPD    Y2, Y0, Y0
+	VMOVUPD      X3, 6144(SI)
+	VMOVUPD      X0, 6160(SI)
+	VEXTRACTF128 $0x01, Y3, 6144(DI)
+	VEXTRACTF128 $0x01, Y0, 6160(DI)
+	VMOVUPD      (BX), Y0
+	VMOVUPD      32(BX), Y2
+	VSUBPD       512(BX), Y0, Y0
+	VSUBPD       544(BX), Y2, Y2
+	VMOVUPD      128(BX), Y3
+	VMOVUPD      160(BX), Y4
+	VSUBPD       640(BX), Y3, Y3
+	VSUBPD       672(BX), Y4, Y4
+	VMOVUPD      256(BX), Y5
+	VMOVUPD      288(BX), Y6
+	VSUBPD       768(BX), Y5, Y5
+	VSUBPD       800(BX), Y6, Y6
+	VMOVUPD      384(BX), Y7
+	VMOVUPD      416(BX), Y8
+	VSUBPD       896(BX), Y7, Y7
+	VSUBPD       928(BX), Y8, Y8
+	VADDPD       Y4, Y3, Y9
+	VSUBPD       Y3, Y4, Y3
+	VSUBPD       Y7, Y8, Y4
+	VADDPD       Y8, Y7, Y7
+	VADDPD       Y6, Y0, Y8
+	VSUBPD       Y5, Y2, Y10
+	VSUBPD       Y6, Y0, Y0
+	VADDPD       Y5, Y2, Y2
+	VADDPD       Y4, Y9, Y5
+	VSUBPD       Y7, Y3, Y6
+	VSUBPD       Y4, Y9, Y4
+	VADDPD       Y7, Y3, Y3
+	VMOVUPD      fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y7
+	VMOVAPD      Y8, Y9
+	VMOVAPD      Y10, Y11
+	VFMADD231PD  Y7, Y5, Y9
+	VFMADD231PD  Y7, Y6, Y11
+	VFNMADD231PD Y7, Y5, Y8
+	VFNMADD231PD Y7, Y6, Y10
+	VMOVAPD      Y0, Y5
+	VMOVAPD      Y2, Y6
+	VFMADD231PD  Y7, Y3, Y5
+	VFMADD231PD  Y7, Y4, Y6
+	VFNMADD231PD Y7, Y3, Y0
+	VFNMADD231PD Y7, Y4, Y2
+	VUNPCKLPD    Y11, Y9, Y3
+	VUNPCKHPD    Y11, Y9, Y4
+	VMOVUPD      X3, 1024(SI)
+	VMOVUPD      X4, 1040(SI)
+	VEXTRACTF128 $0x01, Y3, 1024(DI)
+	VEXTRACTF128 $0x01, Y4, 1040(DI)
+	VUNPCKLPD    Y2, Y5, Y3
+	VUNPCKHPD    Y2, Y5, Y2
+	VMOVUPD      X3, 3072(SI)
+	VMOVUPD      X2, 3088(SI)
+	VEXTRACTF128 $0x01, Y3, 3072(DI)
+	VEXTRACTF128 $0x01, Y2, 3088(DI)
+	VUNPCKLPD    Y10, Y8, Y2
+	VUNPCKHPD    Y10, Y8, Y3
+	VMOVUPD      X2, 5120(SI)
+	VMOVUPD      X3, 5136(SI)
+	VEXTRACTF128 $0x01, Y2, 5120(DI)
+	VEXTRACTF128 $0x01, Y3, 5136(DI)
+	VUNPCKLPD    Y6, Y0, Y2
+	VUNPCKHPD    Y6, Y0, Y0
+	VMOVUPD      X2, 7168(SI)
+	VMOVUPD      X0, 7184(SI)
+	VEXTRACTF128 $0x01, Y2, 7168(DI)
+	VEXTRACTF128 $0x01, Y0, 7184(DI)
+	VMOVUPD      64(BX), Y0
+	VMOVUPD      96(BX), Y2
+	VADDPD       576(BX), Y0, Y0
+	VADDPD       608(BX), Y2, Y2
+	VMOVUPD      192(BX), Y3
+	VMOVUPD      224(BX), Y4
+	VADDPD       704(BX), Y3, Y3
+	VADDPD       736(BX), Y4, Y4
+	VMOVUPD      320(BX), Y5
+	VMOVUPD      352(BX), Y6
+	VADDPD       832(BX), Y5, Y5
+	VADDPD       864(BX), Y6, Y6
+	VMOVUPD      448(BX), Y7
+	VMOVUPD      480(BX), Y8
+	VADDPD       960(BX), Y7, Y7
+	VADDPD       992(BX), Y8, Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y8, Y7, Y3
+	VUNPCKHPD    Y8, Y7, Y4
+	VMOVUPD      X3, 32(SI)
+	VMOVUPD      X4, 48(SI)
+	VEXTRACTF128 $0x01, Y3, 32(DI)
+	VEXTRACTF128 $0x01, Y4, 48(DI)
+	VUNPCKLPD    Y12, Y11, Y3
+	VUNPCKHPD    Y12, Y11, Y4
+	VMOVUPD      X3, 2080(SI)
+	VMOVUPD      X4, 2096(SI)
+	VEXTRACTF128 $0x01, Y3, 2080(DI)
+	VEXTRACTF128 $0x01, Y4, 2096(DI)
+	VUNPCKLPD    Y6, Y5, Y3
+	VUNPCKHPD    Y6, Y5, Y4
+	VMOVUPD      X3, 4128(SI)
+	VMOVUPD      X4, 4144(SI)
+	VEXTRACTF128 $0x01, Y3, 4128(DI)
+	VEXTRACTF128 $0x01, Y4, 4144(DI)
+	VUNPCKLPD    Y2, Y0, Y3
+	VUNPCKHPD    Y2, Y0, Y0
+	VMOVUPD      X3, 6176(SI)
+	VMOVUPD      X0, 6192(SI)
+	VEXTRACTF128 $0x01, Y3, 6176(DI)
+	VEXTRACTF128 $0x01, Y0, 6192(DI)
+	VMOVUPD      64(BX), Y0
+	VMOVUPD      96(BX), Y2
+	VSUBPD       576(BX), Y0, Y0
+	VSUBPD       608(BX), Y2, Y2
+	VMOVUPD      192(BX), Y3
+	VMOVUPD      224(BX), Y4
+	VSUBPD       704(BX), Y3, Y3
+	VSUBPD       736(BX), Y4, Y4
+	VMOVUPD      320(BX), Y5
+	VMOVUPD      352(BX), Y6
+	VSUBPD       832(BX), Y5, Y5
+	VSUBPD       864(BX), Y6, Y6
+	VMOVUPD      448(BX), Y7
+	VMOVUPD      480(BX), Y8
+	VSUBPD       960(BX), Y7, Y7
+	VSUBPD       992(BX), Y8, Y8
+	VADDPD       Y4, Y3, Y9
+	VSUBPD       Y3, Y4, Y3
+	VSUBPD       Y7, Y8, Y4
+	VADDPD       Y8, Y7, Y7
+	VADDPD       Y6, Y0, Y8
+	VSUBPD       Y5, Y2, Y10
+	VSUBPD       Y6, Y0, Y0
+	VADDPD       Y5, Y2, Y2
+	VADDPD       Y4, Y9, Y5
+	VSUBPD       Y7, Y3, Y6
+	VSUBPD       Y4, Y9, Y4
+	VADDPD       Y7, Y3, Y3
+	VMOVUPD      fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y7
+	VMOVAPD      Y8, Y9
+	VMOVAPD      Y10, Y11
+	VFMADD231PD  Y7, Y5, Y9
+	VFMADD231PD  Y7, Y6, Y11
+	VFNMADD231PD Y7, Y5, Y8
+	VFNMADD231PD Y7, Y6, Y10
+	VMOVAPD      Y0, Y5
+	VMOVAPD      Y2, Y6
+	VFMADD231PD  Y7, Y3, Y5
+	VFMADD231PD  Y7, Y4, Y6
+	VFNMADD231PD Y7, Y3, Y0
+	VFNMADD231PD Y7, Y4, Y2
+	VUNPCKLPD    Y11, Y9, Y3
+	VUNPCKHPD    Y11, Y9, Y4
+	VMOVUPD      X3, 1056(SI)
+	VMOVUPD      X4, 1072(SI)
+	VEXTRACTF128 $0x01, Y3, 1056(DI)
+	VEXTRACTF128 $0x01, Y4, 1072(DI)
+	VUNPCKLPD    Y2, Y5, Y3
+	VUNPCKHPD    Y2, Y5, Y2
+	VMOVUPD      X3, 3104(SI)
+	VMOVUPD      X2, 3120(SI)
+	VEXTRACTF128 $0x01, Y3, 3104(DI)
+	VEXTRACTF128 $0x01, Y2, 3120(DI)
+	VUNPCKLPD    Y10, Y8, Y2
+	VUNPCKHPD    Y10, Y8, Y3
+	VMOVUPD      X2, 5152(SI)
+	VMOVUPD      X3, 5168(SI)
+	VEXTRACTF128 $0x01, Y2, 5152(DI)
+	VEXTRACTF128 $0x01, Y3, 5168(DI)
+	VUNPCKLPD    Y6, Y0, Y2
+	VUNPCKHPD    Y6, Y0, Y0
+	VMOVUPD      X2, 7200(SI)
+	VMOVUPD      X0, 7216(SI)
+	VEXTRACTF128 $0x01, Y2, 7200(DI)
+	VEXTRACTF128 $0x01, Y0, 7216(DI)
+	ADDQ         $0x00000400, BX
+	ADDQ         $+256, SI
+	ADDQ         $+256, DI
+	DECQ         R9
+	JNZ          last1
+	ADDQ         $-1024, SI
+	ADDQ         $-1024, DI
+	ADDQ         $+64, SI
+	ADDQ         $+64, DI
+	DECQ         R8
+	JNZ          last0
+	ADDQ         $-256, SI
+	ADDQ         $-256, DI
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
+	VZEROUPPER
+	RET
+
+// func fftShortInverse512AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+// Requires: AVX, FMA3
+TEXT ·fftShortInverse512AVX2F64(SB), NOSPLIT, $0-152
+	MOVQ to_base+72(FP), AX
+	MOVQ from_base+96(FP), CX
+	MOVQ to_len+80(FP), DX
+	SHRQ $0x01, DX
+
+lines:
+	MOVQ         tw_base+120(FP), BX
+	MOVQ         src_base+24(FP), SI
+	MOVQ         (CX), DI
+	LEAQ         (SI)(DI*8), DI
+	MOVQ         8(CX), R8
+	LEAQ         (SI)(R8*8), R8
+	MOVQ         tile_base+48(FP), SI
+	VBROADCASTSD scale+144(FP), Y0
+	MOVQ         $0x00000040, R9
+
+first:
+	VMOVUPD     (DI), X1
+	VINSERTF128 $0x01, (R8), Y1, Y2
+	VMOVUPD     16(DI), X1
+	VINSERTF128 $0x01, 16(R8), Y1, Y3
+	VUNPCKLPD   Y3, Y2, Y4
+	VUNPCKHPD   Y3, Y2, Y2
+	VMOVUPD     2048(DI), X1
+	VINSERTF128 $0x01, 2048(R8), Y1, Y3
+	VMOVUPD     2064(DI), X1
+	VINSERTF128 $0x01, 2064(R8), Y1, Y5
+	VUNPCKLPD   Y5, Y3, Y6
+	VUNPCKHPD   Y5, Y3, Y3
+	VMOVUPD     4096(DI), X1
+	VINSERTF128 $0x01, 4096(R8), Y1, Y5
+	VMOVUPD     4112(DI), X1
+	VINSERTF128 $0x01, 4112(R8), Y1, Y7
+	VUNPCKLPD   Y7, Y5, Y8
+	VUNPCKHPD   Y7, Y5, Y5
+	VMOVUPD     6144(DI), X1
+	VINSERTF128 $0x01, 6144(R8), Y1, Y7
+	VMOVUPD     6160(DI), X1
+	VINSERTF128 $0x01, 6160(R8), Y1, Y9
+	VUNPCKLPD   Y9, Y7, Y10
+	VUNPCKHPD   Y9, Y7, Y7
+	VADDPD      Y5, Y2, Y9
+	VADDPD      Y8, Y4, Y11
+	VSUBPD      Y5, Y2, Y2
+	VSUBPD      Y8, Y4, Y4
+	VADDPD      Y7, Y3, Y5
+	VADDPD      Y10, Y6, Y8
+	VSUBPD      Y7, Y3, Y3
+	VSUBPD      Y10, Y6, Y6
+	VADDPD      Y5, Y9, Y7
+	VADDPD      Y8, Y11, Y10
+	VADDPD      Y6, Y2, Y12
+	VSUBPD      Y3, Y4, Y13
+	VSUBPD      Y5, Y9, Y5
+	VSUBPD      Y8, Y11, Y8
+	VSUBPD      Y6, Y2, Y2
+	VADDPD      Y3, Y4, Y3
+	VMULPD      Y7, Y0, Y4
+	VMULPD      Y10, Y0, Y6
+	VMOVUPD     (BX), Y7
+	VMOVUPD     32(BX), Y9
+	VMULPD      Y9, Y13, Y10
+	VMULPD      Y9, Y12, Y9
+	VFMSUB231PD Y7, Y12, Y10
+	VFMADD231PD Y7, Y13, Y9
+	VMOVUPD     64(BX), Y7
+	VMOVUPD     96(BX), Y11
+	VMULPD      Y11, Y8, Y12
+	VMULPD      Y11, Y5, Y11
+	VFMSUB231PD Y7, Y5, Y12
+	VFMADD231PD Y7, Y8, Y11
+	VMOVUPD     128(BX), Y5
+	VMOVUPD     160(BX), Y7
+	VMULPD      Y7, Y3, Y8
+	VMULPD      Y7, Y2, Y7
+	VFMSUB231PD Y5, Y2, Y8
+	VFMADD231PD Y5, Y3, Y7
+	VUNPCKLPD   Y10, Y4, Y2
+	VUNPCKHPD   Y10, Y4, Y3
+	VUNPCKLPD   Y9, Y6, Y4
+	VUNPCKHPD   Y9, Y6, Y5
+	VMOVUPD     Y2, (SI)
+	VMOVUPD     Y4, 32(SI)
+	VMOVUPD     Y3, 128(SI)
+	VMOVUPD     Y5, 160(SI)
+	VUNPCKLPD   Y8, Y12, Y2
+	VUNPCKHPD   Y8, Y12, Y3
+	VUNPCKLPD   Y7, Y11, Y4
+	VUNPCKHPD   Y7, Y11, Y5
+	VMOVUPD     Y2, 64(SI)
+	VMOVUPD     Y4, 96(SI)
+	VMOVUPD     Y3, 192(SI)
+	VMOVUPD     Y5, 224(SI)
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x000000c0, BX
+	ADDQ        $0x00000100, SI
+	DECQ        R9
+	JNZ         first
+	MOVQ        tile_base+48(FP), SI
+	MOVQ        $0x00000001, DI
+
+block0:
+	MOVQ $0x00000020, R8
+	MOVQ BX, R9
+
+inner0:
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y2
+	VMOVUPD      4096(SI), Y3
+	VMOVUPD      4128(SI), Y4
+	VMOVUPD      8192(SI), Y5
+	VMOVUPD      8224(SI), Y6
+	VMOVUPD      12288(SI), Y7
+	VMOVUPD      12320(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, (SI)
+	VMOVUPD      Y8, 32(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 4096(SI)
+	VMOVUPD      Y4, 4128(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 8192(SI)
+	VMOVUPD      Y4, 8224(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 12288(SI)
+	VMOVUPD      Y4, 12320(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y2
+	VMOVUPD      4160(SI), Y3
+	VMOVUPD      4192(SI), Y4
+	VMOVUPD      8256(SI), Y5
+	VMOVUPD      8288(SI), Y6
+	VMOVUPD      12352(SI), Y7
+	VMOVUPD      12384(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, 64(SI)
+	VMOVUPD      Y8, 96(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 4160(SI)
+	VMOVUPD      Y4, 4192(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 8256(SI)
+	VMOVUPD      Y4, 8288(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 12352(SI)
+	VMOVUPD      Y4, 12384(SI)
+	ADDQ         $0x00000030, R9
+	ADDQ         $0x00000080, SI
+	DECQ         R8
+	JNZ          inner0
+	ADDQ         $0x00003000, SI
+	DECQ         DI
+	JNZ          block0
+	ADDQ         $0x00000600, BX
+	MOVQ         tile_base+48(FP), SI
+	MOVQ         $0x00000004, DI
+
+block1:
+	MOVQ $0x00000008, R8
+	MOVQ BX, R9
+
+inner1:
+	VMOVUPD      (SI), Y0
+	VMOVUPD      32(SI), Y2
+	VMOVUPD      1024(SI), Y3
+	VMOVUPD      1056(SI), Y4
+	VMOVUPD      2048(SI), Y5
+	VMOVUPD      2080(SI), Y6
+	VMOVUPD      3072(SI), Y7
+	VMOVUPD      3104(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, (SI)
+	VMOVUPD      Y8, 32(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 1024(SI)
+	VMOVUPD      Y4, 1056(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 2048(SI)
+	VMOVUPD      Y4, 2080(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 3072(SI)
+	VMOVUPD      Y4, 3104(SI)
+	VMOVUPD      64(SI), Y0
+	VMOVUPD      96(SI), Y2
+	VMOVUPD      1088(SI), Y3
+	VMOVUPD      1120(SI), Y4
+	VMOVUPD      2112(SI), Y5
+	VMOVUPD      2144(SI), Y6
+	VMOVUPD      3136(SI), Y7
+	VMOVUPD      3168(SI), Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      Y7, 64(SI)
+	VMOVUPD      Y8, 96(SI)
+	VBROADCASTSD (R9), Y3
+	VBROADCASTSD 8(R9), Y4
+	VMULPD       Y4, Y12, Y7
+	VMULPD       Y4, Y11, Y4
+	VFMSUB231PD  Y3, Y11, Y7
+	VFMADD231PD  Y3, Y12, Y4
+	VMOVUPD      Y7, 1088(SI)
+	VMOVUPD      Y4, 1120(SI)
+	VBROADCASTSD 16(R9), Y3
+	VBROADCASTSD 24(R9), Y4
+	VMULPD       Y4, Y6, Y7
+	VMULPD       Y4, Y5, Y4
+	VFMSUB231PD  Y3, Y5, Y7
+	VFMADD231PD  Y3, Y6, Y4
+	VMOVUPD      Y7, 2112(SI)
+	VMOVUPD      Y4, 2144(SI)
+	VBROADCASTSD 32(R9), Y3
+	VBROADCASTSD 40(R9), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y0, Y4
+	VFMSUB231PD  Y3, Y0, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPD      Y5, 3136(SI)
+	VMOVUPD      Y4, 3168(SI)
+	ADDQ         $0x00000030, R9
+	ADDQ         $0x00000080, SI
+	DECQ         R8
+	JNZ          inner1
+	ADDQ         $0x00000c00, SI
+	DECQ         DI
+	JNZ          block1
+	ADDQ         $0x00000180, BX
+	MOVQ         dst_base+0(FP), BX
+	MOVQ         (AX), SI
+	LEAQ         (BX)(SI*8), SI
+	MOVQ         8(AX), DI
+	LEAQ         (BX)(DI*8), DI
+	MOVQ         tile_base+48(FP), BX
+	MOVQ         $0x00000004, R8
+
+last0:
+	MOVQ $0x00000004, R9
+
+last1:
+	VMOVUPD      (BX), Y0
+	VMOVUPD      32(BX), Y2
+	VADDPD       512(BX), Y0, Y0
+	VADDPD       544(BX), Y2, Y2
+	VMOVUPD      128(BX), Y3
+	VMOVUPD      160(BX), Y4
+	VADDPD       640(BX), Y3, Y3
+	VADDPD       672(BX), Y4, Y4
+	VMOVUPD      256(BX), Y5
+	VMOVUPD      288(BX), Y6
+	VADDPD       768(BX), Y5, Y5
+	VADDPD       800(BX), Y6, Y6
+	VMOVUPD      384(BX), Y7
+	VMOVUPD      416(BX), Y8
+	VADDPD       896(BX), Y7, Y7
+	VADDPD       928(BX), Y8, Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y7, Y8, Y3
+	VUNPCKHPD    Y7, Y8, Y4
+	VMOVUPD      X3, (SI)
+	VMOVUPD      X4, 16(SI)
+	VEXTRACTF128 $0x01, Y3, (DI)
+	VEXTRACTF128 $0x01, Y4, 16(DI)
+	VUNPCKLPD    Y11, Y12, Y3
+	VUNPCKHPD    Y11, Y12, Y4
+	VMOVUPD      X3, 2048(SI)
+	VMOVUPD      X4, 2064(SI)
+	VEXTRACTF128 $0x01, Y3, 2048(DI)
+	VEXTRACTF128 $0x01, Y4, 2064(DI)
+	VUNPCKLPD    Y5, Y6, Y3
+	VUNPCKHPD    Y5, Y6, Y4
+	VMOVUPD      X3, 4096(SI)
+	VMOVUPD      X4, 4112(SI)
+	VEXTRACTF128 $0x01, Y3, 4096(DI)
+	VEXTRACTF128 $0x01, Y4, 4112(DI)
+	VUNPCKLPD    Y0, Y2, Y3
+	VUNPCKHPD    Y0, Y2, Y0
+	VMOVUPD      X3, 6144(SI)
+	VMOVUPD      X0, 6160(SI)
+	VEXTRACTF128 $0x01, Y3, 6144(DI)
+	VEXTRACTF128 $0x01, Y0, 6160(DI)
+	VMOVUPD      (BX), Y0
+	VMOVUPD      32(BX), Y2
+	VSUBPD       512(BX), Y0, Y0
+	VSUBPD       544(BX), Y2, Y2
+	VMOVUPD      128(BX), Y3
+	VMOVUPD      160(BX), Y4
+	VSUBPD       640(BX), Y3, Y3
+	VSUBPD       672(BX), Y4, Y4
+	VMOVUPD      256(BX), Y5
+	VMOVUPD      288(BX), Y6
+	VSUBPD       768(BX), Y5, Y5
+	VSUBPD       800(BX), Y6, Y6
+	VMOVUPD      384(BX), Y7
+	VMOVUPD      416(BX), Y8
+	VSUBPD       896(BX), Y7, Y7
+	VSUBPD       928(BX), Y8, Y8
+	VADDPD       Y4, Y3, Y9
+	VSUBPD       Y3, Y4, Y3
+	VSUBPD       Y7, Y8, Y4
+	VADDPD       Y8, Y7, Y7
+	VADDPD       Y6, Y0, Y8
+	VSUBPD       Y5, Y2, Y10
+	VSUBPD       Y6, Y0, Y0
+	VADDPD       Y5, Y2, Y2
+	VADDPD       Y4, Y9, Y5
+	VSUBPD       Y7, Y3, Y6
+	VSUBPD       Y4, Y9, Y4
+	VADDPD       Y7, Y3, Y3
+	VMOVUPD      fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y7
+	VMOVAPD      Y8, Y9
+	VMOVAPD      Y10, Y11
+	VFMADD231PD  Y7, Y5, Y9
+	VFMADD231PD  Y7, Y6, Y11
+	VFNMADD231PD Y7, Y5, Y8
+	VFNMADD231PD Y7, Y6, Y10
+	VMOVAPD      Y0, Y5
+	VMOVAPD      Y2, Y6
+	VFMADD231PD  Y7, Y3, Y5
+	VFMADD231PD  Y7, Y4, Y6
+	VFNMADD231PD Y7, Y3, Y0
+	VFNMADD231PD Y7, Y4, Y2
+	VUNPCKLPD    Y9, Y11, Y3
+	VUNPCKHPD    Y9, Y11, Y4
+	VMOVUPD      X3, 1024(SI)
+	VMOVUPD      X4, 1040(SI)
+	VEXTRACTF128 $0x01, Y3, 1024(DI)
+	VEXTRACTF128 $0x01, Y4, 1040(DI)
+	VUNPCKLPD    Y5, Y2, Y3
+	VUNPCKHPD    Y5, Y2, Y2
+	VMOVUPD      X3, 3072(SI)
+	VMOVUPD      X2, 3088(SI)
+	VEXTRACTF128 $0x01, Y3, 3072(DI)
+	VEXTRACTF128 $0x01, Y2, 3088(DI)
+	VUNPCKLPD    Y8, Y10, Y2
+	VUNPCKHPD    Y8, Y10, Y3
+	VMOVUPD      X2, 5120(SI)
+	VMOVUPD      X3, 5136(SI)
+	VEXTRACTF128 $0x01, Y2, 5120(DI)
+	VEXTRACTF128 $0x01, Y3, 5136(DI)
+	VUNPCKLPD    Y0, Y6, Y2
+	VUNPCKHPD    Y0, Y6, Y0
+	VMOVUPD      X2, 7168(SI)
+	VMOVUPD      X0, 7184(SI)
+	VEXTRACTF128 $0x01, Y2, 7168(DI)
+	VEXTRACTF128 $0x01, Y0, 7184(DI)
+	VMOVUPD      64(BX), Y0
+	VMOVUPD      96(BX), Y2
+	VADDPD       576(BX), Y0, Y0
+	VADDPD       608(BX), Y2, Y2
+	VMOVUPD      192(BX), Y3
+	VMOVUPD      224(BX), Y4
+	VADDPD       704(BX), Y3, Y3
+	VADDPD       736(BX), Y4, Y4
+	VMOVUPD      320(BX), Y5
+	VMOVUPD      352(BX), Y6
+	VADDPD       832(BX), Y5, Y5
+	VADDPD       864(BX), Y6, Y6
+	VMOVUPD      448(BX), Y7
+	VMOVUPD      480(BX), Y8
+	VADDPD       960(BX), Y7, Y7
+	VADDPD       992(BX), Y8, Y8
+	VADDPD       Y5, Y0, Y9
+	VADDPD       Y6, Y2, Y10
+	VSUBPD       Y5, Y0, Y0
+	VSUBPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y5
+	VADDPD       Y8, Y4, Y6
+	VSUBPD       Y7, Y3, Y3
+	VSUBPD       Y8, Y4, Y4
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y6, Y10, Y8
+	VADDPD       Y4, Y0, Y11
+	VSUBPD       Y3, Y2, Y12
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VUNPCKLPD    Y7, Y8, Y3
+	VUNPCKHPD    Y7, Y8, Y4
+	VMOVUPD      X3, 32(SI)
+	VMOVUPD      X4, 48(SI)
+	VEXTRACTF128 $0x01, Y3, 32(DI)
+	VEXTRACTF128 $0x01, Y4, 48(DI)
+	VUNPCKLPD    Y11, Y12, Y3
+	VUNPCKHPD    Y11, Y12, Y4
+	VMOVUPD      X3, 2080(SI)
+	VMOVUPD      X4, 2096(SI)
+	VEXTRACTF128 $0x01, Y3, 2080(DI)
+	VEXTRACTF128 $0x01, Y4, 2096(DI)
+	VUNPCKLPD    Y5, Y6, Y3
+	VUNPCKHPD    Y5, Y6, Y4
+	VMOVUPD      X3, 4128(SI)
+	VMOVUPD      X4, 4144(SI)
+	VEXTRACTF128 $0x01, Y3, 4128(DI)
+	VEXTRACTF128 $0x01, Y4, 4144(DI)
+	VUNPCKLPD    Y0, Y2, Y3
+	VUNPCKHPD    Y0, Y2, Y0
+	VMOVUPD      X3, 6176(SI)
+	VMOVUPD      X0, 6192(SI)
+	VEXTRACTF128 $0x01, Y3, 6176(DI)
+	VEXTRACTF128 $0x01, Y0, 6192(DI)
+	VMOVUPD      64(BX), Y0
+	VMOVUPD      96(BX), Y2
+	VSUBPD       576(BX), Y0, Y0
+	VSUBPD       608(BX), Y2, Y2
+	VMOVUPD      192(BX), Y3
+	VMOVUPD      224(BX), Y4
+	VSUBPD       704(BX), Y3, Y3
+	VSUBPD       736(BX), Y4, Y4
+	VMOVUPD      320(BX), Y5
+	VMOVUPD      352(BX), Y6
+	VSUBPD       832(BX), Y5, Y5
+	VSUBPD       864(BX), Y6, Y6
+	VMOVUPD      448(BX), Y7
+	VMOVUPD      480(BX), Y8
+	VSUBPD       960(BX), Y7, Y7
+	VSUBPD       992(BX), Y8, Y8
+	VADDPD       Y4, Y3, Y9
+	VSUBPD       Y3, Y4, Y3
+	VSUBPD       Y7, Y8, Y4
+	VADDPD       Y8, Y7, Y7
+	VADDPD       Y6, Y0, Y8
+	VSUBPD       Y5, Y2, Y10
+	VSUBPD       Y6, Y0, Y0
+	VADDPD       Y5, Y2, Y2
+	VADDPD       Y4, Y9, Y5
+	VSUBPD       Y7, Y3, Y6
+	VSUBPD       Y4, Y9, Y4
+	VADDPD       Y7, Y3, Y3
+	VMOVUPD      fftAVX2F643fe6a09e667f3bcd<>+0(SB), Y7
+	VMOVAPD      Y8, Y9
+	VMOVAPD      Y10, Y11
+	VFMADD231PD  Y7, Y5, Y9
+	VFMADD231PD  Y7, Y6, Y11
+	VFNMADD231PD Y7, Y5, Y8
+	VFNMADD231PD Y7, Y6, Y10
+	VMOVAPD      Y0, Y5
+	VMOVAPD      Y2, Y6
+	VFMADD231PD  Y7, Y3, Y5
+	VFMADD231PD  Y7, Y4, Y6
+	VFNMADD231PD Y7, Y3, Y0
+	VFNMADD231PD Y7, Y4, Y2
+	VUNPCKLPD    Y9, Y11, Y3
+	VUNPCKHPD    Y9, Y11, Y4
+	VMOVUPD      X3, 1056(SI)
+	VMOVUPD      X4, 1072(SI)
+	VEXTRACTF128 $0x01, Y3, 1056(DI)
+	VEXTRACTF128 $0x01, Y4, 1072(DI)
+	VUNPCKLPD    Y5, Y2, Y3
+	VUNPCKHPD    Y5, Y2, Y2
+	VMOVUPD      X3, 3104(SI)
+	VMOVUPD      X2, 3120(SI)
+	VEXTRACTF128 $0x01, Y3, 3104(DI)
+	VEXTRACTF128 $0x01, Y2, 3120(DI)
+	VUNPCKLPD    Y8, Y10, Y2
+	VUNPCKHPD    Y8, Y10, Y3
+	VMOVUPD      X2, 5152(SI)
+	VMOVUPD      X3, 5168(SI)
+	VEXTRACTF128 $0x01, Y2, 5152(DI)
+	VEXTRACTF128 $0x01, Y3, 5168(DI)
+	VUNPCKLPD    Y0, Y6, Y2
+	VUNPCKHPD    Y0, Y6, Y0
+	VMOVUPD      X2, 7200(SI)
+	VMOVUPD      X0, 7216(SI)
+	VEXTRACTF128 $0x01, Y2, 7200(DI)
+	VEXTRACTF128 $0x01, Y0, 7216(DI)
+	ADDQ         $0x00000400, BX
+	ADDQ         $+256, SI
+	ADDQ         $+256, DI
+	DECQ         R9
+	JNZ          last1
+	ADDQ         $-1024, SI
+	ADDQ         $-1024, DI
+	ADDQ         $+64, SI
+	ADDQ         $+64, DI
+	DECQ         R8
+	JNZ          last0
+	ADDQ         $-256, SI
+	ADDQ         $-256, DI
+	ADDQ         $0x00000010, AX
+	ADDQ         $0x00000010, CX
+	DECQ         DX
+	JNZ          lines
 	VZEROUPPER
 	RET

@@ -152,4 +152,49 @@ func fftRealOddAVX512F32(tile []float32, src []float32, spare []float32, coef []
 func fftTangleAVX512F32(re []float32, im []float32, pos []int, u []float32)
 
 //go:noescape
+func fftTangleLineAVX512F32(y []float32, x []float32, u []float32)
+
+//go:noescape
 func fftProductAVX512F32(dst []float32, src []float32, pos []int, w []float32, n int)
+
+//go:noescape
+func fftShortForward16AVX512F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse16AVX512F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward32AVX512F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse32AVX512F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward64AVX512F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse64AVX512F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward128AVX512F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse128AVX512F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward256AVX512F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse256AVX512F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward512AVX512F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse512AVX512F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortForward1024AVX512F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse1024AVX512F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)

@@ -158,7 +158,43 @@ func fftRealOddAVX512F64(tile []float64, src []float64, spare []float64, coef []
 func fftTangleAVX512F64(re []float64, im []float64, pos []int, u []float64)
 
 //go:noescape
-func fftTangleLineAVX512F64(x []float64, u []float64)
+func fftTangleLineAVX512F64(y []float64, x []float64, u []float64)
 
 //go:noescape
 func fftProductAVX512F64(dst []float64, src []float64, pos []int, w []float64, n int)
+
+//go:noescape
+func fftShortForward16AVX512F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse16AVX512F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortForward32AVX512F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse32AVX512F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortForward64AVX512F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse64AVX512F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortForward128AVX512F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse128AVX512F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortForward256AVX512F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse256AVX512F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortForward512AVX512F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse512AVX512F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)

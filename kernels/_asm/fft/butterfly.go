@@ -48,13 +48,19 @@ func (k *isa) butterfly4(x []C) []C {
 }
 
 // butterfly8 makes the even outputs of x[t] + x[t+4] and the odd ones of
-// (x[t] - x[t+4]) e^{-πi t/4}. The factor √½ of the latter is in the last sums.
+// x[t] - x[t+4].
 func (k *isa) butterfly8(x []C) []C {
 	var sum, dif [4]C
 	for t := range 4 {
 		sum[t], dif[t] = k.cadd(x[t], x[t+4]), k.csub(x[t], x[t+4])
 	}
-	even := k.butterfly4(sum[:])
+	even, odd := k.butterfly4(sum[:]), k.odd8(dif[:])
+	return []C{even[0], odd[0], even[1], odd[1], even[2], odd[2], even[3], odd[3]}
+}
+
+// odd8 returns the transform of dif[t] e^{-πi t/4}. The factor √½ is in its last
+// sums.
+func (k *isa) odd8(dif []C) []C {
 	// √2 e^{-πi/4} dif[1] and √2 e^{-3πi/4} dif[3].
 	u := C{k.add(dif[1].re, dif[1].im), k.sub(dif[1].im, dif[1].re)}
 	v := C{k.sub(dif[3].im, dif[3].re), k.add(dif[3].re, dif[3].im)} // im negated
@@ -65,7 +71,7 @@ func (k *isa) butterfly8(x []C) []C {
 	y1, y5 := k.addSub(a, p, r)
 	// y3, y7 = b ∓ i√½ q
 	y3, y7 := k.addSub(b, C{q.im, q.re}, r)
-	return []C{even[0], y1, even[1], C{y3.re, y7.im}, even[2], y5, even[3], C{y7.re, y3.im}}
+	return []C{y1, {y3.re, y7.im}, y5, {y7.re, y3.im}}
 }
 
 // addSub returns a + rb and a - rb, the parts on their own.
@@ -81,19 +87,19 @@ func (k *isa) addSub(a, b C, r V) (sum, dif C) {
 func (k *isa) copy(a V) V { r := k.vec(); k.by(k.VMOVAPS, k.VMOVAPD)(a, r); return r }
 
 // butterflyOdd is fftOdd.butterfly of package kernels. It gives the parts of
-// output t to emit one by one; the inputs at x are loaded and stay as they are
+// output t to emit one by one; the inputs at at(t) are loaded and stay as they are
 // until the last two calls, those for output 0.
-func (k *isa) butterflyOdd(x *strided, radix int, emit func(t, part int, v V)) {
+func (k *isa) butterflyOdd(at func(t int) Mem, radix int, emit func(t, part int, v V)) {
 	half := radix / 2
 	s, d := make([]C, half), make([]C, half)
 	for i := range s {
-		a, b := k.loadRow(x.at(i+1)), k.loadRow(x.at(radix-1-i))
+		a, b := k.loadRow(at(i+1)), k.loadRow(at(radix-1-i))
 		s[i], d[i] = k.cadd(a, b), k.csub(a, b)
 	}
 	for part := range 2 {
 		// y_j and y_{r-j} are a ∓ ib: a.re ± b.im, a.im ∓ b.re.
 		for j := 1; j <= half; j++ {
-			a := k.load1(disp(x.at(0), part*k.bytes))
+			a := k.load1(disp(at(0), part*k.bytes))
 			var b V
 			for i := range s {
 				sin, cos := math.Sincos(2 * math.Pi * float64((i+1)*j%radix) / float64(radix))
@@ -117,7 +123,7 @@ func (k *isa) butterflyOdd(x *strided, radix int, emit func(t, part int, v V)) {
 		for _, t := range s[1:] {
 			y = k.add(y, t.part(part))
 		}
-		emit(0, part, k.add(y, disp(x.at(0), part*k.bytes)))
+		emit(0, part, k.add(y, disp(at(0), part*k.bytes)))
 	}
 }
 
@@ -140,10 +146,10 @@ func (k *isa) outputs(x *strided, radix int) []C {
 		}
 		return k.butterfly(y)
 	case 6*radix-2 > k.registers: // inputs, outputs, and some
-		k.butterflyOdd(x, radix, func(t, part int, v V) { k.save1(v, disp(x.at(t), part*k.bytes)) })
+		k.butterflyOdd(x.at, radix, func(t, part int, v V) { k.save1(v, disp(x.at(t), part*k.bytes)) })
 		return nil
 	}
-	k.butterflyOdd(x, radix, func(t, i int, v V) {
+	k.butterflyOdd(x.at, radix, func(t, i int, v V) {
 		if i == 0 {
 			y[t].re = v
 		} else {

@@ -28,6 +28,7 @@ type isa struct {
 	bytes     int // of a vector
 	registers int
 	table     []string
+	shared    []string // of both levels
 	consts    map[string]Mem
 }
 

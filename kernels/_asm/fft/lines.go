@@ -309,48 +309,43 @@ func (k *isa) cross(swap bool) {
 	k.end()
 }
 
-// tangleLine is the tangle of a contiguous line of a multiple of lanes² numbers.
-// A vector of them meets the reversed vector from the other end; the last two
+// tangleLine is fftTangleGo from the contiguous line x to y, but for number 0. A
+// vector of numbers meets the reversed vector from the other end; the last two
 // overlap in the number in the middle, which both set to the same value.
 func (k *isa) tangleLine() {
-	k.function("tangleLine", "TangleLine", "func(x, u []T)")
-	lo, u := k.slice("x"), k.slice("u")
+	k.function("tangleLine", "TangleLine", "func(y, x, u []T)")
+	x, y, u := k.slice("x"), k.slice("y"), k.slice("u")
 	n := k.Load(k.Param("x").Len(), k.GP64()).(R)
-	hi := k.GP64()
-	k.LEAQ(Mem{Base: lo, Index: n, Scale: uint8(k.size()), Disp: -k.bytes}, hi)
-	k.SHRQ(Imm(map[int]uint64{32: 3, 64: 4}[k.bytes]), n) // pairs of vectors
-	re, im, f := k.XMM(), k.XMM(), k.XMM()
-	k.VMOVSD(Mem{Base: lo}, re)
-	k.VMOVSD(Mem{Base: lo, Disp: 8}, im)
-	k.VMOVSD(Mem{Base: u}, f)
-	sum, dif := k.XMM(), k.XMM()
-	k.VADDSD(im, re, sum)
-	k.VSUBSD(im, re, dif)
-	k.VMULSD(f, sum, sum)
-	k.VMULSD(f, dif, dif)
-	k.VMOVSD(sum, Mem{Base: lo})
-	k.VMOVSD(dif, Mem{Base: lo, Disp: 8})
-	one, conj := k.load1(k.constant(1)), k.load1(k.alternating(0, 1<<63))
+	lo, hi := k.GP64(), k.GP64()
+	k.MOVQ(U32(uint32(2*k.size())), lo)
+	k.IMUL3Q(U32(uint32(k.size())), n, hi)
+	k.SUBQ(U32(uint32(k.bytes)), hi)
+	k.SHRQ(Imm(map[int]uint64{4: 3, 8: 4, 16: 5}[k.lanes()]), n) // pairs of vectors
+	one, conj := k.load1(k.constant(1)), k.load1(k.alternating(0, 1<<(k.bits-1)))
+	at := func(base, o R) Mem { return Mem{Base: base, Index: o, Scale: 1} }
 	k.loop("pair", n, func() {
-		k.ADDQ(U32(16), lo)
-		k.ADDQ(U32(16), u)
-		a, b := k.load1(Mem{Base: lo}), k.reverse(k.load1(Mem{Base: hi}))
+		a, b := k.load1(at(x, lo)), k.reverse(k.load1(at(x, hi)))
 		s, d := k.copy(a), k.copy(a)
-		k.VFMSUBADD213PD(b, one, s)
-		k.VFMADDSUB213PD(b, one, d)
-		w := k.load1(Mem{Base: u})
+		k.by(k.VFMSUBADD213PS, k.VFMSUBADD213PD)(b, one, s)
+		k.by(k.VFMADDSUB213PS, k.VFMADDSUB213PD)(b, one, d)
 		wr, wi, e := k.vec(), k.vec(), k.vec()
-		k.VMOVDDUP(w, wr)
-		k.VPERMILPD(Imm(0xff), w, wi)
-		k.VPERMILPD(Imm(0x55), d, e)
+		if k.double() {
+			w := k.load1(at(u, lo))
+			k.VMOVDDUP(w, wr)
+			k.VPERMILPD(Imm(0xff), w, wi)
+			k.VPERMILPD(Imm(0x55), d, e)
+		} else {
+			k.VMOVSLDUP(at(u, lo), wr)
+			k.VMOVSHDUP(at(u, lo), wi)
+			k.VPERMILPS(Imm(0xb1), d, e)
+		}
 		e = k.mul(e, wi)
-		k.VFMADDSUB213PD(e, wr, d)
-		y := k.sub(s, d)
-		k.VXORPD(conj, y, y)
-		k.save1(k.add(s, d), Mem{Base: lo})
-		k.save1(k.reverse(y), Mem{Base: hi})
-		k.ADDQ(U32(uint32(k.bytes-16)), lo)
-		k.ADDQ(U32(uint32(k.bytes-16)), u)
+		k.by(k.VFMADDSUB213PS, k.VFMADDSUB213PD)(e, wr, d)
+		r := k.sub(s, d)
+		k.VXORPD(conj, r, r)
+		k.save1(k.add(s, d), at(y, lo))
+		k.save1(k.reverse(r), at(y, hi))
+		k.ADDQ(U32(uint32(k.bytes)), lo)
 		k.SUBQ(U32(uint32(k.bytes)), hi)
 	})
 	k.end()

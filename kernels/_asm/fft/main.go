@@ -55,6 +55,7 @@ func generate() (map[string][]byte, error) {
 	files := map[string][]byte{}
 	var tables bytes.Buffer
 	fmt.Fprintf(&tables, "// %s\n\n//go:build amd64 && !purego\n\npackage kernels\n", config.GeneratedWarning())
+	short := map[int][]string{} // entries of AVX2 that both levels use, by precision
 	for _, k := range isas {
 		k.Context = build.NewContext()
 		k.ConstraintExpr("amd64,!purego")
@@ -62,6 +63,10 @@ func generate() (map[string][]byte, error) {
 		if err := k.print(files); err != nil {
 			return nil, fmt.Errorf("%s: %w", k.suffix(), err)
 		}
+		if k.level == "AVX2" {
+			short[k.bits] = k.shared
+		}
+		k.table = append(k.table, short[k.bits]...)
 		k.writeTable(&tables)
 	}
 	src, err := format.Source(tables.Bytes())
@@ -96,10 +101,15 @@ func emitAll(k *isa) {
 	k.stageOdd()
 	k.realOdd()
 	k.tangle()
-	if k.double() {
-		k.tangleLine()
-	}
+	k.tangleLine()
 	k.product()
+	if k.level == "AVX2" {
+		table := k.table
+		k.table = nil
+		k.emitShort()
+		k.shared, k.table = k.table, table
+	}
+	k.emitLines()
 }
 
 // function starts a kernel and notes it for the table.
@@ -122,7 +132,7 @@ func (k *isa) end() {
 func (k *isa) writeTable(w *bytes.Buffer) {
 	fmt.Fprintf(w, "\n// fftSet%s sets the kernels of b to the generated ones.\n", k.suffix())
 	fmt.Fprintf(w, "func fftSet%s(b *fftBody[%s]) {\n", k.suffix(), k.goType())
-	fmt.Fprintf(w, "b.lanes = %d\nb.slot = %#v\nb.rowBlock = %d\n", k.lanes(), k.slots(), k.lanes()/2)
+	fmt.Fprintf(w, "b.lanes = %d\nb.slot = %#v\nb.rowBlock = %d\nb.shortWide = %d\n", k.lanes(), k.slots(), k.lanes()/2, k.wide())
 	fmt.Fprintf(w, "%s}\n", strings.Join(k.table, ""))
 }
 

@@ -90,13 +90,20 @@ func (k *isa) transpose(r []V) []V {
 	return out
 }
 
-// reverse reverses the order of complex numbers of double precision.
+// reverse reverses the order of complex numbers.
 func (k *isa) reverse(v V) V {
 	r := k.vec()
-	if k.bytes == 64 {
+	switch {
+	case k.bytes == 64 && k.double():
 		k.VSHUFF64X2(Imm(0x1b), v, v, r)
-	} else {
+	case k.bytes == 64:
+		t := k.vec()
+		k.VSHUFF64X2(Imm(0x4e), v, v, t)
+		k.VPERMPD(Imm(0x1b), t, r)
+	case k.double():
 		k.VPERM2F128(Imm(1), v, v, r)
+	default:
+		k.VPERMPD(Imm(0x1b), v, r)
 	}
 	return r
 }

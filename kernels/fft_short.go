@@ -1,0 +1,100 @@
+package kernels
+
+// fftShortMost is the longest line that a kernel transforms as a whole.
+const fftShortMost = 1024
+
+// An fftShort transforms contiguous lines, those from from[i] on in src to those
+// from to[i] on in dst, in reals; there are a multiple of the lanes of a tile of
+// them, or of the 128-bit groups of a vector if tw is not nil, and tile has room for as many rows as fftShortRows says. A line that is
+// there more than once in to is so in from. The transform is times the scale, that
+// of an even number of reals times twice the scale. See fftShortTurns for tw.
+type fftShort[T Float] func(dst, src, tile []T, to, from []int, tw []T, scale T)
+
+// fftShortRows is how many rows of a tile the transform of lines of n needs at most.
+func fftShortRows(n int) int { return 2 * n }
+
+// fftShortChunk is the most elements that one call transforms: the runtime cannot
+// stop a goroutine in it.
+const fftShortChunk = asmChunk
+
+// setShort sets short if there is a kernel for the lines, and half if there is one
+// for half of an even length; it reports whether there is.
+func (s *fftPass[T]) setShort() bool {
+	srcStep, dstStep := 2, 2
+	switch s.kind {
+	case FFTReal:
+		srcStep = 1
+	case FFTRealInverse:
+		dstStep = 1
+	}
+	if s.n > 2*fftShortMost || s.srcStep != srcStep || s.dstStep != dstStep || s.nyquist != 0 {
+		return false
+	}
+	body := s.line.body
+	if s.n <= fftShortMost && !s.packed {
+		s.short = body.short[s.kind][s.n]
+	}
+	if s.short == nil && s.u != nil && s.line.n%16 == 0 && body.tangleLine != nil {
+		s.half = body.short[s.kind-FFTReal][s.line.n]
+	}
+	switch {
+	case s.short != nil && s.kind < FFTReal:
+		s.shortTurns = fftShortTurns(body, s.n, s.scale)
+	case s.half != nil:
+		s.shortTurns = fftShortTurns(body, s.line.n, s.scale)
+		for i := range body.lanes {
+			s.halfOff = append(s.halfOff, 2*i*s.line.n)
+		}
+	}
+	s.shortLines = body.lanes
+	if s.shortTurns != nil {
+		s.shortLines /= body.shortWide
+	}
+	return s.short != nil || s.half != nil
+}
+
+// fftShortTurns returns the factors of a kernel for lines of n = 4q numbers, which
+// begins with a stage of radix 4, as its tile has them: in each group of 128 bits as
+// many numbers of the line as fit. They are e^{-2πi jt/n} for j < q, 0 < t < 4, times
+// the scale, a group's j in turn, then those of stages of radix 4 of a transform of
+// length q, down to one of length 4 or 8.
+func fftShortTurns[T Float](body *fftBody[T], n int, scale T) []T {
+	q, wide := n/4, body.shortWide
+	if n%16 != 0 {
+		return nil
+	}
+	var tw []T
+	for j := 0; j < q; j += wide {
+		for t := 1; t < 4; t++ {
+			row := make([]T, 2*body.lanes)
+			for i := range body.lanes {
+				re, im := fftTwiddle((j+i%wide)*t, n)
+				row[i], row[body.lanes+i] = T(re)*scale, T(im)*scale
+			}
+			tw = append(tw, row...)
+		}
+	}
+	for ; q > 8; q /= 4 {
+		tw = append(tw, newFFTStage[T](4, q/4, 1).tw...)
+	}
+	return tw
+}
+
+// doShort transforms the tiles from lo up to hi.
+func (s *fftPass[T]) doShort(tile, dst, src []T, lo, hi int) {
+	lanes := s.line.body.lanes
+	most := max(1, fftShortChunk/(lanes*s.n))
+	for ; lo < hi; lo += most {
+		end := min(lo+most, hi)
+		to := s.unrepeated(s.dstOff[lo*lanes : end*lanes])
+		s.short(dst, src, tile, to, s.srcOff[lo*lanes:], s.shortTurns, s.scale)
+	}
+}
+
+// unrepeated returns the lines up to the last one that a kernel has to do.
+func (s *fftPass[T]) unrepeated(to []int) []int {
+	for n := len(to) - s.shortLines; n > 0 && to[n-1] == to[len(to)-1]; n -= s.shortLines {
+		to = to[:n]
+	}
+	return to
+}
