@@ -13,8 +13,8 @@ import (
 	"github.com/percept-go/percept/tensor"
 )
 
-// On a backend whose transforms take masks, the product before a transform and the
-// modulus after it are part of its step, unless others read the product.
+// On a backend whose transforms take masks, moduli and real values, these and the
+// modulus of the result are part of a transform's step, unless others read them.
 func TestAbsorb(t *testing.T) {
 	spectrum := tensor.New(tensor.Complex128, 2, 5, 6)
 	for i := range spectrum.Len() {
@@ -34,8 +34,10 @@ func TestAbsorb(t *testing.T) {
 			z := product.IFFT(autograd.Ortho, 2, 3)
 			w := x.FFT(autograd.Backward, 1)
 			outs := []autograd.Value{z.Abs(), w, w.Abs(), x.Crop(2, 0, 4).Mul(tape.Const(mask).Crop(3, 0, 4)).IRFFT(autograd.Backward, 6, 3)}
+			moduli := x.Crop(0, 0, 1).Abs()
+			outs = append(outs, moduli.RFFT(autograd.Backward, 1, 2), x.Abs2().Complex().IFFT(autograd.Backward, 1))
 			if shared {
-				outs = append(outs, product)
+				outs = append(outs, product, moduli)
 			}
 			p, err := tape.Compile(outs, autograd.Value{})
 			require.NoError(t, err)
@@ -46,19 +48,25 @@ func TestAbsorb(t *testing.T) {
 				results[i] = append(results[i], y)
 			}
 			var operands []int // of the transforms: arguments, results
+			var taken []string // what is not of the op's own type
 			for _, s := range p.Steps() {
 				if s.Op != nil && strings.HasSuffix(s.Op.Name, "fft") {
 					operands = append(operands, len(s.In), len(s.Out))
+					if s.In[0].DType.IsComplex() == (s.Op.Name == "rfft") {
+						taken = append(taken, s.Op.Name)
+					}
 				}
 			}
-			want := []int{1, 1, 1, 1, 1, 1} // of x, the inverse, the real one
-			if i == 1 {
-				want = []int{1, 1, 2, 2, 2, 1}
+			want := []int{1, 1, 1, 1, 1, 1, 1, 1, 1, 1}
+			var wantTaken []string
+			switch {
+			case i == 1 && shared: // the mask of the real one, the modulus of the inverse
+				want, wantTaken = []int{1, 1, 1, 1, 1, 1, 1, 1, 2, 2}, []string{"fft"}
+			case i == 1:
+				want, wantTaken = []int{1, 1, 1, 1, 1, 1, 1, 2, 2, 2}, []string{"fft", "rfft"}
 			}
-			if i == 1 && shared {
-				want = []int{1, 1, 1, 2, 2, 1}
-			}
-			require.Equal(t, slices.Sorted(slices.Values(want)), slices.Sorted(slices.Values(operands)))
+			require.Equal(t, want, slices.Sorted(slices.Values(operands)))
+			require.Equal(t, wantTaken, slices.Sorted(slices.Values(taken)))
 		}
 		for k := range results[0] {
 			for j := range results[0][k].Len() {

@@ -222,8 +222,8 @@ func (d *Device) Wait() error { return d.do(func() error { return synchronize(d.
 // Has reports whether there is a kernel for op.
 func (d *Device) Has(op *autograd.Op) bool { return hasKernel(op) }
 
-// Masks reports whether the kernel of op multiplies by a mask as it loads and leaves
-// moduli as it stores: that of Fourier transforms.
+// Masks reports whether the kernel of op takes masks, moduli and real values as it
+// loads and leaves moduli as it stores: that of Fourier transforms.
 func (d *Device) Masks(op *autograd.Op) bool { return masks(op) }
 
 // memory is a block on a Device.

@@ -10,16 +10,17 @@
 // fft_chirp: n points as a convolution of m ≥ 2n−1 points, a product of radices
 //   (Bluestein 1970, IEEE Trans. Audio Electroacoust. 18:451), inside one block.
 //
-// On load: real or half-spectrum (Hermitian) lines, zeros beyond `limit`, a real
-// mask, a table `pre`. On store: a table `post`, the twiddle of a line of n1·n2
+// On load: real or half-spectrum (Hermitian) lines, moduli, zeros beyond `limit`, a
+// real mask, a table `pre`. On store: a table `post`, the twiddle of a line of n1·n2
 // points that is done in two steps (`twist`), the scale, the terms up to
-// `keep`, the real part alone, the modulus into `magnitude`, and the sums of the
-// moduli and of their squares of each line into `moments`.
+// `keep`, the real part alone, the modulus into `magnitude`. Sums of what is stored
+// are not taken here: what reads a texture's bands needs 88 of them, products of two
+// bands mostly, and takes all in the one read that it needs anyway (products.cu).
 //
 // Shared memory: 2 · lines · (n + n/16) complex numbers.
 #include "common.cuh"
 
-enum { COMPLEX, REAL, HALF };
+enum { COMPLEX, REAL, HALF, MODULUS };
 
 struct FFT {
   int first, blocks;
@@ -38,7 +39,7 @@ struct FFT {
   int plain_in, plain_out;         // the ends are light ones, done by the butterflies; at least two passes
   int unused;
   double scale;
-  u64 in, out, mask, magnitude, moments;
+  u64 in, out, mask, magnitude;
   u64 tw;                          // e^{−2πik/n}, k < n
   u64 pre, post, twist_tw;         // by the point of the whole line; e^{−2πik/twist}
   u64 chirp, filter, chirp_tw;     // e^{−πik²/n}, k < n; its transform over m points, divided by m; e^{−2πik/m}
@@ -154,7 +155,7 @@ __device__ static inline Shared<T> middle(const FFT &p, int from, int to, int n,
 
 // Any line: called for one point at a time by loops outside the butterflies.
 template <class T> struct Line {
-  const FFT &p; i64 in, out, mask, line, pos; bool on; T *sums;
+  const FFT &p; i64 in, out, mask, line, pos; bool on;
   __device__ Complex<T> load(int j) const {
     if (!on) return make((T)0, (T)0);
     const i64 at = j * p.pos_step + pos;
@@ -171,6 +172,7 @@ template <class T> struct Line {
     } else {
       if (at >= p.limit) return make((T)0, (T)0);
       v = p.in_kind == REAL ? make(((const T *)p.in)[in + j * p.in_step], (T)0) : ((const Complex<T> *)p.in)[in + j * p.in_step];
+      if (p.in_kind == MODULUS) v = make(fabs(v), (T)0);
     }
     if (p.mask && p.in_kind != HALF) v = v * ((const T *)p.mask)[mask + j * p.mask_step];
     if (p.conj_in) v = conj(v);
@@ -188,18 +190,18 @@ template <class T> struct Line {
     const i64 o = out + k * p.out_step;
     if (p.out) { if (p.real_out) ((T *)p.out)[o] = v.re; else ((Complex<T> *)p.out)[o] = v; }
     if (p.magnitude) ((T *)p.magnitude)[o] = hypot(v.re, v.im);
-    if (p.moments) { T r = hypot(v.re, v.im); sums[0] += r; sums[1] += r * r; }
   }
 };
 
 // The usual lines, light enough to be inlined into the butterflies: a real or
 // complex line and a mask; a scale, the first `keep` terms, the modulus.
 template <class T> struct PlainLoad {
-  const T *re; const Complex<T> *z; const T *mask; i64 step, mask_step; T sign; bool on;
+  const T *re; const Complex<T> *z; const T *mask; i64 step, mask_step; T sign; bool on, modulus;
   __device__ Complex<T> operator()(int j) const {
     Complex<T> v = make((T)0, (T)0);
     if (!on) return v;
     if (re) v.re = re[j * step]; else v = z[j * step];
+    if (modulus) v = make(fabs(v), (T)0);
     if (mask) v = v * mask[j * mask_step];
     v.im *= sign;
     return v;
@@ -217,7 +219,7 @@ template <class T> struct PlainStore {
 template <class T> __device__ static inline PlainLoad<T> plain_load(const Line<T> &l) {
   const FFT &p = l.p;
   return {p.in_kind == REAL ? (const T *)p.in + l.in : 0, (const Complex<T> *)p.in + l.in, p.mask ? (const T *)p.mask + l.mask : 0,
-          p.in_step, p.mask_step, p.conj_in ? (T)-1 : (T)1, l.on};
+          p.in_step, p.mask_step, p.conj_in ? (T)-1 : (T)1, l.on, p.in_kind == MODULUS};
 }
 template <class T> __device__ static inline PlainStore<T> plain_store(const Line<T> &l) {
   const FFT &p = l.p;
@@ -236,12 +238,12 @@ template <class T> __device__ static inline Lane<T> lane_of(const FFT &p, int bl
   return l;
 }
 
-template <class T> __device__ static inline Line<T> line_of(const FFT &p, i64 id, T *sums) {
+template <class T> __device__ static inline Line<T> line_of(const FFT &p, i64 id) {
   const i64 last = p.rank > 0 ? id % p.dim[p.rank - 1] : 0;
   const bool on = id < p.total;
   if (!on) id = 0;
   return {p, offset_of(p.in_stride, p.dim, p.rank, id), offset_of(p.out_stride, p.dim, p.rank, id),
-          p.mask ? offset_of(p.mask_stride, p.dim, p.rank, id) : 0, last, last * p.pos_line, on, sums};
+          p.mask ? offset_of(p.mask_stride, p.dim, p.rank, id) : 0, last, last * p.pos_line, on};
 }
 
 template <class T> __device__ static inline Shared<T> shared_line(Complex<T> *at, const FFT &p, int n, int slot) {
@@ -252,25 +254,10 @@ template <class T> __device__ static inline Shared<T> shared_line(Complex<T> *at
 }
 __device__ static inline int shared_points(const FFT &p, int n) { return p.lines * (n + (n < 2048 ? n / 16 : 0) + 1); }
 
-// Adds up the sums of a line's threads, in order, into moments[line].
-template <class T> __device__ static inline void line_moments(const FFT &p, const Lane<T> &l, const T *sums, T *all) {
-  __syncthreads(); // 5: shared memory is free for the sums
-  all[2 * threadIdx.x] = sums[0]; all[2 * threadIdx.x + 1] = sums[1];
-  __syncthreads(); // 6: the sums are there
-  if (l.t != 0 || l.id >= p.total) return;
-  double a = 0, b = 0;
-  for (int k = 0; k < l.threads; k++) {
-    const int i = p.column ? k * p.lines + l.slot : l.slot * l.threads + k;
-    a += all[2 * i]; b += all[2 * i + 1];
-  }
-  ((double *)p.moments)[2 * l.id] = a; ((double *)p.moments)[2 * l.id + 1] = b;
-}
-
 template <class T> __device__ static NOINLINE void fft(const FFT &p, int block) {
   DYN_SHARED(Complex<T>, sm);
   const Lane<T> l = lane_of<T>(p, block);
-  T sums[2] = {0, 0};
-  const Line<T> line = line_of<T>(p, l.id, sums);
+  const Line<T> line = line_of<T>(p, l.id);
   const Complex<T> *tw = (const Complex<T> *)p.tw;
   Shared<T> a = shared_line<T>(sm, p, p.n, l.slot), b = shared_line<T>(sm + shared_points(p, p.n), p, p.n, l.slot);
   int first = 0, last = p.passes, L = 1;
@@ -281,15 +268,13 @@ template <class T> __device__ static NOINLINE void fft(const FFT &p, int block) 
   __syncthreads(); // 2: what the end reads is written
   if (p.plain_out) pass<T>(p.radix[last], p.n, p.n / p.radix[last], tw, l.t, l.threads, a, plain_store<T>(line));
   else for (int k = l.t; k < p.n; k += l.threads) line.store(k, a(k));
-  if (p.moments) line_moments<T>(p, l, sums, (T *)sm);
 }
 
 // Bluestein: X_k = c_k Σ (x_j c_j) c̄_{k−j} with c_k = e^{−πik²/n}.
 template <class T> __device__ static NOINLINE void fft_chirp(const FFT &p, int block) {
   DYN_SHARED(Complex<T>, sm);
   const Lane<T> l = lane_of<T>(p, block);
-  T sums[2] = {0, 0};
-  const Line<T> line = line_of<T>(p, l.id, sums);
+  const Line<T> line = line_of<T>(p, l.id);
   const Complex<T> *tw = (const Complex<T> *)p.chirp_tw, *chirp = (const Complex<T> *)p.chirp, *filter = (const Complex<T> *)p.filter;
   Shared<T> a = shared_line<T>(sm, p, p.m, l.slot), b = shared_line<T>(sm + shared_points(p, p.m), p, p.m, l.slot), c = a;
   for (int j = l.t; j < p.m; j += l.threads) a(j, j < p.n ? line.load(j) * chirp[j] : make((T)0, (T)0));
@@ -302,7 +287,6 @@ template <class T> __device__ static NOINLINE void fft_chirp(const FFT &p, int b
     c = d;
   }
   for (int k = l.t; k < p.n; k += l.threads) line.store(k, conj(c(k)) * chirp[k]);
-  if (p.moments) line_moments<T>(p, l, sums, (T *)sm);
 }
 
 ENTRY(fft_f32, FFT, fft<float>)

@@ -27,7 +27,7 @@ type fft struct {
 	m, plainIn, plainOut, _         int32
 	scale                           float64
 	in, out, mask                   uint64
-	magnitude, moments              uint64
+	magnitude                       uint64
 	tw, pre, post, twistTw          uint64
 	chirp, filter, chirpTw          uint64
 }
@@ -37,6 +37,7 @@ const (
 	fftComplex = iota
 	fftReal
 	fftHalf
+	fftModulus
 )
 
 // Limits of one block.
@@ -81,8 +82,8 @@ type fftJob struct {
 	half     bool // src holds the first half of a Hermitian line
 	scale    float64
 	mask     *tensor.Tensor // of src's shape, strides 0 where it repeats
+	moduli   bool           // src is complex, and its moduli are transformed
 	modulus  uint64         // where |dst| goes, laid out as dst, which then is not stored
-	moments  uint64
 }
 
 // bindFFT binds fft, rfft or irfft: axis after axis.
@@ -94,7 +95,7 @@ func bindFFT(b *binder, s *autograd.Step) error {
 	if out.Len() == 0 {
 		return nil
 	}
-	toReal, fromReal := !out.DType.IsComplex(), !in.DType.IsComplex()
+	toReal, fromReal := s.Op.Name == "irfft", s.Op.Name == "rfft"
 	order := append([]int(nil), axes...)
 	if fromReal { // the halved axis comes first, so that the others are shorter
 		last := len(order) - 1
@@ -111,7 +112,7 @@ func bindFFT(b *binder, s *autograd.Step) error {
 			points: cur.Dim[axis], inverse: inverse || toReal, scale: 1}
 		last := k == len(order)-1
 		if k == 0 {
-			j.mask = mask
+			j.mask, j.moduli = mask, fromReal && in.DType.IsComplex()
 		}
 		if last {
 			j.scale = scale
@@ -144,7 +145,7 @@ func bindFFT(b *binder, s *autograd.Step) error {
 
 // base describes the lines of the axis.
 func (j *fftJob) base() fft {
-	p := fft{total: 1, scale: j.scale, in: address(j.src), out: address(j.dst), magnitude: j.modulus, moments: j.moments,
+	p := fft{total: 1, scale: j.scale, in: address(j.src), out: address(j.dst), magnitude: j.modulus,
 		inStep: int64(j.src.Stride[j.axis]), outStep: int64(j.dst.Stride[j.axis]),
 		posStep: 1, outPosStep: 1, limit: int32(j.src.Dim[j.axis]), points: int32(j.points), keep: int32(j.dst.Dim[j.axis])}
 	if j.modulus != 0 { // nothing else is read
@@ -168,6 +169,8 @@ func (j *fftJob) base() fft {
 	switch {
 	case j.half:
 		p.inKind = fftHalf
+	case j.moduli:
+		p.inKind = fftModulus
 	case !j.src.DType.IsComplex():
 		p.inKind = fftReal
 	}
@@ -230,7 +233,7 @@ func (j *fftJob) line(phase int, p fft, n int) (err error) {
 	}
 	if ok && p.passes > 1 {
 		p.plainIn = asFlag(p.inKind != fftHalf && p.pre == 0 && int(p.limit) == n && p.posStep == 1)
-		p.plainOut = asFlag(p.twist == 0 && p.post == 0 && p.conjFirst == 0 && p.moments == 0 && p.outPosStep == 1)
+		p.plainOut = asFlag(p.twist == 0 && p.post == 0 && p.conjFirst == 0 && p.outPosStep == 1)
 	}
 	ask(j.b, j.phase+phase, kernel+map[bool]string{false: "f32", true: "f64"}[j.f64], blocksOf(int(p.total), int(p.lines)), threads, 2*int(p.lines)*line*width, p)
 	return nil
@@ -287,7 +290,7 @@ func (j *fftJob) two(phase int, from, to fft, n1, n2 int) (err error) {
 	b.total = to.total * int64(n1)
 	a.inStride[r], a.inStep, a.posStep, a.posLine = from.inStep, from.inStep*int64(n2), int64(n2), 1
 	a.maskStride[r], a.maskStep = from.maskStep, from.maskStep*int64(n2)
-	a.scale, a.realOut, a.magnitude, a.moments, a.post, a.conjFirst = 1, 0, 0, 0, 0, 0
+	a.scale, a.realOut, a.magnitude, a.post, a.conjFirst = 1, 0, 0, 0, 0
 	a.outStride = lineStrides(from.dim, r, n)
 	a.outStride[r], a.outStep, a.keep, a.out = 1, int64(n2), int32(n), mid
 	a.outPosStep, a.outPosLine = int64(n2), 1
@@ -341,11 +344,11 @@ func (j *fftJob) convolve(p fft) (err error) {
 		return err
 	}
 	there, back := p, p
-	there.scale, there.realOut, there.magnitude, there.moments = 1, 0, 0, 0
+	there.scale, there.realOut, there.magnitude = 1, 0, 0
 	there.pre, there.post, there.conjOut = t.chirp, t.filter, 1 // conjugated, so that the next transform is the inverse
 	there.out, there.outStep, there.keep = product, 1, int32(m)
 	there.outStride = lineStrides(p.dim, int(p.rank), int64(m))
-	if there.inKind == fftComplex || there.inKind == fftReal {
+	if there.inKind != fftHalf {
 		there.limit = int32(min(int(p.limit), j.points))
 	}
 	back.in, back.inStep, back.limit, back.inKind = product, 1, int32(m), fftComplex

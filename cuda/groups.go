@@ -13,6 +13,7 @@ import (
 // elementwise or movements.
 var kernelOps = strings.Fields(`fft rfft irfft sum prod reduce-max reduce-min contract
 	correlate correlate-adjoint correlate-filter gather scatter-add assemble cast fill row place-row store-row assign
+	mirror fold band-products band-products-adjoint pixel-moments power-means
 	wolfe lbfgs-in-work lbfgs-measure lbfgs-keep lbfgs-secant lbfgs-curvature lbfgs-ring lbfgs-products lbfgs-alphas lbfgs-descend lbfgs-overlaps lbfgs-shares lbfgs-direction lbfgs-two-loop lbfgs-slope lbfgs-moved lbfgs-change`)
 
 var kernelOpSet = func() map[string]bool {
@@ -28,8 +29,9 @@ func hasKernel(op *autograd.Op) bool {
 	return kernelOpSet[op.Name] || op.View != nil || op.Scalar != nil && scalarOpKnown(op)
 }
 
-// masks reports whether op's kernel multiplies by a mask and leaves moduli.
-func masks(op *autograd.Op) bool { return op.Name == "fft" || op.Name == "irfft" }
+// masks reports whether op's kernel takes masks, moduli and real values and leaves
+// moduli.
+func masks(op *autograd.Op) bool { return op.Name == "fft" || op.Name == "rfft" || op.Name == "irfft" }
 
 // scalarOpKnown reports whether the interpreter knows op's expression.
 func scalarOpKnown(op *autograd.Op) bool {

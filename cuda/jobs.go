@@ -26,6 +26,8 @@ func listJobs() (list []job) {
 			{"contract_dots", "contract", "Contract", "dots"},
 			{"correlate", "correlate", "Correlate", "results"}, {"correlate_adjoint", "correlate", "Correlate", "images"}, {"correlate_filter", "correlate", "Correlate", "filters"},
 			{"fft", "fft", "FFT", "fft"}, {"fft_chirp", "fft", "FFT", "fft_chirp"},
+			{"band_products", "products", "Products", "products"}, {"band_products_adjoint", "products", "Products", "products_adjoint"},
+			{"spectrum", "spectrum", "Spectrum", "spectrum"},
 			{"gather", "gather", "Gather", "gather"}, {"scatter_add", "gather", "Gather", "scatter"},
 		} {
 			add(k[0]+"_"+p.suffix, k[1], k[2], k[3]+"<"+p.typ+">")

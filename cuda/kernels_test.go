@@ -60,8 +60,8 @@ func TestReductions(t *testing.T) {
 	}
 }
 
-// Transforms of every way of running multiply by a mask and leave moduli, along rows
-// and columns, where that is asked for in one step.
+// Transforms of every way of running multiply by a mask, take moduli and real values,
+// and leave moduli, along rows and columns, where that is asked for in one step.
 func TestMaskedTransforms(t *testing.T) {
 	dev := open(t)
 	for _, n := range []int{6, 11, 16, 240, 1021, 1536, 1031} { // in registers, as a convolution, in two steps, both
@@ -78,6 +78,12 @@ func TestMaskedTransforms(t *testing.T) {
 				func(x, m autograd.Value) autograd.Value {
 					return x.Permute(0, 2, 1).Mul(m.Reshape(n)).IRFFT(autograd.Backward, 2*n-2, 1, 2)
 				},
+				func(x, _ autograd.Value) autograd.Value { return x.Abs().RFFT(autograd.Backward, 2, 1) },
+				func(x, _ autograd.Value) autograd.Value {
+					return x.Permute(0, 2, 1).Abs().RFFT(autograd.Ortho, 2).Abs()
+				},
+				func(x, _ autograd.Value) autograd.Value { return x.Abs2().Complex().IFFT(autograd.Ortho, 1, 2) },
+				func(x, _ autograd.Value) autograd.Value { return x.Real().Exp().Complex().FFT(autograd.Backward, 2) },
 			} {
 				if n > 1000 && d == tensor.Complex64 {
 					continue // the same code

@@ -4,6 +4,7 @@ package cuda_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,6 +12,7 @@ import (
 	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/autograd/optest"
 	"github.com/percept-go/percept/cuda"
+	"github.com/percept-go/percept/models"
 	"github.com/percept-go/percept/optim"
 )
 
@@ -30,10 +32,12 @@ func TestOps(t *testing.T) { optest.Run(t, open(t)) }
 
 func TestOptimizerOps(t *testing.T) { optest.Run(t, open(t), optim.Ops...) }
 
+func TestModelOps(t *testing.T) { optest.Run(t, open(t), models.Ops()...) }
+
 // Every op runs on the device: by a kernel of its own, or as its composition.
 func TestEveryOpRuns(t *testing.T) {
 	dev := open(t)
-	for _, op := range append(append([]*autograd.Op(nil), autograd.Ops...), optim.Ops...) {
+	for _, op := range slices.Concat(autograd.Ops, optim.Ops, models.Ops()) {
 		switch {
 		case dev.Has(op):
 			t.Logf("%-20s kernel", op.Name)

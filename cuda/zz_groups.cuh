@@ -11,43 +11,6 @@ GROUP_BEGIN(group_2c0b8b18d1069639)
   OUT_r(v2, 1)
 GROUP_END(group_2c0b8b18d1069639)
 
-// cc abs_rc(0)>0 abs_rc(1)>1 real_rc(0)>2 unit_cc(1) mul_ccc(1,5) imag_rc(6)>3 real_rc(6)>4
-GROUP_BEGIN(group_dabe6530b08a28f3)
-  IN_c(v0, 0)
-  IN_c(v1, 1)
-  const auto v2 = abs_rc<T>(v0, S(0));
-  const auto v3 = abs_rc<T>(v1, S(1));
-  const auto v4 = real_rc<T>(v0, S(2));
-  const auto v5 = unit_cc<T>(v1, S(3));
-  const auto v6 = mul_ccc<T>(v1, v5, S(4));
-  const auto v7 = imag_rc<T>(v6, S(5));
-  const auto v8 = real_rc<T>(v6, S(6));
-  OUT_r(v2, 0)
-  OUT_r(v3, 1)
-  OUT_r(v4, 2)
-  OUT_r(v7, 3)
-  OUT_r(v8, 4)
-GROUP_END(group_dabe6530b08a28f3)
-
-// cc abs_rc(0)>0 abs_rc(1)>1 real_rc(0)>2 unit_cc(1)>3 mul_ccc(1,5) imag_rc(6)>4 real_rc(6)>5
-GROUP_BEGIN(group_cd403afe031a66be)
-  IN_c(v0, 0)
-  IN_c(v1, 1)
-  const auto v2 = abs_rc<T>(v0, S(0));
-  const auto v3 = abs_rc<T>(v1, S(1));
-  const auto v4 = real_rc<T>(v0, S(2));
-  const auto v5 = unit_cc<T>(v1, S(3));
-  const auto v6 = mul_ccc<T>(v1, v5, S(4));
-  const auto v7 = imag_rc<T>(v6, S(5));
-  const auto v8 = real_rc<T>(v6, S(6));
-  OUT_r(v2, 0)
-  OUT_r(v3, 1)
-  OUT_r(v4, 2)
-  OUT_c(v5, 3)
-  OUT_r(v7, 4)
-  OUT_r(v8, 5)
-GROUP_END(group_cd403afe031a66be)
-
 // cc add_ccc(0,1) times_i_cc(2) neg_cc(3)>0
 GROUP_BEGIN(group_c5a719de340b30dd)
   IN_c(v0, 0)
@@ -82,82 +45,17 @@ GROUP_BEGIN(group_7ddaae639dc10a3d)
   OUT_c(v3, 1)
 GROUP_END(group_7ddaae639dc10a3d)
 
-// cccc abs_rc(0)>0 abs_rc(1)>1 real_rc(0)>2 unit_cc(1) mul_ccc(1,7) imag_rc(8)>3 real_rc(8)>4 abs_rc(2)>5 abs_rc(3)>6 real_rc(2)>7 unit_cc(3) mul_ccc(3,14) imag_rc(15)>8 real_rc(15)>9
-GROUP_BEGIN(group_2773432061eea0f2)
-  IN_c(v0, 0)
-  IN_c(v1, 1)
-  IN_c(v2, 2)
-  IN_c(v3, 3)
-  const auto v4 = abs_rc<T>(v0, S(0));
-  const auto v5 = abs_rc<T>(v1, S(1));
-  const auto v6 = real_rc<T>(v0, S(2));
-  const auto v7 = unit_cc<T>(v1, S(3));
-  const auto v8 = mul_ccc<T>(v1, v7, S(4));
-  const auto v9 = imag_rc<T>(v8, S(5));
-  const auto v10 = real_rc<T>(v8, S(6));
-  const auto v11 = abs_rc<T>(v2, S(7));
-  const auto v12 = abs_rc<T>(v3, S(8));
-  const auto v13 = real_rc<T>(v2, S(9));
-  const auto v14 = unit_cc<T>(v3, S(10));
-  const auto v15 = mul_ccc<T>(v3, v14, S(11));
-  const auto v16 = imag_rc<T>(v15, S(12));
-  const auto v17 = real_rc<T>(v15, S(13));
-  OUT_r(v4, 0)
-  OUT_r(v5, 1)
-  OUT_r(v6, 2)
-  OUT_r(v9, 3)
-  OUT_r(v10, 4)
-  OUT_r(v11, 5)
-  OUT_r(v12, 6)
-  OUT_r(v13, 7)
-  OUT_r(v16, 8)
-  OUT_r(v17, 9)
-GROUP_END(group_2773432061eea0f2)
-
-// cccrrc add_ccc(0,1) mul_ccr(2,3) mul_ccr(7,4) add_ccc(8,6,5)>0
-GROUP_BEGIN(group_4f66282ffed515c7)
-  IN_c(v0, 0)
-  IN_c(v1, 1)
-  IN_c(v2, 2)
-  IN_r(v3, 3)
-  IN_r(v4, 4)
-  IN_c(v5, 5)
-  const auto v6 = add_ccc<T>(v0, v1, S(0));
-  const auto v7 = mul_ccr<T>(v2, v3, S(1));
-  const auto v8 = mul_ccr<T>(v7, v4, S(2));
-  const auto v9 = add_ccc<T>(add_ccc<T>(v8, v6, S(3)), v5, S(3));
-  OUT_c(v9, 0)
-GROUP_END(group_4f66282ffed515c7)
-
-// ccrrccrrc add_ccc(0,1) mul_rrr(2,3) scale_rr(10) mul_ccr(4,11) mul_ccr(5,6) mul_ccr(13,7) add_ccc(14,12,9,8)>0
-GROUP_BEGIN(group_d7aead843cbaa824)
+// ccr real_rc(0) scale_rr(3) mul_ccr(1,4) mul_ccr(5,2)>0
+GROUP_BEGIN(group_396671633207e28f)
   IN_c(v0, 0)
   IN_c(v1, 1)
   IN_r(v2, 2)
-  IN_r(v3, 3)
-  IN_c(v4, 4)
-  IN_c(v5, 5)
-  IN_r(v6, 6)
-  IN_r(v7, 7)
-  IN_c(v8, 8)
-  const auto v9 = add_ccc<T>(v0, v1, S(0));
-  const auto v10 = mul_rrr<T>(v2, v3, S(1));
-  const auto v11 = scale_rr<T>(v10, S(2));
-  const auto v12 = mul_ccr<T>(v4, v11, S(3));
-  const auto v13 = mul_ccr<T>(v5, v6, S(4));
-  const auto v14 = mul_ccr<T>(v13, v7, S(5));
-  const auto v15 = add_ccc<T>(add_ccc<T>(add_ccc<T>(v14, v12, S(6)), v9, S(6)), v8, S(6));
-  OUT_c(v15, 0)
-GROUP_END(group_d7aead843cbaa824)
-
-// cr abs2_rc(0) complex_crr(2,1)>0
-GROUP_BEGIN(group_083cdef7cf2f0efd)
-  IN_c(v0, 0)
-  IN_r(v1, 1)
-  const auto v2 = abs2_rc<T>(v0, S(0));
-  const auto v3 = complex_crr<T>(v2, v1, S(1));
-  OUT_c(v3, 0)
-GROUP_END(group_083cdef7cf2f0efd)
+  const auto v3 = real_rc<T>(v0, S(0));
+  const auto v4 = scale_rr<T>(v3, S(1));
+  const auto v5 = mul_ccr<T>(v1, v4, S(2));
+  const auto v6 = mul_ccr<T>(v5, v2, S(3));
+  OUT_c(v6, 0)
+GROUP_END(group_396671633207e28f)
 
 // cr abs2_rc(0) mul_rrr(2,1)>0
 GROUP_BEGIN(group_5f86ba67bfe28322)
@@ -168,18 +66,24 @@ GROUP_BEGIN(group_5f86ba67bfe28322)
   OUT_r(v3, 0)
 GROUP_END(group_5f86ba67bfe28322)
 
-// crc abs2_rc(0) complex_crr(3,1)>0 abs2_rc(2) complex_crr(5,1)>1
-GROUP_BEGIN(group_15ee9c1d3b815306)
+// cr mul_ccr(0,1) abs2_rc(2)>0
+GROUP_BEGIN(group_c88aa47155294c74)
   IN_c(v0, 0)
   IN_r(v1, 1)
-  IN_c(v2, 2)
-  const auto v3 = abs2_rc<T>(v0, S(0));
-  const auto v4 = complex_crr<T>(v3, v1, S(1));
-  const auto v5 = abs2_rc<T>(v2, S(2));
-  const auto v6 = complex_crr<T>(v5, v1, S(3));
-  OUT_c(v4, 0)
-  OUT_c(v6, 1)
-GROUP_END(group_15ee9c1d3b815306)
+  const auto v2 = mul_ccr<T>(v0, v1, S(0));
+  const auto v3 = abs2_rc<T>(v2, S(1));
+  OUT_r(v3, 0)
+GROUP_END(group_c88aa47155294c74)
+
+// cr mul_ccr(0,1)>0 abs2_rc(2)>1
+GROUP_BEGIN(group_51d0d1bb668d6e89)
+  IN_c(v0, 0)
+  IN_r(v1, 1)
+  const auto v2 = mul_ccr<T>(v0, v1, S(0));
+  const auto v3 = abs2_rc<T>(v2, S(1));
+  OUT_c(v2, 0)
+  OUT_r(v3, 1)
+GROUP_END(group_51d0d1bb668d6e89)
 
 // crc abs2_rc(0) mul_rrr(3,1)>0 abs2_rc(2) mul_rrr(5,1)>1
 GROUP_BEGIN(group_5d61f8406d988bd2)
@@ -194,17 +98,79 @@ GROUP_BEGIN(group_5d61f8406d988bd2)
   OUT_r(v6, 1)
 GROUP_END(group_5d61f8406d988bd2)
 
-// crc mul_ccr(0,1) real_rc(3) scale_rr(4) mul_ccr(2,5)>0
-GROUP_BEGIN(group_de2f43cf23950f8f)
+// crc mul_ccr(0,1) abs2_rc(3)>0 mul_ccr(2,1) abs2_rc(5)>1
+GROUP_BEGIN(group_cbe8ccf1c264ab12)
   IN_c(v0, 0)
   IN_r(v1, 1)
   IN_c(v2, 2)
   const auto v3 = mul_ccr<T>(v0, v1, S(0));
-  const auto v4 = real_rc<T>(v3, S(1));
-  const auto v5 = scale_rr<T>(v4, S(2));
-  const auto v6 = mul_ccr<T>(v2, v5, S(3));
-  OUT_c(v6, 0)
-GROUP_END(group_de2f43cf23950f8f)
+  const auto v4 = abs2_rc<T>(v3, S(1));
+  const auto v5 = mul_ccr<T>(v2, v1, S(2));
+  const auto v6 = abs2_rc<T>(v5, S(3));
+  OUT_r(v4, 0)
+  OUT_r(v6, 1)
+GROUP_END(group_cbe8ccf1c264ab12)
+
+// crcrcrcr mul_ccr(0,1) mul_ccr(2,3) mul_ccr(4,5) mul_ccr(6,7) add_ccc(11,10,9,8)>0
+GROUP_BEGIN(group_e682a5d17ce138d7)
+  IN_c(v0, 0)
+  IN_r(v1, 1)
+  IN_c(v2, 2)
+  IN_r(v3, 3)
+  IN_c(v4, 4)
+  IN_r(v5, 5)
+  IN_c(v6, 6)
+  IN_r(v7, 7)
+  const auto v8 = mul_ccr<T>(v0, v1, S(0));
+  const auto v9 = mul_ccr<T>(v2, v3, S(1));
+  const auto v10 = mul_ccr<T>(v4, v5, S(2));
+  const auto v11 = mul_ccr<T>(v6, v7, S(3));
+  const auto v12 = add_ccc<T>(add_ccc<T>(add_ccc<T>(v11, v10, S(4)), v9, S(4)), v8, S(4));
+  OUT_c(v12, 0)
+GROUP_END(group_e682a5d17ce138d7)
+
+// crcrcrcrcrcrcrcr mul_ccr(0,1) mul_ccr(2,3) mul_ccr(4,5) mul_ccr(6,7) mul_ccr(8,9) mul_ccr(10,11) mul_ccr(12,13) mul_ccr(14,15) add_ccc(16,17,18,19,20,21,22,23)>0
+GROUP_BEGIN(group_edb0f87fde500f35)
+  IN_c(v0, 0)
+  IN_r(v1, 1)
+  IN_c(v2, 2)
+  IN_r(v3, 3)
+  IN_c(v4, 4)
+  IN_r(v5, 5)
+  IN_c(v6, 6)
+  IN_r(v7, 7)
+  IN_c(v8, 8)
+  IN_r(v9, 9)
+  IN_c(v10, 10)
+  IN_r(v11, 11)
+  IN_c(v12, 12)
+  IN_r(v13, 13)
+  IN_c(v14, 14)
+  IN_r(v15, 15)
+  const auto v16 = mul_ccr<T>(v0, v1, S(0));
+  const auto v17 = mul_ccr<T>(v2, v3, S(1));
+  const auto v18 = mul_ccr<T>(v4, v5, S(2));
+  const auto v19 = mul_ccr<T>(v6, v7, S(3));
+  const auto v20 = mul_ccr<T>(v8, v9, S(4));
+  const auto v21 = mul_ccr<T>(v10, v11, S(5));
+  const auto v22 = mul_ccr<T>(v12, v13, S(6));
+  const auto v23 = mul_ccr<T>(v14, v15, S(7));
+  const auto v24 = add_ccc<T>(add_ccc<T>(add_ccc<T>(add_ccc<T>(add_ccc<T>(add_ccc<T>(add_ccc<T>(v16, v17, S(8)), v18, S(8)), v19, S(8)), v20, S(8)), v21, S(8)), v22, S(8)), v23, S(8));
+  OUT_c(v24, 0)
+GROUP_END(group_edb0f87fde500f35)
+
+// crrcc mul_ccr(0,1) mul_ccr(5,2) add_ccc(6,3,4)>0
+GROUP_BEGIN(group_479f33f56ff45699)
+  IN_c(v0, 0)
+  IN_r(v1, 1)
+  IN_r(v2, 2)
+  IN_c(v3, 3)
+  IN_c(v4, 4)
+  const auto v5 = mul_ccr<T>(v0, v1, S(0));
+  const auto v6 = mul_ccr<T>(v5, v2, S(1));
+  const auto v7 = add_ccc<T>(add_ccc<T>(v6, v3, S(2)), v4, S(2));
+  OUT_c(v7, 0)
+GROUP_END(group_479f33f56ff45699)
 
 // r clamp_rr(0) sub_rrr(0,1) square_rr(2)>0
 GROUP_BEGIN(group_645c6156475a0404)
@@ -224,16 +190,6 @@ GROUP_BEGIN(group_85a94fd466a75a15)
   OUT_r(v2, 0)
   OUT_r(v3, 1)
 GROUP_END(group_85a94fd466a75a15)
-
-// rr scale_rr(0)>0 scale_rr(1)>1
-GROUP_BEGIN(group_012deff28ee0c493)
-  IN_r(v0, 0)
-  IN_r(v1, 1)
-  const auto v2 = scale_rr<T>(v0, S(0));
-  const auto v3 = scale_rr<T>(v1, S(1));
-  OUT_r(v2, 0)
-  OUT_r(v3, 1)
-GROUP_END(group_012deff28ee0c493)
 
 // rr shift_rr(0) sub_rrr(2,0) scale_rr(3) mul_rrr(1,4)>0
 GROUP_BEGIN(group_444effdb425cab8f)
@@ -265,67 +221,24 @@ GROUP_BEGIN(group_05acbabb907e23ab)
   OUT_r(v3, 0)
 GROUP_END(group_05acbabb907e23ab)
 
-// rrcrrrrrrrrrcrrrrrrrrr add_rrr(0,1) unit_cc(2) add_rrr(3,4) add_rrr(24,5) scale_rr(25) add_rrr(26,22) mul_rrr(6,7) add_rrr(8,28) add_rrr(29,9) scale_rr(30) mul_rrr(10,11) mul_ccr(23,27) mul_ccr(12,31) square_cc(12) conj_cc(35) mul_rrr(13,14) add_rrr(15,37) scale_rr(38) mul_rrr(16,17) add_rrr(18,40) scale_rr(41) complex_crr(42,39) mul_ccc(43,36) imag_rc(44) scale_rr(45) real_rc(44) complex_crr(47,46) mul_ccc(12,48) add_ccc(34,49)>0 add_rrr(19,20) add_rrr(51,32) scale_rr(52) complex_crr(53,21) add_ccc(33,54)>1
-GROUP_BEGIN(group_8065288252524989)
+// rrccrrcc mul_rrr(0,1) scale_rr(8) mul_ccr(2,9) mul_ccr(3,4) mul_ccr(11,5) add_ccc(12,10,6,7)>0
+GROUP_BEGIN(group_44e2d339be24da52)
   IN_r(v0, 0)
   IN_r(v1, 1)
   IN_c(v2, 2)
-  IN_r(v3, 3)
+  IN_c(v3, 3)
   IN_r(v4, 4)
   IN_r(v5, 5)
-  IN_r(v6, 6)
-  IN_r(v7, 7)
-  IN_r(v8, 8)
-  IN_r(v9, 9)
-  IN_r(v10, 10)
-  IN_r(v11, 11)
-  IN_c(v12, 12)
-  IN_r(v13, 13)
-  IN_r(v14, 14)
-  IN_r(v15, 15)
-  IN_r(v16, 16)
-  IN_r(v17, 17)
-  IN_r(v18, 18)
-  IN_r(v19, 19)
-  IN_r(v20, 20)
-  IN_r(v21, 21)
-  const auto v22 = add_rrr<T>(v0, v1, S(0));
-  const auto v23 = unit_cc<T>(v2, S(1));
-  const auto v24 = add_rrr<T>(v3, v4, S(2));
-  const auto v25 = add_rrr<T>(v24, v5, S(3));
-  const auto v26 = scale_rr<T>(v25, S(4));
-  const auto v27 = add_rrr<T>(v26, v22, S(5));
-  const auto v28 = mul_rrr<T>(v6, v7, S(6));
-  const auto v29 = add_rrr<T>(v8, v28, S(7));
-  const auto v30 = add_rrr<T>(v29, v9, S(8));
-  const auto v31 = scale_rr<T>(v30, S(9));
-  const auto v32 = mul_rrr<T>(v10, v11, S(10));
-  const auto v33 = mul_ccr<T>(v23, v27, S(11));
-  const auto v34 = mul_ccr<T>(v12, v31, S(12));
-  const auto v35 = square_cc<T>(v12, S(13));
-  const auto v36 = conj_cc<T>(v35, S(14));
-  const auto v37 = mul_rrr<T>(v13, v14, S(15));
-  const auto v38 = add_rrr<T>(v15, v37, S(16));
-  const auto v39 = scale_rr<T>(v38, S(17));
-  const auto v40 = mul_rrr<T>(v16, v17, S(18));
-  const auto v41 = add_rrr<T>(v18, v40, S(19));
-  const auto v42 = scale_rr<T>(v41, S(20));
-  const auto v43 = complex_crr<T>(v42, v39, S(21));
-  const auto v44 = mul_ccc<T>(v43, v36, S(22));
-  const auto v45 = imag_rc<T>(v44, S(23));
-  const auto v46 = scale_rr<T>(v45, S(24));
-  const auto v47 = real_rc<T>(v44, S(25));
-  const auto v48 = complex_crr<T>(v47, v46, S(26));
-  const auto v49 = mul_ccc<T>(v12, v48, S(27));
-  const auto v50 = add_ccc<T>(v34, v49, S(28));
-  const auto v51 = add_rrr<T>(v19, v20, S(29));
-  const auto v52 = add_rrr<T>(v51, v32, S(30));
-  const auto v53 = scale_rr<T>(v52, S(31));
-  const auto v54 = complex_crr<T>(v53, v21, S(32));
-  const auto v55 = add_ccc<T>(v33, v54, S(33));
-  OUT_c(v50, 0)
-  OUT_c(v55, 1)
-GROUP_END(group_8065288252524989)
+  IN_c(v6, 6)
+  IN_c(v7, 7)
+  const auto v8 = mul_rrr<T>(v0, v1, S(0));
+  const auto v9 = scale_rr<T>(v8, S(1));
+  const auto v10 = mul_ccr<T>(v2, v9, S(2));
+  const auto v11 = mul_ccr<T>(v3, v4, S(3));
+  const auto v12 = mul_ccr<T>(v11, v5, S(4));
+  const auto v13 = add_ccc<T>(add_ccc<T>(add_ccc<T>(v12, v10, S(5)), v6, S(5)), v7, S(5));
+  OUT_c(v13, 0)
+GROUP_END(group_44e2d339be24da52)
 
 // rrr eq_rrr(0,1)>0 eq_rrr(0,2)>1
 GROUP_BEGIN(group_278533996bdd50bd)
@@ -386,45 +299,6 @@ GROUP_BEGIN(group_5aa237876ab84cab)
   OUT_r(v9, 2)
 GROUP_END(group_5aa237876ab84cab)
 
-// rrr square_rr(0) mul_rrr(3,0)>0 square_rr(3)>1 sub_rrr(1,2) square_rr(6)>2 mul_rrr(7,6)>3 square_rr(7)>4
-GROUP_BEGIN(group_92b93e3db0503368)
-  IN_r(v0, 0)
-  IN_r(v1, 1)
-  IN_r(v2, 2)
-  const auto v3 = square_rr<T>(v0, S(0));
-  const auto v4 = mul_rrr<T>(v3, v0, S(1));
-  const auto v5 = square_rr<T>(v3, S(2));
-  const auto v6 = sub_rrr<T>(v1, v2, S(3));
-  const auto v7 = square_rr<T>(v6, S(4));
-  const auto v8 = mul_rrr<T>(v7, v6, S(5));
-  const auto v9 = square_rr<T>(v7, S(6));
-  OUT_r(v4, 0)
-  OUT_r(v5, 1)
-  OUT_r(v7, 2)
-  OUT_r(v8, 3)
-  OUT_r(v9, 4)
-GROUP_END(group_92b93e3db0503368)
-
-// rrr square_rr(0)>0 mul_rrr(3,0)>1 square_rr(3)>2 sub_rrr(1,2) square_rr(6)>3 mul_rrr(7,6)>4 square_rr(7)>5
-GROUP_BEGIN(group_32a95617fe0ca119)
-  IN_r(v0, 0)
-  IN_r(v1, 1)
-  IN_r(v2, 2)
-  const auto v3 = square_rr<T>(v0, S(0));
-  const auto v4 = mul_rrr<T>(v3, v0, S(1));
-  const auto v5 = square_rr<T>(v3, S(2));
-  const auto v6 = sub_rrr<T>(v1, v2, S(3));
-  const auto v7 = square_rr<T>(v6, S(4));
-  const auto v8 = mul_rrr<T>(v7, v6, S(5));
-  const auto v9 = square_rr<T>(v7, S(6));
-  OUT_r(v3, 0)
-  OUT_r(v4, 1)
-  OUT_r(v5, 2)
-  OUT_r(v7, 3)
-  OUT_r(v8, 4)
-  OUT_r(v9, 5)
-GROUP_END(group_32a95617fe0ca119)
-
 // rrr sub_rrr(0,1) scale_rr(3) mul_rrr(2,4)>0 square_rr(3)>1
 GROUP_BEGIN(group_77404921c88d70f2)
   IN_r(v0, 0)
@@ -437,6 +311,22 @@ GROUP_BEGIN(group_77404921c88d70f2)
   OUT_r(v5, 0)
   OUT_r(v6, 1)
 GROUP_END(group_77404921c88d70f2)
+
+// rrrcc mul_rrr(0,1) complex_crr(5,2) sub_ccc(3,6) real_rc(4) scale_rr(8) mul_ccr(7,9)>0
+GROUP_BEGIN(group_4603acf697c31f59)
+  IN_r(v0, 0)
+  IN_r(v1, 1)
+  IN_r(v2, 2)
+  IN_c(v3, 3)
+  IN_c(v4, 4)
+  const auto v5 = mul_rrr<T>(v0, v1, S(0));
+  const auto v6 = complex_crr<T>(v5, v2, S(1));
+  const auto v7 = sub_ccc<T>(v3, v6, S(2));
+  const auto v8 = real_rc<T>(v4, S(3));
+  const auto v9 = scale_rr<T>(v8, S(4));
+  const auto v10 = mul_ccr<T>(v7, v9, S(5));
+  OUT_c(v10, 0)
+GROUP_END(group_4603acf697c31f59)
 
 // rrrr eq_rrr(0,1) where_rrrr(4,2,0) sqrt_rr(5) where_rrrr(4,1,6) shift_rr(7) scale_rr(8) shift_rr(9) div_rrr(3,10) softplus_rr(11)>0
 GROUP_BEGIN(group_969a80a65bcb2c17)
@@ -468,17 +358,24 @@ GROUP_BEGIN(group_9df5ab00d845a02a)
   OUT_r(v6, 0)
 GROUP_END(group_9df5ab00d845a02a)
 
-// rrrr sub_rrr(0,1)>0 sub_rrr(2,3)>1
-GROUP_BEGIN(group_e6ebb3628b02d594)
+// rrrr square_rr(0) scale_rr(4) mul_rrr(1,5) mul_rrr(2,0) mul_rrr(2,4) add_rrr(6,7) scale_rr(0) mul_rrr(9,10) add_rrr(8,11) add_rrr(12,3)>0
+GROUP_BEGIN(group_a701ab805b1c41c4)
   IN_r(v0, 0)
   IN_r(v1, 1)
   IN_r(v2, 2)
   IN_r(v3, 3)
-  const auto v4 = sub_rrr<T>(v0, v1, S(0));
-  const auto v5 = sub_rrr<T>(v2, v3, S(1));
-  OUT_r(v4, 0)
-  OUT_r(v5, 1)
-GROUP_END(group_e6ebb3628b02d594)
+  const auto v4 = square_rr<T>(v0, S(0));
+  const auto v5 = scale_rr<T>(v4, S(1));
+  const auto v6 = mul_rrr<T>(v1, v5, S(2));
+  const auto v7 = mul_rrr<T>(v2, v0, S(3));
+  const auto v8 = mul_rrr<T>(v2, v4, S(4));
+  const auto v9 = add_rrr<T>(v6, v7, S(5));
+  const auto v10 = scale_rr<T>(v0, S(6));
+  const auto v11 = mul_rrr<T>(v9, v10, S(7));
+  const auto v12 = add_rrr<T>(v8, v11, S(8));
+  const auto v13 = add_rrr<T>(v12, v3, S(9));
+  OUT_r(v13, 0)
+GROUP_END(group_a701ab805b1c41c4)
 
 // rrrrr add_rrr(0,1) scale_rr(2) mul_rrr(5,6) add_rrr(3,7) div_rrr(8,4) mul_rrr(9,2) neg_rr(10) scale_rr(11)>0 scale_rr(9)>1 scale_rr(9)>2
 GROUP_BEGIN(group_0e96ab781bf0ffeb)
@@ -523,25 +420,6 @@ GROUP_BEGIN(group_7698af4399aaa9d0)
   OUT_r(v13, 0)
   OUT_r(v15, 1)
 GROUP_END(group_7698af4399aaa9d0)
-
-// rrrrrr scale_rr(0) mul_rrr(1,6) mul_rrr(2,3) mul_rrr(2,0) add_rrr(7,8) scale_rr(3) mul_rrr(10,11) add_rrr(9,4,5,12)>0
-GROUP_BEGIN(group_f1873d0be7594343)
-  IN_r(v0, 0)
-  IN_r(v1, 1)
-  IN_r(v2, 2)
-  IN_r(v3, 3)
-  IN_r(v4, 4)
-  IN_r(v5, 5)
-  const auto v6 = scale_rr<T>(v0, S(0));
-  const auto v7 = mul_rrr<T>(v1, v6, S(1));
-  const auto v8 = mul_rrr<T>(v2, v3, S(2));
-  const auto v9 = mul_rrr<T>(v2, v0, S(3));
-  const auto v10 = add_rrr<T>(v7, v8, S(4));
-  const auto v11 = scale_rr<T>(v3, S(5));
-  const auto v12 = mul_rrr<T>(v10, v11, S(6));
-  const auto v13 = add_rrr<T>(add_rrr<T>(add_rrr<T>(v9, v4, S(7)), v5, S(7)), v12, S(7));
-  OUT_r(v13, 0)
-GROUP_END(group_f1873d0be7594343)
 
 // rrrrrr scale_rr(0) mul_rrr(1,6) neg_rr(7) le_rrr(2,3) le_rrr(3,4) mul_rrr(9,10) mul_rrr(8,11) add_rrr(7,12,5)>0
 GROUP_BEGIN(group_46d58fc6ef56659b)
@@ -589,40 +467,6 @@ GROUP_BEGIN(group_8e3fbd42ddd1453e)
   OUT_r(v18, 2)
   OUT_r(v19, 3)
 GROUP_END(group_8e3fbd42ddd1453e)
-
-// rrrrrr square_rr(0) mul_rrr(6,0)>0 square_rr(6)>1 sub_rrr(1,2) square_rr(9)>2 mul_rrr(10,9)>3 square_rr(10)>4 square_rr(3) mul_rrr(13,3)>5 square_rr(13)>6 sub_rrr(4,5) square_rr(16)>7 mul_rrr(17,16)>8 square_rr(17)>9
-GROUP_BEGIN(group_7e30f20a58fb1174)
-  IN_r(v0, 0)
-  IN_r(v1, 1)
-  IN_r(v2, 2)
-  IN_r(v3, 3)
-  IN_r(v4, 4)
-  IN_r(v5, 5)
-  const auto v6 = square_rr<T>(v0, S(0));
-  const auto v7 = mul_rrr<T>(v6, v0, S(1));
-  const auto v8 = square_rr<T>(v6, S(2));
-  const auto v9 = sub_rrr<T>(v1, v2, S(3));
-  const auto v10 = square_rr<T>(v9, S(4));
-  const auto v11 = mul_rrr<T>(v10, v9, S(5));
-  const auto v12 = square_rr<T>(v10, S(6));
-  const auto v13 = square_rr<T>(v3, S(7));
-  const auto v14 = mul_rrr<T>(v13, v3, S(8));
-  const auto v15 = square_rr<T>(v13, S(9));
-  const auto v16 = sub_rrr<T>(v4, v5, S(10));
-  const auto v17 = square_rr<T>(v16, S(11));
-  const auto v18 = mul_rrr<T>(v17, v16, S(12));
-  const auto v19 = square_rr<T>(v17, S(13));
-  OUT_r(v7, 0)
-  OUT_r(v8, 1)
-  OUT_r(v10, 2)
-  OUT_r(v11, 3)
-  OUT_r(v12, 4)
-  OUT_r(v14, 5)
-  OUT_r(v15, 6)
-  OUT_r(v17, 7)
-  OUT_r(v18, 8)
-  OUT_r(v19, 9)
-GROUP_END(group_7e30f20a58fb1174)
 
 // rrrrrrr eq_rrr(0,1) where_rrrr(7,2,0) sqrt_rr(8) where_rrrr(7,1,9) shift_rr(10) scale_rr(11) shift_rr(12) div_rrr(3,13) softplus_rr(14) sub_rrr(15,4) square_rr(16)>0 scale_rr(16) mul_rrr(5,18) lt_rrr(6,14) sigmoid_rr(14) where_rrrr(20,2,21) mul_rrr(19,22) div_rrr(23,13)>1 mul_rrr(24,14) neg_rr(25) scale_rr(26) where_rrrr(7,1,27) scale_rr(9) div_rrr(28,29) where_rrrr(7,1,30)>2
 GROUP_BEGIN(group_9e99ebd4f0f4a154)
@@ -718,26 +562,6 @@ GROUP_BEGIN(group_478a0cb74fc22bf4)
   const auto v14 = add_rrr<T>(add_rrr<T>(add_rrr<T>(v8, v13, S(7)), v5, S(7)), v6, S(7));
   OUT_r(v14, 0)
 GROUP_END(group_478a0cb74fc22bf4)
-
-// rrrrrrrr sub_rrr(0,1)>0 sub_rrr(2,3)>1 sub_rrr(4,5)>2 sub_rrr(6,7)>3
-GROUP_BEGIN(group_7b0d64412e51dec1)
-  IN_r(v0, 0)
-  IN_r(v1, 1)
-  IN_r(v2, 2)
-  IN_r(v3, 3)
-  IN_r(v4, 4)
-  IN_r(v5, 5)
-  IN_r(v6, 6)
-  IN_r(v7, 7)
-  const auto v8 = sub_rrr<T>(v0, v1, S(0));
-  const auto v9 = sub_rrr<T>(v2, v3, S(1));
-  const auto v10 = sub_rrr<T>(v4, v5, S(2));
-  const auto v11 = sub_rrr<T>(v6, v7, S(3));
-  OUT_r(v8, 0)
-  OUT_r(v9, 1)
-  OUT_r(v10, 2)
-  OUT_r(v11, 3)
-GROUP_END(group_7b0d64412e51dec1)
 
 // rrrrrrrrr where_rrrr(0,1,2)>0 where_rrrr(0,3,4)>1 where_rrrr(0,5,6)>2 where_rrrr(0,7,8)>3
 GROUP_BEGIN(group_31c6af1baed0affd)

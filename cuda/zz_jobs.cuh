@@ -12,59 +12,65 @@
   J(7, correlate_cu::Correlate, correlate_cu::filters<float>) \
   J(8, fft_cu::FFT, fft_cu::fft<float>) \
   J(9, fft_cu::FFT, fft_cu::fft_chirp<float>) \
-  J(10, gather_cu::Gather, gather_cu::gather<float>) \
-  J(11, gather_cu::Gather, gather_cu::scatter<float>) \
-  J(12, contract_cu::Contract, contract_cu::tile<float, float>) \
-  J(13, elementwise_cu::Elementwise, elementwise_cu::interpret<double, 1>) \
-  J(14, elementwise_cu::Elementwise, elementwise_cu::interpret<double, 4>) \
-  J(15, reduce_cu::Reduce, reduce_cu::by_thread<double>) \
-  J(16, reduce_cu::Reduce, reduce_cu::by_block<double>) \
-  J(17, contract_cu::Contract, contract_cu::dots<double>) \
-  J(18, correlate_cu::Correlate, correlate_cu::results<double>) \
-  J(19, correlate_cu::Correlate, correlate_cu::images<double>) \
-  J(20, correlate_cu::Correlate, correlate_cu::filters<double>) \
-  J(21, fft_cu::FFT, fft_cu::fft<double>) \
-  J(22, fft_cu::FFT, fft_cu::fft_chirp<double>) \
-  J(23, gather_cu::Gather, gather_cu::gather<double>) \
-  J(24, gather_cu::Gather, gather_cu::scatter<double>) \
-  J(25, contract_cu::Contract, contract_cu::tile<double, double>) \
-  J(26, contract_cu::Contract, contract_cu::tile<float, double>) \
-  J(27, elementwise_cu::Convert, elementwise_cu::convert<float, double>) \
-  J(28, elementwise_cu::Convert, elementwise_cu::convert<double, float>) \
-  J(29, assemble_cu::Assemble, assemble_cu::assemble<float>) \
-  J(30, rows_cu::Row, rows_cu::row<float>) \
-  J(31, rows_cu::Row, rows_cu::place<float>) \
-  J(32, rows_cu::Row, rows_cu::store<float, float>) \
-  J(33, rows_cu::Row, rows_cu::store<float, double>) \
-  J(34, assemble_cu::Assemble, assemble_cu::assemble<double>) \
-  J(35, rows_cu::Row, rows_cu::row<double>) \
-  J(36, rows_cu::Row, rows_cu::place<double>) \
-  J(37, rows_cu::Row, rows_cu::store<double, float>) \
-  J(38, rows_cu::Row, rows_cu::store<double, double>) \
-  J(39, assemble_cu::Assemble, assemble_cu::assemble<Complex<float>>) \
-  J(40, rows_cu::Row, rows_cu::row<Complex<float>>) \
-  J(41, rows_cu::Row, rows_cu::place<Complex<float>>) \
-  J(42, rows_cu::Row, rows_cu::store<Complex<float>, float>) \
-  J(43, rows_cu::Row, rows_cu::store<Complex<float>, double>) \
-  J(44, assemble_cu::Assemble, assemble_cu::assemble<Complex<double>>) \
-  J(45, rows_cu::Row, rows_cu::row<Complex<double>>) \
-  J(46, rows_cu::Row, rows_cu::place<Complex<double>>) \
-  J(47, rows_cu::Row, rows_cu::store<Complex<double>, float>) \
-  J(48, rows_cu::Row, rows_cu::store<Complex<double>, double>) \
-  J(49, lbfgs_cu::LBFGS, lbfgs_cu::transition) \
-  J(50, lbfgs_cu::LBFGS, lbfgs_cu::in_work) \
-  J(51, lbfgs_cu::LBFGS, lbfgs_cu::measure) \
-  J(52, lbfgs_cu::LBFGS, lbfgs_cu::keep) \
-  J(53, lbfgs_cu::LBFGS, lbfgs_cu::secant) \
-  J(54, lbfgs_cu::LBFGS, lbfgs_cu::curvature) \
-  J(55, lbfgs_cu::LBFGS, lbfgs_cu::ring) \
-  J(56, lbfgs_cu::LBFGS, lbfgs_cu::products) \
-  J(57, lbfgs_cu::LBFGS, lbfgs_cu::alphas) \
-  J(58, lbfgs_cu::LBFGS, lbfgs_cu::descend) \
-  J(59, lbfgs_cu::LBFGS, lbfgs_cu::overlaps) \
-  J(60, lbfgs_cu::LBFGS, lbfgs_cu::shares) \
-  J(61, lbfgs_cu::LBFGS, lbfgs_cu::direction) \
-  J(62, lbfgs_cu::LBFGS, lbfgs_cu::slope) \
-  J(63, lbfgs_cu::LBFGS, lbfgs_cu::moved) \
-  J(64, lbfgs_cu::LBFGS, lbfgs_cu::change) \
+  J(10, products_cu::Products, products_cu::products<float>) \
+  J(11, products_cu::Products, products_cu::products_adjoint<float>) \
+  J(12, spectrum_cu::Spectrum, spectrum_cu::spectrum<float>) \
+  J(13, gather_cu::Gather, gather_cu::gather<float>) \
+  J(14, gather_cu::Gather, gather_cu::scatter<float>) \
+  J(15, contract_cu::Contract, contract_cu::tile<float, float>) \
+  J(16, elementwise_cu::Elementwise, elementwise_cu::interpret<double, 1>) \
+  J(17, elementwise_cu::Elementwise, elementwise_cu::interpret<double, 4>) \
+  J(18, reduce_cu::Reduce, reduce_cu::by_thread<double>) \
+  J(19, reduce_cu::Reduce, reduce_cu::by_block<double>) \
+  J(20, contract_cu::Contract, contract_cu::dots<double>) \
+  J(21, correlate_cu::Correlate, correlate_cu::results<double>) \
+  J(22, correlate_cu::Correlate, correlate_cu::images<double>) \
+  J(23, correlate_cu::Correlate, correlate_cu::filters<double>) \
+  J(24, fft_cu::FFT, fft_cu::fft<double>) \
+  J(25, fft_cu::FFT, fft_cu::fft_chirp<double>) \
+  J(26, products_cu::Products, products_cu::products<double>) \
+  J(27, products_cu::Products, products_cu::products_adjoint<double>) \
+  J(28, spectrum_cu::Spectrum, spectrum_cu::spectrum<double>) \
+  J(29, gather_cu::Gather, gather_cu::gather<double>) \
+  J(30, gather_cu::Gather, gather_cu::scatter<double>) \
+  J(31, contract_cu::Contract, contract_cu::tile<double, double>) \
+  J(32, contract_cu::Contract, contract_cu::tile<float, double>) \
+  J(33, elementwise_cu::Convert, elementwise_cu::convert<float, double>) \
+  J(34, elementwise_cu::Convert, elementwise_cu::convert<double, float>) \
+  J(35, assemble_cu::Assemble, assemble_cu::assemble<float>) \
+  J(36, rows_cu::Row, rows_cu::row<float>) \
+  J(37, rows_cu::Row, rows_cu::place<float>) \
+  J(38, rows_cu::Row, rows_cu::store<float, float>) \
+  J(39, rows_cu::Row, rows_cu::store<float, double>) \
+  J(40, assemble_cu::Assemble, assemble_cu::assemble<double>) \
+  J(41, rows_cu::Row, rows_cu::row<double>) \
+  J(42, rows_cu::Row, rows_cu::place<double>) \
+  J(43, rows_cu::Row, rows_cu::store<double, float>) \
+  J(44, rows_cu::Row, rows_cu::store<double, double>) \
+  J(45, assemble_cu::Assemble, assemble_cu::assemble<Complex<float>>) \
+  J(46, rows_cu::Row, rows_cu::row<Complex<float>>) \
+  J(47, rows_cu::Row, rows_cu::place<Complex<float>>) \
+  J(48, rows_cu::Row, rows_cu::store<Complex<float>, float>) \
+  J(49, rows_cu::Row, rows_cu::store<Complex<float>, double>) \
+  J(50, assemble_cu::Assemble, assemble_cu::assemble<Complex<double>>) \
+  J(51, rows_cu::Row, rows_cu::row<Complex<double>>) \
+  J(52, rows_cu::Row, rows_cu::place<Complex<double>>) \
+  J(53, rows_cu::Row, rows_cu::store<Complex<double>, float>) \
+  J(54, rows_cu::Row, rows_cu::store<Complex<double>, double>) \
+  J(55, lbfgs_cu::LBFGS, lbfgs_cu::transition) \
+  J(56, lbfgs_cu::LBFGS, lbfgs_cu::in_work) \
+  J(57, lbfgs_cu::LBFGS, lbfgs_cu::measure) \
+  J(58, lbfgs_cu::LBFGS, lbfgs_cu::keep) \
+  J(59, lbfgs_cu::LBFGS, lbfgs_cu::secant) \
+  J(60, lbfgs_cu::LBFGS, lbfgs_cu::curvature) \
+  J(61, lbfgs_cu::LBFGS, lbfgs_cu::ring) \
+  J(62, lbfgs_cu::LBFGS, lbfgs_cu::products) \
+  J(63, lbfgs_cu::LBFGS, lbfgs_cu::alphas) \
+  J(64, lbfgs_cu::LBFGS, lbfgs_cu::descend) \
+  J(65, lbfgs_cu::LBFGS, lbfgs_cu::overlaps) \
+  J(66, lbfgs_cu::LBFGS, lbfgs_cu::shares) \
+  J(67, lbfgs_cu::LBFGS, lbfgs_cu::direction) \
+  J(68, lbfgs_cu::LBFGS, lbfgs_cu::slope) \
+  J(69, lbfgs_cu::LBFGS, lbfgs_cu::moved) \
+  J(70, lbfgs_cu::LBFGS, lbfgs_cu::change) \
 

@@ -251,19 +251,36 @@ func (p *PortillaSimoncelli) reconstruction(half, v autograd.Value, l psLevel, s
 // autocorrelations of maps (…, h, w) without their mean, divided by h·w. An odd w
 // loses a column, as in the reference.
 func windowOf(maps autograd.Value, width int) autograd.Value {
-	rank := int(maps.Type().Rank)
-	return centredWindowOf(maps.Sub(maps.MeanKeep(rank-2, rank-1)), width)
+	one := maps.Tape().Scalar(maps.Type().DType, 1)
+	return powerWindow(maps, halfSpectrum(maps).Mul(one.Sub(origin(maps))), width)
 }
 
-// centredWindowOf is windowOf of maps that have no mean.
-func centredWindowOf(maps autograd.Value, width int) autograd.Value {
+// windowAdjoint is the adjoint of windowOf at maps whose means (…, 1, 1) are given,
+// applied to g.
+func windowAdjoint(maps, mean autograd.Value, width int, g autograd.Value) autograd.Value {
+	t, whole := maps.Type(), halfSpectrum(maps)
+	shift := mean.Scale(float64(t.Dim[t.Rank-2] * t.Dim[t.Rank-1])).Mul(origin(maps))
+	spectrum := whole.Sub(shift.Complex())
+	return autograd.VJP(whole, autograd.VJP(powerWindow(maps, spectrum, width), g, spectrum)[0], maps)[0]
+}
+
+func halfSpectrum(maps autograd.Value) autograd.Value { return maps.RFFT(autograd.Backward, -2, -1) }
+
+// origin returns half spectra (h, w/2+1) of maps (…, h, w) that are 1 at the
+// frequency of the mean and 0 elsewhere.
+func origin(maps autograd.Value) autograd.Value {
 	t := maps.Type()
-	rank := int(t.Rank)
-	ay, ax := rank-2, rank-1
-	power := maps.RFFT(autograd.Backward, ay, ax).Abs2()
-	even := t.Dim[ax] / 2 * 2
-	a := power.Complex().IRFFT(autograd.Backward, even, ay, ax).Scale(1 / float64(t.Dim[ay]*t.Dim[ax]))
-	return wrapWindow(a, width)
+	one := maps.Tape().Full(tensor.MakeType(t.DType, 1, 1), 1)
+	return one.Pad(autograd.PadConstant, [2]int{0, t.Dim[t.Rank-2] - 1}, [2]int{0, t.Dim[t.Rank-1] / 2})
+}
+
+// powerWindow is windowOf for the half spectra of maps without their mean.
+func powerWindow(maps, spectrum autograd.Value, width int) autograd.Value {
+	t := maps.Type()
+	ay, ax := int(t.Rank)-2, int(t.Rank)-1
+	rows := wrapped(spectrum.Abs2().Complex().IFFT(autograd.Backward, ay), ay, width)
+	a := wrapped(rows.IRFFT(autograd.Backward, t.Dim[ax]/2*2, ax), ax, width)
+	return a.Scale(1 / float64(t.Dim[ay]*t.Dim[ax]))
 }
 
 // bands records the statistics of the bands of one scale, and those that join
@@ -350,32 +367,15 @@ func quadrants(axis, n, m int) []span {
 	return []span{{axis, 0, up, 0}, {axis, n - m/2, n, up}}
 }
 
-// wrapWindow returns the w×w window around the origin of an array whose last
-// two axes are periodic: lags −⌊w/2⌋…⌈w/2⌉−1.
-func wrapWindow(a autograd.Value, w int) autograd.Value {
-	t := a.Type()
-	rank := int(t.Rank)
-	var pieces []autograd.Value
-	var places []autograd.Place
-	lags := func(axis int) []span {
-		n := t.Dim[axis]
-		below := w / 2
-		ranges := []span{{axis, n - below, n, 0}, {axis, 0, w - below, below}}
-		if below == 0 {
-			ranges = ranges[1:]
-		}
-		return ranges
+// wrapped returns the w elements around the origin of a periodic axis: lags
+// −⌊w/2⌋…⌈w/2⌉−1.
+func wrapped(a autograd.Value, axis, w int) autograd.Value {
+	n, below := a.Type().Dim[axis], w/2
+	above := a.Crop(axis, 0, w-below)
+	if below == 0 {
+		return above
 	}
-	for _, r := range lags(rank - 2) {
-		for _, c := range lags(rank - 1) {
-			var at autograd.Place
-			at.Lo[r.axis], at.Lo[c.axis] = r.at, c.at
-			pieces, places = append(pieces, r.of(c.of(a))), append(places, at)
-		}
-	}
-	shape := t.Shape()
-	shape[rank-2], shape[rank-1] = w, w
-	return autograd.Assemble(shape, places, pieces...)
+	return autograd.Concat(axis, a.Crop(axis, n-below, n), above)
 }
 
 // fail panics with an *autograd.Error about a model's argument.

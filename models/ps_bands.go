@@ -78,7 +78,13 @@ func init() {
 			return tensor.MakeType(t.DType, t.Dim[0], t.Dim[1], s.h, s.w), nil
 		},
 		Lower: func(attr any, in []autograd.Value) autograd.Value {
-			return in[0].FFT(autograd.Forward, 3, 4).Mul(attr.(*bandSet).on(in[0])).Sum(2)
+			s := attr.(*bandSet)
+			f, masks := in[0].FFT(autograd.Forward, 3, 4), s.on(in[0])
+			var parts []autograd.Value
+			for k := range s.n {
+				parts = append(parts, f.Crop(2, k, k+1).Mul(masks.Crop(0, k, k+1)))
+			}
+			return autograd.Sum(parts...).Reshape(in[0].Type().Dim[0], in[0].Type().Dim[1], s.h, s.w)
 		},
 		VJP: func(n autograd.Node, g autograd.Value) []autograd.Value {
 			return []autograd.Value{g.Tape().Apply(opCutBands, n.Attr, g)}

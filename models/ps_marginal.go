@@ -54,9 +54,26 @@ func marginalType(attr any, in []tensor.Type) (tensor.Type, error) {
 // marginalOf is the composition that defines opMarginal.
 func marginalOf(a marginalAttr, z autograd.Value) autograd.Value {
 	x := z.IRFFT(autograd.Backward, a.w, 2, 3)
-	x2 := x.Square()
-	flat := func(v autograd.Value) autograd.Value { return v.Reshape(append(lead(x), -1)...) }
-	return autograd.Concat(2, flat(windowOf(x, a.width)), flat(x2.Mul(x).Mean(2, 3)), flat(x2.Square().Mean(2, 3)))
+	return autograd.Concat(2, windowOf(x, a.width).Reshape(append(lead(x), -1)...), apply(opPowers, x))
+}
+
+// opPowers is the part of opMarginal that needs no transform.
+var opPowers = &autograd.Op{
+	Name: "power-means", Doc: "means of the third and fourth powers (N, C, 2) of maps x (N, C, h, w)",
+	Type: func(_ any, in []tensor.Type) (tensor.Type, error) {
+		t := in[0]
+		if t.Rank != 4 || t.DType.IsComplex() {
+			return t, fmt.Errorf("real maps (N, C, h, w) expected")
+		}
+		return tensor.MakeType(t.DType, t.Dim[0], t.Dim[1], 2), nil
+	},
+	Lower: func(_ any, in []autograd.Value) autograd.Value {
+		x := in[0]
+		x2 := x.Square()
+		return autograd.Stack(2, x2.Mul(x).Mean(2, 3), x2.Square().Mean(2, 3))
+	},
+	FLOPs:   func(_ any, _ tensor.Type, in []tensor.Type) int64 { return 5 * int64(in[0].Len()) },
+	Samples: []autograd.Sample{{In: []tensor.Type{tensor.MakeType(tensor.Float64, 2, 1, 4, 6)}}},
 }
 
 // marginalSamples are spectra of an even and an odd number of columns, of fewer rows

@@ -84,28 +84,8 @@ var momentSamples = []autograd.Sample{
 
 // momentsOf is the composition that defines opMoments.
 func momentsOf(l momentLayout, x autograd.Value) autograd.Value {
-	nc, n := lead(x), 1/float64(l.pixels)
-	flat := func(v autograd.Value) autograd.Value { return v.Reshape(append(nc, -1)...) }
-	product := func(a, b autograd.Value) autograd.Value {
-		return autograd.Einsum("ncihw,ncjhw->ncij", a, b).Scale(n)
-	}
-	energy := func(a autograd.Value) autograd.Value { return apply(opEnergy, a).Scale(n) }
-	own := x.Crop(2, 0, l.k)
-	m := own.Abs()
-	mean := m.Mean(3, 4)
-	centred := m.Sub(m.KeepAxes(mean, 3, 4))
-	parts := []autograd.Value{flat(windowOf(centred, l.width)), flat(mean), flat(apply(opGram, centred).Scale(n))}
-	if l.parents {
-		parent := x.Crop(2, l.k, 2*l.k)
-		q := parent.Abs()
-		doubled := apply(opDoublePhase, parent)
-		qmean := q.Mean(3, 4)
-		q = q.Sub(q.KeepAxes(qmean, 3, 4))
-		re, dr, di := own.Real(), doubled.Real(), doubled.Imag()
-		parts = append(parts, flat(qmean), flat(product(centred, q)), flat(energy(q)),
-			flat(product(re, dr)), flat(product(re, di)), flat(energy(re)), flat(energy(dr)), flat(energy(di)))
-	}
-	return autograd.Concat(2, parts...)
+	window := windowOf(x.Crop(2, 0, l.k).Abs(), l.width)
+	return autograd.Concat(2, window.Reshape(append(lead(x), -1)...), x.Tape().Apply(opProducts, l.momentAttr, x))
 }
 
 // opMomentsAdjoint is the adjoint of opMoments at x, applied to g. It takes
@@ -140,31 +120,7 @@ func adjointSamples() []autograd.Sample {
 
 // adjoint is the composition that defines opMomentsAdjoint.
 func (l *momentLayout) adjoint(x, y, g autograd.Value) autograd.Value {
-	k, n := l.k, 1/float64(l.pixels)
-	keep := func(v autograd.Value, at int) autograd.Value { return l.part(v, at, k, 1, 1) }
-	mul := func(m, v autograd.Value, expr string) autograd.Value { return autograd.Einsum(expr, m, v) }
-	const rows, columns = "ncij,ncjhw->ncihw", "ncji,ncjhw->ncihw"
-	own := x.Crop(2, 0, k)
-	m := own.Abs()
-	m = m.Sub(keep(y, l.mean))
-	window := l.part(g, l.auto, k, l.width, l.width)
-	auto := autograd.VJP(centredWindowOf(m, l.width), window, m)[0]
-	gram := l.part(g, l.gram, k, k)
-	dm := mul(gram.Add(gram.Permute(0, 1, 3, 2)), m, rows)
-	if !l.parents {
-		return own.Unit().Mul(auto.Add(dm.Add(keep(g, l.mean)).Scale(n)))
-	}
-	parent := x.Crop(2, k, 2*k)
-	q := parent.Abs().Sub(keep(y, l.parentMean))
-	doubled := apply(opDoublePhase, parent)
-	re, dr, di := own.Real(), doubled.Real(), doubled.Imag()
-	cross := l.part(g, l.cross, k, k)
-	dm = dm.Add(mul(cross, q, rows)).Add(keep(g, l.mean)).Scale(n).Add(auto)
-	dq := mul(cross, m, columns).Add(q.Mul(keep(g, l.square).Scale(2))).Add(keep(g, l.parentMean)).Scale(n)
-	gr, gi := l.part(g, l.real, k, k), l.part(g, l.real+k*k, k, k)
-	dre := mul(gr, dr, rows).Add(mul(gi, di, rows)).Add(re.Mul(keep(g, l.realSquare).Scale(2))).Scale(n)
-	ddr := mul(gr, re, columns).Add(dr.Mul(keep(g, l.doubleds).Scale(2))).Scale(n)
-	ddi := mul(gi, re, columns).Add(di.Mul(keep(g, l.doubleds+k).Scale(2))).Scale(n)
-	return autograd.Concat(2, own.Unit().Mul(dm).Add(dre.Complex()),
-		parent.Unit().Mul(dq).Add(doubledAdjoint(parent, autograd.MakeComplex(ddr, ddi))))
+	m := x.Crop(2, 0, l.k).Abs()
+	window := windowAdjoint(m, l.part(y, l.mean, l.k, 1, 1), l.width, l.part(g, l.auto, l.k, l.width, l.width))
+	return x.Tape().Apply(opProductsAdjoint, l.momentAttr, x, y.Crop(2, l.mean, l.size), g.Crop(2, l.mean, l.size), window)
 }

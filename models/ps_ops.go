@@ -5,6 +5,12 @@ import (
 	"github.com/percept-go/percept/tensor"
 )
 
+// Ops lists the ops of the models. Tests range over it.
+func Ops() []*autograd.Op {
+	return []*autograd.Op{opDoublePhase, opGram, opEnergy, opSpread, opMoments, opMomentsAdjoint, opProducts, opProductsAdjoint,
+		opSpectrumMoments, opSpectrumMomentsAdjoint, opCutBands, opJoinBands, opMarginal, opMarginalAdjoint, opPowers, opMirror, opFold, opPixels, opPixelsAdjoint}
+}
+
 // opDoublePhase is |x|·e^{2iθ} for x = |x|·e^{iθ}: how a coarse band is made
 // comparable with the next finer one (Portilla and Simoncelli 2000, §2.2); its
 // gradient is 0 at 0.

@@ -9,5 +9,5 @@ import (
 
 // TestOps checks the ops of the texture model as those of the engine are.
 func TestOps(t *testing.T) {
-	optest.Run(t, autograd.CPU{Threads: 2}, opDoublePhase, opGram, opEnergy, opSpread, opMoments, opMomentsAdjoint, opSpectrumMoments, opSpectrumMomentsAdjoint, opCutBands, opJoinBands, opMarginal, opMarginalAdjoint, opMirror, opFold, opPixels, opPixelsAdjoint)
+	optest.Run(t, autograd.CPU{Threads: 2}, Ops()...)
 }

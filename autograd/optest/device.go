@@ -166,17 +166,29 @@ func (d *Device) bindStep(s *autograd.Step) (func(), error) {
 	return func() { s.Op.Eval(s.Attr, out[0], in) }, nil
 }
 
-// Masks reports whether op is a transform that takes a mask and leaves a modulus.
-func (d *Device) Masks(op *autograd.Op) bool { return op.Name == "fft" || op.Name == "irfft" }
+// Masks reports whether op is a transform that takes masks, moduli and real values
+// and leaves moduli.
+func (d *Device) Masks(op *autograd.Op) bool {
+	return op.Name == "fft" || op.Name == "rfft" || op.Name == "irfft"
+}
 
-// bindTransform runs a transform of the product with a mask, if there is one, and
-// then the modulus, if it is asked for.
+// bindTransform runs a transform of what it takes in place of its argument, and then
+// the modulus, if it is asked for.
 func bindTransform(s *autograd.Step, out, in []tensor.Tensor) func() {
 	return func() {
 		x := in[0]
-		if len(in) > 1 {
-			x = tensor.New(x.DType, x.Shape()...)
-			named("mul").Eval(nil, x, in)
+		first := func(op string, d tensor.DType, args ...tensor.Tensor) {
+			y := tensor.New(d, x.Shape()...)
+			named(op).Eval(nil, y, args)
+			x = y
+		}
+		switch isComplex := x.DType.IsComplex(); {
+		case len(in) > 1:
+			first("mul", x.DType, in...)
+		case s.Op.Name == "rfft" && isComplex:
+			first("abs", x.DType.Real(), x)
+		case s.Op.Name == "fft" && !isComplex:
+			first("complex", x.DType.Complex(), x, tensor.New(x.DType, x.Shape()...))
 		}
 		s.Op.Eval(s.Attr, out[0], []tensor.Tensor{x})
 		if len(out) > 1 {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/autograd/optest"
@@ -32,7 +33,7 @@ func verify(dev *cuda.Device) (vs []verdict, failed int) {
 		}
 		vs = append(vs, v)
 	}
-	for _, op := range append(append([]*autograd.Op(nil), autograd.Ops...), optim.Ops...) {
+	for _, op := range slices.Concat(autograd.Ops, optim.Ops, models.Ops()) {
 		add("op "+op.Name, optest.CheckBackend(dev, op))
 	}
 	for _, n := range []int{7, 11, 16, 31, 61, 97, 128, 210, 243, 251, 625, 1000, 1021, 1024, 1050, 1536, 2048, 2187, 2310, 2503} {
