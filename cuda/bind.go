@@ -36,7 +36,6 @@ type request struct {
 	threads, shared, blocks int
 	problem                 []byte
 	ahead                   *request // a kernel made ahead that does the same, but not with others in one launch
-	slot                    int      // requests of one slot may run together
 }
 
 // ask requests a kernel for a problem, whose first two numbers are its first
@@ -327,6 +326,9 @@ func init() {
 		"row": bindRow, "place-row": bindRow, "store-row": bindRow,
 		"assign": bindCopy,
 		"wolfe":  bindWolfe,
+		"mirror": bindSpectrum, "fold": bindSpectrum,
+		"band-products": bindProducts, "pixel-moments": bindProducts, "power-means": bindProducts,
+		"band-products-adjoint": bindProductsAdjoint,
 	}
 	for name := range lbfgsOps {
 		families[name] = bindLBFGS

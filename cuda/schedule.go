@@ -3,6 +3,8 @@
 package cuda
 
 import (
+	"fmt"
+	"slices"
 	"unsafe"
 
 	"github.com/percept-go/percept/autograd"
@@ -72,19 +74,18 @@ func (r *request) follows(q *request) bool {
 }
 
 // schedule gives every request the first slot after those of the requests that it
-// must follow, and returns the requests by slot.
+// must follow, then moves what saves launches, and returns the requests by slot.
 func schedule(rs []request) (slots [][]request) {
-	for i := range rs {
-		r := &rs[i]
-		for j := range rs[:i] {
-			if q := &rs[j]; q.slot >= r.slot && r.follows(q) {
-				r.slot = q.slot + 1
-			}
+	p := newPlacement(rs)
+	p.improve()
+	for _, members := range p.members {
+		var slot []request
+		for _, i := range members {
+			slot = append(slot, rs[i])
 		}
-		if r.slot == len(slots) {
-			slots = append(slots, nil)
+		if len(slot) > 0 {
+			slots = append(slots, slot)
 		}
-		slots[r.slot] = append(slots[r.slot], *r)
 	}
 	return slots
 }
@@ -97,39 +98,58 @@ const (
 	chainMost = 4 // blocks of a slot that one block does in turn: about what a launch costs
 )
 
-// merge returns the launches and what they are.
-func (b *binder) merge() (ls []launch, of []autograd.Launch, err error) {
-	add := func(l launch, told autograd.Launch, e error) {
-		ls, of = append(ls, l), append(of, told)
-		if err == nil {
-			err = e
-		}
-	}
-	if b.alone {
-		for i := range b.asked {
-			add(b.one([]request{b.asked[i].direct()}))
-		}
-		return ls, of, err
-	}
-	slots := schedule(b.asked)
+// A batch is the requests of one launch.
+type batch struct {
+	rs     []request
+	mixed  bool // of several kinds
+	inTurn bool // one block does them, one after the other
+}
+
+// batches says what is launched for requests by slot.
+func batches(slots [][]request) (bs []batch) {
 	for i := 0; i < len(slots); {
 		j := i
 		for j < len(slots) && tiny(slots[j]) {
 			j++
 		}
 		if j > i+1 {
-			var all []request
-			for _, rs := range slots[i:j] {
-				all = append(all, rs...)
-			}
-			add(b.jobs(all, true))
+			bs = append(bs, batch{slices.Concat(slots[i:j]...), true, true})
 			i = j
 			continue
 		}
-		b.together(slots[i], add)
+		bs = append(bs, together(slots[i])...)
 		i++
 	}
-	return ls, of, err
+	return bs
+}
+
+// merge returns the launches and what they are.
+func (b *binder) merge() (ls []launch, of []autograd.Launch, err error) {
+	var bs []batch
+	if b.alone {
+		for i := range b.asked {
+			bs = append(bs, batch{rs: []request{b.asked[i].direct()}})
+		}
+	} else {
+		bs = batches(schedule(b.asked))
+	}
+	for _, x := range bs {
+		l, told, err := b.launches(x)
+		if err != nil {
+			return nil, nil, err
+		}
+		ls, of = append(ls, l), append(of, told)
+	}
+	return ls, of, nil
+}
+
+// shares names the launches that r can be part of.
+func (r *request) shares() string {
+	if r.mixes() {
+		return "small"
+	}
+	d := r.direct()
+	return d.kernel
 }
 
 // direct returns r by the kernel made ahead, if there is one.
@@ -157,9 +177,9 @@ func tiny(rs []request) bool {
 	return blocks <= chainMost
 }
 
-// together launches what may run in any order: small work of different kinds at
-// once, the rest kernel by kernel.
-func (b *binder) together(rs []request, add func(launch, autograd.Launch, error)) {
+// together says what is launched for requests that may run in any order: small work
+// of different kinds at once, the rest kernel by kernel.
+func together(rs []request) (bs []batch) {
 	var mix, rest []request
 	kinds := map[string]bool{}
 	for _, r := range rs {
@@ -170,24 +190,23 @@ func (b *binder) together(rs []request, add func(launch, autograd.Launch, error)
 		}
 	}
 	if len(kinds) > 1 {
-		add(b.jobs(mix, false))
+		bs = append(bs, batch{rs: mix, mixed: true})
 	} else {
 		for _, r := range mix {
 			rest = append(rest, r.direct())
 		}
 	}
-	for len(rest) > 0 {
-		var same, others []request
-		for _, r := range rest {
-			if r.kernel == rest[0].kernel && r.threads == rest[0].threads {
-				same = append(same, r)
-			} else {
-				others = append(others, r)
-			}
+	index := map[string]int{}
+	for _, r := range rest {
+		kind := fmt.Sprint(r.kernel, " ", r.threads)
+		i, ok := index[kind]
+		if !ok {
+			i = len(bs)
+			index[kind], bs = i, append(bs, batch{})
 		}
-		add(b.one(same))
-		rest = others
+		bs[i].rs = append(bs[i].rs, r)
 	}
+	return bs
 }
 
 // stageJob is the struct of stage.cu.
@@ -196,12 +215,12 @@ type stageJob struct {
 	problem                     uint64
 }
 
-// one makes one launch for requests of one kernel.
-func (b *binder) one(rs []request) (launch, autograd.Launch, error) {
-	if inStageOnly[rs[0].kernel] {
-		return b.jobs(rs, false)
+// launches makes the launch of a batch.
+func (b *binder) launches(x batch) (launch, autograd.Launch, error) {
+	if x.mixed || inStageOnly[x.rs[0].kernel] {
+		return b.jobs(x.rs, x.inTurn)
 	}
-	return b.launch(rs)
+	return b.launch(x.rs)
 }
 
 // jobs makes one launch for requests of several kinds: all at once, or in turn.
