@@ -309,7 +309,7 @@ def main():
     p.add_argument("--scaling", action="store_true", help="the scaling table instead")
     p.add_argument("--peer-limit", type=int, default=1024, help="in the scaling table, time plenoptic up to so many thousand pixels")
     p.add_argument("--fft-lengths", action="store_true", help="the transforms of all lengths instead; --only picks lengths")
-    p.add_argument("--transforms", nargs="+", default=["fft", "rfft"], help="of all lengths")
+    p.add_argument("--transforms", nargs="+", default=["fft", "rfft", "irfft"], help="of all lengths")
     p.add_argument("--longest", type=int, default=1024, help="of these lengths")
     p.add_argument("--metamer", action="store_true", help="the metamer row instead")
     p.add_argument("--seeds", type=int, default=5)

@@ -77,6 +77,9 @@ var Kinds = []Kind{
 	{Name: "rfft-rows", Doc: "real to complex transforms of rows, side long", Others: many("rfft-rows", 1024, 96, 121, 243, 251, 256, 500), record: func(r *recorder) {
 		r.outs = append(r.outs, r.draw(r.Batch, r.Side).RFFT(autograd.Backward, -1))
 	}},
+	{Name: "irfft-rows", Doc: "complex to real transforms of rows, side long", Others: many("irfft-rows", 1024, 96, 121, 243, 251, 256, 500), record: func(r *recorder) {
+		r.outs = append(r.outs, r.drawComplex(r.Batch, r.Side/2+1).IRFFT(autograd.Backward, r.Side, -1))
+	}},
 	{Name: "conv5", Doc: "5×5 filter, one channel", Others: one("conv5", 256), record: correlation(5, 1)},
 	{Name: "conv31", Doc: "31×31 filter, one channel", Others: one("conv31", 256), record: correlation(31, 1)},
 	{Name: "conv3x16", Doc: "3×3 filters, 16 channels to 16", Others: one("conv3x16", 128), record: correlation(3, 16)},

@@ -68,17 +68,19 @@ def scipy_fft(name, arg):
     return numpy_op(op)
 
 
-def rows(real, scipy_too):
-    """Transforms of batch rows, side long."""
+def rows(name, scipy_too):
+    """Transforms of batch rows, side long: fft, rfft or irfft."""
     def make(side, batch, dtype):
         import scipy.fft, torch
         x = np.random.default_rng(0).random((batch, side)).astype(dtype)
-        if not real:
+        if name != "rfft":
             x = x + 1j * x[::-1]
-        name = "rfft" if real else "fft"
+        args = ()
+        if name == "irfft":
+            x, args = np.ascontiguousarray(x[:, :side // 2 + 1]), (side,)
         if scipy_too:
-            return lambda f=getattr(scipy.fft, name): f(x)
-        return lambda f=getattr(torch.fft, name), x=torch.as_tensor(x): f(x)
+            return lambda f=getattr(scipy.fft, name): f(x, *args)
+        return lambda f=getattr(torch.fft, name), x=torch.as_tensor(x): f(x, *args)
     return make
 
 
@@ -135,8 +137,7 @@ PEERS = {  # the first is the one that goals are about
     "nlpd": {"plenoptic": metric("nlpd")},
     "rfft2": {"torch": torch_op(lambda t, x, y, z: t.fft.rfft2(x)), "scipy": scipy_fft("rfft2", 0), "FFTW": fftw(True)},
     "fft2": {"torch": torch_op(lambda t, x, y, z: t.fft.fft2(z)), "scipy": scipy_fft("fft2", 1), "FFTW": fftw(False)},
-    "fft-rows": {"scipy": rows(False, True), "torch": rows(False, False)},
-    "rfft-rows": {"scipy": rows(True, True), "torch": rows(True, False)},
+    **{f"{name}-rows": {"scipy": rows(name, True), "torch": rows(name, False)} for name in ("fft", "rfft", "irfft")},
     "matmul": {"torch": torch_op(lambda t, x, y, z: t.matmul(x, y)), "numpy": numpy_op(lambda x, y, z: x @ y), "OpenBLAS": openblas},
     "exp": {"torch": torch_op(lambda t, x, y, z: t.exp(x)), "numpy": numpy_op(lambda x, y, z: np.exp(x))},
 }

@@ -63,9 +63,11 @@ type fftBody[T Float] struct {
 	pieces func(dst, src []T, dstRow, srcRow, dstNext, srcNext, rows, tiles int)
 	// stage does an inner stage on blocks blocks.
 	stage [fftMaxOdd + 1]func(tile, tw []T, q, blocks int)
-	// stageOdd and realOdd, see fftStageOddGo and fftRealOddGo.
-	stageOdd func(tile, spare, coef, tw []T, half, q int)
-	realOdd  func(tile, src, spare, coef, tw []T, half, q int)
+	// stageOdd, realOdd, realOddInverse and arrange, see the functions called fft…Go.
+	stageOdd       func(tile, spare, coef, tw []T, half, q int)
+	realOdd        func(tile, src, spare, coef, tw []T, half, q int)
+	realOddInverse func(dst, re, im []T, pos []int, spare, coef, tw []T, half int)
+	arrange        func(dst, src []T, pos []int, w []T)
 	// cross does the last stage of a line that has the tile for itself, see
 	// fftCross; nil if the body has none.
 	cross [2]func(dst, tile []T, pos []int, tw []T, q int)

@@ -38,7 +38,9 @@ func fftKernels[T Float](t *testing.T, level Level) {
 	for _, radix := range []int{3, 5, 7, 9, 11, 13, 17, 23} {
 		t.Run(fmt.Sprintf("odd stage %d", radix), func(t *testing.T) { fftKernelStageOdd(t, b, radix) })
 		t.Run(fmt.Sprintf("odd stage %d of reals", radix), func(t *testing.T) { fftKernelRealOdd(t, b, radix) })
+		t.Run(fmt.Sprintf("inverse odd stage %d of reals", radix), func(t *testing.T) { fftKernelRealOddInverse(t, b, radix) })
 	}
+	t.Run("arrange", func(t *testing.T) { fftKernelArrange(t, b) })
 	t.Run("tangle", func(t *testing.T) { fftKernelTangle(t, b) })
 	t.Run("product", func(t *testing.T) { fftKernelProduct(t, b) })
 	for kind := range b.short {
@@ -259,6 +261,49 @@ func fftKernelRealOdd[T Float](t *testing.T, b *fftBody[T], radix int) {
 				}
 			}
 		}
+	}
+}
+
+// The stage of reals and back is the radix, and what it is made of is rows in any
+// order.
+func fftKernelRealOddInverse[T Float](t *testing.T, b *fftBody[T], radix int) {
+	half := radix / 2
+	coef := fftOddCoefficients[T](radix)
+	for _, q := range []int{1, 2, 7} {
+		var tw []T
+		for j := range q {
+			tw = append(tw, newFFTStage[T](radix, q, 1).tw[2*(radix-1)*j:][:2*half]...)
+		}
+		src := fftRandom[T](radix*q*b.lanes + 1)[1:]
+		spare, beyond := fftGuarded[T](radix * b.lanes)
+		tile, mixed := make([]T, (half+1)*q*2*b.lanes), make([]T, (half+1)*q*2*b.lanes)
+		fftRealOddGo(tile, src, make([]T, radix), coef, tw, half, q, b.lanes)
+		pos := reversedRows(q, b.lanes)
+		for t := range half + 1 {
+			for j, o := range pos {
+				row := 2 * b.lanes
+				copy(mixed[t*q*row+o:][:row], tile[(t*q+j)*row:])
+			}
+		}
+		dst, after := fftGuarded[T](radix * q * b.lanes)
+		b.realOddInverse(dst, mixed, mixed[b.lanes:], pos, spare, coef, tw, half)
+		requireGuards(t, beyond)
+		requireGuards(t, after)
+		for i, x := range src {
+			fftClose[T](t, complex(float64(x), 0), complex(float64(dst[i])/float64(radix), 0), "q %d, element %d", q, i)
+		}
+	}
+}
+
+func fftKernelArrange[T Float](t *testing.T, b *fftBody[T]) {
+	for _, n := range []int{1, 2, 5} {
+		src, w := fftRandom[T](n*2*b.lanes), fftRandom[T](2*n)
+		dst, after := fftGuarded[T](n * 2 * b.lanes)
+		want := make([]T, len(dst))
+		fftArrangeGo(want, src, reversedRows(n, b.lanes), w, b.lanes)
+		b.arrange(dst, src, reversedRows(n, b.lanes), w)
+		requireGuards(t, after)
+		require.Equal(t, want, dst)
 	}
 }
 

@@ -92,15 +92,61 @@ func fftRealOddGo[T Float](tile, src, spare, coef, tw []T, half, q, lanes int) {
 	}
 }
 
+// fftRealOddInverseGo is the inverse of fftRealOddGo, times the radix: from rows
+// of complex numbers, q = len(pos), at pos in each of the half+1 blocks of q rows of
+// re and im, to 2·half+1 blocks of q rows of reals, in order; only the real part of
+// block 0 counts.
+func fftRealOddInverseGo[T Float](dst, re, im []T, pos []int, spare, coef, tw []T, half, lanes int) {
+	q, radix := len(pos), 2*half+1
+	spare = spare[:2*half]
+	for j, o := range pos {
+		w := tw[2*half*j:][:2*half]
+		for l := range lanes {
+			first := re[o+l]
+			sum := first
+			for i := range half {
+				at := o + l + (i+1)*q*2*lanes
+				x, y := re[at], im[at]
+				spare[2*i], spare[2*i+1] = 2*(w[2*i]*x+w[2*i+1]*y), 2*(w[2*i]*y-w[2*i+1]*x)
+				sum += spare[2*i]
+			}
+			dst[j*lanes+l] = sum
+			for k := range half {
+				a, b := first, T(0)
+				for i := range half {
+					a += coef[2*(i*half+k)] * spare[2*i]
+					b -= coef[2*(i*half+k)+1] * spare[2*i+1]
+				}
+				dst[(j+(k+1)*q)*lanes+l], dst[(j+(radix-1-k)*q)*lanes+l] = a+b, a-b
+			}
+		}
+	}
+}
+
+// fftArrangeGo sets row k of dst to the row of src at pos[k], the parts times w[2k]
+// and w[2k+1].
+func fftArrangeGo[T Float](dst, src []T, pos []int, w []T, lanes int) {
+	for k, o := range pos {
+		x, y := src[o:][:2*lanes], dst[2*lanes*k:][:2*lanes]
+		for l := range lanes {
+			y[l], y[lanes+l] = w[2*k]*x[l], w[2*k+1]*x[lanes+l]
+		}
+	}
+}
+
 // An fftOddReal is the transform of n real numbers, n with an odd factor r that is
 // a radix: a stage of radix r, whose output t < r has the frequencies k with
-// k mod r = t, of which those of t ≤ r/2 suffice.
+// k mod r = t, of which those of t ≤ r/2 suffice. The inverse has the stage last.
 type fftOddReal[T Float] struct {
 	n, half  int
 	line     *fftLine[T] // of length n/r
 	coef, tw []T
 	pos      []int // where frequencies 0 to n/2 are
 	conj     []int // the rows that hold the conjugate of one
+
+	// For the inverse: the row of each frequency of the blocks, and its signs.
+	order []int
+	signs []T
 }
 
 // newFFTOddReal returns the transform of an odd length n, or nil if that has no
@@ -128,6 +174,42 @@ func newFFTOddReal[T Float](body *fftBody[T], n int) *fftOddReal[T] {
 		p.pos = append(p.pos, t*block+p.line.pos[at])
 	}
 	return p
+}
+
+// setInverse sets what the inverse needs, of rows whose parts are exchanged. If the
+// line ends with a convolution, which exchanges them, they are not, and frequencies
+// are negated.
+func (p *fftOddReal[T]) setInverse() {
+	m := p.line.n
+	r := p.n / m
+	for t := range p.half + 1 {
+		for a := range m {
+			sign := [2]T{1, 1}
+			if p.line.tail != nil {
+				a = (m - a) % m
+			}
+			k := r*a + t
+			if k > p.n/2 {
+				k = p.n - k
+				sign[fftSwap(p.line.tail != nil)] = -1
+			}
+			p.order = append(p.order, k*2*p.line.body.lanes)
+			p.signs = append(p.signs, sign[:]...)
+		}
+	}
+}
+
+// inverse transforms the rows in of frequencies to rows of reals at the same place.
+func (p *fftOddReal[T]) inverse(out, in []T) {
+	l, b := p.line, p.line.body
+	b.arrange(out, in, p.order, p.signs)
+	im := 0
+	if l.tail != nil {
+		im = b.lanes
+	}
+	clear(out[im:][:b.lanes]) // of frequency 0
+	l.blocks(out, in, 0, len(l.stages), p.half+1)
+	b.realOddInverse(in, out[b.lanes:], out, l.pos, in[p.n*b.lanes:], p.coef, p.tw, p.half)
 }
 
 // rowsOut is how many rows the complex numbers take.

@@ -27,10 +27,12 @@ func (p *FFT[T]) halfPass(n int, inverse bool) fftPass[T] {
 
 // oddPass sets a pass along the halved axis, of odd length n.
 func (p *FFT[T]) oddPass(s *fftPass[T], n int) {
-	if !s.swap {
-		s.odd = newFFTOddReal(p.body, n)
-	}
+	s.odd = newFFTOddReal(p.body, n)
 	switch {
+	case s.odd != nil && s.swap:
+		s.odd.setInverse()
+		s.inOrder = s.odd.line.rowsInOrder(n / 2)
+		s.line, s.do = s.odd.line, (*fftPass[T]).oddRealInverse
 	case s.odd != nil:
 		s.line, s.do = s.odd.line, (*fftPass[T]).oddReal
 	case s.swap:
@@ -166,6 +168,29 @@ func (s *fftPass[T]) oddReal(tile, dst, src []T, t int) {
 	s.line.body.storeRows(dst, to, s.dstStep, out, s.dstLay[t], s.line.tail != nil, s.odd.pos, s.scale)
 }
 
+// oddRealInverse is FFTRealInverse of such a length.
+func (s *fftPass[T]) oddRealInverse(tile, dst, src []T, t int) {
+	to, from := s.offsets(t)
+	out, in := s.odd.split(tile)
+	s.line.body.loadRows(in, src, from, s.srcStep, s.srcLay[t], s.line.tail == nil, s.n/2+1)
+	s.odd.inverse(out, in)
+	s.storeReals(in, dst, to, s.n)
+}
+
+// storeReals stores n rows of reals, see loadReals.
+func (s *fftPass[T]) storeReals(out, dst []T, off []int, n int) {
+	b, pairs := s.line.body, 0
+	if s.dstStep == 1 && n > 1 {
+		pairs = n / 2
+		b.storeRows(dst, off, 2, out, fftRows, false, s.inOrder[:pairs], s.scale)
+	}
+	for i, slot := range b.slot {
+		for j := 2 * pairs; j < n; j++ {
+			dst[off[i]+j*s.dstStep] = s.scale * out[j*b.lanes+slot]
+		}
+	}
+}
+
 // wholeReal is FFTReal of another odd length: of complex numbers.
 func (s *fftPass[T]) wholeReal(tile, dst, src []T, t int) {
 	to, from := s.offsets(t)
@@ -200,7 +225,7 @@ func (s *fftPass[T]) loadReals(in, src []T, off []int, n int) {
 	}
 }
 
-// oddInverse is FFTRealInverse of odd length.
+// oddInverse is FFTRealInverse of another odd length.
 func (s *fftPass[T]) oddInverse(tile, dst, src []T, t int) {
 	to, from := s.offsets(t)
 	l, lanes := s.line, s.line.body.lanes

@@ -56,6 +56,14 @@ func fftFillGo[T Float](b *fftBody[T]) {
 			fftRealOddGo(tile, src, spare, coef, tw, half, q, lanes)
 		}
 	}
+	if b.realOddInverse == nil {
+		b.realOddInverse = func(dst, re, im []T, pos []int, spare, coef, tw []T, half int) {
+			fftRealOddInverseGo(dst, re, im, pos, spare, coef, tw, half, lanes)
+		}
+	}
+	if b.arrange == nil {
+		b.arrange = func(dst, src []T, pos []int, w []T) { fftArrangeGo(dst, src, pos, w, lanes) }
+	}
 	if b.tangle == nil {
 		b.tangle = func(re, im []T, pos []int, u []T) { fftTangleGo(re, im, pos, u, lanes) }
 	}

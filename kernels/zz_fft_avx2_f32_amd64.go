@@ -110,6 +110,12 @@ func fftStageOddAVX2F32(tile []float32, spare []float32, coef []float32, tw []fl
 func fftRealOddAVX2F32(tile []float32, src []float32, spare []float32, coef []float32, tw []float32, half int, q int)
 
 //go:noescape
+func fftRealOddInverseAVX2F32(dst []float32, re []float32, im []float32, pos []int, spare []float32, coef []float32, tw []float32, half int)
+
+//go:noescape
+func fftArrangeAVX2F32(dst []float32, src []float32, pos []int, w []float32)
+
+//go:noescape
 func fftTangleAVX2F32(re []float32, im []float32, pos []int, u []float32)
 
 //go:noescape

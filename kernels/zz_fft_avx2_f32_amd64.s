@@ -3178,6 +3178,240 @@ after1:
 	VZEROUPPER
 	RET
 
+// func fftRealOddInverseAVX2F32(dst []float32, re []float32, im []float32, pos []int, spare []float32, coef []float32, tw []float32, half int)
+// Requires: AVX, FMA3
+TEXT ·fftRealOddInverseAVX2F32(SB), NOSPLIT, $0-176
+	MOVQ   pos_base+72(FP), AX
+	MOVQ   tw_base+144(FP), CX
+	MOVQ   pos_len+80(FP), DX
+	IMUL3Q $0x00000040, DX, BX
+	IMUL3Q $0x00000020, DX, SI
+	MOVQ   dst_base+0(FP), DI
+
+row:
+	MOVQ    re_base+24(FP), R8
+	MOVQ    im_base+48(FP), R9
+	MOVQ    (AX), R10
+	LEAQ    (R8)(R10*4), R8
+	LEAQ    (R9)(R10*4), R9
+	MOVQ    spare_base+96(FP), R10
+	MOVQ    half+168(FP), R11
+	VMOVUPS (R8), Y0
+	VMOVUPS Y0, (R10)
+
+sums:
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Y1
+	VMOVUPS      (R8), Y2
+	VBROADCASTSS (CX), Y3
+	VBROADCASTSS 4(CX), Y4
+	VMULPS       Y4, Y2, Y5
+	VMULPS       Y4, Y1, Y4
+	VFMSUB231PS  Y3, Y1, Y5
+	VFMADD231PS  Y3, Y2, Y4
+	VADDPS       Y4, Y4, Y1
+	VMOVUPS      Y1, 32(R10)
+	VADDPS       Y5, Y5, Y2
+	VMOVUPS      Y2, 64(R10)
+	VADDPS       Y1, Y0, Y0
+	ADDQ         $0x00000008, CX
+	ADDQ         $0x00000040, R10
+	DECQ         R11
+	JNZ          sums
+	VMOVUPS      Y0, (DI)
+	MOVQ         half+168(FP), R9
+	MOVQ         DI, R8
+	LEAQ         1(R9)(R9*1), R9
+	IMULQ        SI, R9
+	ADDQ         DI, R9
+	MOVQ         half+168(FP), R10
+	MOVQ         coef_base+120(FP), R11
+
+group4:
+	CMPQ    R10, $0x04
+	JL      after4
+	MOVQ    spare_base+96(FP), R12
+	MOVQ    half+168(FP), R13
+	MOVQ    R11, R14
+	MOVQ    half+168(FP), R15
+	SHLQ    $0x03, R15
+	VMOVUPS (R12), Y0
+	VXORPS  Y1, Y1, Y1
+	VMOVUPS (R12), Y2
+	VXORPS  Y3, Y3, Y3
+	VMOVUPS (R12), Y4
+	VXORPS  Y5, Y5, Y5
+	VMOVUPS (R12), Y6
+	VXORPS  Y7, Y7, Y7
+	ADDQ    $0x00000020, R12
+
+group4sum:
+	VMOVUPS      (R12), Y8
+	VMOVUPS      32(R12), Y9
+	VBROADCASTSS (R14), Y10
+	VBROADCASTSS 4(R14), Y11
+	VFMADD231PS  Y8, Y10, Y0
+	VFNMADD231PS Y9, Y11, Y1
+	VBROADCASTSS 8(R14), Y10
+	VBROADCASTSS 12(R14), Y11
+	VFMADD231PS  Y8, Y10, Y2
+	VFNMADD231PS Y9, Y11, Y3
+	VBROADCASTSS 16(R14), Y10
+	VBROADCASTSS 20(R14), Y11
+	VFMADD231PS  Y8, Y10, Y4
+	VFNMADD231PS Y9, Y11, Y5
+	VBROADCASTSS 24(R14), Y10
+	VBROADCASTSS 28(R14), Y11
+	VFMADD231PS  Y8, Y10, Y6
+	VFNMADD231PS Y9, Y11, Y7
+	ADDQ         $0x00000040, R12
+	ADDQ         R15, R14
+	DECQ         R13
+	JNZ          group4sum
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPS       Y1, Y0, Y8
+	VMOVUPS      Y8, (R8)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R9)
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPS       Y3, Y2, Y0
+	VMOVUPS      Y0, (R8)
+	VSUBPS       Y3, Y2, Y0
+	VMOVUPS      Y0, (R9)
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPS       Y5, Y4, Y0
+	VMOVUPS      Y0, (R8)
+	VSUBPS       Y5, Y4, Y0
+	VMOVUPS      Y0, (R9)
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPS       Y7, Y6, Y0
+	VMOVUPS      Y0, (R8)
+	VSUBPS       Y7, Y6, Y0
+	VMOVUPS      Y0, (R9)
+	ADDQ         $0x00000020, R11
+	SUBQ         $0x04, R10
+	JMP          group4
+
+after4:
+group2:
+	CMPQ    R10, $0x02
+	JL      after2
+	MOVQ    spare_base+96(FP), R12
+	MOVQ    half+168(FP), R13
+	MOVQ    R11, R14
+	MOVQ    half+168(FP), R15
+	SHLQ    $0x03, R15
+	VMOVUPS (R12), Y0
+	VXORPS  Y1, Y1, Y1
+	VMOVUPS (R12), Y2
+	VXORPS  Y3, Y3, Y3
+	ADDQ    $0x00000020, R12
+
+group2sum:
+	VMOVUPS      (R12), Y4
+	VMOVUPS      32(R12), Y5
+	VBROADCASTSS (R14), Y6
+	VBROADCASTSS 4(R14), Y7
+	VFMADD231PS  Y4, Y6, Y0
+	VFNMADD231PS Y5, Y7, Y1
+	VBROADCASTSS 8(R14), Y6
+	VBROADCASTSS 12(R14), Y7
+	VFMADD231PS  Y4, Y6, Y2
+	VFNMADD231PS Y5, Y7, Y3
+	ADDQ         $0x00000040, R12
+	ADDQ         R15, R14
+	DECQ         R13
+	JNZ          group2sum
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPS       Y1, Y0, Y4
+	VMOVUPS      Y4, (R8)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R9)
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPS       Y3, Y2, Y0
+	VMOVUPS      Y0, (R8)
+	VSUBPS       Y3, Y2, Y0
+	VMOVUPS      Y0, (R9)
+	ADDQ         $0x00000010, R11
+	SUBQ         $0x02, R10
+	JMP          group2
+
+after2:
+group1:
+	CMPQ    R10, $0x01
+	JL      after1
+	MOVQ    spare_base+96(FP), R12
+	MOVQ    half+168(FP), R13
+	MOVQ    R11, R14
+	MOVQ    half+168(FP), R15
+	SHLQ    $0x03, R15
+	VMOVUPS (R12), Y0
+	VXORPS  Y1, Y1, Y1
+	ADDQ    $0x00000020, R12
+
+group1sum:
+	VMOVUPS      (R12), Y2
+	VMOVUPS      32(R12), Y3
+	VBROADCASTSS (R14), Y4
+	VBROADCASTSS 4(R14), Y5
+	VFMADD231PS  Y2, Y4, Y0
+	VFNMADD231PS Y3, Y5, Y1
+	ADDQ         $0x00000040, R12
+	ADDQ         R15, R14
+	DECQ         R13
+	JNZ          group1sum
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R8)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R9)
+	ADDQ         $0x00000008, R11
+	SUBQ         $0x01, R10
+	JMP          group1
+
+after1:
+	ADDQ $0x08, AX
+	ADDQ $0x00000020, DI
+	DECQ DX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func fftArrangeAVX2F32(dst []float32, src []float32, pos []int, w []float32)
+// Requires: AVX
+TEXT ·fftArrangeAVX2F32(SB), NOSPLIT, $0-96
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ pos_base+48(FP), DX
+	MOVQ w_base+72(FP), BX
+	MOVQ pos_len+56(FP), SI
+
+row:
+	MOVQ         (DX), DI
+	VMOVUPS      (CX)(DI*4), Y0
+	VMOVUPS      32(CX)(DI*4), Y1
+	VBROADCASTSS (BX), Y2
+	VBROADCASTSS 4(BX), Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         $0x08, DX
+	ADDQ         $0x00000008, BX
+	ADDQ         $0x00000040, AX
+	DECQ         SI
+	JNZ          row
+	VZEROUPPER
+	RET
+
 // func fftTangleAVX2F32(re []float32, im []float32, pos []int, u []float32)
 // Requires: AVX, FMA3
 TEXT ·fftTangleAVX2F32(SB), NOSPLIT, $0-96

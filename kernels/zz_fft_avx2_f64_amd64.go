@@ -116,6 +116,12 @@ func fftStageOddAVX2F64(tile []float64, spare []float64, coef []float64, tw []fl
 func fftRealOddAVX2F64(tile []float64, src []float64, spare []float64, coef []float64, tw []float64, half int, q int)
 
 //go:noescape
+func fftRealOddInverseAVX2F64(dst []float64, re []float64, im []float64, pos []int, spare []float64, coef []float64, tw []float64, half int)
+
+//go:noescape
+func fftArrangeAVX2F64(dst []float64, src []float64, pos []int, w []float64)
+
+//go:noescape
 func fftTangleAVX2F64(re []float64, im []float64, pos []int, u []float64)
 
 //go:noescape

@@ -2980,6 +2980,240 @@ after1:
 	VZEROUPPER
 	RET
 
+// func fftRealOddInverseAVX2F64(dst []float64, re []float64, im []float64, pos []int, spare []float64, coef []float64, tw []float64, half int)
+// Requires: AVX, FMA3
+TEXT ·fftRealOddInverseAVX2F64(SB), NOSPLIT, $0-176
+	MOVQ   pos_base+72(FP), AX
+	MOVQ   tw_base+144(FP), CX
+	MOVQ   pos_len+80(FP), DX
+	IMUL3Q $0x00000040, DX, BX
+	IMUL3Q $0x00000020, DX, SI
+	MOVQ   dst_base+0(FP), DI
+
+row:
+	MOVQ    re_base+24(FP), R8
+	MOVQ    im_base+48(FP), R9
+	MOVQ    (AX), R10
+	LEAQ    (R8)(R10*8), R8
+	LEAQ    (R9)(R10*8), R9
+	MOVQ    spare_base+96(FP), R10
+	MOVQ    half+168(FP), R11
+	VMOVUPD (R8), Y0
+	VMOVUPD Y0, (R10)
+
+sums:
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Y1
+	VMOVUPD      (R8), Y2
+	VBROADCASTSD (CX), Y3
+	VBROADCASTSD 8(CX), Y4
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y1, Y4
+	VFMSUB231PD  Y3, Y1, Y5
+	VFMADD231PD  Y3, Y2, Y4
+	VADDPD       Y4, Y4, Y1
+	VMOVUPD      Y1, 32(R10)
+	VADDPD       Y5, Y5, Y2
+	VMOVUPD      Y2, 64(R10)
+	VADDPD       Y1, Y0, Y0
+	ADDQ         $0x00000010, CX
+	ADDQ         $0x00000040, R10
+	DECQ         R11
+	JNZ          sums
+	VMOVUPD      Y0, (DI)
+	MOVQ         half+168(FP), R9
+	MOVQ         DI, R8
+	LEAQ         1(R9)(R9*1), R9
+	IMULQ        SI, R9
+	ADDQ         DI, R9
+	MOVQ         half+168(FP), R10
+	MOVQ         coef_base+120(FP), R11
+
+group4:
+	CMPQ    R10, $0x04
+	JL      after4
+	MOVQ    spare_base+96(FP), R12
+	MOVQ    half+168(FP), R13
+	MOVQ    R11, R14
+	MOVQ    half+168(FP), R15
+	SHLQ    $0x04, R15
+	VMOVUPD (R12), Y0
+	VXORPS  Y1, Y1, Y1
+	VMOVUPD (R12), Y2
+	VXORPS  Y3, Y3, Y3
+	VMOVUPD (R12), Y4
+	VXORPS  Y5, Y5, Y5
+	VMOVUPD (R12), Y6
+	VXORPS  Y7, Y7, Y7
+	ADDQ    $0x00000020, R12
+
+group4sum:
+	VMOVUPD      (R12), Y8
+	VMOVUPD      32(R12), Y9
+	VBROADCASTSD (R14), Y10
+	VBROADCASTSD 8(R14), Y11
+	VFMADD231PD  Y8, Y10, Y0
+	VFNMADD231PD Y9, Y11, Y1
+	VBROADCASTSD 16(R14), Y10
+	VBROADCASTSD 24(R14), Y11
+	VFMADD231PD  Y8, Y10, Y2
+	VFNMADD231PD Y9, Y11, Y3
+	VBROADCASTSD 32(R14), Y10
+	VBROADCASTSD 40(R14), Y11
+	VFMADD231PD  Y8, Y10, Y4
+	VFNMADD231PD Y9, Y11, Y5
+	VBROADCASTSD 48(R14), Y10
+	VBROADCASTSD 56(R14), Y11
+	VFMADD231PD  Y8, Y10, Y6
+	VFNMADD231PD Y9, Y11, Y7
+	ADDQ         $0x00000040, R12
+	ADDQ         R15, R14
+	DECQ         R13
+	JNZ          group4sum
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPD       Y1, Y0, Y8
+	VMOVUPD      Y8, (R8)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, (R9)
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPD       Y3, Y2, Y0
+	VMOVUPD      Y0, (R8)
+	VSUBPD       Y3, Y2, Y0
+	VMOVUPD      Y0, (R9)
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPD       Y5, Y4, Y0
+	VMOVUPD      Y0, (R8)
+	VSUBPD       Y5, Y4, Y0
+	VMOVUPD      Y0, (R9)
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPD       Y7, Y6, Y0
+	VMOVUPD      Y0, (R8)
+	VSUBPD       Y7, Y6, Y0
+	VMOVUPD      Y0, (R9)
+	ADDQ         $0x00000040, R11
+	SUBQ         $0x04, R10
+	JMP          group4
+
+after4:
+group2:
+	CMPQ    R10, $0x02
+	JL      after2
+	MOVQ    spare_base+96(FP), R12
+	MOVQ    half+168(FP), R13
+	MOVQ    R11, R14
+	MOVQ    half+168(FP), R15
+	SHLQ    $0x04, R15
+	VMOVUPD (R12), Y0
+	VXORPS  Y1, Y1, Y1
+	VMOVUPD (R12), Y2
+	VXORPS  Y3, Y3, Y3
+	ADDQ    $0x00000020, R12
+
+group2sum:
+	VMOVUPD      (R12), Y4
+	VMOVUPD      32(R12), Y5
+	VBROADCASTSD (R14), Y6
+	VBROADCASTSD 8(R14), Y7
+	VFMADD231PD  Y4, Y6, Y0
+	VFNMADD231PD Y5, Y7, Y1
+	VBROADCASTSD 16(R14), Y6
+	VBROADCASTSD 24(R14), Y7
+	VFMADD231PD  Y4, Y6, Y2
+	VFNMADD231PD Y5, Y7, Y3
+	ADDQ         $0x00000040, R12
+	ADDQ         R15, R14
+	DECQ         R13
+	JNZ          group2sum
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPD       Y1, Y0, Y4
+	VMOVUPD      Y4, (R8)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, (R9)
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPD       Y3, Y2, Y0
+	VMOVUPD      Y0, (R8)
+	VSUBPD       Y3, Y2, Y0
+	VMOVUPD      Y0, (R9)
+	ADDQ         $0x00000020, R11
+	SUBQ         $0x02, R10
+	JMP          group2
+
+after2:
+group1:
+	CMPQ    R10, $0x01
+	JL      after1
+	MOVQ    spare_base+96(FP), R12
+	MOVQ    half+168(FP), R13
+	MOVQ    R11, R14
+	MOVQ    half+168(FP), R15
+	SHLQ    $0x04, R15
+	VMOVUPD (R12), Y0
+	VXORPS  Y1, Y1, Y1
+	ADDQ    $0x00000020, R12
+
+group1sum:
+	VMOVUPD      (R12), Y2
+	VMOVUPD      32(R12), Y3
+	VBROADCASTSD (R14), Y4
+	VBROADCASTSD 8(R14), Y5
+	VFMADD231PD  Y2, Y4, Y0
+	VFNMADD231PD Y3, Y5, Y1
+	ADDQ         $0x00000040, R12
+	ADDQ         R15, R14
+	DECQ         R13
+	JNZ          group1sum
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPD       Y1, Y0, Y2
+	VMOVUPD      Y2, (R8)
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y0, (R9)
+	ADDQ         $0x00000010, R11
+	SUBQ         $0x01, R10
+	JMP          group1
+
+after1:
+	ADDQ $0x08, AX
+	ADDQ $0x00000020, DI
+	DECQ DX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func fftArrangeAVX2F64(dst []float64, src []float64, pos []int, w []float64)
+// Requires: AVX
+TEXT ·fftArrangeAVX2F64(SB), NOSPLIT, $0-96
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ pos_base+48(FP), DX
+	MOVQ w_base+72(FP), BX
+	MOVQ pos_len+56(FP), SI
+
+row:
+	MOVQ         (DX), DI
+	VMOVUPD      (CX)(DI*8), Y0
+	VMOVUPD      32(CX)(DI*8), Y1
+	VBROADCASTSD (BX), Y2
+	VBROADCASTSD 8(BX), Y3
+	VMULPD       Y2, Y0, Y0
+	VMULPD       Y3, Y1, Y1
+	VMOVUPD      Y0, (AX)
+	VMOVUPD      Y1, 32(AX)
+	ADDQ         $0x08, DX
+	ADDQ         $0x00000010, BX
+	ADDQ         $0x00000040, AX
+	DECQ         SI
+	JNZ          row
+	VZEROUPPER
+	RET
+
 // func fftTangleAVX2F64(re []float64, im []float64, pos []int, u []float64)
 // Requires: AVX, FMA3
 TEXT ·fftTangleAVX2F64(SB), NOSPLIT, $0-96

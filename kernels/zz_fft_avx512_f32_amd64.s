@@ -7319,6 +7319,240 @@ after1:
 	VZEROUPPER
 	RET
 
+// func fftRealOddInverseAVX512F32(dst []float32, re []float32, im []float32, pos []int, spare []float32, coef []float32, tw []float32, half int)
+// Requires: AVX, AVX512F
+TEXT ·fftRealOddInverseAVX512F32(SB), NOSPLIT, $0-176
+	MOVQ   pos_base+72(FP), AX
+	MOVQ   tw_base+144(FP), CX
+	MOVQ   pos_len+80(FP), DX
+	IMUL3Q $0x00000080, DX, BX
+	IMUL3Q $0x00000040, DX, SI
+	MOVQ   dst_base+0(FP), DI
+
+row:
+	MOVQ    re_base+24(FP), R8
+	MOVQ    im_base+48(FP), R9
+	MOVQ    (AX), R10
+	LEAQ    (R8)(R10*4), R8
+	LEAQ    (R9)(R10*4), R9
+	MOVQ    spare_base+96(FP), R10
+	MOVQ    half+168(FP), R11
+	VMOVUPS (R8), Z0
+	VMOVUPS Z0, (R10)
+
+sums:
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z1
+	VMOVUPS      (R8), Z2
+	VBROADCASTSS (CX), Z3
+	VBROADCASTSS 4(CX), Z4
+	VMULPS       Z4, Z2, Z5
+	VMULPS       Z4, Z1, Z4
+	VFMSUB231PS  Z3, Z1, Z5
+	VFMADD231PS  Z3, Z2, Z4
+	VADDPS       Z4, Z4, Z1
+	VMOVUPS      Z1, 64(R10)
+	VADDPS       Z5, Z5, Z2
+	VMOVUPS      Z2, 128(R10)
+	VADDPS       Z1, Z0, Z0
+	ADDQ         $0x00000008, CX
+	ADDQ         $0x00000080, R10
+	DECQ         R11
+	JNZ          sums
+	VMOVUPS      Z0, (DI)
+	MOVQ         half+168(FP), R9
+	MOVQ         DI, R8
+	LEAQ         1(R9)(R9*1), R9
+	IMULQ        SI, R9
+	ADDQ         DI, R9
+	MOVQ         half+168(FP), R10
+	MOVQ         coef_base+120(FP), R11
+
+group4:
+	CMPQ    R10, $0x04
+	JL      after4
+	MOVQ    spare_base+96(FP), R12
+	MOVQ    half+168(FP), R13
+	MOVQ    R11, R14
+	MOVQ    half+168(FP), R15
+	SHLQ    $0x03, R15
+	VMOVUPS (R12), Z0
+	VPXORQ  Z6, Z6, Z6
+	VMOVUPS (R12), Z1
+	VPXORQ  Z7, Z7, Z7
+	VMOVUPS (R12), Z2
+	VPXORQ  Z8, Z8, Z8
+	VMOVUPS (R12), Z3
+	VPXORQ  Z9, Z9, Z9
+	ADDQ    $0x00000040, R12
+
+group4sum:
+	VMOVUPS      (R12), Z4
+	VMOVUPS      64(R12), Z5
+	VBROADCASTSS (R14), Z13
+	VBROADCASTSS 4(R14), Z14
+	VFMADD231PS  Z4, Z13, Z0
+	VFNMADD231PS Z5, Z14, Z6
+	VBROADCASTSS 8(R14), Z13
+	VBROADCASTSS 12(R14), Z14
+	VFMADD231PS  Z4, Z13, Z1
+	VFNMADD231PS Z5, Z14, Z7
+	VBROADCASTSS 16(R14), Z13
+	VBROADCASTSS 20(R14), Z14
+	VFMADD231PS  Z4, Z13, Z2
+	VFNMADD231PS Z5, Z14, Z8
+	VBROADCASTSS 24(R14), Z13
+	VBROADCASTSS 28(R14), Z14
+	VFMADD231PS  Z4, Z13, Z3
+	VFNMADD231PS Z5, Z14, Z9
+	ADDQ         $0x00000080, R12
+	ADDQ         R15, R14
+	DECQ         R13
+	JNZ          group4sum
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPS       Z6, Z0, Z4
+	VMOVUPS      Z4, (R8)
+	VSUBPS       Z6, Z0, Z0
+	VMOVUPS      Z0, (R9)
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPS       Z7, Z1, Z0
+	VMOVUPS      Z0, (R8)
+	VSUBPS       Z7, Z1, Z0
+	VMOVUPS      Z0, (R9)
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPS       Z8, Z2, Z0
+	VMOVUPS      Z0, (R8)
+	VSUBPS       Z8, Z2, Z0
+	VMOVUPS      Z0, (R9)
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPS       Z9, Z3, Z0
+	VMOVUPS      Z0, (R8)
+	VSUBPS       Z9, Z3, Z0
+	VMOVUPS      Z0, (R9)
+	ADDQ         $0x00000020, R11
+	SUBQ         $0x04, R10
+	JMP          group4
+
+after4:
+group2:
+	CMPQ    R10, $0x02
+	JL      after2
+	MOVQ    spare_base+96(FP), R12
+	MOVQ    half+168(FP), R13
+	MOVQ    R11, R14
+	MOVQ    half+168(FP), R15
+	SHLQ    $0x03, R15
+	VMOVUPS (R12), Z0
+	VPXORQ  Z10, Z10, Z10
+	VMOVUPS (R12), Z1
+	VPXORQ  Z11, Z11, Z11
+	ADDQ    $0x00000040, R12
+
+group2sum:
+	VMOVUPS      (R12), Z2
+	VMOVUPS      64(R12), Z3
+	VBROADCASTSS (R14), Z4
+	VBROADCASTSS 4(R14), Z5
+	VFMADD231PS  Z2, Z4, Z0
+	VFNMADD231PS Z3, Z5, Z10
+	VBROADCASTSS 8(R14), Z4
+	VBROADCASTSS 12(R14), Z5
+	VFMADD231PS  Z2, Z4, Z1
+	VFNMADD231PS Z3, Z5, Z11
+	ADDQ         $0x00000080, R12
+	ADDQ         R15, R14
+	DECQ         R13
+	JNZ          group2sum
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPS       Z10, Z0, Z2
+	VMOVUPS      Z2, (R8)
+	VSUBPS       Z10, Z0, Z0
+	VMOVUPS      Z0, (R9)
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPS       Z11, Z1, Z0
+	VMOVUPS      Z0, (R8)
+	VSUBPS       Z11, Z1, Z0
+	VMOVUPS      Z0, (R9)
+	ADDQ         $0x00000010, R11
+	SUBQ         $0x02, R10
+	JMP          group2
+
+after2:
+group1:
+	CMPQ    R10, $0x01
+	JL      after1
+	MOVQ    spare_base+96(FP), R12
+	MOVQ    half+168(FP), R13
+	MOVQ    R11, R14
+	MOVQ    half+168(FP), R15
+	SHLQ    $0x03, R15
+	VMOVUPS (R12), Z0
+	VPXORQ  Z12, Z12, Z12
+	ADDQ    $0x00000040, R12
+
+group1sum:
+	VMOVUPS      (R12), Z1
+	VMOVUPS      64(R12), Z2
+	VBROADCASTSS (R14), Z3
+	VBROADCASTSS 4(R14), Z4
+	VFMADD231PS  Z1, Z3, Z0
+	VFNMADD231PS Z2, Z4, Z12
+	ADDQ         $0x00000080, R12
+	ADDQ         R15, R14
+	DECQ         R13
+	JNZ          group1sum
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPS       Z12, Z0, Z1
+	VMOVUPS      Z1, (R8)
+	VSUBPS       Z12, Z0, Z0
+	VMOVUPS      Z0, (R9)
+	ADDQ         $0x00000008, R11
+	SUBQ         $0x01, R10
+	JMP          group1
+
+after1:
+	ADDQ $0x08, AX
+	ADDQ $0x00000040, DI
+	DECQ DX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func fftArrangeAVX512F32(dst []float32, src []float32, pos []int, w []float32)
+// Requires: AVX, AVX512F
+TEXT ·fftArrangeAVX512F32(SB), NOSPLIT, $0-96
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ pos_base+48(FP), DX
+	MOVQ w_base+72(FP), BX
+	MOVQ pos_len+56(FP), SI
+
+row:
+	MOVQ         (DX), DI
+	VMOVUPS      (CX)(DI*4), Z0
+	VMOVUPS      64(CX)(DI*4), Z1
+	VBROADCASTSS (BX), Z2
+	VBROADCASTSS 4(BX), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         $0x08, DX
+	ADDQ         $0x00000008, BX
+	ADDQ         $0x00000080, AX
+	DECQ         SI
+	JNZ          row
+	VZEROUPPER
+	RET
+
 // func fftTangleAVX512F32(re []float32, im []float32, pos []int, u []float32)
 // Requires: AVX, AVX512F
 TEXT ·fftTangleAVX512F32(SB), NOSPLIT, $0-96

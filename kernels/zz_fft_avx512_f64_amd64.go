@@ -155,6 +155,12 @@ func fftStageOddAVX512F64(tile []float64, spare []float64, coef []float64, tw []
 func fftRealOddAVX512F64(tile []float64, src []float64, spare []float64, coef []float64, tw []float64, half int, q int)
 
 //go:noescape
+func fftRealOddInverseAVX512F64(dst []float64, re []float64, im []float64, pos []int, spare []float64, coef []float64, tw []float64, half int)
+
+//go:noescape
+func fftArrangeAVX512F64(dst []float64, src []float64, pos []int, w []float64)
+
+//go:noescape
 func fftTangleAVX512F64(re []float64, im []float64, pos []int, u []float64)
 
 //go:noescape

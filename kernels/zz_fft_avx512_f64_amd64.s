@@ -6423,6 +6423,240 @@ after1:
 	VZEROUPPER
 	RET
 
+// func fftRealOddInverseAVX512F64(dst []float64, re []float64, im []float64, pos []int, spare []float64, coef []float64, tw []float64, half int)
+// Requires: AVX, AVX512F
+TEXT ·fftRealOddInverseAVX512F64(SB), NOSPLIT, $0-176
+	MOVQ   pos_base+72(FP), AX
+	MOVQ   tw_base+144(FP), CX
+	MOVQ   pos_len+80(FP), DX
+	IMUL3Q $0x00000080, DX, BX
+	IMUL3Q $0x00000040, DX, SI
+	MOVQ   dst_base+0(FP), DI
+
+row:
+	MOVQ    re_base+24(FP), R8
+	MOVQ    im_base+48(FP), R9
+	MOVQ    (AX), R10
+	LEAQ    (R8)(R10*8), R8
+	LEAQ    (R9)(R10*8), R9
+	MOVQ    spare_base+96(FP), R10
+	MOVQ    half+168(FP), R11
+	VMOVUPD (R8), Z0
+	VMOVUPD Z0, (R10)
+
+sums:
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z1
+	VMOVUPD      (R8), Z2
+	VBROADCASTSD (CX), Z3
+	VBROADCASTSD 8(CX), Z4
+	VMULPD       Z4, Z2, Z5
+	VMULPD       Z4, Z1, Z4
+	VFMSUB231PD  Z3, Z1, Z5
+	VFMADD231PD  Z3, Z2, Z4
+	VADDPD       Z4, Z4, Z1
+	VMOVUPD      Z1, 64(R10)
+	VADDPD       Z5, Z5, Z2
+	VMOVUPD      Z2, 128(R10)
+	VADDPD       Z1, Z0, Z0
+	ADDQ         $0x00000010, CX
+	ADDQ         $0x00000080, R10
+	DECQ         R11
+	JNZ          sums
+	VMOVUPD      Z0, (DI)
+	MOVQ         half+168(FP), R9
+	MOVQ         DI, R8
+	LEAQ         1(R9)(R9*1), R9
+	IMULQ        SI, R9
+	ADDQ         DI, R9
+	MOVQ         half+168(FP), R10
+	MOVQ         coef_base+120(FP), R11
+
+group4:
+	CMPQ    R10, $0x04
+	JL      after4
+	MOVQ    spare_base+96(FP), R12
+	MOVQ    half+168(FP), R13
+	MOVQ    R11, R14
+	MOVQ    half+168(FP), R15
+	SHLQ    $0x04, R15
+	VMOVUPD (R12), Z0
+	VPXORQ  Z6, Z6, Z6
+	VMOVUPD (R12), Z1
+	VPXORQ  Z7, Z7, Z7
+	VMOVUPD (R12), Z2
+	VPXORQ  Z8, Z8, Z8
+	VMOVUPD (R12), Z3
+	VPXORQ  Z9, Z9, Z9
+	ADDQ    $0x00000040, R12
+
+group4sum:
+	VMOVUPD      (R12), Z4
+	VMOVUPD      64(R12), Z5
+	VBROADCASTSD (R14), Z13
+	VBROADCASTSD 8(R14), Z14
+	VFMADD231PD  Z4, Z13, Z0
+	VFNMADD231PD Z5, Z14, Z6
+	VBROADCASTSD 16(R14), Z13
+	VBROADCASTSD 24(R14), Z14
+	VFMADD231PD  Z4, Z13, Z1
+	VFNMADD231PD Z5, Z14, Z7
+	VBROADCASTSD 32(R14), Z13
+	VBROADCASTSD 40(R14), Z14
+	VFMADD231PD  Z4, Z13, Z2
+	VFNMADD231PD Z5, Z14, Z8
+	VBROADCASTSD 48(R14), Z13
+	VBROADCASTSD 56(R14), Z14
+	VFMADD231PD  Z4, Z13, Z3
+	VFNMADD231PD Z5, Z14, Z9
+	ADDQ         $0x00000080, R12
+	ADDQ         R15, R14
+	DECQ         R13
+	JNZ          group4sum
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPD       Z6, Z0, Z4
+	VMOVUPD      Z4, (R8)
+	VSUBPD       Z6, Z0, Z0
+	VMOVUPD      Z0, (R9)
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPD       Z7, Z1, Z0
+	VMOVUPD      Z0, (R8)
+	VSUBPD       Z7, Z1, Z0
+	VMOVUPD      Z0, (R9)
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPD       Z8, Z2, Z0
+	VMOVUPD      Z0, (R8)
+	VSUBPD       Z8, Z2, Z0
+	VMOVUPD      Z0, (R9)
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPD       Z9, Z3, Z0
+	VMOVUPD      Z0, (R8)
+	VSUBPD       Z9, Z3, Z0
+	VMOVUPD      Z0, (R9)
+	ADDQ         $0x00000040, R11
+	SUBQ         $0x04, R10
+	JMP          group4
+
+after4:
+group2:
+	CMPQ    R10, $0x02
+	JL      after2
+	MOVQ    spare_base+96(FP), R12
+	MOVQ    half+168(FP), R13
+	MOVQ    R11, R14
+	MOVQ    half+168(FP), R15
+	SHLQ    $0x04, R15
+	VMOVUPD (R12), Z0
+	VPXORQ  Z10, Z10, Z10
+	VMOVUPD (R12), Z1
+	VPXORQ  Z11, Z11, Z11
+	ADDQ    $0x00000040, R12
+
+group2sum:
+	VMOVUPD      (R12), Z2
+	VMOVUPD      64(R12), Z3
+	VBROADCASTSD (R14), Z4
+	VBROADCASTSD 8(R14), Z5
+	VFMADD231PD  Z2, Z4, Z0
+	VFNMADD231PD Z3, Z5, Z10
+	VBROADCASTSD 16(R14), Z4
+	VBROADCASTSD 24(R14), Z5
+	VFMADD231PD  Z2, Z4, Z1
+	VFNMADD231PD Z3, Z5, Z11
+	ADDQ         $0x00000080, R12
+	ADDQ         R15, R14
+	DECQ         R13
+	JNZ          group2sum
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPD       Z10, Z0, Z2
+	VMOVUPD      Z2, (R8)
+	VSUBPD       Z10, Z0, Z0
+	VMOVUPD      Z0, (R9)
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPD       Z11, Z1, Z0
+	VMOVUPD      Z0, (R8)
+	VSUBPD       Z11, Z1, Z0
+	VMOVUPD      Z0, (R9)
+	ADDQ         $0x00000020, R11
+	SUBQ         $0x02, R10
+	JMP          group2
+
+after2:
+group1:
+	CMPQ    R10, $0x01
+	JL      after1
+	MOVQ    spare_base+96(FP), R12
+	MOVQ    half+168(FP), R13
+	MOVQ    R11, R14
+	MOVQ    half+168(FP), R15
+	SHLQ    $0x04, R15
+	VMOVUPD (R12), Z0
+	VPXORQ  Z12, Z12, Z12
+	ADDQ    $0x00000040, R12
+
+group1sum:
+	VMOVUPD      (R12), Z1
+	VMOVUPD      64(R12), Z2
+	VBROADCASTSD (R14), Z3
+	VBROADCASTSD 8(R14), Z4
+	VFMADD231PD  Z1, Z3, Z0
+	VFNMADD231PD Z2, Z4, Z12
+	ADDQ         $0x00000080, R12
+	ADDQ         R15, R14
+	DECQ         R13
+	JNZ          group1sum
+	ADDQ         SI, R8
+	SUBQ         SI, R9
+	VADDPD       Z12, Z0, Z1
+	VMOVUPD      Z1, (R8)
+	VSUBPD       Z12, Z0, Z0
+	VMOVUPD      Z0, (R9)
+	ADDQ         $0x00000010, R11
+	SUBQ         $0x01, R10
+	JMP          group1
+
+after1:
+	ADDQ $0x08, AX
+	ADDQ $0x00000040, DI
+	DECQ DX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func fftArrangeAVX512F64(dst []float64, src []float64, pos []int, w []float64)
+// Requires: AVX, AVX512F
+TEXT ·fftArrangeAVX512F64(SB), NOSPLIT, $0-96
+	MOVQ dst_base+0(FP), AX
+	MOVQ src_base+24(FP), CX
+	MOVQ pos_base+48(FP), DX
+	MOVQ w_base+72(FP), BX
+	MOVQ pos_len+56(FP), SI
+
+row:
+	MOVQ         (DX), DI
+	VMOVUPD      (CX)(DI*8), Z0
+	VMOVUPD      64(CX)(DI*8), Z1
+	VBROADCASTSD (BX), Z2
+	VBROADCASTSD 8(BX), Z3
+	VMULPD       Z2, Z0, Z0
+	VMULPD       Z3, Z1, Z1
+	VMOVUPD      Z0, (AX)
+	VMOVUPD      Z1, 64(AX)
+	ADDQ         $0x08, DX
+	ADDQ         $0x00000010, BX
+	ADDQ         $0x00000080, AX
+	DECQ         SI
+	JNZ          row
+	VZEROUPPER
+	RET
+
 // func fftTangleAVX512F64(re []float64, im []float64, pos []int, u []float64)
 // Requires: AVX, AVX512F
 TEXT ·fftTangleAVX512F64(SB), NOSPLIT, $0-96

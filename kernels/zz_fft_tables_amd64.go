@@ -45,6 +45,8 @@ func fftSetAVX2F32(b *fftBody[float32]) {
 	b.stage[7] = fftStage7AVX2F32
 	b.stageOdd = fftStageOddAVX2F32
 	b.realOdd = fftRealOddAVX2F32
+	b.realOddInverse = fftRealOddInverseAVX2F32
+	b.arrange = fftArrangeAVX2F32
 	b.tangle = fftTangleAVX2F32
 	b.tangleLine = fftTangleLineAVX2F32
 	b.product = fftProductAVX2F32
@@ -161,6 +163,8 @@ func fftSetAVX2F64(b *fftBody[float64]) {
 	b.stage[7] = fftStage7AVX2F64
 	b.stageOdd = fftStageOddAVX2F64
 	b.realOdd = fftRealOddAVX2F64
+	b.realOddInverse = fftRealOddInverseAVX2F64
+	b.arrange = fftArrangeAVX2F64
 	b.tangle = fftTangleAVX2F64
 	b.tangleLine = fftTangleLineAVX2F64
 	b.product = fftProductAVX2F64
@@ -286,6 +290,8 @@ func fftSetAVX512F32(b *fftBody[float32]) {
 	b.stage[8] = fftStage8AVX512F32
 	b.stageOdd = fftStageOddAVX512F32
 	b.realOdd = fftRealOddAVX512F32
+	b.realOddInverse = fftRealOddInverseAVX512F32
+	b.arrange = fftArrangeAVX512F32
 	b.tangle = fftTangleAVX512F32
 	b.tangleLine = fftTangleLineAVX512F32
 	b.product = fftProductAVX512F32
@@ -415,6 +421,8 @@ func fftSetAVX512F64(b *fftBody[float64]) {
 	b.stage[8] = fftStage8AVX512F64
 	b.stageOdd = fftStageOddAVX512F64
 	b.realOdd = fftRealOddAVX512F64
+	b.realOddInverse = fftRealOddInverseAVX512F64
+	b.arrange = fftArrangeAVX512F64
 	b.tangle = fftTangleAVX512F64
 	b.tangleLine = fftTangleLineAVX512F64
 	b.product = fftProductAVX512F64

@@ -100,6 +100,8 @@ func emitAll(k *isa) {
 	}
 	k.stageOdd()
 	k.realOdd()
+	k.realOddInverse()
+	k.arrange()
 	k.tangle()
 	k.tangleLine()
 	k.product()

@@ -77,6 +77,65 @@ func (k *isa) realOdd() {
 	k.end()
 }
 
+// realOddInverse is fftRealOddInverse of package kernels. What it keeps in spare is
+// as if the sums were twice the real parts and the differences the imaginary ones.
+func (k *isa) realOddInverse() {
+	k.function("realOddInverse", "RealOddInverse", "func(dst, re, im []T, pos []int, spare, coef, tw []T, half int)")
+	pos, tw := k.slice("pos"), k.slice("tw")
+	j := k.Load(k.Param("pos").Len(), k.GP64()).(R)
+	block, step := k.times(j, k.rowBytes()), k.times(j, k.bytes)
+	row := k.slice("dst")
+	k.loop("row", j, func() {
+		re, im, o := k.slice("re"), k.slice("im"), k.GP64()
+		k.MOVQ(Mem{Base: pos}, o)
+		k.LEAQ(k.element(re, o), re)
+		k.LEAQ(k.element(im, o), im)
+		spare, i := k.slice("spare"), k.arg("half")
+		sum := k.load1(Mem{Base: re})
+		k.save1(sum, Mem{Base: spare})
+		k.loop("sums", i, func() {
+			k.ADDQ(block, re)
+			k.ADDQ(block, im)
+			c := k.turn(C{k.load1(Mem{Base: im}), k.load1(Mem{Base: re})}, tw, 0) // exchanged
+			s := k.add(c.im, c.im)
+			k.save1(s, Mem{Base: spare, Disp: k.bytes})
+			k.save1(k.add(c.re, c.re), Mem{Base: spare, Disp: 2 * k.bytes})
+			k.by(k.VADDPS, k.VADDPD)(s, sum, sum)
+			k.ADDQ(U32(uint32(2*k.size())), tw)
+			k.ADDQ(U32(uint32(2*k.bytes)), spare)
+		})
+		k.save1(sum, Mem{Base: row})
+		lo, hi := k.ends(row, step)
+		k.oddOutputs(2, func(s oddSum) {
+			k.ADDQ(step, lo)
+			k.SUBQ(step, hi)
+			k.save1(k.add(s.a.re, s.b.re), Mem{Base: lo})
+			k.save1(k.sub(s.a.re, s.b.re), Mem{Base: hi})
+		})
+		k.ADDQ(Imm(8), pos)
+		k.ADDQ(U32(uint32(k.bytes)), row)
+	})
+	k.end()
+}
+
+// arrange is fftArrangeGo of package kernels.
+func (k *isa) arrange() {
+	k.function("arrange", "Arrange", "func(dst, src []T, pos []int, w []T)")
+	dst, src, pos, w := k.slice("dst"), k.slice("src"), k.slice("pos"), k.slice("w")
+	n := k.Load(k.Param("pos").Len(), k.GP64()).(R)
+	k.loop("row", n, func() {
+		o := k.GP64()
+		k.MOVQ(Mem{Base: pos}, o)
+		x := k.loadRow(k.element(src, o))
+		re, im := k.broadcast(Mem{Base: w}), k.broadcast(Mem{Base: w, Disp: k.size()})
+		k.saveRow(C{k.mul(x.re, re), k.mul(x.im, im)}, Mem{Base: dst})
+		k.ADDQ(Imm(8), pos)
+		k.ADDQ(U32(uint32(2*k.size())), w)
+		k.ADDQ(U32(uint32(k.rowBytes())), dst)
+	})
+	k.end()
+}
+
 // ends returns the addresses of x[0] and x[radix] = x[0] + (2·half+1)·step.
 func (k *isa) ends(x, step R) (lo, hi R) {
 	lo, hi = k.GP64(), k.arg("half")
