@@ -59,11 +59,17 @@ func (v *runView) metamerStatus() (*figure.Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	one, want, groups, err := v.resultAndTarget(m.Image, m.Target)
+	list, err := v.errors(m, m.Image)
 	if err != nil {
 		return nil, err
 	}
-	image, err := figure.Parts(one, groups, 0)
+	m.Error = list[0]
+	return m.Status()
+}
+
+// errors returns what is left of the representation of the target of m in those of images.
+func (v *runView) errors(m figure.Metamer, images ...tensor.Tensor) ([][]figure.Part, error) {
+	_, want, groups, err := v.resultAndTarget(m.Image, m.Target)
 	if err != nil {
 		return nil, err
 	}
@@ -71,8 +77,19 @@ func (v *runView) metamerStatus() (*figure.Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.Error = figure.Difference(image, target)
-	return m.Status()
+	reps, _, err := v.representations(images...)
+	if err != nil {
+		return nil, err
+	}
+	list := make([][]figure.Part, len(reps))
+	for i, r := range reps {
+		image, err := figure.Parts(r, groups, 0)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = figure.Difference(image, target)
+	}
+	return list, nil
 }
 
 // metamer gathers what a picture of the run shows, but for the representation.
@@ -365,7 +382,7 @@ func stepLengths(rows [][]float64) []float64 {
 }
 
 // movie returns the figures of an animation: of a geodesic its frames, else the
-// images that the run kept, beside the loss.
+// images that the run kept, with loss, pixels and the error of the representation.
 func (v *runView) movie() ([]*figure.Figure, error) {
 	if v.method == "geodesic" {
 		return v.pathMovie()
@@ -382,13 +399,17 @@ func (v *runView) movie() ([]*figure.Figure, error) {
 	if len(iterations) != frames.Dim[0] {
 		return nil, fmt.Errorf("%s has %d rows for %d frames", runfolder.FramesCSV, len(iterations), frames.Dim[0])
 	}
-	at, err := v.frameFigure()
+	images := make([]tensor.Tensor, len(iterations))
+	for k := range images {
+		images[k] = tensor.Contiguous(frames.Crop(0, k, k+1, 1))
+	}
+	at, err := v.frameFigure(images)
 	if err != nil {
 		return nil, err
 	}
 	var list []*figure.Figure
 	for k, n := range iterations {
-		f, err := at(tensor.Contiguous(frames.Crop(0, k, k+1, 1)), n)
+		f, err := at(k, n)
 		if err != nil {
 			return nil, err
 		}
@@ -397,20 +418,24 @@ func (v *runView) movie() ([]*figure.Figure, error) {
 	return list, nil
 }
 
-// frameFigure returns what draws the status at an iteration, with the image of
+// frameFigure returns what draws the status at an iteration, with image k, the one of
 // then.
-func (v *runView) frameFigure() (func(x tensor.Tensor, iteration float64) (*figure.Figure, error), error) {
+func (v *runView) frameFigure(images []tensor.Tensor) (func(k int, iteration float64) (*figure.Figure, error), error) {
 	if v.method == "mad" {
 		m, err := v.mad()
-		return func(x tensor.Tensor, iteration float64) (*figure.Figure, error) {
-			m.Image, m.Iteration = x, iteration
+		return func(k int, iteration float64) (*figure.Figure, error) {
+			m.Image, m.Iteration = images[k], iteration
 			return m.Status()
 		}, err
 	}
 	m, err := v.metamer()
+	if err != nil {
+		return nil, err
+	}
 	m.Remains = nil // it is that of the end
-	return func(x tensor.Tensor, iteration float64) (*figure.Figure, error) {
-		m.Image, m.Iteration = x, iteration
+	errors, err := v.errors(m, images...)
+	return func(k int, iteration float64) (*figure.Figure, error) {
+		m.Image, m.Iteration, m.Error = images[k], iteration, errors[k]
 		return m.Status()
 	}, err
 }

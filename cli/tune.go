@@ -268,7 +268,7 @@ func (t *tuning) print(asJSON bool, ranking []*candidate) error {
 	fmt.Fprintln(w, "median\tspread\tgood\tsettings")
 	for _, c := range ranking {
 		lo, mid, hi := c.spread()
-		fmt.Fprintf(w, "%s\t%s to %s\t%d of %d\t%s\n", secondsText(mid), secondsText(lo), secondsText(hi), c.good(), len(c.runs), c)
+		fmt.Fprintf(w, "%s\t%s\t%d of %d\t%s\n", secondsText(mid), spreadText(lo, hi), c.good(), len(c.runs), c)
 	}
 	w.Flush() // a Builder takes everything
 	fmt.Fprintf(&b, "\nThe best of these %d, of %d that were tried: %s\nTo use it: percept %s %s --config %s\n", len(ranking), t.tried(), ranking[0],

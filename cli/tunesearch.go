@@ -120,6 +120,14 @@ func secondsText(s float64) string {
 	return fmt.Sprintf("%.3g s", s)
 }
 
+// spreadText is one time where both are.
+func spreadText(lo, hi float64) string {
+	if a, b := secondsText(lo), secondsText(hi); a != b {
+		return a + " to " + b
+	}
+	return secondsText(lo)
+}
+
 // candidates returns what is tried beside the defaults: each value by itself,
 // then mixtures. Flags in fixed stay as they are.
 func candidates(n int, dims []choiceOf, fixed map[string]any, usable func(c *candidate) bool) []*candidate {

@@ -124,7 +124,8 @@ func commonPalette(frames []image.Image) color.Palette {
 	if len(list) <= 256 {
 		return asPalette(list)
 	}
-	// Greys at every other level, a coarse cube, and the most frequent colours.
+	// Greys at every third level, a coarse cube, and the most frequent colours that are
+	// no greys.
 	var p color.Palette
 	for g := 0; g < 256; g += 3 {
 		p = append(p, color.RGBA{uint8(g), uint8(g), uint8(g), 255})
@@ -132,7 +133,8 @@ func commonPalette(frames []image.Image) color.Palette {
 	for i := range 4 * 4 * 4 {
 		p = append(p, color.RGBA{uint8(i % 4 * 85), uint8(i / 4 % 4 * 85), uint8(i / 16 * 85), 255})
 	}
-	return append(p, asPalette(list[:256-len(p)])...)
+	list = slices.DeleteFunc(list, func(c color.RGBA) bool { return c.R == c.G && c.G == c.B })
+	return append(p, asPalette(list[:min(len(list), 256-len(p))])...)
 }
 
 func asPalette(list []color.RGBA) color.Palette {
