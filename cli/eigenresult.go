@@ -51,10 +51,6 @@ func (m *eigenRun) known(n int) runfolder.Object {
 	return o
 }
 
-// roughResidual is the residual, over the largest eigenvalue, of what is no
-// eigenvector, whatever a method says of its convergence.
-const roughResidual = 1e-3
-
 func (m *eigenRun) judge(n int, j *job) (*verdict, error) {
 	p := m.Spectrum(n)
 	if len(p.Pairs) == 0 {
@@ -73,7 +69,7 @@ func (m *eigenRun) judge(n int, j *job) (*verdict, error) {
 	case !p.Converged:
 		v.reason = fmt.Sprintf("not converged in %d steps: residuals up to %.2g of the largest eigenvalue remain; %s", p.Steps, worst, moreSteps(m.f))
 	case !v.good:
-		v.reason = fmt.Sprintf("the eigenvalues hardly change, but the vectors are no eigenvectors yet: residuals up to %.2g of the largest eigenvalue remain; %s", worst, moreSteps(m.f))
+		v.reason = fmt.Sprintf("the vectors are no eigenvectors yet: residuals up to %.2g of the largest eigenvalue remain (%.0e allowed); %s", worst, synth.SolvedResidual, moreSteps(m.f))
 	}
 	v.object = runfolder.Object{{Key: "ratio", Value: nil}}
 	if r, why := ratio(&p); why == "" {
@@ -91,18 +87,21 @@ func (m *eigenRun) judge(n int, j *job) (*verdict, error) {
 	return v, nil
 }
 
-// solved reports whether p is the spectrum, and the worst residual.
+// solved reports whether p is the spectrum, whatever a method says of its convergence,
+// and the worst residual.
 func (m *eigenRun) solved(p *synth.Spectrum) (good bool, worst float64) {
 	for _, pair := range p.Pairs {
 		worst = math.Max(worst, pair.Residual)
 	}
-	rough := worst > roughResidual && m.f.way.value == string(synth.EigenPower)
-	return p.Converged && len(p.Pairs) > 0 && !rough, worst
+	return p.Converged && len(p.Pairs) > 0 && worst <= synth.SolvedResidual, worst
 }
 
 func moreSteps(f *eigenFlags) string {
-	if f.way.value == string(synth.EigenPower) {
+	switch f.way.value {
+	case string(synth.EigenPower):
 		return "--method lanczos converges faster"
+	case string(synth.EigenRandomized):
+		return "--method lanczos goes on until they are solved"
 	}
 	return "more --iterations may help"
 }

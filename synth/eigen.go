@@ -52,6 +52,9 @@ type EigendistortionOptions struct {
 	Reference bool
 }
 
+// SolvedResidual is the largest Residual of a pair that counts as solved.
+const SolvedResidual = 1e-5
+
 // An Eigenpair is an eigenvalue of the Fisher matrix F = JᵀJ, J being the
 // derivative of the model at the image, and its unit vector: a distortion of
 // which an amplitude a changes the representation by a·√Value, for small a.

@@ -13,10 +13,9 @@ import (
 
 // Limits of eigendistortions, in terms of the largest eigenvalue.
 const (
-	eigenResidual = 1e-5  // ‖Fv − λv‖
-	eigenValue    = 1e-6  // of a recorded eigenvalue from vᵀFv
-	unitNorm      = 1e-6  // of ‖v‖ from 1, and of products of two vectors from 0
-	nullValue     = 1e-10 // of an eigenvalue that counts as zero
+	eigenValue = 1e-6  // of a recorded eigenvalue from vᵀFv
+	unitNorm   = 1e-6  // of ‖v‖ from 1, and of products of two vectors from 0
+	nullValue  = 1e-10 // of an eigenvalue that counts as zero
 	// Power iteration from other starts must find no direction that is better by
 	// this part.
 	better      = 1e-2
@@ -67,7 +66,7 @@ func (e *Eigendistortions) Judge() (v Verdict, err error) {
 		residual := math.Sqrt(dot(y, y)) / largest
 		worst = math.Max(worst, residual)
 		off, null := math.Abs(value-e.Values[i])/largest, math.Abs(value) <= nullValue*largest
-		good := residual <= eigenResidual && off <= eigenValue && math.Abs(math.Sqrt(dot(x, x))-1) <= unitNorm
+		good := residual <= synth.SolvedResidual && off <= eigenValue && math.Abs(math.Sqrt(dot(x, x))-1) <= unitNorm
 		word := ""
 		if null {
 			word = "zero within rounding"
