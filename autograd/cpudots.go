@@ -103,11 +103,12 @@ func newDots[T kernels.Float](b *Bind) func() {
 	}
 }
 
-// units computes units lo up to hi: dotRows rows by all columns by one chunk.
+// units computes units lo up to hi: dotRows rows by all columns by one chunk. Those
+// of a chunk follow each other, so that it is read from memory once.
 func (d *dots[T]) units(worker, lo, hi int) {
 	tiles := (d.m + dotRows - 1) / dotRows
 	for u := lo; u < hi; u++ {
-		c, i, r := u%d.chunks, u/d.chunks/tiles, u/d.chunks%tiles*dotRows
+		c, i, r := u/tiles%d.chunks, u/tiles/d.chunks, u%tiles*dotRows
 		d.unit(&d.sums[worker], c, i, r, min(dotRows, d.m-r))
 	}
 }
