@@ -22,19 +22,23 @@ func newFFTConvolution[T Float](body *fftBody[T], n int) *fftConvolution[T] {
 			return newFFTRader(body, n, g)
 		}
 	}
-	return newFFTChirp(body, n)
+	return newFFTChirp(body, n, n, n)
 }
 
-func newFFTChirp[T Float](body *fftBody[T], n int) *fftConvolution[T] {
-	m := body.convolutionLength(2*n - 1)
+// newFFTChirp is for the first in of n elements, of which the others are 0, and the
+// first out frequencies; one of them is n.
+func newFFTChirp[T Float](body *fftBody[T], n, in, out int) *fftConvolution[T] {
+	m := body.convolutionLength(in + out - 1)
 	c := &fftConvolution[T]{n: n, line: newFFTLine(body, m)}
-	c.in, c.out = c.line.rowsInOrder(n), c.line.pos[:n]
+	c.in, c.out = c.line.rowsInOrder(in), c.line.pos[:out]
 	h := make([]float64, 2*m)
 	for k := range n {
 		re, im := fftTwiddle(k*k%(2*n), 2*n)
 		c.factors = append(c.factors, T(re), T(im))
-		h[2*k], h[2*k+1] = re, -im
-		if k > 0 {
+		if k < out {
+			h[2*k], h[2*k+1] = re, -im
+		}
+		if k > 0 && k < in {
 			h[2*(m-k)], h[2*(m-k)+1] = re, -im
 		}
 	}

@@ -26,6 +26,7 @@ type fftPass[T Float] struct {
 	odd     *fftOddReal[T] // for odd lengths of reals; or nil
 	u       []T            // for the kernel tangle
 	inOrder []int          // rows of a tile
+	doubles []T            // factors of rows, for arrange
 
 	// The first pass of an inverse in packed columns.
 	patches    []fftPatch

@@ -36,10 +36,25 @@ func (p *FFT[T]) oddPass(s *fftPass[T], n int) {
 	case s.odd != nil:
 		s.line, s.do = s.odd.line, (*fftPass[T]).oddReal
 	case s.swap:
-		s.line, s.do = p.lineOf(n), (*fftPass[T]).oddInverse
+		s.line, s.do = newFFTRealLine(p.body, n, n/2+1, n), (*fftPass[T]).oddInverse
+		s.inOrder, s.doubles = s.line.rowsInOrder(n), make([]T, n+1)
+		for i := range s.doubles {
+			s.doubles[i] = 2
+		}
+		s.doubles[0], s.doubles[1] = 1, 1
 	default:
-		s.line, s.do = p.lineOf(n), (*fftPass[T]).wholeReal
+		s.line, s.do = newFFTRealLine(p.body, n, n, n/2+1), (*fftPass[T]).wholeReal
 	}
+}
+
+// newFFTRealLine returns the line of length n of which the first in elements are not
+// 0, and the first out frequencies are wanted.
+func newFFTRealLine[T Float](body *fftBody[T], n, in, out int) *fftLine[T] {
+	l := newFFTLine(body, n)
+	if l.tail != nil && l.tail.skip == 0 && len(l.stages) == 0 {
+		l.tail = newFFTChirp(body, n, in, out)
+	}
+	return l
 }
 
 // parts returns where real and imaginary parts of a transformed tile start.
@@ -225,23 +240,22 @@ func (s *fftPass[T]) loadReals(in, src []T, off []int, n int) {
 	}
 }
 
-// oddInverse is FFTRealInverse of another odd length.
+// oddInverse is FFTRealInverse of another odd length: the real part of the transform
+// of frequency 0 and twice those up to n/2.
 func (s *fftPass[T]) oddInverse(tile, dst, src []T, t int) {
 	to, from := s.offsets(t)
-	l, lanes := s.line, s.line.body.lanes
-	re, im := tile[lanes:], tile
-	for i, slot := range l.body.slot {
-		re[slot], im[slot] = src[from[i]], 0
-		for k := 1; k <= l.n/2; k++ {
-			x := src[from[i]+k*s.srcStep:][:2]
-			a, b := 2*lanes*k+slot, 2*lanes*(l.n-k)+slot
-			re[a], im[a] = x[0], x[1]
-			re[b], im[b] = x[0], -x[1]
-		}
-	}
+	l, b := s.line, s.line.body
+	half := l.n/2 + 1
+	b.loadRows(tile, src, from, s.srcStep, s.srcLay[t], true, half)
+	b.arrange(tile, tile, s.inOrder[:half], s.doubles)
+	clear(tile[:b.lanes]) // the imaginary part, as exchanged
+	clear(tile[half*2*b.lanes : l.n*2*b.lanes])
 	l.transform(tile, 0, len(l.stages))
-	re, _ = l.parts(tile, true)
-	s.scatter(dst, re, to, 1)
+	re, _ := l.parts(tile, true)
+	for j, row := range l.pos {
+		copy(tile[j*b.lanes:][:b.lanes], re[row:])
+	}
+	s.storeReals(tile, dst, to, l.n)
 }
 
 // gather reads every by-th element of real lines into the rows of part.
