@@ -135,7 +135,7 @@ func fftArrangeGo[T Float](dst, src []T, pos []int, w []T, lanes int) {
 }
 
 // An fftOddReal is the transform of n real numbers, n with an odd factor r that is
-// a radix: a stage of radix r, whose output t < r has the frequencies k with
+// a radix: a stage of radix r, that factor or 9, whose output t < r has the frequencies k with
 // k mod r = t, of which those of t ≤ r/2 suffice. The inverse has the stage last.
 type fftOddReal[T Float] struct {
 	n, half  int
@@ -157,6 +157,9 @@ func newFFTOddReal[T Float](body *fftBody[T], n int) *fftOddReal[T] {
 		return nil
 	}
 	r := factors[0]
+	if r < 9 && n%9 == 0 {
+		r = 9 // of whose outputs 5 suffice, of 3 that is 6 of 9
+	}
 	p := &fftOddReal[T]{n: n, half: r / 2, line: newFFTLine(body, n/r), coef: fftOddCoefficients[T](r)}
 	for j := range n / r {
 		for t := 1; t <= r/2; t++ {
