@@ -85,11 +85,21 @@ func Atan2(y, x Value) Value { return elementwise(opAtan2, nil, y, x) }
 
 // Min returns the smaller of x and y, broadcast; NaN passes, and the gradient
 // is shared where they are equal.
-func (x Value) Min(y Value) Value { return elementwise(opMin, nil, x, y) }
+func (x Value) Min(y Value) Value {
+	if x.tape.kinked(x, y) {
+		return x.Add(y).Sub(x.Sub(y).Abs()).Scale(.5)
+	}
+	return elementwise(opMin, nil, x, y)
+}
 
 // Max returns the larger of x and y, broadcast; NaN passes, and the gradient
 // is shared where they are equal.
-func (x Value) Max(y Value) Value { return elementwise(opMax, nil, x, y) }
+func (x Value) Max(y Value) Value {
+	if x.tape.kinked(x, y) {
+		return x.Add(y).Add(x.Sub(y).Abs()).Scale(.5)
+	}
+	return elementwise(opMax, nil, x, y)
+}
 
 // Eq returns 1 where x = y, else 0, in the operands' real type, broadcast.
 func (x Value) Eq(y Value) Value { return elementwise(opEq, nil, x, y) }

@@ -454,7 +454,12 @@ func (x Value) AddScalar(s float64) Value {
 }
 
 // Clamp returns x limited to [lo, hi]; NaN passes; the gradient is 1 at the limits.
-func (x Value) Clamp(lo, hi float64) Value { return elementwise(opClamp, Scalars{S: lo, T: hi}, x) }
+func (x Value) Clamp(lo, hi float64) Value {
+	if x.tape.kinked(x) {
+		return x.AddScalar(-lo).Abs().Sub(x.AddScalar(-hi).Abs()).AddScalar(lo + hi).Scale(.5)
+	}
+	return elementwise(opClamp, Scalars{S: lo, T: hi}, x)
+}
 
 // PowScalar returns x to the power p.
 func (x Value) PowScalar(p float64) Value {

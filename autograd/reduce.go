@@ -261,11 +261,21 @@ func (x Value) Variance(unbiased bool, axes ...int) Value {
 
 // ReduceMax returns the largest element of a real x over the given axes (all
 // if none); NaN passes, and the gradient is shared equally among ties.
-func (x Value) ReduceMax(axes ...int) Value { return x.reduce(opReduceMax, false, axes) }
+func (x Value) ReduceMax(axes ...int) Value {
+	if x.tape.kinked(x) && x.trailing(axes) {
+		return x.tape.kinks.largest(x, axes)
+	}
+	return x.reduce(opReduceMax, false, axes)
+}
 
 // ReduceMin returns the smallest element of a real x over the given axes (all
 // if none); NaN passes, and the gradient is shared equally among ties.
-func (x Value) ReduceMin(axes ...int) Value { return x.reduce(opReduceMin, false, axes) }
+func (x Value) ReduceMin(axes ...int) Value {
+	if x.tape.kinked(x) && x.trailing(axes) {
+		return x.Neg().ReduceMax(axes...).Neg()
+	}
+	return x.reduce(opReduceMin, false, axes)
+}
 
 // Prod returns the product of a real x over the given axes (all if none).
 func (x Value) Prod(axes ...int) Value { return x.reduce(opProd, false, axes) }

@@ -26,6 +26,7 @@ type Tape struct {
 	nodes   []node
 	memo    map[nodeKey]int32
 	at      *position // overrides the caller's position while a VJP rule records
+	kinks   *kinks    // not nil while Soften or Subgradient records
 	busy    atomic.Bool
 	epoch   int // counts moves and arena growth; Programs bind again when it changes
 	moves   int // counts moves; Programs lower again when it changes

@@ -96,7 +96,12 @@ func (x Value) Reciprocal() Value {
 }
 
 // Abs returns |x|, real; its gradient is 0 at 0.
-func (x Value) Abs() Value { return elementwise(opAbs, nil, x) }
+func (x Value) Abs() Value {
+	if x.tape.kinked(x) {
+		return x.tape.kinks.amplitude(x)
+	}
+	return elementwise(opAbs, nil, x)
+}
 
 // Sign returns the sign of a real x, 0 at 0. It has no gradient.
 func (x Value) Sign() Value { return elementwise(opSign, nil, x) }
@@ -120,7 +125,12 @@ func (x Value) Sigmoid() Value { return elementwise(opSigmoid, nil, x) }
 func (x Value) Softplus() Value { return elementwise(opSoftplus, nil, x) }
 
 // Relu returns max(x, 0) for a real x; its gradient is 0 at 0 and NaN passes.
-func (x Value) Relu() Value { return elementwise(opRelu, nil, x) }
+func (x Value) Relu() Value {
+	if x.tape.kinked(x) {
+		return x.Add(x.Abs()).Scale(.5)
+	}
+	return elementwise(opRelu, nil, x)
+}
 
 // Erf returns the error function of a real x.
 func (x Value) Erf() Value { return elementwise(opErf, nil, x) }

@@ -66,12 +66,9 @@ func (m *madRun) judge(n int, j *job) (*verdict, error) {
 	v.sentence = fmt.Sprintf("%s went from %.4g to %.4g while %s %s %.4g (%s)", driven, o.AtStart, o.Driven, held, kept, o.Level, driftText(o.Drift))
 	if !v.good {
 		v.reason = v.sentence + ", but " + m.shortcomings(o, recentGain(m.History(n)))
-		if m.atKinks(o) {
-			v.reason += kinkAdvice(f)
-		}
 	}
 	if o.Matched && o.KKT > synth.MatchedKKT && o.Subgradient <= synth.MatchedKKT {
-		v.sentence += ", up to a kink"
+		v.sentence += ", at kinks of a metric"
 	}
 	v.facts = []report.Fact{
 		{Name: fmt.Sprintf("%s, held", held), Value: fmt.Sprintf("%.6g, %s from %.6g", o.Held, driftText(o.Drift), o.Level)},
@@ -90,7 +87,7 @@ func (m *madRun) judge(n int, j *job) (*verdict, error) {
 func gradientText(o *synth.MADOutcome) string {
 	text := fmt.Sprintf("%.2g of the gradient, over %d free pixels", o.KKT, o.Free)
 	if o.Subgradient < o.KKT {
-		text += fmt.Sprintf("; %.2g of a combination of gradients within %.0e of the image, which is at a kink", o.Subgradient, synth.KinkRadius)
+		text += fmt.Sprintf("; %.2g with the best derivatives at kinks, on which the image lies", o.Subgradient)
 	}
 	return text
 }
@@ -152,8 +149,8 @@ func (m *madRun) shortcomings(o *synth.MADOutcome, recent float64) string {
 		if m.single() {
 			text += "; in float32 rounding may be larger than what is left"
 		}
-		if m.atKinks(o) {
-			text += fmt.Sprintf("; a metric has kinks here: gradients within %.0e of the image differ so much that a combination of %d leaves %.2g", synth.KinkRadius, synth.KinkGradients, o.Subgradient)
+		if o.Subgradient < o.KKT {
+			text += fmt.Sprintf("; a metric has kinks here: with the best derivatives at them, %.2g is left", o.Subgradient)
 		}
 		list = append(list, text)
 	}
@@ -161,29 +158,6 @@ func (m *madRun) shortcomings(o *synth.MADOutcome, recent float64) string {
 		list = append(list, fmt.Sprintf("%d pixels lie outside their bounds", o.Clipped))
 	}
 	return strings.Join(list, "; ")
-}
-
-// kinked is the part of a residual that a combination of gradients may leave at
-// most for kinks to be the reason.
-const kinked = .9
-
-// atKinks reports whether the gradients around an image, which is no optimum by
-// them, say that it is at kinks. In single precision rounding looks the same.
-func (m *madRun) atKinks(o *synth.MADOutcome) bool {
-	return !m.single() && o.Subgradient > synth.MatchedKKT && o.Subgradient < kinked*o.KKT
-}
-
-// kinkAdvice says what serves in place of a metric with kinks.
-func kinkAdvice(f *madFlags) string {
-	for _, m := range []*specFlag[metricKind]{&f.optimized, &f.reference} {
-		switch {
-		case m.spec.Name == "nlpd" && m.spec.Float("rounding") == 0:
-			return "; nlpd:epsilon=1e-6,rounding=0.001 is nlpd without kinks"
-		case strings.HasPrefix(m.spec.Rest, "portilla-simoncelli"):
-			return "; the texture model has them in the extrema of pixels"
-		}
-	}
-	return ""
 }
 
 // worthwhile is the recentGain from which on it is worth while to go on.

@@ -87,8 +87,7 @@ type NLPD struct {
 	// makes equal images 1e-5 apart. The gradient there is 0 whatever it is.
 	Epsilon *float64
 	// Rounding is the amplitude over which the kinks of amplitudes are rounded:
-	// |y| becomes √(y² + Rounding²). 0 leaves them as they are. An optimum of the
-	// metric as it is lies at hundreds of kinks, where no gradient vanishes.
+	// |y| becomes √(y² + Rounding²). 0 leaves them as they are.
 	Rounding float64
 }
 

@@ -70,6 +70,18 @@ type Evaluation struct {
 	Held, HeldGrad, Level autograd.Value
 	// Enough (N,) is a loss at which Tangent stops, if it is given.
 	Enough autograd.Value
+	// Kinks are those that autograd.Soften found in the loss and in the function that
+	// is held. Tangent makes them sharp as it goes. Exact (N,), float64, is then the
+	// loss with all its kinks, which is reported and compared with Enough.
+	Kinks []Kink
+	Exact autograd.Value
+}
+
+// A Kink is a place where the loss or the function that is held has a kink, with the
+// derivatives of both by its Value.
+type Kink struct {
+	autograd.Kink
+	Loss, Held autograd.Value
 }
 
 // Asides is how many numbers are reported beside loss and penalty.

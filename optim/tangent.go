@@ -17,6 +17,9 @@ import (
 // take part. The step satisfies the weak Wolfe conditions (Lewis and Overton
 // 2013, Math. Programming 141:135–163) for the Lagrangian.
 //
+// Kinks are smoothed, and made sharp by the method of multipliers (see Evaluation.Kinks
+// and autograd.Kink).
+//
 // Each tick evaluates every image at its own trial, or at its own Newton step. An
 // image stops when the projected gradient of the loss is at most
 // LimitTolerance of the gradient, over the elements that are free to move (see
@@ -26,7 +29,7 @@ type Tangent struct {
 	Bounds  *[2]float64 // of all elements; nil means none
 	History int         // pairs; 0 means 20
 	// Level is how far, relatively, the function may be from the level at the end
-	// of an iteration; 0 means 1e-7, and 1e-5 for float32.
+	// of an iteration; 0 means TangentLevel.
 	Level float64
 }
 
@@ -37,6 +40,14 @@ func (Tangent) Iterations() int { return 3000 }
 // a gradient counts as that much: a loss may reach a minimum of its own on the
 // level set, where its gradient vanishes.
 const TangentFloor = 1e-3
+
+// TangentLevel is the default of Tangent.Level: 1e-7, and 1e-5 in float32.
+func TangentLevel(d tensor.DType) float64 {
+	if d == tensor.Float32 {
+		return 1e-5
+	}
+	return 1e-7
+}
 
 // Constants of the search.
 const (
@@ -83,6 +94,11 @@ type tangentScalars struct {
 	length      autograd.Value // L2 norm of the first trial where there are no pairs
 	iterations  autograd.Value
 	evaluations autograd.Value
+	loose       autograd.Value // residual at which kinks are made sharper, if it is above the tolerance
+	gap         autograd.Value // of the kinks, when they were made sharper last
+	pace        autograd.Value // running mean of what an iteration gains
+	sharpened   autograd.Value // how often
+	narrowed    autograd.Value // widths over those at the start
 }
 
 // tangent is a Tangent at work. Vectors have the shape (N, P).
@@ -109,9 +125,7 @@ type tangent struct {
 func (o Tangent) Start(t *autograd.Tape, x0 tensor.Tensor, c Control) State {
 	s := &tangent{base: newBase(t, x0, 1, c), o: o, level: o.Level}
 	if s.level == 0 {
-		if s.level = 1e-7; x0.DType == tensor.Float32 {
-			s.level = 1e-5
-		}
+		s.level = TangentLevel(x0.DType)
 	}
 	size := x0.Len() / s.n
 	for _, v := range []struct {
@@ -124,7 +138,7 @@ func (o Tangent) Start(t *autograd.Tape, x0 tensor.Tensor, c Control) State {
 		{&s.merit, "merit", 0}, {&s.linear, "linear", 0}, {&s.multiplier, "multiplier", 0},
 		{&s.count, "count", 0}, {&s.next, "next", 0}, {&s.loss, "loss", 0}, {&s.penalty, "penalty", 0},
 		{&s.gradient, "gradient", 0}, {&s.iterations, "iterations", 0}, {&s.evaluations, "evaluations", 0},
-		{&s.asides[0], "aside0", 0}, {&s.asides[1], "aside1", 0}, {&s.origin, "origin", 0}, {&s.idle, "idle", 0}, {&s.length, "length", tangentFirst * s.span() * math.Sqrt(float64(size))},
+		{&s.asides[0], "aside0", 0}, {&s.asides[1], "aside1", 0}, {&s.origin, "origin", 0}, {&s.idle, "idle", 0}, {&s.gap, "gap", 0}, {&s.pace, "pace", 1}, {&s.loose, "loose", kinkLoose}, {&s.sharpened, "sharpened", 0}, {&s.narrowed, "narrowed", 1}, {&s.length, "length", tangentFirst * s.span() * math.Sqrt(float64(size))},
 	} {
 		*v.to = s.scalar("tangent."+v.name, v.start)
 	}
@@ -222,24 +236,31 @@ func quotient(x, y autograd.Value) autograd.Value {
 func either(x, y autograd.Value) autograd.Value { return x.Max(y) }
 
 func (s *tangent) Finish(e Evaluation) Tick {
+	if !e.Exact.Valid() {
+		e.Exact = e.Loss
+	}
 	g, c, aside := flat(e.Grad), flat(e.HeldGrad), s.aside(e)
 	away := e.Held.Sub(e.Level)
 	m := s.measure(e, g, c, away)
 	fine := finite(e.Loss).Mul(finite(e.Held)).Mul(finite(norm(g))).Mul(finite(norm(c)))
-	guard := fine.Mul(s.running(s.iterations, s.evaluations))
 	v := s.decide(m)
+	fine = either(fine, v.fail.Mul(not(v.stall))) // a shorter step may do
+	guard := fine.Mul(s.running(s.iterations, s.evaluations))
 	k := s.conditions(g, c, v)
-	up := s.search(m, v)
+	var up []autograd.Update
 	up = append(up, s.vectors(g, c, away, v, k)...)
-	up = append(up, s.accepted(e, aside, away, v, k)...)
 	tolerance := column(s.limits, LimitTolerance)
-	converged := either(v.accept.Mul(k.residual.Le(tolerance)), v.stall)
 	end := v.idle.Ge(s.number(tangentIdle))
 	if e.Enough.Valid() {
-		end = either(end, e.Loss.Le(e.Enough))
+		end = either(end, e.Exact.Le(e.Enough))
 	}
-	converged = either(converged, v.accept.Mul(end).Mul(tolerance.Gt(s.number(0))))
+	end = v.accept.Mul(end).Mul(tolerance.Gt(s.number(0)))
+	sharpen := s.sharpen(e, m, v, k, v.accept.Mul(k.residual.Le(tolerance.Max(s.loose))), either(v.stall, end))
+	converged := either(either(v.accept.Mul(k.residual.Le(tolerance)), v.stall), end).Mul(not(sharpen.due))
 	up = append(up, s.stopped.Becomes(either(s.stopped, converged)))
+	up = append(up, sharpen.updates...)
+	up = append(up, s.search(m, v, sharpen.due)...)
+	up = append(up, s.accepted(sharpen.due, e, aside, away, v, k)...)
 	return Tick{guard, up, s.report(e, aside, v, k, guard, fine, converged)}
 }
 
@@ -319,7 +340,7 @@ func (s *tangent) decide(m tangentPoint) (v tangentVerdict) {
 }
 
 // search returns the Updates of the line search.
-func (s *tangent) search(m tangentPoint, v tangentVerdict) []autograd.Update {
+func (s *tangent) search(m tangentPoint, v tangentVerdict, again autograd.Value) []autograd.Update {
 	n := s.number
 	restart := either(v.accept, v.forget)
 	growth := autograd.Where(m.slope.Gt(m.slope0), m.slope0.Div(m.slope0.Sub(m.slope)), n(10)).Clamp(2, 10)
@@ -331,6 +352,7 @@ func (s *tangent) search(m tangentPoint, v tangentVerdict) []autograd.Update {
 	step := autograd.Where(v.short, longer, autograd.Where(v.fail, shorter, s.step))
 	phase := autograd.Where(v.accept, n(tangentTrial), autograd.Where(either(v.newton, s.phase.Eq(n(tangentStart))), s.phase, n(tangentTrial)))
 	phase = autograd.Where(v.newton.Mul(s.phase.Eq(n(tangentTrial))), n(tangentRetract), phase)
+	phase = autograd.Where(again, n(tangentStart), phase)
 	return []autograd.Update{
 		s.phase.Becomes(phase),
 		s.step.Becomes(autograd.Where(restart, n(1), step)),
@@ -370,7 +392,7 @@ func (s *tangent) conditions(g, c autograd.Value, v tangentVerdict) (k tangentCo
 	gf := g.Mul(k.free)
 	k.p = gf.Sub(k.c.Mul(per(k.multiplier, g)))
 	k.size = norm(k.p)
-	k.origin = autograd.Where(v.began, norm(g), s.origin)
+	k.origin = autograd.Where(v.began.Mul(s.origin.Eq(s.number(0))), norm(g), s.origin)
 	k.residual = quotient(k.size, norm(gf).Max(k.origin.Scale(TangentFloor)))
 	return k
 }
@@ -384,6 +406,7 @@ func (s *tangent) vectors(g, c, away autograd.Value, v tangentVerdict, k tangent
 	back = back.Sub(back.Mul(s.blocked(s.at, back.Mul(per(away, c)))))
 	size := quotient(away, dotWide(back, back))
 	z := s.inside(s.at.Sub(back.Mul(per(size, back))))
+	z = autograd.Where(accept, s.at, z)
 
 	dx, dy := s.pair(g, c, k)
 	curvature := dotWide(dx, dy)
@@ -412,13 +435,13 @@ func (s *tangent) pair(g, c autograd.Value, k tangentConditions) (dx, dy autogra
 }
 
 // accepted returns the Updates of what is known of x.
-func (s *tangent) accepted(e Evaluation, aside [Asides]autograd.Value, away autograd.Value, v tangentVerdict, k tangentConditions) []autograd.Update {
+func (s *tangent) accepted(again autograd.Value, e Evaluation, aside [Asides]autograd.Value, away autograd.Value, v tangentVerdict, k tangentConditions) []autograd.Update {
 	when := func(x, y autograd.Value) autograd.Update { return x.Becomes(autograd.Where(v.accept, y, x)) }
 	length := autograd.Where(v.accept.Mul(not(v.began)), norm(s.at.Sub(flat(s.x))).Scale(2), s.length)
 	up := []autograd.Update{
-		when(s.origin, k.origin), when(s.idle, v.idle),
+		when(s.origin, k.origin), when(s.idle, v.idle.Mul(not(again))),
 		s.length.Becomes(autograd.Where(v.forget, length.Scale(.1), length)),
-		when(s.loss, e.Loss), when(s.penalty, e.Penalty), when(s.gradient, k.size), when(s.multiplier, k.multiplier),
+		when(s.loss, e.Exact), when(s.penalty, e.Penalty), when(s.gradient, k.size), when(s.multiplier, k.multiplier),
 		when(s.merit, e.Loss.Sub(k.multiplier.Mul(away))),
 		s.iterations.Becomes(s.iterations.Add(v.accept).Sub(v.began)),
 	}
@@ -437,7 +460,7 @@ func (s *tangent) report(e Evaluation, aside [Asides]autograd.Value, v tangentVe
 	r[Stopped] = either(s.stopped, guard.Mul(converged))
 	r[Iterations], r[Spent] = s.iterations.Add(ended), s.evaluations.Add(guard)
 	r[NowKnown] = s.number(1).Expand(s.n)
-	r[NowLoss], r[EndedLoss] = now(e.Loss, s.loss), s.loss
+	r[NowLoss], r[EndedLoss] = now(e.Exact, s.loss), s.loss
 	r[NowPenalty], r[EndedPenalty] = now(e.Penalty, s.penalty), s.penalty
 	r[NowGradient], r[EndedGradient], r[LastGradient] = now(k.size, s.gradient), s.gradient, s.gradient
 	for i := range aside {

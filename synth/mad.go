@@ -341,17 +341,15 @@ func perImage(v, x autograd.Value) autograd.Value {
 // record records the objective of the given problems.
 func (s *MAD) record(x autograd.Value, problems []int) objective {
 	t := x.Tape()
-	a, b := s.metrics(t.Const(pick(s.images, s.imagesOf(problems))), x)
+	images := t.Const(pick(s.images, s.imagesOf(problems)))
+	a, b := s.metrics(images, x)
 	driven, held := s.choose(problems, a, b), s.choose(problems, b, a)
 	sign := perProblem(t, problems, func(k int) float64 { return s.goal(k).sign() })
 	level := perProblem(t, problems, func(k int) float64 { return s.level[k/s.options.Starts] })
 	o := objective{loss: driven.Mul(sign), aside: [optim.Asides]autograd.Value{held, driven}}
 	if s.options.Tradeoff == Constrained {
-		o.penalty = t.Zeros(o.loss.Type())
-		da, db := autograd.Grad(a, x)[0], autograd.Grad(b, x)[0]
-		d := s.choose(problems, da, db)
-		o.grad, o.held, o.heldGrad, o.level = d.Mul(perImage(sign, d)), held, s.choose(problems, db, da), level
-		o.enough = perProblem(t, problems, s.enough)
+		o.exact, o.level, o.enough, o.penalty = o.loss, level, perProblem(t, problems, s.enough), t.Zeros(o.loss.Type())
+		s.constrain(&o, images, x, problems, sign)
 		return o
 	}
 	lambda := perProblem(t, problems, func(k int) float64 { return s.lambda[k/s.options.Starts] })
@@ -359,6 +357,28 @@ func (s *MAD) record(x autograd.Value, problems []int) objective {
 	o.penalty = penalty
 	o.loss = o.loss.Add(level.Sub(held).Square().Mul(lambda)).Add(penalty.Scale(weight))
 	return o
+}
+
+// constrain records what is minimized and what is held, both without kinks, and their
+// derivatives.
+func (s *MAD) constrain(o *objective, images, x autograd.Value, problems []int, sign autograd.Value) {
+	var a, b autograd.Value
+	kinks := autograd.Soften(x, func() { a, b = s.metrics(images, x) })
+	by := []autograd.Value{x}
+	for _, k := range kinks {
+		by = append(by, k.Value)
+	}
+	da, db := autograd.Grad(a, by...), autograd.Grad(b, by...)
+	slope := func(i int) (loss, held autograd.Value) {
+		d := s.choose(problems, da[i], db[i])
+		return d.Mul(perImage(sign, d)), s.choose(problems, db[i], da[i])
+	}
+	o.loss, o.held = s.choose(problems, a, b).Mul(sign), s.choose(problems, b, a)
+	o.grad, o.heldGrad = slope(0)
+	for i, k := range kinks {
+		loss, held := slope(i + 1)
+		o.kinks = append(o.kinks, optim.Kink{Kink: k, Loss: loss, Held: held})
+	}
 }
 
 // enough returns the loss of a problem from which nobody gains anything.

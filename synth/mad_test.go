@@ -239,7 +239,7 @@ func TestMADAtABound(t *testing.T) {
 
 // TestMADAtAKink: the least of a quadratic metric with kinks across two directions,
 // on a sphere, is at both kinks: where it is the least eigenvalue among what is
-// orthogonal to both. No gradient vanishes there; a combination of some does.
+// orthogonal to both. No gradient vanishes there, but with some derivatives at kinks.
 func TestMADAtAKink(t *testing.T) {
 	const size, edge = 64, 8
 	w, u := make([]float64, size), [2][]float64{make([]float64, size), make([]float64, size)}
@@ -255,11 +255,7 @@ func TestMADAtAKink(t *testing.T) {
 		}
 		return sum
 	})
-	gray := tensor.New(tensor.Float64, 1, 1, edge, edge)
-	for i := range size {
-		gray.StoreReal(i, .5)
-	}
-	s := newMAD(t, nil, gray, kinked, models.MSE{}, synth.MADOptions{Goals: []synth.Goal{{}}, Noise: .02}) // far from bounds
+	s := newMAD(t, nil, gray(edge), kinked, models.MSE{}, synth.MADOptions{Goals: []synth.Goal{{}}, Noise: .02}) // far from bounds
 	_, err := s.Run(context.Background(), synth.Stop{Iterations: 300})
 	require.NoError(t, err)
 	list, err := s.Outcome()
@@ -278,7 +274,87 @@ func TestMADAtAKink(t *testing.T) {
 	list, err = s.Judge(x)
 	require.NoError(t, err)
 	require.False(t, list[0].Matched)
-	require.InEpsilon(t, list[0].KKT, list[0].Subgradient, 1e-4, "no combination helps")
+	require.InEpsilon(t, list[0].KKT, list[0].Subgradient, 1e-9, "no derivative at a kink helps")
+}
+
+// gray returns an image of .5.
+func gray(edge int) tensor.Tensor {
+	x := tensor.New(tensor.Float64, 1, 1, edge, edge)
+	for i := range x.Len() {
+		x.StoreReal(i, .5)
+	}
+	return x
+}
+
+// TestMADAtManyKinks: of the images at one distance, the sum of amplitudes is least
+// where one pixel alone differs, all others being at kinks.
+func TestMADAtManyKinks(t *testing.T) {
+	const edge = 8
+	sum := synth.MetricFunc(func(r, x autograd.Value) autograd.Value { return x.Sub(r).Abs().SumWide(1, 2, 3) })
+	s := newMAD(t, nil, gray(edge), sum, models.MSE{}, synth.MADOptions{Goals: []synth.Goal{{}}, Noise: .02})
+	_, err := s.Run(context.Background(), synth.Stop{})
+	require.NoError(t, err)
+	list, err := s.Outcome()
+	require.NoError(t, err)
+	o := list[0]
+	require.True(t, o.Matched, "%+v", o)
+	require.Greater(t, o.KKT, synth.MatchedKKT)
+	require.InEpsilon(t, math.Sqrt(o.Level*edge*edge), o.Driven, 1e-6)
+
+	x, err := s.Image()
+	require.NoError(t, err)
+	for i := range 3 { // three amplitudes of more than KinkRadius are no longer at kinks
+		x.StoreReal(i, x.LoadReal(i)+1e-5)
+	}
+	list, err = s.Judge(x)
+	require.NoError(t, err)
+	require.Greater(t, list[0].Subgradient, synth.MatchedKKT)
+	require.False(t, list[0].Matched)
+}
+
+// TestMADOfTheLargest: of the images at one distance, the largest weighted amplitude is
+// least where all are equal, and the mean square of those with one largest amplitude
+// is least where all but one are 0.
+func TestMADOfTheLargest(t *testing.T) {
+	const edge = 6
+	w := make([]float64, edge*edge)
+	inverse := 0.
+	for i := range w {
+		w[i] = 1 + float64(i*5%11)/10
+		inverse += 1 / (w[i] * w[i])
+	}
+	most := synth.MetricFunc(func(r, x autograd.Value) autograd.Value {
+		d := x.Sub(r).Reshape(x.Type().Dim[0], len(w)).Abs()
+		return d.Mul(x.Tape().Const(tensor.Of(w))).ReduceMax(1).Cast(tensor.Float64)
+	})
+	s := newMAD(t, nil, gray(edge), most, models.MSE{}, synth.MADOptions{Goals: []synth.Goal{{}, {Swapped: true}}, Noise: .02})
+	_, err := s.Run(context.Background(), synth.Stop{})
+	require.NoError(t, err)
+	list, err := s.Outcome()
+	require.NoError(t, err)
+	for i := range list {
+		require.True(t, list[i].Matched, "%+v", list[i])
+	}
+	require.InEpsilon(t, math.Sqrt(list[0].Level*edge*edge/inverse), list[0].Driven, 1e-5)
+	least := false // at the level of the largest, one pixel of any weight
+	for _, w := range w {
+		square := list[1].Level * list[1].Level / (w * w) / (edge * edge)
+		least = least || math.Abs(list[1].Driven/square-1) < 1e-4
+	}
+	require.True(t, least, "%+v", list[1])
+}
+
+// TestMADWithKinksIsHeldWhenInterrupted: what a search holds without kinks is on the
+// level with them as soon as anyone looks.
+func TestMADWithKinksIsHeldWhenInterrupted(t *testing.T) {
+	sum := synth.MetricFunc(func(r, x autograd.Value) autograd.Value { return x.Sub(r).Abs().SumWide(1, 2, 3) })
+	s := newMAD(t, nil, texture(8, 8, 0), models.MSE{}, sum, synth.MADOptions{Goals: []synth.Goal{{Max: true}}})
+	_, err := s.Run(context.Background(), synth.Stop{Iterations: 2})
+	require.NoError(t, err)
+	require.Greater(t, math.Abs(s.History(0)[2].Aside[0]/s.Levels()[0]-1), 1e-3)
+	list, err := s.Outcome()
+	require.NoError(t, err)
+	require.LessOrEqual(t, math.Abs(list[0].Drift), synth.MatchedDrift)
 }
 
 // leastAcross returns the least eigenvalue of the diagonal w among vectors that are

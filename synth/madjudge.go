@@ -41,10 +41,10 @@ type MADOutcome struct {
 	// free to move (see optim.TangentFloor). 0 means that no small step improves
 	// the image.
 	KKT float64
-	// Subgradient is the same of the shortest combination of gradients within
-	// KinkRadius, sought where a constrained search left a KKT that is not small
-	// enough: at the optimum of a metric with kinks no gradient vanishes, but this
-	// does. Elsewhere it is KKT.
+	// Subgradient is the same with the best derivatives at kinks (see KinkProblem),
+	// sought where a constrained search left a KKT that is not small enough: at the
+	// optimum of a metric with kinks no gradient vanishes, but this does. Elsewhere it
+	// is KKT.
 	Subgradient float64
 	Free        int     // pixels that are not held at a bound
 	Moved       float64 // root mean square change of pixels from the start
@@ -53,7 +53,7 @@ type MADOutcome struct {
 }
 
 // madJudge evaluates both metrics and their gradients, for a batch like that of
-// the results.
+// the results, in float64 whatever the images are in.
 type madJudge struct {
 	tape *autograd.Tape
 	x    autograd.Value
@@ -73,7 +73,7 @@ func (s *MAD) judged() (*madJudge, error) {
 		dev = s.backend
 	}
 	j := &madJudge{tape: autograd.New(dev)}
-	images := pick(s.images, s.imagesOf(s.firsts()))
+	images := wide(pick(s.images, s.imagesOf(s.firsts())))
 	var outs []autograd.Value
 	err := autograd.Try(func() {
 		j.x = j.tape.Var("image", images)
@@ -100,8 +100,18 @@ func (s *MAD) firsts() []int {
 	return list
 }
 
+// wide returns x in float64.
+func wide(x tensor.Tensor) tensor.Tensor {
+	if x.DType == tensor.Float64 {
+		return x
+	}
+	y := tensor.New(tensor.Float64, x.Shape()...)
+	tensor.Copy(y, x)
+	return y
+}
+
 func (j *madJudge) evaluate(x tensor.Tensor) (f madJudgement, err error) {
-	if err := j.tape.Set(j.x, x); err != nil {
+	if err := j.tape.Set(j.x, wide(x)); err != nil {
 		return f, err
 	}
 	if err := j.prog.Run(); err != nil {
@@ -127,12 +137,6 @@ func (f *madJudgement) roles(g Goal, i int) (driven, held float64, dDriven, dHel
 		return f.reference[i], f.optimized[i], b, a
 	}
 	return f.optimized[i], f.reference[i], a, b
-}
-
-// gradients returns those of what is driven and of what is held of result i.
-func (f *madJudgement) gradients(g Goal, i int) (d, c []float64) {
-	_, _, d, c = f.roles(g, i)
-	return d, c
 }
 
 // check evaluates the starts, finds levels and weights, and refuses metrics that
@@ -329,7 +333,7 @@ func (s *MAD) Judge(x tensor.Tensor) ([]MADOutcome, error) {
 	for i := range out {
 		out[i] = s.outcome(f, x, i)
 	}
-	if err := s.kinks(j, f, x, out); err != nil {
+	if err := s.kinks(x, out); err != nil {
 		return nil, err
 	}
 	for i := range out {

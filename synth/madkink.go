@@ -2,241 +2,484 @@ package synth
 
 import (
 	"math"
+	"slices"
 
+	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/internal/rng"
 	"github.com/percept-go/percept/optim"
 	"github.com/percept-go/percept/tensor"
 )
 
-// KinkRadius is how far from an image, as a root mean square in parts of the
-// pixels' range, gradients count as those of the image where it is judged at a
-// kink: a 4000th of a level of eight bits.
+// KinkRadius is how near to its kink an amplitude lies on it, where an image is judged:
+// as near as a change of pixels by this root mean square brings it, in parts of their
+// range: a 4000th of a level of eight bits.
 const KinkRadius = 1e-6
 
-// KinkGradients is how many gradients are combined at most.
-const KinkGradients = 24
+// kinkProbes is in how many random directions the changes of amplitudes are measured.
+const kinkProbes = 4
 
-// A kink finds the shortest combination of gradients near an image. At the optimum
-// of a metric with kinks no gradient vanishes; what does is a convex combination
-// of those around (Clarke's subdifferential; of a small ball: Goldstein 1977,
-// Math. Programming 13:14–22). Each gradient is taken where the combination of
-// those before points to.
-type kink struct {
-	x         []float64
-	low, high float64
-	sign      float64 // of the metric driven
-	side      float64 // of the multiplier
-	floor     float64
-	free      []bool
-	vectors   [][]float32 // gradients driven, and, scaled by side, held: by turns
-	gram      [][]float64
-	weights   []float64
-	shortest  []float64
-	residual  float64
+// kinkSteps is how often derivatives at kinks are improved at most.
+const kinkSteps = 1000
+
+// Outputs of kinkSearch.gradients: those of the images, and of each kink.
+const kinkOuts, kinkOut = 2, 3
+
+// leastWeight is the least weight of a kink for its step, of that of the heaviest.
+const leastWeight = 1e-3
+
+// kinkFirstStep is the most that a derivative changes in the first of them.
+const kinkFirstStep = .1
+
+// A KinkProblem is what Subgradient judges images by.
+type KinkProblem struct {
+	Images tensor.Tensor // (N, …)
+	// Record records what is to be small and what is held, (N,) float64 each.
+	Record    func(x autograd.Value) (driven, held autograd.Value)
+	Low, High float64   // bounds of pixels
+	Floor     []float64 // norm as which shorter gradients of each image count
 }
 
-// newKink starts from the conditions at x, whose gradients are d and c.
-func newKink(x, d, c []float64, sign, low, high, floor float64) *kink {
-	multiplier, held := tangentMultiplier(x, d, c, sign, low, high)
-	k := &kink{x: x, low: low, high: high, sign: sign, side: 1, free: make([]bool, len(x)), shortest: make([]float64, len(x))}
-	if multiplier > 0 {
-		k.side = -1
-	}
-	norm := 0.
-	for i := range x {
-		if k.free[i] = !held[i]; k.free[i] {
-			norm += d[i] * d[i]
-		}
-	}
-	k.floor = math.Max(math.Sqrt(norm), floor)
-	k.add(d, c)
-	return k
+// A kinkSearch finds the derivatives at kinks for which a gradient is shortest in the
+// tangent space: they are any numbers from −1 to 1, and weights of sum 1 where there
+// are several largest elements (Clarke's subdifferential, by the chain rule). It is a
+// least squares problem with bounds, which projected gradients with the steps of
+// Barzilai and Borwein (1988, IMA Journal of Numerical Analysis 8:141–148) solve.
+type kinkSearch struct {
+	KinkProblem
+	tape             *autograd.Tape
+	kinks            []autograd.Kink
+	residue          autograd.Value // Var: what is left of the gradient
+	multiplier       autograd.Value // Var (N,)
+	probe            autograd.Value // Var: a direction
+	gradients, slope *autograd.Program
+	changes          *autograd.Program // of amplitudes along probe
+	images           []kinkImage
+	t                []tensor.Tensor // derivatives of each kink
 }
 
-// add takes the gradients at a point, and finds the shortest combination.
-func (k *kink) add(d, c []float64) {
-	for _, v := range [][]float64{scaledBy(d, k.sign), scaledBy(c, k.side)} {
-		k.vectors = append(k.vectors, v32(v, k.free))
-		row := make([]float64, len(k.vectors))
-		for j, u := range k.vectors {
-			row[j] = dot32(k.vectors[len(row)-1], u)
-		}
-		k.gram = append(k.gram, row)
-		k.weights = append(k.weights, 0)
-	}
-	if len(k.weights) == 2 {
-		k.weights[0] = 1
-	}
-	shorten(k.weights, k.gram)
-	clear(k.shortest)
-	for j, w := range k.weights {
-		if w != 0 {
-			for i, u := range k.vectors[j] {
-				k.shortest[i] += w * float64(u)
-			}
-		}
-	}
-	k.residual = normOf(k.shortest) / k.floor
+// kinkImage is the search for one image.
+type kinkImage struct {
+	x              []float64
+	residual       float64     // the least yet
+	t              [][]float64 // derivatives of each kink
+	before, slopes [][]float64 // those before the last step, and the derivatives of half the squared residue by them
+	lo, hi         [][]float64 // what t may be
+	scale          [][]float64 // of the steps
+	steps          int
+	step           float64
 }
 
-// point returns where the next gradients are taken.
-func (k *kink) point() []float64 {
-	size := normOf(k.shortest)
-	if size == 0 {
-		return k.x
+// Subgradient returns for each image what is left of the gradient of what is to be
+// small in the tangent space of the level set of what is held, over the gradient, both
+// with those derivatives at kinks for which it is least; or nil, if nothing has kinks
+// that autograd.Subgradient knows. It errs if the backend fails.
+func (p KinkProblem) Subgradient(dev autograd.Backend) ([]float64, error) {
+	s := &kinkSearch{KinkProblem: p, tape: autograd.New(dev)}
+	defer s.tape.Close()
+	if err := s.record(); err != nil || len(s.kinks) == 0 {
+		return nil, err
 	}
-	scale := 1.
-	if !math.IsInf(k.high, 0) {
-		scale = k.high - k.low
+	if err := s.begin(); err != nil {
+		return nil, err
 	}
-	step := KinkRadius * scale * math.Sqrt(float64(len(k.x))) / size
-	p := make([]float64, len(k.x))
-	for i, v := range k.x {
-		p[i] = math.Min(math.Max(v-step*k.shortest[i], k.low), k.high)
+	for n := 0; ; n++ {
+		going, err := s.look()
+		if err != nil {
+			return nil, err
+		}
+		if !going || n == kinkSteps {
+			break
+		}
+		if err := s.improve(); err != nil {
+			return nil, err
+		}
 	}
-	return p
+	residual := make([]float64, len(s.images))
+	for i := range s.images {
+		residual[i] = s.images[i].residual
+	}
+	return residual, nil
 }
 
-func scaledBy(v []float64, s float64) []float64 {
-	out := make([]float64, len(v))
-	for i, x := range v {
-		out[i] = s * x
-	}
-	return out
-}
-
-// v32 returns v in single precision, 0 where it is not free.
-func v32(v []float64, free []bool) []float32 {
-	out := make([]float32, len(v))
-	for i, x := range v {
-		if free[i] {
-			out[i] = float32(x)
-		}
-	}
-	return out
-}
-
-func dot32(x, y []float32) (sum float64) {
-	for i, v := range x {
-		sum += float64(v) * float64(y[i])
-	}
-	return sum
-}
-
-// shorten minimizes wᵀQw, given the lower triangle of Q, over weights of which the
-// even ones are not negative and have sum 1, and the odd ones are not negative, by
-// moves of the one or the two that gain most.
-func shorten(w []float64, lower [][]float64) {
-	q := func(i, j int) float64 { return lower[max(i, j)][min(i, j)] }
-	slope := make([]float64, len(w))
-	for i := range w {
-		for j, v := range w {
-			slope[i] += v * q(i, j)
-		}
-	}
-	move := func(i int, t float64) {
-		w[i] += t
-		for j := range slope {
-			slope[j] += t * q(i, j)
-		}
-	}
-	small := 1e-14 * q(0, 0)
-	for range 2000 * len(w) {
-		best, gained := -1, small
-		for i := 1; i < len(w); i += 2 {
-			if q(i, i) > 0 {
-				t := math.Max(-w[i], -slope[i]/q(i, i))
-				if gain := -t*slope[i] - .5*t*t*q(i, i); gain > gained {
-					best, gained = i, gain
-				}
-			}
-		}
-		if best >= 0 {
-			move(best, math.Max(-w[best], -slope[best]/q(best, best)))
-		}
-		to, from := 0, -1
-		for i := 0; i < len(w); i += 2 {
-			if slope[i] < slope[to] {
-				to = i
-			}
-			if w[i] > 0 && (from < 0 || slope[i] > slope[from]) {
-				from = i
-			}
-		}
-		curve := q(to, to) + q(from, from) - 2*q(to, from)
-		gap := slope[from] - slope[to]
-		if to != from && curve > 0 && gap*gap > 2*small*curve {
-			t := math.Min(w[from], gap/curve)
-			move(to, t)
-			move(from, -t)
-		} else if best < 0 {
+func (s *kinkSearch) record() error {
+	var outs, slopes, changes []autograd.Value
+	err := autograd.Try(func() {
+		x := s.tape.Var("image", s.Images)
+		var driven, held autograd.Value
+		s.kinks = autograd.Subgradient(x, func() { driven, held = s.Record(x) })
+		if len(s.kinks) == 0 {
 			return
 		}
+		by, values := []autograd.Value{}, []autograd.Value{x}
+		for _, k := range s.kinks {
+			by, values = append(by, k.Multiplier), append(values, k.Value)
+		}
+		driving, holding := autograd.Grad(driven, values...), autograd.Grad(held, values...)
+		d, c := driving[0], holding[0]
+		s.residue = s.tape.Var("residue", tensor.New(s.Images.DType, s.Images.Shape()...))
+		s.multiplier = s.tape.Var("multiplier", tensor.New(tensor.Float64, s.Images.Dim[0]))
+		s.probe = s.tape.Var("probe", tensor.New(s.Images.DType, s.Images.Shape()...))
+		outs = []autograd.Value{d, c}
+		for i, k := range s.kinks {
+			outs = append(outs, k.Y, driving[i+1], holding[i+1])
+			changes = append(changes, autograd.JVP(k.Y, x, s.probe))
+		}
+		left := d.Sub(c.Mul(perImage(s.multiplier, c)))
+		slopes = autograd.Grad(left.Mul(s.residue).Sum(), by...)
+	})
+	if err != nil || len(s.kinks) == 0 {
+		return err
 	}
+	if s.gradients, err = s.tape.Compile(outs, autograd.Value{}); err == nil {
+		s.slope, err = s.tape.Compile(slopes, autograd.Value{})
+	}
+	if err == nil {
+		s.changes, err = s.tape.Compile(changes, autograd.Value{})
+	}
+	return err
 }
 
-// Subgradient returns what is left of the gradient of a function, driven, in the
-// tangent space of the level set of another, held, at x: of the shortest
-// combination of gradients within KinkRadius, over that at x or floor, if that is
-// larger. at returns both gradients at a point. Pixels keep to [low, high]; sign is
-// −1 if the function is to be large. It errs as at does.
-func Subgradient(x []float64, at func(p []float64) (driven, held []float64, err error), sign, low, high, floor float64) (float64, error) {
-	d, c, err := at(x)
-	if err != nil {
-		return 0, err
+// radii returns for each kink of each image how near amplitudes lie on it.
+func (s *kinkSearch) radii() ([][]float64, error) {
+	span := 1.
+	if !math.IsInf(s.High-s.Low, 0) {
+		span = s.High - s.Low
 	}
-	k := newKink(x, d, c, sign, low, high, floor)
-	for n := 1; n < KinkGradients && k.residual > MatchedKKT; n++ {
-		if d, c, err = at(k.point()); err != nil {
-			return 0, err
+	r := make([][]float64, len(s.kinks))
+	for k := range r {
+		r[k] = make([]float64, s.Images.Dim[0])
+	}
+	g, v := rng.New(0), tensor.New(s.Images.DType, s.Images.Shape()...)
+	for range kinkProbes {
+		for i := range v.Len() {
+			v.StoreReal(i, float64(2*int(g.Word()&1)-1))
 		}
-		k.add(d, c)
-	}
-	return k.residual, nil
-}
-
-// kinks finds for results that are not at an optimum by their gradients how short
-// a combination of gradients around them is.
-func (s *MAD) kinks(j *madJudge, f madJudgement, x tensor.Tensor, out []MADOutcome) error {
-	search := make([]*kink, len(out))
-	going := false
-	for i := range out {
-		k := s.problem(i)
-		if s.options.Tradeoff != Constrained || out[i].optimal(s.goal(k)) || !s.holds(&out[i]) {
-			continue
+		if err := s.tape.Set(s.probe, v); err != nil {
+			return nil, err
 		}
-		d, c := f.gradients(s.goal(k), i)
-		low, high := s.bounds()
-		search[i] = newKink(tensor.Floats(x.Crop(0, i, i+1, 1)), d, c, s.goal(k).sign(), low, high, optim.TangentFloor*s.startNorm[k])
-		going = true
-	}
-	for n := 1; going && n < KinkGradients; n++ {
-		going = false
-		near := pick(x, upTo(len(out)))
-		for i, k := range search {
-			if k != nil {
-				tensor.Copy(near.Crop(0, i, i+1, 1), castRow(k.point(), near))
+		if err := s.changes.Run(); err != nil {
+			return nil, err
+		}
+		for k := range r {
+			d, err := floatsOf(s.changes, k)
+			if err != nil {
+				return nil, err
+			}
+			size := len(d) / len(r[k])
+			for j, x := range d {
+				r[k][j/size] += x * x / float64(size*kinkProbes)
 			}
 		}
-		g, err := j.evaluate(near)
+	}
+	for _, of := range r {
+		for i, square := range of {
+			of[i] = KinkRadius * span * math.Sqrt(square)
+		}
+	}
+	return r, nil
+}
+
+// begin finds which derivatives are free, and sets them to those of where the image is.
+func (s *kinkSearch) begin() error {
+	if err := s.gradients.Run(); err != nil {
+		return err
+	}
+	s.images = make([]kinkImage, s.Images.Dim[0])
+	for i := range s.images {
+		s.images[i].x, s.images[i].residual = tensor.Floats(s.Images.Crop(0, i, i+1, 1)), math.Inf(1)
+	}
+	var y [][]float64
+	for k, kink := range s.kinks {
+		v, err := floatsOf(s.gradients, kinkOuts+kinkOut*k)
 		if err != nil {
 			return err
 		}
-		for i, k := range search {
-			if k == nil || k.residual <= MatchedKKT {
-				continue
+		y, s.t = append(y, v), append(s.t, tensor.New(kink.Multiplier.Type().DType, kink.Multiplier.Type().Shape()...))
+	}
+	if err := s.free(y, nil); err != nil { // a kink may be made of others
+		return err
+	}
+	radii, err := s.radii()
+	if err != nil {
+		return err
+	}
+	return s.free(y, radii)
+}
+
+// free finds the bounds of the derivatives at kinks y of all images, given how near to
+// them they lie on them, nil: on them only.
+func (s *kinkSearch) free(y, radii [][]float64) error {
+	for i := range s.images {
+		p := &s.images[i]
+		p.lo, p.hi, p.t = nil, nil, nil
+		for k, kink := range s.kinks {
+			size, radius := len(y[k])/len(s.images), 0.
+			if radii != nil {
+				radius = radii[k][i]
 			}
-			k.add(g.gradients(s.goal(s.problem(i)), i))
-			out[i].Subgradient, going = k.residual, true
+			lo, hi := derivatives(y[k][i*size:(i+1)*size], kink.Size, radius)
+			t := make([]float64, size)
+			project(t, lo, hi, kink.Size)
+			p.lo, p.hi, p.t = append(p.lo, lo), append(p.hi, hi), append(p.t, t)
+		}
+	}
+	return s.set()
+}
+
+// rescale sets the scales of steps to the inverse squares of the weights of kinks in the
+// Lagrangian, about the curvatures of half the squared residue.
+func (s *kinkSearch) rescale(multiplier []float64) error {
+	weights := make([][]float64, len(s.kinks))
+	most := make([]float64, len(s.images))
+	for k := range s.kinks {
+		d, err := floatsOf(s.gradients, kinkOuts+kinkOut*k+1)
+		if err != nil {
+			return err
+		}
+		c, err := floatsOf(s.gradients, kinkOuts+kinkOut*k+2)
+		if err != nil {
+			return err
+		}
+		size := len(d) / len(s.images)
+		for j := range d {
+			d[j] = math.Abs(d[j] - multiplier[j/size]*c[j])
+			most[j/size] = math.Max(most[j/size], d[j])
+		}
+		weights[k] = d
+	}
+	for i := range s.images {
+		p := &s.images[i]
+		for k, w := range weights {
+			size, each := len(w)/len(s.images), max(s.kinks[k].Size, 1)
+			scale := make([]float64, size*each)
+			for j := range scale {
+				v := math.Max(w[i*size+j/each], leastWeight*most[i])
+				scale[j] = 1 / math.Max(v*v, math.SmallestNonzeroFloat64)
+			}
+			p.scale = append(p.scale, scale)
 		}
 	}
 	return nil
 }
 
-// castRow returns v as an image of x, of its type.
-func castRow(v []float64, x tensor.Tensor) tensor.Tensor {
-	row := tensor.New(x.DType, append([]int{1}, x.Shape()[1:]...)...)
-	for i, p := range v {
-		row.StoreReal(i, p)
+// derivatives returns the bounds of the derivatives at kinks y; size is how many
+// elements one is the largest of, or 0.
+func derivatives(y []float64, size int, radius float64) (lo, hi []float64) {
+	lo, hi = make([]float64, len(y)), make([]float64, len(y))
+	if size > 0 {
+		for at := 0; at < len(y); at += size {
+			most := slices.Max(y[at : at+size])
+			for i := at; i < at+size; i++ {
+				if y[i] >= most-radius {
+					hi[i] = 1
+				}
+			}
+		}
+		return lo, hi
 	}
-	return row
+	for i, v := range y {
+		lo[i], hi[i] = -1, 1
+		if v > radius {
+			lo[i] = 1
+		} else if v < -radius {
+			hi[i] = -1
+		}
+	}
+	return lo, hi
+}
+
+// project moves t into its bounds, and to a sum of 1 of each row where size is not 0.
+func project(t, lo, hi []float64, size int) {
+	if size == 0 {
+		for i := range t {
+			t[i] = math.Min(math.Max(t[i], lo[i]), hi[i])
+		}
+		return
+	}
+	for at := 0; at < len(t); at += size {
+		threshold := math.Inf(-1)
+		for range size {
+			sum, count := -1., 0.
+			for i := at; i < at+size; i++ {
+				if hi[i] > 0 && t[i] > threshold {
+					sum, count = sum+t[i], count+1
+				}
+			}
+			if next := sum / count; !(next > threshold) {
+				break
+			} else {
+				threshold = next
+			}
+		}
+		for i := at; i < at+size; i++ {
+			t[i] = math.Max(t[i]-threshold, 0) * hi[i]
+		}
+	}
+}
+
+// set gives the tape the derivatives of all images.
+func (s *kinkSearch) set() error {
+	for k, kink := range s.kinks {
+		for i := range s.images {
+			t := s.images[i].t[k]
+			for j, v := range t {
+				s.t[k].StoreReal(i*len(t)+j, v)
+			}
+		}
+		if err := s.tape.Set(kink.Multiplier, s.t[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// look finds what is left of the gradients, and reports whether that is too much.
+func (s *kinkSearch) look() (going bool, err error) {
+	if err := s.gradients.Run(); err != nil {
+		return false, err
+	}
+	d, err := floatsOf(s.gradients, 0)
+	if err != nil {
+		return false, err
+	}
+	c, err := floatsOf(s.gradients, 1)
+	if err != nil {
+		return false, err
+	}
+	left := tensor.New(s.Images.DType, s.Images.Shape()...)
+	multiplier := tensor.New(tensor.Float64, len(s.images))
+	size := len(d) / len(s.images)
+	for i := range s.images {
+		p := &s.images[i]
+		d, c := d[i*size:(i+1)*size], c[i*size:(i+1)*size]
+		m, bound := tangentMultiplier(p.x, d, c, 1, s.Low, s.High)
+		var r2, d2 float64
+		for j := range d {
+			if r := d[j] - m*c[j]; !bound[j] {
+				left.StoreReal(i*size+j, r)
+				r2, d2 = r2+r*r, d2+d[j]*d[j]
+			}
+		}
+		multiplier.StoreReal(i, m)
+		if r2 == 0 {
+			p.residual = 0
+		} else {
+			p.residual = math.Min(p.residual, math.Sqrt(r2)/math.Max(math.Sqrt(d2), s.Floor[i]))
+		}
+		going = going || p.residual > MatchedKKT
+	}
+	if s.images[0].scale == nil {
+		if err := s.rescale(tensor.Slice[float64](multiplier)); err != nil {
+			return false, err
+		}
+	}
+	if err := s.tape.Set(s.residue, left); err != nil {
+		return false, err
+	}
+	return going, s.tape.Set(s.multiplier, multiplier)
+}
+
+// improve makes one step of every image.
+func (s *kinkSearch) improve() error {
+	if err := s.slope.Run(); err != nil {
+		return err
+	}
+	by := make([][]float64, len(s.kinks))
+	for k := range s.kinks {
+		var err error
+		if by[k], err = floatsOf(s.slope, k); err != nil {
+			return err
+		}
+	}
+	n := len(s.images)
+	for i := range s.images {
+		p := &s.images[i]
+		if p.residual <= MatchedKKT {
+			continue
+		}
+		own := make([][]float64, len(by))
+		for k, v := range by {
+			own[k] = v[i*len(v)/n : (i+1)*len(v)/n]
+		}
+		p.move(own, s.kinks)
+	}
+	return s.set()
+}
+
+// move makes a step against slope, the derivatives by those at kinks.
+func (p *kinkImage) move(slope [][]float64, kinks []autograd.Kink) {
+	if p.steps == 0 {
+		most := math.SmallestNonzeroFloat64
+		for k, v := range slope {
+			for j, x := range v {
+				most = math.Max(most, math.Abs(x)*p.scale[k][j])
+			}
+		}
+		p.step = kinkFirstStep / most
+	} else {
+		var ss, sy, yy float64
+		for k, v := range slope {
+			for j, x := range v {
+				s, y, scale := p.t[k][j]-p.before[k][j], x-p.slopes[k][j], p.scale[k][j]
+				ss, sy, yy = ss+s*s/scale, sy+s*y, yy+y*y*scale
+			}
+		}
+		switch {
+		case !(sy > 0):
+		case p.steps%2 == 0:
+			p.step = ss / sy
+		default:
+			p.step = sy / yy
+		}
+	}
+	p.steps++
+	p.before, p.slopes = p.t, slope
+	p.t = make([][]float64, len(slope))
+	for k, v := range slope {
+		t := make([]float64, len(v))
+		for j, x := range v {
+			t[j] = p.before[k][j] - p.step*p.scale[k][j]*x
+		}
+		project(t, p.lo[k], p.hi[k], kinks[k].Size)
+		p.t[k] = t
+	}
+}
+
+// floatsOf returns an output of a program.
+func floatsOf(p *autograd.Program, i int) ([]float64, error) {
+	out, err := p.Out(i)
+	if err != nil {
+		return nil, err
+	}
+	v := tensor.New(tensor.Float64, out.Shape()...)
+	tensor.Copy(v, out)
+	return tensor.Slice[float64](v), nil
+}
+
+// kinks finds for results that are not at an optimum by their gradients what is left
+// with the best derivatives at kinks.
+func (s *MAD) kinks(x tensor.Tensor, out []MADOutcome) error {
+	var rows, problems []int
+	p := KinkProblem{}
+	for i := range out {
+		k := s.problem(i)
+		if s.options.Tradeoff == Constrained && !out[i].optimal(s.goal(k)) && s.holds(&out[i]) {
+			rows, problems, p.Floor = append(rows, i), append(problems, k), append(p.Floor, optim.TangentFloor*s.startNorm[k])
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	p.Images = wide(pick(x, rows))
+	p.Low, p.High = s.bounds()
+	p.Record = func(x autograd.Value) (driven, held autograd.Value) {
+		a, b := s.metrics(x.Tape().Const(wide(pick(s.images, s.imagesOf(problems)))), x)
+		sign := perProblem(x.Tape(), problems, func(k int) float64 { return s.goal(k).sign() })
+		return s.choose(problems, a, b).Mul(sign), s.choose(problems, b, a)
+	}
+	residual, err := p.Subgradient(s.backend)
+	for i, r := range residual {
+		out[rows[i]].Subgradient = r
+	}
+	return err
 }

@@ -6,12 +6,16 @@ import (
 	"math"
 
 	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/optim"
 	"github.com/percept-go/percept/tensor"
 )
 
 // usableLevel is how far, relatively, the metric held may be from its level for
 // a start to count.
 const usableLevel = 1e-3
+
+// retractions is how many Newton steps back to the level are made at most.
+const retractions = 30
 
 // Best returns from which start result i is: the one with the best metric driven
 // among those that hold the other, as they are now. It panics if there is no
@@ -64,7 +68,62 @@ func (s *MAD) Image() (tensor.Tensor, error) {
 	if err != nil {
 		return x, err
 	}
-	return pick(x, s.chosen()), nil
+	x = pick(x, s.chosen())
+	return x, s.retract(x)
+}
+
+// retract moves results of a constrained search back to the level of the metric held,
+// by Newton steps along its gradient. They are there already but where the search was
+// ended before that metric's kinks were sharp.
+func (s *MAD) retract(x tensor.Tensor) error {
+	if s.options.Tradeoff != Constrained {
+		return nil
+	}
+	within := optim.TangentLevel(x.DType)
+	off := false
+	for i, k := range s.chosen() {
+		off = off || math.Abs(s.tracks[k].now.Aside[0]-s.level[i]) > 2*within*s.level[i]
+	}
+	low, high := s.bounds()
+	for n := 0; off && n < retractions; n++ {
+		j, err := s.judged()
+		if err != nil {
+			return err
+		}
+		f, err := j.evaluate(x)
+		if err != nil {
+			return err
+		}
+		off = false
+		for i := range s.results() {
+			_, held, _, c := f.roles(s.goal(s.problem(i)), i)
+			if away := held - s.level[i]; math.Abs(away) > within*s.level[i] {
+				off = true
+				row := x.Crop(0, i, i+1, 1)
+				v := tensor.Floats(row)
+				size := 0.
+				for k := range v {
+					if toBound := away*c[k] > 0 && v[k] <= low || away*c[k] < 0 && v[k] >= high; !toBound {
+						size += c[k] * c[k]
+					}
+				}
+				for k := range v {
+					v[k] = min(max(v[k]-away*c[k]/size, low), high)
+				}
+				tensor.Copy(row, castRow(v, x))
+			}
+		}
+	}
+	return nil
+}
+
+// castRow returns v as an image of x, of its type.
+func castRow(v []float64, x tensor.Tensor) tensor.Tensor {
+	row := tensor.New(x.DType, append([]int{1}, x.Shape()[1:]...)...)
+	for i, p := range v {
+		row.StoreReal(i, p)
+	}
+	return row
 }
 
 // Start returns what the results were begun from, (results, C, H, W).

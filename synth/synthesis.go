@@ -80,6 +80,9 @@ type objective struct {
 	// What optim.Tangent holds, its gradient and its level, and what loss is enough;
 	// the gradient of the loss where it is known.
 	held, heldGrad, level, enough, grad autograd.Value
+	// The kinks of both, and the loss with them.
+	kinks []optim.Kink
+	exact autograd.Value
 }
 
 // evaluation is o at x as an optimizer takes it.
@@ -87,7 +90,7 @@ func (o objective) evaluation(x autograd.Value) optim.Evaluation {
 	if !o.grad.Valid() {
 		o.grad = autograd.Grad(o.loss, x)[0]
 	}
-	return optim.Evaluation{Loss: o.loss, Penalty: o.penalty, Grad: o.grad, Aside: o.aside, Held: o.held, HeldGrad: o.heldGrad, Level: o.level, Enough: o.enough}
+	return optim.Evaluation{Loss: o.loss, Penalty: o.penalty, Grad: o.grad, Aside: o.aside, Held: o.held, HeldGrad: o.heldGrad, Level: o.level, Enough: o.enough, Kinks: o.kinks, Exact: o.exact}
 }
 
 // track is what the host knows of one image.

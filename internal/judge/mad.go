@@ -39,8 +39,8 @@ type MAD struct {
 // A MADMeasure is what was measured.
 type MADMeasure struct {
 	Drift float64 // of the held metric from its value at the start, relatively
-	// Residual is the norm of the projected gradient over that of the gradient; of
-	// a combination of gradients where one does not serve (see synth.Subgradient).
+	// Residual is the norm of the projected gradient over that of the gradient; with
+	// the best derivatives at kinks, if there are some (see synth.KinkProblem).
 	Residual float64
 	Gap      float64 // of a metric to be small from its value for equal images, relative to the start
 	Moving   float64 // part of its way that the driven metric moved in the last tenth of the run, negative if it went back
@@ -80,7 +80,7 @@ func (m *MAD) Judge() (v Verdict, q MADMeasure, err error) {
 	q.Residual = kkt(tensor.Floats(m.Image), found[1][3], found[1][2], sign, floor, m.Constrained)
 	q.Gap = math.Abs(after-found[2][1][0]) / math.Max(math.Abs(before-found[2][1][0]), 1e-300)
 	if m.Constrained && !m.FromPNG && !m.near(q) {
-		if q.Residual, err = m.subgradient(sign, floor); err != nil {
+		if q.Residual, err = m.subgradient(sign, floor, q.Residual); err != nil {
 			return v, q, err
 		}
 	}
@@ -102,22 +102,17 @@ func (m *MAD) residualLimit() float64 {
 	return synth.MatchedKKT * kktSlack
 }
 
-// subgradient returns the residual where the metrics may have kinks.
-func (m *MAD) subgradient(sign, floor float64) (float64, error) {
-	return synth.Subgradient(tensor.Floats(m.Image), func(p []float64) (driven, held []float64, err error) {
-		x := tensor.New(m.Image.DType, m.Image.Shape()...)
-		for i, v := range p {
-			x.StoreReal(i, v)
-		}
-		found, err := evaluate(func(x autograd.Value) []autograd.Value {
-			ref := x.Tape().Const(m.Reference)
-			return []autograd.Value{autograd.Grad(m.Driven.Metric(ref, x), x)[0], autograd.Grad(m.Held.Metric(ref, x), x)[0]}
-		}, x)
-		if err != nil {
-			return nil, nil, err
-		}
-		return found[0][0], found[0][1], nil
-	}, sign, 0, 1, floor)
+// subgradient returns the residual where the metrics have kinks; otherwise it is none.
+func (m *MAD) subgradient(sign, floor, otherwise float64) (float64, error) {
+	p := synth.KinkProblem{Images: m.Image, High: 1, Floor: []float64{floor}, Record: func(x autograd.Value) (driven, held autograd.Value) {
+		ref := x.Tape().Const(m.Reference)
+		return m.Driven.Metric(ref, x).Scale(sign), m.Held.Metric(ref, x)
+	}}
+	residual, err := p.Subgradient(nil)
+	if err != nil || residual == nil {
+		return otherwise, err
+	}
+	return residual[0], nil
 }
 
 // moving returns what part of its way a metric went in the last tenth.
