@@ -31,6 +31,9 @@ type Tangent struct {
 	// Level is how far, relatively, the function may be from the level at the end
 	// of an iteration; 0 means TangentLevel.
 	Level float64
+	// Rounding is the relative change of the loss that means nothing; 0 means 1e-13,
+	// and 1e-6 for float32.
+	Rounding float64
 }
 
 // Iterations returns 3000. It does not panic.
@@ -305,6 +308,9 @@ type tangentVerdict struct {
 
 // rounding is the relative change of a loss that means nothing.
 func (s *tangent) rounding() float64 {
+	if s.o.Rounding > 0 {
+		return s.o.Rounding
+	}
 	if s.x.Type().DType == tensor.Float32 {
 		return 1e-6
 	}

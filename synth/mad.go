@@ -95,7 +95,7 @@ type MADOptions struct {
 	Window    int // 0 means 50
 }
 
-func (o MADOptions) withDefaults() (MADOptions, error) {
+func (o MADOptions) withDefaults(images tensor.DType) (MADOptions, error) {
 	if o.Goals == nil {
 		o.Goals = AllGoals()
 	}
@@ -121,7 +121,7 @@ func (o MADOptions) withDefaults() (MADOptions, error) {
 	switch {
 	case o.Tradeoff == Constrained:
 		tolerance = MatchedKKT
-		o.Optimizer, err = o.tangent()
+		o.Optimizer, err = o.tangent(images)
 	case o.Optimizer == nil && o.Reference:
 		o.Optimizer = optim.Adam{}
 	case o.Optimizer == nil:
@@ -144,14 +144,18 @@ func (o MADOptions) withDefaults() (MADOptions, error) {
 	return o, err
 }
 
-// tangent returns the optimizer of the constrained search.
-func (o *MADOptions) tangent() (optim.Optimizer, error) {
+// tangent returns the optimizer of the constrained search. Metrics are computed in
+// float64 whatever the images are in.
+func (o *MADOptions) tangent(images tensor.DType) (optim.Optimizer, error) {
 	t, ok := o.Optimizer.(optim.Tangent)
 	if o.Optimizer != nil && !ok {
 		return nil, fmt.Errorf("synth: the constrained search has an optimizer of its own, not a %T; with a weight for the trade-off any serves", o.Optimizer)
 	}
 	if o.Scheduler != nil {
 		return nil, fmt.Errorf("synth: the constrained search has no rate for a scheduler to change")
+	}
+	if images == tensor.Float32 && t.Rounding == 0 {
+		t.Rounding = 1e-9
 	}
 	switch p := o.Penalty.(type) {
 	case NoPenalty:
@@ -191,7 +195,7 @@ type MAD struct {
 // if a metric is not a distance of each image by itself, negative or without
 // gradient at the start, and if memory does not suffice.
 func NewMAD(dev autograd.Backend, images tensor.Tensor, optimized, reference Metric, o MADOptions) (*MAD, error) {
-	o, err := o.withDefaults()
+	o, err := o.withDefaults(images.DType)
 	if err != nil {
 		return nil, err
 	}
@@ -340,16 +344,19 @@ func perImage(v, x autograd.Value) autograd.Value {
 
 // record records the objective of the given problems.
 func (s *MAD) record(x autograd.Value, problems []int) objective {
-	t := x.Tape()
-	images := t.Const(pick(s.images, s.imagesOf(problems)))
-	a, b := s.metrics(images, x)
+	t, at := x.Tape(), x
+	images := pick(s.images, s.imagesOf(problems))
+	if s.options.Tradeoff == Constrained { // gradients cancel to a thousandth and less
+		images, x = wide(images), x.Cast(tensor.Float64)
+	}
+	a, b := s.metrics(t.Const(images), x)
 	driven, held := s.choose(problems, a, b), s.choose(problems, b, a)
 	sign := perProblem(t, problems, func(k int) float64 { return s.goal(k).sign() })
 	level := perProblem(t, problems, func(k int) float64 { return s.level[k/s.options.Starts] })
 	o := objective{loss: driven.Mul(sign), aside: [optim.Asides]autograd.Value{held, driven}}
 	if s.options.Tradeoff == Constrained {
 		o.exact, o.level, o.enough, o.penalty = o.loss, level, perProblem(t, problems, s.enough), t.Zeros(o.loss.Type())
-		s.constrain(&o, images, x, problems, sign)
+		s.constrain(&o, t.Const(images), at, x, problems, sign)
 		return o
 	}
 	lambda := perProblem(t, problems, func(k int) float64 { return s.lambda[k/s.options.Starts] })
@@ -360,11 +367,11 @@ func (s *MAD) record(x autograd.Value, problems []int) objective {
 }
 
 // constrain records what is minimized and what is held, both without kinks, and their
-// derivatives.
-func (s *MAD) constrain(o *objective, images, x autograd.Value, problems []int, sign autograd.Value) {
+// derivatives by at, which is x in the images' type.
+func (s *MAD) constrain(o *objective, images, at, x autograd.Value, problems []int, sign autograd.Value) {
 	var a, b autograd.Value
 	kinks := autograd.Soften(x, func() { a, b = s.metrics(images, x) })
-	by := []autograd.Value{x}
+	by := []autograd.Value{at}
 	for _, k := range kinks {
 		by = append(by, k.Value)
 	}
