@@ -160,10 +160,10 @@ func (f *madFlags) metricsOf(h, w int) (optimized, reference synth.Metric, err e
 // distances are what to take in place of a similarity.
 var distances = map[string]string{"ssim": "dssim", "ms-ssim": "dms-ssim"}
 
-// rehearse errs if a metric is none of MAD competition or does not take the
-// images.
+// rehearse errs if a metric is none of MAD competition, does not take the images, or
+// has no way to go from their starts: of each image, those of its first seed.
 func (f *madFlags) rehearse(jobs []*job) error {
-	for _, j := range jobs {
+	for k, j := range jobs {
 		optimized, reference, err := f.metricsOf(j.target.Dim[2], j.target.Dim[3])
 		if err != nil {
 			return usage("%s: %w", j.inputText(), err)
@@ -176,13 +176,13 @@ func (f *madFlags) rehearse(jobs []*job) error {
 				return usage("%s grows as images become alike; a distance is needed here: %s, one minus it", m.flag, distances[m.flag.spec.Name])
 			}
 		}
-		t := autograd.New(nil)
-		err = autograd.Try(func() {
-			x := t.Var("image", tensor.New(j.target.DType, j.target.Shape()...))
-			optimized.Metric(x, x)
-			reference.Metric(x, x)
-		})
-		t.Close()
+		if k%(f.batch.n*len(f.goals())) != 0 { // of the same image
+			continue
+		}
+		x, optimized, reference, o, err := f.problem(jobs[k : k+1])
+		if err == nil {
+			err = synth.CheckMAD(nil, x, optimized, reference, o)
+		}
 		if err != nil {
 			return usage("%s: %w", j.inputText(), err)
 		}
@@ -219,18 +219,30 @@ func (f *madFlags) joins(j, other *job) bool {
 }
 
 func (f *madFlags) start(dev autograd.Backend, jobs []*job) (running, error) {
-	o, err := f.options()
+	x, optimized, reference, o, err := f.problem(jobs)
 	if err != nil {
 		return nil, err
 	}
-	j := jobs[0]
-	optimized, reference, err := f.metricsOf(j.target.Dim[2], j.target.Dim[3])
+	m, err := synth.NewMAD(dev, x, optimized, reference, o)
 	if err != nil {
 		return nil, err
+	}
+	return &madRun{MAD: m, jobs: jobs}, nil
+}
+
+// problem returns what synth.NewMAD takes for jobs of one synthesis.
+func (f *madFlags) problem(jobs []*job) (x tensor.Tensor, optimized, reference synth.Metric, o synth.MADOptions, err error) {
+	if o, err = f.options(); err != nil {
+		return x, nil, nil, o, err
+	}
+	j := jobs[0]
+	if optimized, reference, err = f.metricsOf(j.target.Dim[2], j.target.Dim[3]); err != nil {
+		return x, nil, nil, o, err
 	}
 	shape := j.target.Shape()
 	shape[0] = len(jobs)
-	x, init := tensor.New(j.target.DType, shape...), tensor.New(j.target.DType, shape...)
+	x = tensor.New(j.target.DType, shape...)
+	init := tensor.New(j.target.DType, shape...)
 	for k, j := range jobs {
 		g := j.flags.(*madFlags)
 		o.Each = append(o.Each, synth.Goal{Max: g.target.value == "max", Swapped: g.reference.text != f.reference.text})
@@ -241,11 +253,7 @@ func (f *madFlags) start(dev autograd.Backend, jobs []*job) (running, error) {
 			o.Init = init
 		}
 	}
-	m, err := synth.NewMAD(dev, x, optimized, reference, o)
-	if err != nil {
-		return nil, err
-	}
-	return &madRun{MAD: m, jobs: jobs}, nil
+	return x, optimized, reference, o, nil
 }
 
 // options returns what synth needs to know, but for images, starts and goals.

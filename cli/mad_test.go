@@ -240,6 +240,19 @@ func TestWhatMADRefuses(t *testing.T) {
 		assert.Contains(t, errs, want)
 		assert.NoDirExists(t, dir)
 	}
+	source := filepath.Join(t.TempDir(), "source")
+	mad("--target", "min", "--iterations", "1", "-o", source)
+	image := filepath.Join(source, runfolder.Target)
+	dir := filepath.Join(t.TempDir(), "run")
+	for want, args := range map[string][]string{
+		"is the image itself":                {"--init", image},
+		"does not see how the start differs": {"--noise", "1e-12"},
+	} {
+		code, _, errs := mad(append(args, "-o", dir)...)
+		assert.Equal(t, ExitUsage, code, want)
+		assert.Contains(t, errs, want)
+		assert.NoDirExists(t, dir)
+	}
 	a := newApp(io.Discard, io.Discard)
 	a.freeMemory = func() (int64, bool) { return 200e6, true }
 	assert.Equal(t, ExitUsage, a.run([]string{"mad", "example:pebbles", "--size", "512x512", "--progress", "none"}))

@@ -195,28 +195,41 @@ type MAD struct {
 // if a metric is not a distance of each image by itself, negative or without
 // gradient at the start, and if memory does not suffice.
 func NewMAD(dev autograd.Backend, images tensor.Tensor, optimized, reference Metric, o MADOptions) (*MAD, error) {
-	o, err := o.withDefaults(images.DType)
+	s, start, err := prepareMAD(dev, images, optimized, reference, o)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkMADInput(images, optimized, reference, o); err != nil {
-		return nil, err
-	}
-	s := &MAD{optimized: optimized, reference: reference, options: o, images: tensor.Contiguous(images), device: dev}
-	start, noise, err := s.starts()
-	if err != nil {
-		return nil, err
-	}
-	if err := s.check(start, noise); err != nil {
-		return nil, err
-	}
-	s.dismiss() // its memory is better used by the synthesis
+	o = s.options
 	s.Synthesis, err = newSynthesis(dev, problem{start: start, optimizer: o.Optimizer,
 		control: optim.Control{Scheduler: o.Scheduler, Window: o.Window}, tolerance: *o.Tolerance, reference: o.Reference,
 		every: o.StoreEvery, record: s.record,
 		name: identity{method: "mad", options: []any{optimized, reference, o.Penalty, o.Tradeoff, o.Starts},
 			inputs: []tensor.Tensor{pick(s.images, s.imagesOf(upTo(start.Dim[0]))), s.goalNumbers(start.Dim[0])}, atStart: s.startLoss}})
 	return s, err
+}
+
+// CheckMAD errs where NewMAD does, but for want of memory: it evaluates the metrics at
+// the start and at the images, and makes no synthesis.
+func CheckMAD(dev autograd.Backend, images tensor.Tensor, optimized, reference Metric, o MADOptions) error {
+	_, _, err := prepareMAD(dev, images, optimized, reference, o)
+	return err
+}
+
+// prepareMAD returns a MAD without Synthesis, and what its problems start from.
+func prepareMAD(dev autograd.Backend, images tensor.Tensor, optimized, reference Metric, o MADOptions) (s *MAD, start tensor.Tensor, err error) {
+	if o, err = o.withDefaults(images.DType); err != nil {
+		return nil, start, err
+	}
+	if err := checkMADInput(images, optimized, reference, o); err != nil {
+		return nil, start, err
+	}
+	s = &MAD{optimized: optimized, reference: reference, options: o, images: tensor.Contiguous(images), device: dev}
+	defer s.dismiss() // its memory is better used by the synthesis
+	start, noise, err := s.starts()
+	if err != nil {
+		return nil, start, err
+	}
+	return s, start, s.check(start, noise)
 }
 
 func checkMADInput(images tensor.Tensor, optimized, reference Metric, o MADOptions) error {
