@@ -193,6 +193,9 @@ func (f *madFlags) rehearse(jobs []*job) error {
 // revive completes a job that is resumed. What it began with is drawn again,
 // but for a file.
 func (f *madFlags) revive(a *app, j *job) (err error) {
+	if err := f.checkMemory(a, j.folder.Dir, j.target.Shape()); err != nil {
+		return err
+	}
 	if f.init == "auto" || f.init == "noise" {
 		j.init = tensor.Tensor{}
 	} else if f.starts.n > 1 || j.init.Mem == nil {
