@@ -199,9 +199,10 @@ func (s *fftPass[T]) storeReals(out, dst []T, off []int, n int) {
 		pairs = n / 2
 		b.storeRows(dst, off, 2, out, fftRows, false, s.inOrder[:pairs], s.scale)
 	}
-	for i, slot := range b.slot {
-		for j := 2 * pairs; j < n; j++ {
-			dst[off[i]+j*s.dstStep] = s.scale * out[j*b.lanes+slot]
+	for j := 2 * pairs; j < n; j++ {
+		y, from := dst[j*s.dstStep:], out[j*b.lanes:][:b.lanes]
+		for i, slot := range b.slot {
+			y[off[i]] = s.scale * from[slot]
 		}
 	}
 }
@@ -233,9 +234,10 @@ func (s *fftPass[T]) loadReals(in, src []T, off []int, n int) {
 		pairs = n / 2
 		b.loadRows(in, src, off, 2, fftRows, false, pairs)
 	}
-	for i, slot := range b.slot {
-		for j := 2 * pairs; j < n; j++ {
-			in[j*b.lanes+slot] = src[off[i]+j*s.srcStep]
+	for j := 2 * pairs; j < n; j++ {
+		x, to := src[j*s.srcStep:], in[j*b.lanes:][:b.lanes]
+		for i, slot := range b.slot {
+			to[slot] = x[off[i]]
 		}
 	}
 }
@@ -260,19 +262,24 @@ func (s *fftPass[T]) oddInverse(tile, dst, src []T, t int) {
 
 // gather reads every by-th element of real lines into the rows of part.
 func (s *fftPass[T]) gather(part, src []T, off []int, by int) {
-	lanes := s.line.body.lanes
-	for i, slot := range s.line.body.slot {
-		for j := range s.line.n {
-			part[2*lanes*j+slot] = src[off[i]+j*by*s.srcStep]
+	slots := s.line.body.slot
+	row, off := 2*len(slots), off[:len(slots)]
+	for j := range s.line.n {
+		x, to := src[j*by*s.srcStep:], part[j*row:][:len(slots)]
+		for i, slot := range slots {
+			to[slot] = x[off[i]]
 		}
 	}
 }
 
 // scatter writes the rows of part, transformed, to every by-th element of lines.
 func (s *fftPass[T]) scatter(dst, part []T, off []int, by int) {
-	for i, slot := range s.line.body.slot {
-		for k, row := range s.line.pos {
-			dst[off[i]+k*by*s.dstStep] = s.scale * part[row+slot]
+	slots := s.line.body.slot
+	off = off[:len(slots)]
+	for k, row := range s.line.pos {
+		y, from := dst[k*by*s.dstStep:], part[row:][:len(slots)]
+		for i, slot := range slots {
+			y[off[i]] = s.scale * from[slot]
 		}
 	}
 }
