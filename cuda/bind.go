@@ -39,7 +39,8 @@ type request struct {
 }
 
 // ask requests a kernel for a problem, whose first two numbers are its first
-// block and how many it has; later phases of a step run after earlier ones.
+// block and how many it has. Later phases of a step run after earlier ones, and are
+// asked for after them.
 func ask[P any](b *binder, phase int, kernel string, blocks, threads, shared int, problem P) {
 	if blocks > 0 {
 		b.asked = append(b.asked, newRequest(b, phase, kernel, blocks, threads, shared, problem))
@@ -320,6 +321,7 @@ func init() {
 		"sum": bindReduce, "prod": bindReduce, "reduce-max": bindReduce, "reduce-min": bindReduce,
 		"contract":  bindContract,
 		"correlate": bindCorrelate, "correlate-adjoint": bindCorrelate, "correlate-filter": bindCorrelate,
+		"correlate-separable": bindSeparable, "correlate-separable-adjoint": bindSeparable,
 		"gather": bindGather, "scatter-add": bindGather,
 		"assemble": bindAssemble,
 		"cast":     bindCast, "fill": bindFill,

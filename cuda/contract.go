@@ -4,7 +4,6 @@ package cuda
 
 import (
 	"github.com/percept-go/percept/autograd"
-	"github.com/percept-go/percept/tensor"
 )
 
 // contract is the struct of contract.cu.
@@ -63,46 +62,5 @@ func (p contract) dots(b *binder, suffix string) (err error) {
 		return err
 	}
 	ask(b, b.phase, "contract_dots_"+suffix, int(p.batch*p.down*p.across*p.chunks), threads, 0, p)
-	return nil
-}
-
-// correlate is the struct of correlate.cu.
-type correlate struct {
-	first, blocks                       int32
-	n, c, o, cg, og                     int32
-	size, kernel, out, stride, dilation [2]int32
-	xs, ws, ys                          [4]int64
-	x, w, y                             uint64
-}
-
-// bindCorrelate binds a correlation or one of its adjoints.
-func bindCorrelate(b *binder, s *autograd.Step) error {
-	if s.Out[0].Len() == 0 {
-		return nil
-	}
-	var x, w, y tensor.Tensor
-	per := threads
-	switch s.Op.Name {
-	case "correlate":
-		x, w, y = s.In[0], s.In[1], s.Out[0]
-	case "correlate-adjoint":
-		x, w, y = s.Out[0], s.In[1], s.In[0]
-	default:
-		x, w, y = s.In[0], s.Out[0], s.In[1]
-		per = 1 // a block per result
-	}
-	stride, dilation, groups := s.Attr.(interface {
-		Moves() (stride, dilation [2]int, groups int)
-	}).Moves()
-	p := correlate{n: int32(x.Dim[0]), c: int32(x.Dim[1]), o: int32(w.Dim[0]), cg: int32(w.Dim[1]), og: int32(w.Dim[0] / groups),
-		x: address(x), w: address(w), y: address(y)}
-	for i := range 2 {
-		p.size[i], p.kernel[i], p.out[i] = int32(x.Dim[2+i]), int32(w.Dim[2+i]), int32(y.Dim[2+i])
-		p.stride[i], p.dilation[i] = int32(stride[i]), int32(dilation[i])
-	}
-	for i := range 4 {
-		p.xs[i], p.ws[i], p.ys[i] = int64(x.Stride[i]), int64(w.Stride[i]), int64(y.Stride[i])
-	}
-	ask(b, b.phase, kernelName(s.Op.Name)+"_"+suffix(x.DType), blocksOf(s.Out[0].Len(), per), threads, 0, p)
 	return nil
 }

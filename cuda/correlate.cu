@@ -1,6 +1,6 @@
 // Cross-correlation of images (N, C, H, W) with filters (O, C/groups, h, w), and
-// its two adjoints; any strides, steps and dilation. A separable filter is two
-// of these, one along each axis.
+// its two adjoints; any strides, steps and dilation. Filters that are products of a
+// column and a row have kernels of their own.
 //
 // correlate: a thread per result; its taps are read through the caches, where
 //   its neighbours find theirs.
@@ -8,6 +8,10 @@
 //   that it took part in, so that nothing is added to memory.
 // correlate_filter: a block per filter element; 256 threads sum its products in
 //   double precision.
+// separable, separable_adjoint: a block does a tile of 32×32 results of a channel:
+//   first rows, for as many as its columns need, which stay in shared memory, then
+//   columns. Moves images and results once, but for the rows that tiles share; rows
+//   that do not fit are two correlations.
 #include "common.cuh"
 
 struct Correlate {
@@ -73,7 +77,84 @@ template <class T> __device__ static NOINLINE void filters(const Correlate &p, i
   if (threadIdx.x == 0) ((T *)p.w)[block] = (T)sum;
 }
 
+#define SEPARABLE_TILE 32
+
+struct Separable {
+  int first, blocks;
+  int channels, rows;         // of shared memory
+  int down, across;           // tiles
+  int size[2], out[2], taps[2], stride[2]; // of images and of results
+  View in;                    // (N, C, h, w): images, or results for the adjoint
+  i64 step[2];                // between taps
+  u64 column, row, result;    // contiguous
+};
+
+// The tile of a block, and where its channel lies.
+struct Tile { int row, col; i64 channel, in; };
+__device__ static inline Tile tile_of(const Separable &p, int block) {
+  Tile t;
+  t.channel = block / (p.down * p.across);
+  t.row = block / p.across % p.down * SEPARABLE_TILE; t.col = block % p.across * SEPARABLE_TILE;
+  t.in = t.channel / p.channels * p.in.stride[0] + t.channel % p.channels * p.in.stride[1];
+  return t;
+}
+
+template <class T> __device__ static NOINLINE void separable(const Separable &p, int block) {
+  DYN_SHARED(T, mid); // [rows][SEPARABLE_TILE]
+  const Tile t = tile_of(p, block);
+  const T *x = (const T *)p.in.at + t.in, *column = (const T *)p.column, *row = (const T *)p.row;
+  for (int j = threadIdx.x; j < p.rows * SEPARABLE_TILE; j += blockDim.x) {
+    const int r = t.row * p.stride[0] + j / SEPARABLE_TILE, c = t.col + j % SEPARABLE_TILE;
+    if (r >= p.size[0] || c >= p.out[1]) continue;
+    T sum = 0;
+    for (int v = 0; v < p.taps[1]; v++) sum += x[r * p.in.stride[2] + (i64)(c * p.stride[1] + v) * p.in.stride[3]] * row[v * p.step[1]];
+    mid[j] = sum;
+  }
+  __syncthreads(); // barrier: the rows are there
+  for (int j = threadIdx.x; j < SEPARABLE_TILE * SEPARABLE_TILE; j += blockDim.x) {
+    const int r = t.row + j / SEPARABLE_TILE, c = t.col + j % SEPARABLE_TILE;
+    if (r >= p.out[0] || c >= p.out[1]) continue;
+    const T *m = mid + (r - t.row) * p.stride[0] * SEPARABLE_TILE + j % SEPARABLE_TILE;
+    T sum = 0;
+    for (int u = 0; u < p.taps[0]; u++) sum += m[u * SEPARABLE_TILE] * column[u * p.step[0]];
+    ((T *)p.result)[(t.channel * p.out[0] + r) * p.out[1] + c] = sum;
+  }
+}
+
+template <class T> __device__ static NOINLINE void separable_adjoint(const Separable &p, int block) {
+  DYN_SHARED(T, mid); // [rows][SEPARABLE_TILE]
+  const Tile t = tile_of(p, block);
+  const T *y = (const T *)p.in.at + t.in, *column = (const T *)p.column, *row = (const T *)p.row;
+  // the first row of results that the tile took part in
+  const int above = t.row - p.taps[0] + 1, from = above > 0 ? (above + p.stride[0] - 1) / p.stride[0] : 0;
+  for (int j = threadIdx.x; j < p.rows * SEPARABLE_TILE; j += blockDim.x) {
+    const int r = from + j / SEPARABLE_TILE, c = t.col + j % SEPARABLE_TILE;
+    if (r >= p.out[0] || c >= p.size[1]) continue;
+    T sum = 0;
+    for (int v = 0; v < p.taps[1]; v++) {
+      const int q = c - v;
+      if (q < 0 || q % p.stride[1] != 0 || q / p.stride[1] >= p.out[1]) continue;
+      sum += y[r * p.in.stride[2] + (i64)(q / p.stride[1]) * p.in.stride[3]] * row[v * p.step[1]];
+    }
+    mid[j] = sum;
+  }
+  __syncthreads(); // barrier: the rows of results are there
+  for (int j = threadIdx.x; j < SEPARABLE_TILE * SEPARABLE_TILE; j += blockDim.x) {
+    const int r = t.row + j / SEPARABLE_TILE, c = t.col + j % SEPARABLE_TILE;
+    if (r >= p.size[0] || c >= p.size[1]) continue;
+    T sum = 0;
+    for (int u = 0; u < p.taps[0]; u++) {
+      const int q = r - u;
+      if (q < 0 || q % p.stride[0] != 0 || q / p.stride[0] >= p.out[0]) continue;
+      sum += mid[(q / p.stride[0] - from) * SEPARABLE_TILE + j % SEPARABLE_TILE] * column[u * p.step[0]];
+    }
+    ((T *)p.result)[(t.channel * p.size[0] + r) * p.size[1] + c] = sum;
+  }
+}
+
 #define CORRELATE(suffix, T) \
+ENTRY(separable_##suffix, Separable, separable<T>) \
+ENTRY(separable_adjoint_##suffix, Separable, separable_adjoint<T>) \
 ENTRY(correlate_##suffix, Correlate, results<T>) \
 ENTRY(correlate_adjoint_##suffix, Correlate, images<T>) \
 ENTRY(correlate_filter_##suffix, Correlate, filters<T>)

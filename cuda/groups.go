@@ -12,7 +12,7 @@ import (
 // kernelOps names the ops that have kernels of their own, beside those that are
 // elementwise or movements.
 var kernelOps = strings.Fields(`fft rfft irfft sum prod reduce-max reduce-min contract
-	correlate correlate-adjoint correlate-filter gather scatter-add assemble cast fill row place-row store-row assign
+	correlate correlate-adjoint correlate-filter correlate-separable correlate-separable-adjoint gather scatter-add assemble cast fill row place-row store-row assign
 	mirror fold band-products band-products-adjoint pixel-moments power-means
 	wolfe lbfgs-in-work lbfgs-measure lbfgs-keep lbfgs-secant lbfgs-curvature lbfgs-ring lbfgs-products lbfgs-alphas lbfgs-descend lbfgs-overlaps lbfgs-shares lbfgs-direction lbfgs-two-loop lbfgs-slope lbfgs-moved lbfgs-change`)
 

@@ -25,6 +25,7 @@ func listJobs() (list []job) {
 			{"reduce_thread", "reduce", "Reduce", "by_thread"}, {"reduce_block", "reduce", "Reduce", "by_block"},
 			{"contract_dots", "contract", "Contract", "dots"},
 			{"correlate", "correlate", "Correlate", "results"}, {"correlate_adjoint", "correlate", "Correlate", "images"}, {"correlate_filter", "correlate", "Correlate", "filters"},
+			{"separable", "correlate", "Separable", "separable"}, {"separable_adjoint", "correlate", "Separable", "separable_adjoint"},
 			{"fft", "fft", "FFT", "fft"}, {"fft_chirp", "fft", "FFT", "fft_chirp"},
 			{"band_products", "products", "Products", "products"}, {"band_products_adjoint", "products", "Products", "products_adjoint"},
 			{"spectrum", "spectrum", "Spectrum", "spectrum"},

@@ -107,6 +107,29 @@ func TestContract(t *testing.T) {
 	}
 }
 
+// Separable filters over several tiles, in steps, with taps for which a tile's rows fit
+// into shared memory and with more, and their adjoints.
+func TestSeparable(t *testing.T) {
+	dev := open(t)
+	for _, d := range []tensor.DType{tensor.Float32, tensor.Float64} {
+		for _, c := range []struct {
+			h, w, column, row int
+			stride            [2]int
+		}{{70, 45, 5, 11, [2]int{1, 1}}, {67, 100, 4, 3, [2]int{2, 2}}, {90, 33, 7, 2, [2]int{3, 1}}, {420, 40, 400, 3, [2]int{1, 2}}, {40, 420, 3, 400, [2]int{2, 1}}} {
+			column, row := pattern(d, c.column), pattern(d, c.row)
+			f := func(x autograd.Value) autograd.Value {
+				return autograd.CorrelateSeparable(x, x.Tape().Const(column), x.Tape().Const(row), c.stride)
+			}
+			x, tol := pattern(d, 2, 3, c.h, c.w), precision[d]*float64(c.column)
+			agree(t, dev, x, tol, f)
+			agree(t, dev, x, tol, func(x autograd.Value) autograd.Value {
+				y := f(x)
+				return autograd.VJP(y, y.Square(), x)[0]
+			})
+		}
+	}
+}
+
 // Lines of every kind of length: one pass, several, several with odd factors,
 // convolutions in a block, two steps, and convolutions in memory.
 func TestFFTLengths(t *testing.T) {

@@ -10,67 +10,71 @@
   J(5, correlate_cu::Correlate, correlate_cu::results<float>) \
   J(6, correlate_cu::Correlate, correlate_cu::images<float>) \
   J(7, correlate_cu::Correlate, correlate_cu::filters<float>) \
-  J(8, fft_cu::FFT, fft_cu::fft<float>) \
-  J(9, fft_cu::FFT, fft_cu::fft_chirp<float>) \
-  J(10, products_cu::Products, products_cu::products<float>) \
-  J(11, products_cu::Products, products_cu::products_adjoint<float>) \
-  J(12, spectrum_cu::Spectrum, spectrum_cu::spectrum<float>) \
-  J(13, gather_cu::Gather, gather_cu::gather<float>) \
-  J(14, gather_cu::Gather, gather_cu::scatter<float>) \
-  J(15, contract_cu::Contract, contract_cu::tile<float, float>) \
-  J(16, elementwise_cu::Elementwise, elementwise_cu::interpret<double, 1>) \
-  J(17, elementwise_cu::Elementwise, elementwise_cu::interpret<double, 4>) \
-  J(18, reduce_cu::Reduce, reduce_cu::by_thread<double>) \
-  J(19, reduce_cu::Reduce, reduce_cu::by_block<double>) \
-  J(20, contract_cu::Contract, contract_cu::dots<double>) \
-  J(21, correlate_cu::Correlate, correlate_cu::results<double>) \
-  J(22, correlate_cu::Correlate, correlate_cu::images<double>) \
-  J(23, correlate_cu::Correlate, correlate_cu::filters<double>) \
-  J(24, fft_cu::FFT, fft_cu::fft<double>) \
-  J(25, fft_cu::FFT, fft_cu::fft_chirp<double>) \
-  J(26, products_cu::Products, products_cu::products<double>) \
-  J(27, products_cu::Products, products_cu::products_adjoint<double>) \
-  J(28, spectrum_cu::Spectrum, spectrum_cu::spectrum<double>) \
-  J(29, gather_cu::Gather, gather_cu::gather<double>) \
-  J(30, gather_cu::Gather, gather_cu::scatter<double>) \
-  J(31, contract_cu::Contract, contract_cu::tile<double, double>) \
-  J(32, contract_cu::Contract, contract_cu::tile<float, double>) \
-  J(33, elementwise_cu::Convert, elementwise_cu::convert<float, double>) \
-  J(34, elementwise_cu::Convert, elementwise_cu::convert<double, float>) \
-  J(35, assemble_cu::Assemble, assemble_cu::assemble<float>) \
-  J(36, rows_cu::Row, rows_cu::row<float>) \
-  J(37, rows_cu::Row, rows_cu::place<float>) \
-  J(38, rows_cu::Row, rows_cu::store<float, float>) \
-  J(39, rows_cu::Row, rows_cu::store<float, double>) \
-  J(40, assemble_cu::Assemble, assemble_cu::assemble<double>) \
-  J(41, rows_cu::Row, rows_cu::row<double>) \
-  J(42, rows_cu::Row, rows_cu::place<double>) \
-  J(43, rows_cu::Row, rows_cu::store<double, float>) \
-  J(44, rows_cu::Row, rows_cu::store<double, double>) \
-  J(45, assemble_cu::Assemble, assemble_cu::assemble<Complex<float>>) \
-  J(46, rows_cu::Row, rows_cu::row<Complex<float>>) \
-  J(47, rows_cu::Row, rows_cu::place<Complex<float>>) \
-  J(48, rows_cu::Row, rows_cu::store<Complex<float>, float>) \
-  J(49, rows_cu::Row, rows_cu::store<Complex<float>, double>) \
-  J(50, assemble_cu::Assemble, assemble_cu::assemble<Complex<double>>) \
-  J(51, rows_cu::Row, rows_cu::row<Complex<double>>) \
-  J(52, rows_cu::Row, rows_cu::place<Complex<double>>) \
-  J(53, rows_cu::Row, rows_cu::store<Complex<double>, float>) \
-  J(54, rows_cu::Row, rows_cu::store<Complex<double>, double>) \
-  J(55, lbfgs_cu::LBFGS, lbfgs_cu::transition) \
-  J(56, lbfgs_cu::LBFGS, lbfgs_cu::in_work) \
-  J(57, lbfgs_cu::LBFGS, lbfgs_cu::measure) \
-  J(58, lbfgs_cu::LBFGS, lbfgs_cu::keep) \
-  J(59, lbfgs_cu::LBFGS, lbfgs_cu::secant) \
-  J(60, lbfgs_cu::LBFGS, lbfgs_cu::curvature) \
-  J(61, lbfgs_cu::LBFGS, lbfgs_cu::ring) \
-  J(62, lbfgs_cu::LBFGS, lbfgs_cu::products) \
-  J(63, lbfgs_cu::LBFGS, lbfgs_cu::alphas) \
-  J(64, lbfgs_cu::LBFGS, lbfgs_cu::descend) \
-  J(65, lbfgs_cu::LBFGS, lbfgs_cu::overlaps) \
-  J(66, lbfgs_cu::LBFGS, lbfgs_cu::shares) \
-  J(67, lbfgs_cu::LBFGS, lbfgs_cu::direction) \
-  J(68, lbfgs_cu::LBFGS, lbfgs_cu::slope) \
-  J(69, lbfgs_cu::LBFGS, lbfgs_cu::moved) \
-  J(70, lbfgs_cu::LBFGS, lbfgs_cu::change) \
+  J(8, correlate_cu::Separable, correlate_cu::separable<float>) \
+  J(9, correlate_cu::Separable, correlate_cu::separable_adjoint<float>) \
+  J(10, fft_cu::FFT, fft_cu::fft<float>) \
+  J(11, fft_cu::FFT, fft_cu::fft_chirp<float>) \
+  J(12, products_cu::Products, products_cu::products<float>) \
+  J(13, products_cu::Products, products_cu::products_adjoint<float>) \
+  J(14, spectrum_cu::Spectrum, spectrum_cu::spectrum<float>) \
+  J(15, gather_cu::Gather, gather_cu::gather<float>) \
+  J(16, gather_cu::Gather, gather_cu::scatter<float>) \
+  J(17, contract_cu::Contract, contract_cu::tile<float, float>) \
+  J(18, elementwise_cu::Elementwise, elementwise_cu::interpret<double, 1>) \
+  J(19, elementwise_cu::Elementwise, elementwise_cu::interpret<double, 4>) \
+  J(20, reduce_cu::Reduce, reduce_cu::by_thread<double>) \
+  J(21, reduce_cu::Reduce, reduce_cu::by_block<double>) \
+  J(22, contract_cu::Contract, contract_cu::dots<double>) \
+  J(23, correlate_cu::Correlate, correlate_cu::results<double>) \
+  J(24, correlate_cu::Correlate, correlate_cu::images<double>) \
+  J(25, correlate_cu::Correlate, correlate_cu::filters<double>) \
+  J(26, correlate_cu::Separable, correlate_cu::separable<double>) \
+  J(27, correlate_cu::Separable, correlate_cu::separable_adjoint<double>) \
+  J(28, fft_cu::FFT, fft_cu::fft<double>) \
+  J(29, fft_cu::FFT, fft_cu::fft_chirp<double>) \
+  J(30, products_cu::Products, products_cu::products<double>) \
+  J(31, products_cu::Products, products_cu::products_adjoint<double>) \
+  J(32, spectrum_cu::Spectrum, spectrum_cu::spectrum<double>) \
+  J(33, gather_cu::Gather, gather_cu::gather<double>) \
+  J(34, gather_cu::Gather, gather_cu::scatter<double>) \
+  J(35, contract_cu::Contract, contract_cu::tile<double, double>) \
+  J(36, contract_cu::Contract, contract_cu::tile<float, double>) \
+  J(37, elementwise_cu::Convert, elementwise_cu::convert<float, double>) \
+  J(38, elementwise_cu::Convert, elementwise_cu::convert<double, float>) \
+  J(39, assemble_cu::Assemble, assemble_cu::assemble<float>) \
+  J(40, rows_cu::Row, rows_cu::row<float>) \
+  J(41, rows_cu::Row, rows_cu::place<float>) \
+  J(42, rows_cu::Row, rows_cu::store<float, float>) \
+  J(43, rows_cu::Row, rows_cu::store<float, double>) \
+  J(44, assemble_cu::Assemble, assemble_cu::assemble<double>) \
+  J(45, rows_cu::Row, rows_cu::row<double>) \
+  J(46, rows_cu::Row, rows_cu::place<double>) \
+  J(47, rows_cu::Row, rows_cu::store<double, float>) \
+  J(48, rows_cu::Row, rows_cu::store<double, double>) \
+  J(49, assemble_cu::Assemble, assemble_cu::assemble<Complex<float>>) \
+  J(50, rows_cu::Row, rows_cu::row<Complex<float>>) \
+  J(51, rows_cu::Row, rows_cu::place<Complex<float>>) \
+  J(52, rows_cu::Row, rows_cu::store<Complex<float>, float>) \
+  J(53, rows_cu::Row, rows_cu::store<Complex<float>, double>) \
+  J(54, assemble_cu::Assemble, assemble_cu::assemble<Complex<double>>) \
+  J(55, rows_cu::Row, rows_cu::row<Complex<double>>) \
+  J(56, rows_cu::Row, rows_cu::place<Complex<double>>) \
+  J(57, rows_cu::Row, rows_cu::store<Complex<double>, float>) \
+  J(58, rows_cu::Row, rows_cu::store<Complex<double>, double>) \
+  J(59, lbfgs_cu::LBFGS, lbfgs_cu::transition) \
+  J(60, lbfgs_cu::LBFGS, lbfgs_cu::in_work) \
+  J(61, lbfgs_cu::LBFGS, lbfgs_cu::measure) \
+  J(62, lbfgs_cu::LBFGS, lbfgs_cu::keep) \
+  J(63, lbfgs_cu::LBFGS, lbfgs_cu::secant) \
+  J(64, lbfgs_cu::LBFGS, lbfgs_cu::curvature) \
+  J(65, lbfgs_cu::LBFGS, lbfgs_cu::ring) \
+  J(66, lbfgs_cu::LBFGS, lbfgs_cu::products) \
+  J(67, lbfgs_cu::LBFGS, lbfgs_cu::alphas) \
+  J(68, lbfgs_cu::LBFGS, lbfgs_cu::descend) \
+  J(69, lbfgs_cu::LBFGS, lbfgs_cu::overlaps) \
+  J(70, lbfgs_cu::LBFGS, lbfgs_cu::shares) \
+  J(71, lbfgs_cu::LBFGS, lbfgs_cu::direction) \
+  J(72, lbfgs_cu::LBFGS, lbfgs_cu::slope) \
+  J(73, lbfgs_cu::LBFGS, lbfgs_cu::moved) \
+  J(74, lbfgs_cu::LBFGS, lbfgs_cu::change) \
 

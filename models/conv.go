@@ -44,12 +44,16 @@ func correlate(x, filter autograd.Value, stride [2]int) autograd.Value {
 	return joinChannels(autograd.Correlate(x, filter, autograd.CorrelateOptions{Stride: stride}), c)
 }
 
+// correlateSeparable correlates the rows and columns of x (N, C, h, w) with fy and fx.
+func correlateSeparable(x autograd.Value, fy, fx []float64, stride [2]int) autograd.Value {
+	return autograd.CorrelateSeparable(x, numbers(x, fy, len(fy)), numbers(x, fx, len(fx)), stride)
+}
+
 // blur correlates the rows and columns of x (N, C, h, w) with fy and fx, padded
 // to keep the size, at every stride-th pixel.
 func blur(x autograd.Value, fy, fx []float64, stride int, mode autograd.PadMode) autograd.Value {
 	x = SamePadding(x, [2]int{len(fy), len(fx)}, ones, ones, mode)
-	x = correlate(x, numbers(x, fx, 1, 1, 1, len(fx)), [2]int{1, stride})
-	return correlate(x, numbers(x, fy, 1, 1, len(fy), 1), [2]int{stride, 1})
+	return correlateSeparable(x, fy, fx, [2]int{stride, stride})
 }
 
 // givenFilter returns a filter (fh, fw) as a Const (1, 1, fh, fw). It panics with
@@ -86,8 +90,7 @@ func filtered(op string, x autograd.Value, filter tensor.Tensor, mode autograd.P
 	column, row, ok := separated(filter)
 	switch {
 	case ok && min(fh, fw) > 1:
-		x = correlate(x, numbers(x, row, 1, 1, 1, fw), [2]int{1, stride[1]})
-		return correlate(x, numbers(x, column, 1, 1, fh, 1), [2]int{stride[0], 1})
+		return correlateSeparable(x, column, row, stride)
 	case min(fh, fw) > 1 && fh*fw >= spectralTaps:
 		y := correlateSpectra(x, f)
 		h, w := lastTwo(op, y)
