@@ -19,6 +19,13 @@ cp bench/gpu/gpu-check bench/gpu/torch_compare.py build/kit-try/
 (cd build/kit-try && PERCEPT_LIBCUDA=$OLDPWD/build/emu/libcuda.so.1 PERCEPT_CUDA_KERNELS=$OLDPWD/build/emu/kernels.fatbin ./gpu-check -quick >log.txt) ||
 	{ cat build/kit-try/log.txt; exit 1; }
 
+# The headers of older toolkits serve too; those of CUDA 13 served above.
+for runtime in cu11==11.8.89 cu12==12.9.79; do
+	headers=build/headers-${runtime%==*}
+	python3 -m pip install -q --no-deps --upgrade --target "$headers" "nvidia-cuda-runtime-$runtime"
+	CGO_CFLAGS="-I$PWD/cuda/compat -I$PWD/$headers/nvidia/cuda_runtime/include" go build -tags cuda ./cuda
+done
+
 # One binary, with kernels inside, starts where there is no driver and says so.
 go build -tags cuda -o build/percept-cuda ./cmd/percept
 if readelf -d build/percept-cuda | grep -q 'NEEDED.*libcuda'; then

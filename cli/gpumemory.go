@@ -41,9 +41,15 @@ func (a *app) fitsOn(b autograd.Backend, free int64, jobs []*job) (int, error) {
 	}
 	if n == 0 {
 		scale := math.Sqrt(float64(free) / float64(first))
-		return 0, usage("%s: a synthesis of %d×%d pixels needs about %s of %s, of which %s are free; about --size %dx%d fits, or less --optimizer lbfgs:history",
+		less := ""
+		for _, flag := range [][2]string{{"optimizer", ", or less --optimizer lbfgs:history"}, {"steps", ", or fewer --steps"}} {
+			if f.common().set.Lookup(flag[0]) != nil {
+				less += flag[1]
+			}
+		}
+		return 0, usage("%s: a synthesis of %d×%d pixels needs about %s of %s, of which %s are free; about --size %dx%d fits%s",
 			j.label(), j.target.Dim[2], j.target.Dim[3], bytesText(first), b.Name(), bytesText(free),
-			int(float64(j.target.Dim[2])*scale), int(float64(j.target.Dim[3])*scale))
+			int(float64(j.target.Dim[2])*scale), int(float64(j.target.Dim[3])*scale), less)
 	}
 	if n < len(jobs) {
 		a.note("%s has memory for %d such images at a time: %s for one, %s for each other, %s are free",

@@ -187,7 +187,7 @@ func (s *Geodesic) lossesOf(paths tensor.Tensor) ([]float64, error) {
 }
 
 // checkModel measures the straight lines and refuses a model that does not serve
-// them.
+// them; where memory is only counted all do.
 func (s *Geodesic) checkModel() error {
 	j, err := s.judged()
 	if err != nil {
@@ -199,6 +199,9 @@ func (s *Geodesic) checkModel() error {
 	before, err := j.read(0)
 	if err != nil {
 		return err
+	}
+	if onlyCounts(s.device) {
+		return s.checkGradient(j)
 	}
 	for q, m := range s.fade {
 		for i, v := range before[q] {
@@ -251,7 +254,7 @@ func (s *Geodesic) checkGradient(j *pathJudge) error {
 		return err
 	}
 	out, err := p.Out(0)
-	if err != nil {
+	if err != nil || onlyCounts(s.device) {
 		return err
 	}
 	for q, v := range framesOf(out) {

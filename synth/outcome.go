@@ -163,6 +163,13 @@ func (j *judge) evaluate(x tensor.Tensor) (f judgement, err error) {
 	return f, nil
 }
 
+// onlyCounts reports whether memory of dev is only counted, so that what is read from
+// it says nothing of a model.
+func onlyCounts(dev autograd.Backend) bool {
+	_, counts := dev.(*autograd.Ledger)
+	return counts
+}
+
 // checkModel evaluates the start and refuses a model that mixes images or whose
 // representation does not depend on them; where memory is only counted there is
 // nothing to see. It returns the losses.
@@ -177,7 +184,7 @@ func (s *Metamer) checkModel() ([]float64, error) {
 		return nil, err
 	}
 	s.atStart = found
-	if _, counts := s.device.(*autograd.Ledger); counts {
+	if onlyCounts(s.device) {
 		return found.loss, nil
 	}
 	n := s.batch[0]
