@@ -2,6 +2,7 @@ package autograd
 
 import (
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"github.com/percept-go/percept/kernels"
@@ -206,8 +207,7 @@ func (g *group[T]) compile(s *Step, level kernels.Level) {
 		g.ops = append(g.ops, o)
 		g.emit(&in, s, nin+i, level)
 		for k, a := range in.Args {
-			repeated := k > 0 && in.Args[0] == a || k > 1 && in.Args[1] == a
-			if a >= nin && last[a] == i && g.ops[a].at < 0 && !repeated {
+			if a >= nin && last[a] == i && g.ops[a].at < 0 && !slices.Contains(in.Args[:k], a) {
 				free[g.ops[a].words] = append(free[g.ops[a].words], g.ops[a].strip)
 			}
 		}

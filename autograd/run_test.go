@@ -190,3 +190,16 @@ func BenchmarkRun(b *testing.B) {
 		})
 	}
 }
+
+// A value that a sum takes twice, and nobody after it, gives way to one other, not to
+// two.
+func TestSumOfRepeatedTerms(t *testing.T) {
+	tape := autograd.New(nil)
+	defer tape.Close()
+	x, y := tape.Var("x", tensor.Of([]float64{1, 2})), tape.Var("y", tensor.Of([]float64{3, -4}))
+	product := x.Mul(y)
+	sum := autograd.Sum(x, y, product, product)
+	z, err := autograd.Eval(sum.Sub(x.Square().Div(y.Square())))
+	require.NoError(t, err)
+	require.InDeltaSlice(t, []float64{1 + 3 + 2*3 - 1./9, 2 - 4 - 2*8 - 4./16}, tensor.Floats(z), 1e-14)
+}
