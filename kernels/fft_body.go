@@ -84,6 +84,7 @@ type fftBody[T Float] struct {
 	product func(dst, src []T, pos []int, w []T, n int)
 }
 
+// fftBodyOf returns the body of a level, which all transforms share.
 func fftBodyOf[T Float](level Level) *fftBody[T] {
 	var z T
 	if _, ok := any(z).(float32); ok {
