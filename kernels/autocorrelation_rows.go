@@ -85,8 +85,8 @@ func (p *AutocorrelationRows[T]) SpectraOfTile(m, x []T) {
 }
 
 // TileOfMaps sets x to a tile as SpectraOfTile reads it: w times the Lanes rows whose
-// spectra m are. The imaginary parts of the first frequency and of the last do not count. tile is
-// room for one tile, and may not be x.
+// spectra m are. The imaginary parts of the first frequency and of the last do not
+// count. tile is room for one tile, and may not be x.
 func (p *AutocorrelationRows[T]) TileOfMaps(x, tile, m []T) {
 	l := p.line
 	lanes := l.body.lanes

@@ -5,9 +5,10 @@ const fftShortMost = 1024
 
 // An fftShort transforms contiguous lines, those from from[i] on in src to those
 // from to[i] on in dst, in reals; there are a multiple of the lanes of a tile of
-// them, or of the 128-bit groups of a vector if tw is not nil, and tile has room for as many rows as fftShortRows says. A line that is
-// there more than once in to is so in from. The transform is times the scale, that
-// of an even number of reals times twice the scale. See fftShortTurns for tw.
+// them, or of the 128-bit groups of a vector if tw is not nil, and tile has room for
+// as many rows as fftShortRows says. A line that is there more than once in to is so
+// in from. The transform is times the scale, that of an even number of reals times
+// twice the scale. See fftShortTurns for tw.
 type fftShort[T Float] func(dst, src, tile []T, to, from []int, tw []T, scale T)
 
 // fftShortRows is how many rows of a tile the transform of lines of n needs at most.
