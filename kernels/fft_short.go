@@ -1,5 +1,7 @@
 package kernels
 
+import "unsafe"
+
 // fftShortMost is the longest line that a kernel transforms as a whole.
 const fftShortMost = 1024
 
@@ -47,9 +49,10 @@ func (s *fftPass[T]) setShort() bool {
 			s.halfOff = append(s.halfOff, 2*i*s.line.n)
 		}
 	}
-	s.shortLines = body.lanes
 	if s.shortTurns != nil {
-		s.shortLines /= body.shortWide
+		s.shortLines = body.lanes / body.shortWide
+	} else { // those of AVX2 serve all levels; lines of one vector are read before they are written
+		s.shortLines = 32 / int(unsafe.Sizeof(*new(T)))
 	}
 	return s.short != nil || s.half != nil
 }
