@@ -48,7 +48,6 @@ type canvas struct {
 	c      draw.Canvas
 	height float64 // of the whole
 	x, y   float64 // where the figure lies in the whole
-	pdf    bool    // one face only: vgpdf mixes up several
 }
 
 func (c *canvas) point(x, y float64) vg.Point {
@@ -64,7 +63,6 @@ type face struct {
 func plain(size float64) face { return face{size, false} }
 func bold(size float64) face  { return face{size, true} }
 
-// Bold letters are a variant of their own: vgpdf looks in vain for a weight.
 const (
 	regularVariant = "Sans"
 	boldVariant    = "SansBold"
@@ -108,12 +106,6 @@ const (
 
 // text writes s; h and v say which of its points lies at x, y.
 func (c *canvas) text(x, y float64, h draw.XAlignment, v draw.YAlignment, f face, col color.Color, s string) {
-	if c.pdf && f.bold { // two strokes make it bold
-		const apart = .5
-		c.text(x, y, h, v, plain(f.size), col, s)
-		c.text(x+apart, y, h, v, plain(f.size), col, s)
-		return
-	}
 	sty := f.style()
 	sty.XAlign, sty.YAlign, sty.Color = h, v, col
 	c.c.FillText(sty, c.point(x, y), s)

@@ -19,7 +19,6 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
-	"gonum.org/v1/plot/vg/vgpdf"
 	"gonum.org/v1/plot/vg/vgsvg"
 
 	"github.com/percept-go/percept/internal/atomicfile"
@@ -104,12 +103,9 @@ var formats = map[string]func(f *Figure, w io.Writer) error{
 
 func (f *Figure) writePDF(w io.Writer) error {
 	width, height := f.Size()
-	c := vgpdf.New(px(float64(width)), px(float64(height)))
-	on := newCanvas(c, width, height)
-	on.pdf = true
-	f.draw(on)
-	_, err := c.WriteTo(w)
-	return err
+	p := newPage(px(float64(width)), px(float64(height)))
+	f.draw(newCanvas(p, width, height))
+	return p.writeTo(w)
 }
 
 // writeSVG draws images as they are stored, which a viewer may then magnify

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -225,6 +226,39 @@ func TestFormats(t *testing.T) {
 	}
 	assert.ErrorIs(t, err, io.EOF, "well-formed")
 	assert.Contains(t, string(data), "Größe &lt;&amp;&gt;")
+}
+
+// Another program shows the PDF as the PNG is: the images the right way up, and
+// the text as text.
+func TestPDFLooksLikePNG(t *testing.T) {
+	if _, err := exec.LookPath("pdftoppm"); err != nil {
+		t.Skip("no poppler")
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "f.pdf")
+	require.NoError(t, demo().Save(file))
+	text, err := exec.Command("pdftotext", file, "-").Output()
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "Größe <&> \"quoted\"")
+	require.NoError(t, exec.Command("pdftoppm", "-r", strconv.Itoa(dpi), "-png", "-singlefile", file, filepath.Join(dir, "f")).Run())
+	data, err := os.ReadFile(filepath.Join(dir, "f.png"))
+	require.NoError(t, err)
+	got, err := png.Decode(bytes.NewReader(data))
+	require.NoError(t, err)
+	want := demo().Raster(1)
+	require.Equal(t, want.Bounds().Size(), got.Bounds().Size())
+	grey := func(m image.Image, x, y int) float64 {
+		return float64(color.GrayModel.Convert(m.At(x, y)).(color.Gray).Y)
+	}
+	size := want.Bounds().Size()
+	sum, ink := 0., 0.
+	for y := range size.Y {
+		for x := range size.X {
+			sum += math.Abs(grey(want, x, y) - grey(got, x, y))
+			ink += 255 - grey(want, x, y)
+		}
+	}
+	assert.Less(t, sum/ink, .1, "what differs, of what is not white")
 }
 
 func TestFigureWithoutPanels(t *testing.T) {
