@@ -2,6 +2,7 @@ package autograd
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/percept-go/percept/tensor"
@@ -115,12 +116,48 @@ func (s *Step) FLOPs() int64 {
 		}
 		return n
 	}
-	if s.Op.FLOPs == nil {
-		return int64(s.Out[0].Len())
-	}
 	in := make([]tensor.Type, len(s.In))
 	for i, t := range s.In {
 		in[i] = t.Type
 	}
-	return s.Op.FLOPs(s.Attr, s.Out[0].Type, in)
+	return s.Op.flops(s.Attr, s.Out[0].Type, in)
+}
+
+// flops counts the operations of op: where it does not say, those of what it lowers
+// to, without what of that is constant, else one per element of the result.
+func (op *Op) flops(attr any, out tensor.Type, in []tensor.Type) int64 {
+	switch {
+	case op.FLOPs != nil:
+		return op.FLOPs(attr, out, in)
+	case op.Lower == nil:
+		return int64(out.Len())
+	}
+	t := New(nil)
+	args := make([]Value, len(in))
+	for i, typ := range in {
+		args[i] = t.record(opHole, i, typ)
+	}
+	result := op.Lower(attr, args).id
+	varies := make([]bool, len(t.nodes))
+	for id, n := range t.nodes {
+		varies[id] = n.op == opHole || slices.ContainsFunc(n.args, func(a int32) bool { return varies[a] })
+	}
+	var sum int64
+	seen := map[int32]bool{}
+	for todo := []int32{result}; len(todo) > 0; {
+		id := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		n := &t.nodes[id]
+		if seen[id] || !varies[id] || n.leaf() {
+			continue
+		}
+		seen[id] = true
+		types := make([]tensor.Type, len(n.args))
+		for i, a := range n.args {
+			types[i] = t.nodes[a].typ
+		}
+		sum += n.op.flops(n.attr, n.typ, types)
+		todo = append(todo, n.args...)
+	}
+	return sum
 }

@@ -54,7 +54,8 @@ type Op struct {
 	RowAxis int
 	// Linear has bit i set if the op is real-linear in argument i.
 	Linear uint64
-	// FLOPs counts the operations; nil counts one per element of the result.
+	// FLOPs counts the operations; nil counts those of what Lower records, or one per
+	// element of the result where there is no Lower either.
 	FLOPs func(attr any, out tensor.Type, in []tensor.Type) int64
 	// Samples says on what tests run the op. There is at least one.
 	Samples []Sample

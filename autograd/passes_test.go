@@ -387,6 +387,28 @@ func TestProfile(t *testing.T) {
 	})
 }
 
+// An op that does not count its operations has those of what it lowers to: of cube,
+// a square and a product for each element, and not what is constant of it.
+func TestProfileCountsLowering(t *testing.T) {
+	inner := cube()
+	inner.VJP, inner.Eval = nil, nil
+	inner.Lower = func(_ any, in []autograd.Value) autograd.Value { return in[0].Square().Mul(in[0]) }
+	outer := cube()
+	outer.Name, outer.VJP, outer.Eval = "outer", nil, nil
+	outer.CPU = func(b *autograd.Bind) func() { return func() {} }
+	outer.Lower = func(_ any, in []autograd.Value) autograd.Value {
+		tape := in[0].Tape()
+		hoisted := tape.Full(in[0].Type(), 3).Exp().Sqrt()
+		return tape.Apply(inner, nil, in[0]).Mul(hoisted)
+	}
+	tape := autograd.New(autograd.CPU{Threads: 1})
+	defer tape.Close()
+	x := tape.Var("x", tensor.New(tensor.Float64, 100))
+	prof, err := compile(t, tape, []autograd.Value{tape.Apply(outer, nil, x)}).Profile(1)
+	require.NoError(t, err)
+	require.Equal(t, int64(300), prof[0].FLOPs)
+}
+
 // TestHoisted: what depends on Consts alone is listed with its line and size.
 func TestHoisted(t *testing.T) {
 	tape := autograd.New(nil)
