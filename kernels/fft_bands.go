@@ -9,20 +9,21 @@ import "unsafe"
 // to the rows of all bands can be done while they are near. Masks, scaled as the
 // transforms are to be, multiply while numbers are loaded and stored.
 //
-// Halved bands lie in tiles of columns, one tile after the other, without those where
-// the mask vanishes: columns are read and written in one go, rows in pieces. One
+// Halved bands lie row by row, band after band, without the tiles of columns where the
+// mask vanishes: rows are read and written in one go, more often than columns are. One
 // goroutine at a time may use it, but for the methods that take a worker.
 type FFTBands[T Float] struct {
 	*FFTMasks[T]
-	tileLen int        // reals from tile to tile of halved bands
+	starts  []int      // where each halved band begins, then where they end
+	rowLen  []int      // of each band: reals from row to row
 	runs    [][]fftRun // of each band
-	ordinal [][]int    // of each band and tile, which of all those kept it is
-	tiles   int        // that are kept
+	ordinal [][]int    // of each band and tile, which of those kept it is
 	far     bool       // halved bands leave the near caches: see fftFar
 	workers []fftBandsWorker[T]
 	plain   *fftPlainBands[T]
 	rows    *fftLine[T] // of short rows, as many at a time as there are lanes; or nil
-	off     [2][]int    // of rows of a tile, and of a band
+	off     []int       // of rows of a band
+	offs    [][]int     // of rows of each halved band
 	x, z    []T         // the loop in progress
 	image   []T         // of Cut or Join
 	halved  []T
@@ -30,8 +31,8 @@ type FFTBands[T Float] struct {
 	cutTiles, joinTiles, finishRows, startRows func(worker, lo, hi int)
 }
 
-// An fftRun is a number of tiles of columns that are kept: the first, and which of all
-// those kept it is.
+// An fftRun is a number of tiles of columns that are kept: the first, and which of those
+// of its band it is.
 type fftRun struct{ tile, ordinal, n int }
 
 // fftBandsWorker is the memory of one thread.
@@ -70,32 +71,40 @@ func NewFFTBands[T Float](masks *FFTMasks[T], threads int) *FFTBands[T] {
 	return p
 }
 
-// setTiles says where the tiles are that are kept. They are longer by a row, so that
-// their rows do not share cache sets.
+// setTiles says where the tiles are that are kept. Rows are an odd number of tiles
+// apart, so that those of a column do not share cache sets.
 func (p *FFTBands[T]) setTiles() {
 	width := 2 * p.body.lanes
-	p.tileLen = width * (p.h + 1)
 	p.rows = newFFTLine(p.body, p.w)
 	for i := range p.body.lanes {
-		p.off[0], p.off[1] = append(p.off[0], i*width), append(p.off[1], 2*i*p.w)
+		p.off = append(p.off, 2*i*p.w)
 	}
+	end := 0
 	for k := range p.bands {
 		var runs []fftRun
-		var ordinal []int
+		var ordinal, off []int
+		kept := 0
 		for t, mask := range p.loads[k] {
-			ordinal = append(ordinal, p.tiles)
+			ordinal = append(ordinal, kept)
 			if mask == nil {
 				continue
 			}
 			if last := len(runs) - 1; last >= 0 && runs[last].tile+runs[last].n == t {
 				runs[last].n++
 			} else {
-				runs = append(runs, fftRun{t, p.tiles, 1})
+				runs = append(runs, fftRun{t, kept, 1})
 			}
-			p.tiles++
+			kept++
 		}
-		p.runs, p.ordinal = append(p.runs, runs), append(p.ordinal, ordinal)
+		rowLen := (kept | 1) * width
+		for i := range p.body.lanes {
+			off = append(off, i*rowLen)
+		}
+		p.starts, p.rowLen = append(p.starts, end), append(p.rowLen, rowLen)
+		p.runs, p.ordinal, p.offs = append(p.runs, runs), append(p.ordinal, ordinal), append(p.offs, off)
+		end += p.h * rowLen
 	}
+	p.starts = append(p.starts, end)
 }
 
 // Cut sets dst (images, bands, h, w) to the bands of the spectra src (images, h, w),
@@ -164,7 +173,7 @@ func (p *FFTBands[T]) HalvedLen() int {
 	if p.plain != nil {
 		return p.bands * 2 * p.h * p.w
 	}
-	return p.tiles * p.tileLen
+	return p.starts[p.bands]
 }
 
 // RowsAtOnce is how many rows, at least, Rows and HalveRows had better be given.
@@ -182,10 +191,9 @@ func (p *FFTBands[T]) Halve(z, x []T, pool *Pool) {
 	p.x, p.z = nil, nil
 }
 
-// tile returns tile t of band k.
+// tile returns tile t of band k: its rows are rowLen apart.
 func (p *FFTBands[T]) tile(k, t int) []T {
-	at := p.ordinal[k][t] * p.tileLen
-	return p.z[at : at+2*p.h*p.body.lanes]
+	return p.z[p.starts[k]+p.ordinal[k][t]*2*p.body.lanes : p.starts[k+1]]
 }
 
 // cutColumns makes tiles of columns of all bands.
@@ -197,7 +205,7 @@ func (p *FFTBands[T]) cutColumns(worker, lo, hi int) {
 		for k := range p.bands {
 			if mask := p.loads[k][t]; mask != nil {
 				p.body.loadMasked[p.first.radix](w.tile, w.column, width, p.first.tw, p.first.q, mask)
-				l.finish(w.tile, p.tile(k, t), fftAtStart, width, fftColumns, true, 1, l.n, 1)
+				l.finish(w.tile, p.tile(k, t), fftAtStart, p.rowLen[k], fftColumns, true, 1, l.n, 1)
 			}
 		}
 	}
@@ -231,7 +239,7 @@ func (p *FFTBands[T]) joinColumns(worker, lo, hi int) {
 		p.nextColumns(t)
 		for k := range p.bands {
 			if mask := p.adds[k][t]; mask != nil {
-				done := l.load(w.tile, p.tile(k, t), fftAtStart, width, fftColumns, false, true)
+				done := l.load(w.tile, p.tile(k, t), fftAtStart, p.rowLen[k], fftColumns, false, true)
 				l.transform(w.tile, done, last)
 				p.body.addMasked[p.last.radix](w.column, width, w.tile, l.heads, l.n/p.last.radix, mask)
 			}

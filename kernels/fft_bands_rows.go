@@ -12,7 +12,7 @@ func (p *FFTBands[T]) Rows(worker int, dst, z []T, k, y, n int) {
 		some := min(n, most)
 		switch {
 		case w.cross != nil && len(p.runs[k]) == 1 && p.runs[k][0].n*p.body.lanes == p.w:
-			w.cross.pieces(w.tile, dst, z[p.piece(k, 0, y):], p.tileLen, true)
+			w.cross.pieces(w.tile, dst, z[p.piece(k, 0, y):], 2*p.body.lanes, true)
 		case some == p.body.lanes && w.cross == nil:
 			p.rowsTogether(w, dst, z, k, y)
 		default:
@@ -24,15 +24,15 @@ func (p *FFTBands[T]) Rows(worker int, dst, z []T, k, y, n int) {
 	}
 }
 
-// piece returns where row y of a tile of a band is, given the run that the tile is in.
+// piece returns where row y of a run of tiles of a band is.
 func (p *FFTBands[T]) piece(k, run, y int) int {
-	return p.runs[k][run].ordinal*p.tileLen + y*2*p.body.lanes
+	return p.starts[k] + y*p.rowLen[k] + p.runs[k][run].ordinal*2*p.body.lanes
 }
 
 // rowsTogether makes as many rows as there are lanes, straight from the tiles.
 func (p *FFTBands[T]) rowsTogether(w *fftBandsWorker[T], dst, z []T, k, y int) {
 	p.gather(w.tile, z, k, y)
-	p.rows.finish(w.tile, dst, p.off[1], 2, fftRows, true, 0, p.w, 1)
+	p.rows.finish(w.tile, dst, p.off, 2, fftRows, true, 0, p.w, 1)
 }
 
 // collect sets n rows of the workspace to halved rows, with zeros.
@@ -40,7 +40,7 @@ func (p *FFTBands[T]) collect(w *fftBandsWorker[T], z []T, k, y, n int) {
 	width, at := 2*p.body.lanes, 0
 	for i, r := range p.runs[k] {
 		p.clear(w.row, at, r.tile, n)
-		p.body.pieces(w.row[r.tile*width:], z[p.piece(k, i, y):], 2*p.w, width, width, p.tileLen, n, r.n)
+		p.body.pieces(w.row[r.tile*width:], z[p.piece(k, i, y):], 2*p.w, p.rowLen[k], width, width, n, r.n)
 		at = r.tile + r.n
 	}
 	p.clear(w.row, at, p.w/p.body.lanes, n)
@@ -62,7 +62,7 @@ func (p *FFTBands[T]) nextRows(z []T, k, y, n int) {
 	}
 	for ; n > 0 && y < p.h; n, y = n-1, y+1 {
 		for i, r := range p.runs[k] {
-			p.body.prefetch(z[p.piece(k, i, y):], p.tileLen, r.n)
+			p.body.prefetch(z[p.piece(k, i, y):], 2*p.body.lanes, r.n)
 		}
 	}
 }
@@ -83,7 +83,7 @@ func (p *FFTBands[T]) HalveRows(worker int, z, src []T, k, y, n int) {
 		} else {
 			w.forward.run(w.row, src, some)
 			for i, r := range p.runs[k] {
-				p.body.pieces(z[p.piece(k, i, y):], w.row[r.tile*width:], width, 2*p.w, p.tileLen, width, some, r.n)
+				p.body.pieces(z[p.piece(k, i, y):], w.row[r.tile*width:], p.rowLen[k], 2*p.w, width, width, some, r.n)
 			}
 		}
 		src = src[2*p.w*some:]
@@ -93,7 +93,7 @@ func (p *FFTBands[T]) HalveRows(worker int, z, src []T, k, y, n int) {
 // halveTogether is HalveRows of as many rows as there are lanes.
 func (p *FFTBands[T]) halveTogether(w *fftBandsWorker[T], z, src []T, k, y int) {
 	l := p.rows
-	done := l.load(w.tile, src, p.off[1], 2, fftRows, false, true)
+	done := l.load(w.tile, src, p.off, 2, fftRows, false, true)
 	l.transform(w.tile, done, len(l.stages))
 	p.scatter(z, w.tile, k, y)
 }

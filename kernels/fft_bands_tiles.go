@@ -32,9 +32,7 @@ func (p *FFTBands[T]) gather(tile, z []T, k, y int) {
 	load := p.body.loader(fftRows, 1, true, lanes)
 	for i, r := range p.runs[k] {
 		clear(tile[at*block : r.tile*block])
-		for t := range r.n {
-			load(tile[(r.tile+t)*block:], z[p.piece(k, i, y)+t*p.tileLen:], p.off[0], 0, nil, lanes)
-		}
+		load(tile[r.tile*block:], z[p.piece(k, i, y):], p.offs[k], 2, nil, r.n*lanes)
 		at = r.tile + r.n
 	}
 	clear(tile[at*block : p.w/lanes*block])
@@ -52,8 +50,6 @@ func (p *FFTBands[T]) scatter(z, tile []T, k, y int) {
 	lanes := p.body.lanes
 	store := p.body.storer(fftRows, 1, p.rows.tail != nil, lanes)
 	for i, r := range p.runs[k] {
-		for t := range r.n {
-			store(z[p.piece(k, i, y)+t*p.tileLen:], p.off[0], 0, tile, p.rows.pos[(r.tile+t)*lanes:], lanes, 1)
-		}
+		store(z[p.piece(k, i, y):], p.offs[k], 2, tile, p.rows.pos[r.tile*lanes:], r.n*lanes, 1)
 	}
 }
