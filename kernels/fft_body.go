@@ -13,6 +13,7 @@ const (
 	fftColumns                  // side by side, without gaps
 	fftRows                     // each contiguous, at its own offset
 	fftTiles                    // as in a tile, the parts apart: for storing only
+	fftPairs                    // of reals, side by side: see fftLoad
 	fftLayouts
 )
 
@@ -25,12 +26,13 @@ const fftMaxOdd = 61
 
 // An fftLoad fills a tile of radix·q rows with complex lines of src, then does
 // the stage (radix, q, tw) on it, unless the radix is 1. Lane i is at off[i],
-// its element j at off[i] + j·stride; both count reals.
+// its element j at off[i] + j·stride; both count reals. The parts of an element are
+// two reals that follow each other, in fftPairs half a stride apart.
 type fftLoad[T Float] func(tile, src []T, off []int, stride int, tw []T, q int)
 
 // An fftStore does the last stage on the radix rows at each heads[k], k < q,
 // and writes frequency k + tq of lane i, times scale, to dst at
-// off[i] + (k+tq)·stride.
+// off[i] + (k+tq)·stride, as fftLoad reads it; fftTiles has the parts a vector apart.
 type fftStore[T Float] func(dst []T, off []int, stride int, tile []T, heads []int, q int, scale T)
 
 // An fftLoadMasked is an fftLoad of side by side lines from src on that takes
@@ -63,11 +65,13 @@ type fftBody[T Float] struct {
 	pieces func(dst, src []T, dstRow, srcRow, dstNext, srcNext, rows, tiles int)
 	// stage does an inner stage on blocks blocks.
 	stage [fftMaxOdd + 1]func(tile, tw []T, q, blocks int)
-	// stageOdd, realOdd, realOddInverse and arrange, see the functions called fft…Go.
+	// stageOdd, realOdd, realOddInverse, arrange and negate, see the functions called
+	// fft…Go.
 	stageOdd       func(tile, spare, coef, tw []T, half, q int)
 	realOdd        func(tile, src, spare, coef, tw []T, half, q int)
 	realOddInverse func(dst, re, im []T, pos []int, spare, coef, tw []T, half int)
 	arrange        func(dst, src []T, pos []int, w []T)
+	negate         func(part []T, rows []int)
 	// cross does the last stage of a line that has the tile for itself, see
 	// fftCross; nil if the body has none.
 	cross [2]func(dst, tile []T, pos []int, tw []T, q int)

@@ -41,6 +41,7 @@ func fftKernels[T Float](t *testing.T, level Level) {
 		t.Run(fmt.Sprintf("inverse odd stage %d of reals", radix), func(t *testing.T) { fftKernelRealOddInverse(t, b, radix) })
 	}
 	t.Run("arrange", func(t *testing.T) { fftKernelArrange(t, b) })
+	t.Run("negate", func(t *testing.T) { fftKernelNegate(t, b) })
 	t.Run("tangle", func(t *testing.T) { fftKernelTangle(t, b) })
 	t.Run("product", func(t *testing.T) { fftKernelProduct(t, b) })
 	for kind := range b.short {
@@ -87,6 +88,8 @@ func fftOffsets(lay fftLayout, lanes, n int) (off []int, stride, size int) {
 		switch lay {
 		case fftColumns:
 			off = append(off, 6+2*i)
+		case fftPairs:
+			off = append(off, 6+i)
 		case fftRows:
 			off = append(off, (lanes-1-i)*(2*n+4))
 		default:
@@ -94,12 +97,23 @@ func fftOffsets(lay fftLayout, lanes, n int) (off []int, stride, size int) {
 		}
 	}
 	switch lay {
-	case fftColumns:
+	case fftColumns, fftPairs:
 		return off, 2*lanes + 6, 6 + n*(2*lanes+6)
 	case fftRows:
 		return off, 2, lanes * (2*n + 4)
 	}
 	return off, 6, lanes * (6*n + 2)
+}
+
+// fftPart returns how far the parts of an element are from each other.
+func fftPart(lay fftLayout, stride, lanes int) int {
+	switch lay {
+	case fftTiles:
+		return lanes
+	case fftPairs:
+		return stride / 2
+	}
+	return 1
 }
 
 func exchange(x complex128, swap int) complex128 {
@@ -150,7 +164,7 @@ func fftKernelLoad[T Float](t *testing.T, b *fftBody[T], f fftLoad[T], lay fftLa
 				x := make([]complex128, radix)
 				for s := range x {
 					at := o + (j+s*q)*stride
-					x[s] = exchange(complex(float64(src[at]), float64(src[at+1])), swap)
+					x[s] = exchange(complex(float64(src[at]), float64(src[at+fftPart(lay, stride, b.lanes)])), swap)
 				}
 				for s, y := range stageOf(x, j, q) {
 					fftClose[T](t, y, rows[j+s*q][i], "q %d, lane %d, row %d", q, i, j+s*q)
@@ -169,10 +183,8 @@ func fftKernelStore[T Float](t *testing.T, b *fftBody[T], f fftStore[T], lay fft
 		tile := fftRandom[T](n*2*b.lanes + 1)[1:]
 		rows := rowsOf(b, tile)
 		off, stride, size := fftOffsets(lay, b.lanes, n)
-		part := 1
 		if lay == fftTiles {
 			off, stride, size = []int{6}, 2*b.lanes+6, 6+n*(2*b.lanes+6)
-			part = b.lanes
 			for _, s := range b.slot[1:] {
 				off = append(off, 6+s)
 			}
@@ -192,7 +204,7 @@ func fftKernelStore[T Float](t *testing.T, b *fftBody[T], f fftStore[T], lay fft
 				}
 				for s, y := range stageOf(x, 0, 1) {
 					at := o + (k+s*q)*stride
-					got := complex(float64(dst[at]), float64(dst[at+part]))
+					got := complex(float64(dst[at]), float64(dst[at+fftPart(lay, stride, b.lanes)]))
 					fftClose[T](t, exchange(y/2, swap), got, "q %d, lane %d, frequency %d", q, i, k+s*q)
 				}
 			}
@@ -304,6 +316,18 @@ func fftKernelArrange[T Float](t *testing.T, b *fftBody[T]) {
 		b.arrange(dst, src, reversedRows(n, b.lanes), w)
 		requireGuards(t, after)
 		require.Equal(t, want, dst)
+	}
+}
+
+func fftKernelNegate[T Float](t *testing.T, b *fftBody[T]) {
+	for _, n := range []int{1, 2, 5} {
+		tile, after := fftGuarded[T](n * 2 * b.lanes)
+		want := append([]T(nil), tile...)
+		rows := reversedRows(n, b.lanes)[n/2:]
+		fftNegateGo(want[b.lanes:], rows, b.lanes)
+		b.negate(tile[b.lanes:], rows)
+		requireGuards(t, after)
+		require.Equal(t, want, tile)
 	}
 }
 

@@ -134,6 +134,15 @@ func fftArrangeGo[T Float](dst, src []T, pos []int, w []T, lanes int) {
 	}
 }
 
+// fftNegateGo negates the reals of a part of the given rows.
+func fftNegateGo[T Float](part []T, rows []int, lanes int) {
+	for _, o := range rows {
+		for i, x := range part[o:][:lanes] {
+			part[o+i] = -x
+		}
+	}
+}
+
 // An fftOddReal is the transform of n real numbers, n with an odd factor r that is
 // a radix: a stage of radix r, that factor or 9, whose output t < r has the frequencies k with
 // k mod r = t, of which those of t ≤ r/2 suffice. The inverse has the stage last.
@@ -235,10 +244,8 @@ func (p *fftOddReal[T]) transform(out, in []T) {
 	l, b := p.line, p.line.body
 	b.realOdd(out, in, in[p.n*b.lanes:], p.coef, p.tw, p.half, l.n)
 	l.blocks(out, in, 0, len(l.stages), p.half+1)
-	_, im := l.parts(out, false)
-	for _, o := range p.conj {
-		for i, x := range im[o:][:b.lanes] {
-			im[o+i] = -x
-		}
+	if len(p.conj) > 0 {
+		_, im := l.parts(out, false)
+		b.negate(im, p.conj)
 	}
 }

@@ -57,50 +57,64 @@ func (s *fftPass[T]) offsets(t int) (dst, src []int) {
 
 // setLines deals the lines of each block to tiles: whole tiles of lines that
 // lie side by side first, then what is left over. A tile that is not full
-// repeats its last line, in load and store alike. srcRow and dstRow say whether
-// the lines themselves are contiguous.
-func (s *fftPass[T]) setLines(g *fftGrid, blocks [][]fftSpan, srcRow, dstRow bool) {
+// repeats its last line, in load and store alike.
+func (s *fftPass[T]) setLines(g *fftGrid, blocks [][]fftSpan) {
+	src, dst := fftSide{s.srcStep, 2, fftColumns}, fftSide{s.dstStep, 2, fftColumns}
+	switch s.kind {
+	case FFTReal:
+		src = fftSide{s.srcStep, 1, fftPairs}
+	case FFTRealInverse:
+		dst = fftSide{s.dstStep, 1, fftPairs}
+	}
 	for _, b := range blocks {
 		s.lines += len(b)
 		s.firstTile = append(s.firstTile, s.tiles())
 		var rest []fftSpan
 		for len(b) > 0 {
-			src, dst := sideBySide(b, g.lanes)
-			if !src && !dst {
+			inSrc, inDst := sideBySide(b, g.lanes, src.size, dst.size)
+			if !inSrc && !inDst {
 				rest = append(rest, b[0])
 				b = b[1:]
 				continue
 			}
-			s.addTile(g, b[:g.lanes], fftLayoutOf(src, srcRow), fftLayoutOf(dst, dstRow))
+			s.addTile(g, b[:g.lanes], src.layout(inSrc), dst.layout(inDst))
 			b = b[g.lanes:]
 		}
 		for len(rest) > 0 {
 			k := min(len(rest), g.lanes)
-			s.addTile(g, rest[:k], fftLayoutOf(false, srcRow), fftLayoutOf(false, dstRow))
+			s.addTile(g, rest[:k], src.layout(false), dst.layout(false))
 			rest = rest[k:]
 		}
 	}
 	s.firstTile = append(s.firstTile, s.tiles())
 }
 
-// sideBySide says in which arrays the next lanes lines follow each other.
-func sideBySide(b []fftSpan, lanes int) (src, dst bool) {
+// sideBySide says in which arrays, of elements of so many reals, the next lanes
+// lines follow each other.
+func sideBySide(b []fftSpan, lanes, srcSize, dstSize int) (src, dst bool) {
 	if len(b) < lanes {
 		return false, false
 	}
 	src, dst = true, true
 	for i := 1; i < lanes; i++ {
-		src = src && b[i].src == b[0].src+2*i
-		dst = dst && b[i].dst == b[0].dst+2*i
+		src = src && b[i].src == b[0].src+srcSize*i
+		dst = dst && b[i].dst == b[0].dst+dstSize*i
 	}
 	return src, dst
 }
 
-func fftLayoutOf(columns, rows bool) fftLayout {
+// An fftSide is what the layouts of tiles in one of the arrays depend on: the step
+// along lines, the size of an element, and the layout of lines side by side.
+type fftSide struct {
+	step, size int
+	abreast    fftLayout
+}
+
+func (s fftSide) layout(sideBySide bool) fftLayout {
 	switch {
-	case columns:
-		return fftColumns
-	case rows:
+	case sideBySide:
+		return s.abreast
+	case s.step == s.size:
 		return fftRows
 	}
 	return fftAny

@@ -154,7 +154,7 @@ func (p *FFT[T]) planComplex(s FFTSpec, g *fftGrid, from fftArray, fromStep []in
 		if s.Kind == FFTRealInverse && g.packed && from == fftSrc {
 			pass.nyquist = g.size[g.halved] * fromStep[g.halved]
 		}
-		pass.setLines(g, g.lines(a, fromStep, toStep), pass.srcStep == 2, pass.dstStep == 2)
+		pass.setLines(g, g.lines(a, fromStep, toStep))
 		p.passes = append(p.passes, pass)
 		from, fromStep = to, toStep
 	}
@@ -166,7 +166,7 @@ func (p *FFT[T]) planReal(s FFTSpec, g *fftGrid) {
 	pass := p.halfPass(s.Shape[g.halved], false)
 	pass.packed = g.packed
 	pass.from, pass.to, pass.srcStep, pass.dstStep = fftSrc, fftDst, from[g.halved], to[g.halved]
-	pass.setLines(g, g.lines(g.halved, from, to), pass.srcStep == 1, pass.dstStep == 2)
+	pass.setLines(g, g.lines(g.halved, from, to))
 	p.passes = append(p.passes, pass)
 	p.planComplex(s, g, fftDst, to, s.Axes[:len(s.Axes)-1])
 	if g.packed {
@@ -185,7 +185,7 @@ func (p *FFT[T]) planRealInverse(s FFTSpec, g *fftGrid) {
 	pass := p.halfPass(s.Shape[g.halved], true)
 	pass.packed = g.packed
 	pass.from, pass.to, pass.srcStep, pass.dstStep = from, fftDst, fromStep[g.halved], to[g.halved]
-	pass.setLines(g, g.lines(g.halved, fromStep, to), pass.srcStep == 2, pass.dstStep == 1)
+	pass.setLines(g, g.lines(g.halved, fromStep, to))
 	p.passes = append(p.passes, pass)
 }
 

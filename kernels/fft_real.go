@@ -74,11 +74,10 @@ func (s *fftPass[T]) evenReal(tile, dst, src []T, t int) {
 		return
 	}
 	done := 0
-	if s.srcStep == 1 {
-		done = l.load(tile, src, from, 2, fftRows, false, true)
+	if s.srcLay[t] == fftAny {
+		fftLoadGo(tile, src, from, 2*s.srcStep, s.srcStep, l.n, b.slot, 0)
 	} else {
-		s.gather(tile, src, from, 2)
-		s.gather(tile[b.lanes:], src[s.srcStep:], from, 2)
+		done = l.load(tile, src, from, 2*s.srcStep, s.srcLay[t], false, true)
 	}
 	l.transform(tile, done, len(l.stages))
 	re, im := l.parts(tile, false)
@@ -110,14 +109,12 @@ func (s *fftPass[T]) evenInverse(tile, dst, src []T, t int) {
 		}
 	}
 	b.tangle(re, im, s.inOrder, s.u)
-	if s.dstStep == 1 {
-		l.finish(tile, dst, to, 2, fftRows, true, 0, l.n, s.scale)
+	if s.dstLay[t] != fftAny {
+		l.finish(tile, dst, to, 2*s.dstStep, s.dstLay[t], true, 0, l.n, s.scale)
 		return
 	}
 	l.transform(tile, 0, len(l.stages))
-	re, im = l.parts(tile, true)
-	s.scatter(dst, re, to, 2)
-	s.scatter(dst[s.dstStep:], im, to, 2)
+	fftStoreGo(dst, to, 2*s.dstStep, s.dstStep, tile, l.pos, l.n, s.scale, b.slot, fftSwap(l.tail == nil))
 }
 
 // evenRealRows is evenReal of contiguous lines, each transformed on its own.
@@ -178,7 +175,7 @@ func (s *fftPass[T]) tangleInverse(y, x []T) {
 func (s *fftPass[T]) oddReal(tile, dst, src []T, t int) {
 	to, from := s.offsets(t)
 	out, in := s.odd.split(tile)
-	s.loadReals(in, src, from, s.odd.n)
+	s.loadReals(in, src, from, s.srcLay[t], s.odd.n)
 	s.odd.transform(out, in)
 	s.line.body.storeRows(dst, to, s.dstStep, out, s.dstLay[t], s.line.tail != nil, s.odd.pos, s.scale)
 }
@@ -189,15 +186,15 @@ func (s *fftPass[T]) oddRealInverse(tile, dst, src []T, t int) {
 	out, in := s.odd.split(tile)
 	s.line.body.loadRows(in, src, from, s.srcStep, s.srcLay[t], s.line.tail == nil, s.n/2+1)
 	s.odd.inverse(out, in)
-	s.storeReals(in, dst, to, s.n)
+	s.storeReals(in, dst, to, s.dstLay[t], s.n)
 }
 
 // storeReals stores n rows of reals, see loadReals.
-func (s *fftPass[T]) storeReals(out, dst []T, off []int, n int) {
+func (s *fftPass[T]) storeReals(out, dst []T, off []int, lay fftLayout, n int) {
 	b, pairs := s.line.body, 0
-	if s.dstStep == 1 && n > 1 {
+	if lay != fftAny && n > 1 {
 		pairs = n / 2
-		b.storeRows(dst, off, 2, out, fftRows, false, s.inOrder[:pairs], s.scale)
+		b.storeRows(dst, off, 2*s.dstStep, out, lay, false, s.inOrder[:pairs], s.scale)
 	}
 	for j := 2 * pairs; j < n; j++ {
 		y, from := dst[j*s.dstStep:], out[j*b.lanes:][:b.lanes]
@@ -212,11 +209,11 @@ func (s *fftPass[T]) wholeReal(tile, dst, src []T, t int) {
 	to, from := s.offsets(t)
 	l, lanes := s.line, s.line.body.lanes
 	if l.tail == nil { // one number
-		s.loadReals(tile, src, from, l.n)
+		s.loadReals(tile, src, from, s.srcLay[t], l.n)
 		clear(tile[lanes:])
 	} else {
 		in := tile[l.n*2*lanes:]
-		s.loadReals(in, src, from, l.n)
+		s.loadReals(in, src, from, s.srcLay[t], l.n)
 		for j := range l.n {
 			copy(tile[2*j*lanes:], in[j*lanes:][:lanes])
 			clear(tile[(2*j+1)*lanes:][:lanes])
@@ -226,13 +223,13 @@ func (s *fftPass[T]) wholeReal(tile, dst, src []T, t int) {
 	l.store(tile, dst, to, s.dstStep, s.dstLay[t], false, l.n/2+1, s.scale)
 }
 
-// loadReals fills n rows of reals: contiguous ones as complex numbers, of which
+// loadReals fills n rows of reals: where lay allows as complex numbers, of which
 // the last is left over.
-func (s *fftPass[T]) loadReals(in, src []T, off []int, n int) {
+func (s *fftPass[T]) loadReals(in, src []T, off []int, lay fftLayout, n int) {
 	b, pairs := s.line.body, 0
-	if s.srcStep == 1 && n > 1 {
+	if lay != fftAny && n > 1 {
 		pairs = n / 2
-		b.loadRows(in, src, off, 2, fftRows, false, pairs)
+		b.loadRows(in, src, off, 2*s.srcStep, lay, false, pairs)
 	}
 	for j := 2 * pairs; j < n; j++ {
 		x, to := src[j*s.srcStep:], in[j*b.lanes:][:b.lanes]
@@ -257,31 +254,7 @@ func (s *fftPass[T]) oddInverse(tile, dst, src []T, t int) {
 	for j, row := range l.pos {
 		copy(tile[j*b.lanes:][:b.lanes], re[row:])
 	}
-	s.storeReals(tile, dst, to, l.n)
-}
-
-// gather reads every by-th element of real lines into the rows of part.
-func (s *fftPass[T]) gather(part, src []T, off []int, by int) {
-	slots := s.line.body.slot
-	row, off := 2*len(slots), off[:len(slots)]
-	for j := range s.line.n {
-		x, to := src[j*by*s.srcStep:], part[j*row:][:len(slots)]
-		for i, slot := range slots {
-			to[slot] = x[off[i]]
-		}
-	}
-}
-
-// scatter writes the rows of part, transformed, to every by-th element of lines.
-func (s *fftPass[T]) scatter(dst, part []T, off []int, by int) {
-	slots := s.line.body.slot
-	off = off[:len(slots)]
-	for k, row := range s.line.pos {
-		y, from := dst[k*by*s.dstStep:], part[row:][:len(slots)]
-		for i, slot := range slots {
-			y[off[i]] = s.scale * from[slot]
-		}
-	}
+	s.storeReals(tile, dst, to, s.dstLay[t], l.n)
 }
 
 // patch sets the lane c of a loaded tile to A + iB, where A and B are the

@@ -17,15 +17,21 @@ func fftBodyGo[T Float](lanes int) *fftBody[T] {
 func fftFillGo[T Float](b *fftBody[T]) {
 	lanes := b.lanes
 	for swap := range 2 {
-		for lay := range fftColumns + 1 {
-			if b.load[lay][1][swap] == nil {
+		for _, lay := range []fftLayout{fftAny, fftColumns, fftPairs} {
+			part := func(stride int) int { // from the one part of an element to the other
+				if lay == fftPairs {
+					return stride / 2
+				}
+				return 1
+			}
+			if b.load[lay][1][swap] == nil && (lay != fftPairs || swap == 0) {
 				b.load[lay][1][swap] = func(tile, src []T, off []int, stride int, _ []T, q int) {
-					fftLoadGo(tile, src, off, stride, q, b.slot, swap)
+					fftLoadGo(tile, src, off, stride, part(stride), q, b.slot, swap)
 				}
 			}
 			if b.store[lay][1][swap] == nil {
 				b.store[lay][1][swap] = func(dst []T, off []int, stride int, tile []T, heads []int, q int, scale T) {
-					fftStoreGo(dst, off, stride, tile, heads, q, scale, b.slot, swap)
+					fftStoreGo(dst, off, stride, part(stride), tile, heads, q, scale, b.slot, swap)
 				}
 			}
 		}
@@ -64,6 +70,9 @@ func fftFillGo[T Float](b *fftBody[T]) {
 	if b.arrange == nil {
 		b.arrange = func(dst, src []T, pos []int, w []T) { fftArrangeGo(dst, src, pos, w, lanes) }
 	}
+	if b.negate == nil {
+		b.negate = func(part []T, rows []int) { fftNegateGo(part, rows, lanes) }
+	}
 	if b.tangle == nil {
 		b.tangle = func(re, im []T, pos []int, u []T) { fftTangleGo(re, im, pos, u, lanes) }
 	}
@@ -72,28 +81,27 @@ func fftFillGo[T Float](b *fftBody[T]) {
 	}
 }
 
-func fftLoadGo[T Float](tile, src []T, off []int, stride, n int, slot []int, swap int) {
+// fftLoadGo and fftStoreGo have the parts of an element part reals apart.
+func fftLoadGo[T Float](tile, src []T, off []int, stride, part, n int, slot []int, swap int) {
 	lanes := len(slot)
 	re, im := lanes*swap, lanes*(1-swap)
 	for i, s := range slot {
 		from, to := off[i], s
 		for range n {
-			x := src[from : from+2]
-			tile[to+re], tile[to+im] = x[0], x[1]
+			tile[to+re], tile[to+im] = src[from], src[from+part]
 			from += stride
 			to += 2 * lanes
 		}
 	}
 }
 
-func fftStoreGo[T Float](dst []T, off []int, stride int, tile []T, heads []int, q int, scale T, slot []int, swap int) {
+func fftStoreGo[T Float](dst []T, off []int, stride, part int, tile []T, heads []int, q int, scale T, slot []int, swap int) {
 	lanes := len(slot)
 	re, im := lanes*swap, lanes*(1-swap)
 	for i, s := range slot {
 		to := off[i]
 		for _, from := range heads[:q] {
-			y := dst[to : to+2]
-			y[0], y[1] = scale*tile[from+s+re], scale*tile[from+s+im]
+			dst[to], dst[to+part] = scale*tile[from+s+re], scale*tile[from+s+im]
 			to += stride
 		}
 	}

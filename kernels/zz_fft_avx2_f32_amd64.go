@@ -41,6 +41,15 @@ func fftStoreTiles1AVX2F32(dst []float32, off []int, stride int, tile []float32,
 func fftStoreTiles4AVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
 
 //go:noescape
+func fftLoadPairs1AVX2F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
+
+//go:noescape
+func fftStorePairs1AVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+
+//go:noescape
+func fftLoadPairs4AVX2F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
+
+//go:noescape
 func fftLoadAny1SwapAVX2F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
 
 //go:noescape
@@ -75,6 +84,12 @@ func fftStoreTiles1SwapAVX2F32(dst []float32, off []int, stride int, tile []floa
 
 //go:noescape
 func fftStoreTiles4SwapAVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+
+//go:noescape
+func fftStorePairs1SwapAVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+
+//go:noescape
+func fftStorePairs4SwapAVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
 
 //go:noescape
 func fftLoadMasked4AVX2F32(tile []float32, src []float32, stride int, tw []float32, q int, mask []float32)
@@ -114,6 +129,9 @@ func fftRealOddInverseAVX2F32(dst []float32, re []float32, im []float32, pos []i
 
 //go:noescape
 func fftArrangeAVX2F32(dst []float32, src []float32, pos []int, w []float32)
+
+//go:noescape
+func fftNegateAVX2F32(part []float32, rows []int)
 
 //go:noescape
 func fftTangleAVX2F32(re []float32, im []float32, pos []int, u []float32)

@@ -930,6 +930,159 @@ row:
 	VZEROUPPER
 	RET
 
+// func fftLoadPairs1AVX2F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
+// Requires: AVX, AVX2
+TEXT ·fftLoadPairs1AVX2F32(SB), NOSPLIT, $0-112
+	MOVQ   tile_base+0(FP), AX
+	MOVQ   src_base+24(FP), CX
+	MOVQ   off_base+48(FP), DX
+	MOVQ   stride+72(FP), BX
+	SHLQ   $0x02, BX
+	MOVQ   tw_base+80(FP), SI
+	MOVQ   q+104(FP), SI
+	IMUL3Q $0x00000040, SI, DI
+	MOVQ   SI, DI
+	IMULQ  BX, DI
+	MOVQ   (DX), DX
+	SHLQ   $0x02, DX
+	LEAQ   (CX)(DX*1), CX
+	MOVQ   BX, DX
+	SHRQ   $0x01, DX
+	LEAQ   (CX)(DX*1), DX
+
+row:
+	VPERMPD $0xd8, (CX), Y0
+	VPERMPD $0xd8, (DX), Y1
+	ADDQ    BX, DX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    BX, CX
+	DECQ    SI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftStorePairs1AVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+// Requires: AVX, AVX2
+TEXT ·fftStorePairs1AVX2F32(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSS scale+112(FP), Y0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x02, CX
+	LEAQ         (AX)(CX*1), AX
+	MOVQ         DX, CX
+	SHRQ         $0x01, CX
+	LEAQ         (AX)(CX*1), CX
+
+row:
+	MOVQ    (SI), R8
+	VMOVUPS (BX)(R8*4), Y1
+	VMOVUPS 32(BX)(R8*4), Y2
+	VMULPS  Y0, Y1, Y1
+	VMULPS  Y0, Y2, Y2
+	VPERMPD $0xd8, Y1, Y1
+	VMOVUPS Y1, (AX)
+	VPERMPD $0xd8, Y2, Y1
+	VMOVUPS Y1, (CX)
+	ADDQ    DX, CX
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftLoadPairs4AVX2F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·fftLoadPairs4AVX2F32(SB), NOSPLIT, $0-112
+	MOVQ   tile_base+0(FP), AX
+	MOVQ   src_base+24(FP), CX
+	MOVQ   off_base+48(FP), DX
+	MOVQ   stride+72(FP), BX
+	SHLQ   $0x02, BX
+	MOVQ   tw_base+80(FP), SI
+	MOVQ   q+104(FP), DI
+	IMUL3Q $0x00000040, DI, R8
+	LEAQ   (R8)(R8*2), R9
+	MOVQ   DI, R10
+	IMULQ  BX, R10
+	LEAQ   (R10)(R10*2), R11
+	MOVQ   (DX), DX
+	SHLQ   $0x02, DX
+	LEAQ   (CX)(DX*1), CX
+	MOVQ   BX, DX
+	SHRQ   $0x01, DX
+	LEAQ   (CX)(DX*1), DX
+
+row:
+	VPERMPD      $0xd8, (CX), Y0
+	VPERMPD      $0xd8, (DX), Y1
+	VPERMPD      $0xd8, (CX)(R10*1), Y2
+	VPERMPD      $0xd8, (DX)(R10*1), Y3
+	VPERMPD      $0xd8, (CX)(R10*2), Y4
+	VPERMPD      $0xd8, (DX)(R10*2), Y5
+	VPERMPD      $0xd8, (CX)(R11*1), Y6
+	VPERMPD      $0xd8, (DX)(R11*1), Y7
+	ADDQ         BX, DX
+	VADDPS       Y4, Y0, Y8
+	VADDPS       Y5, Y1, Y9
+	VSUBPS       Y4, Y0, Y0
+	VSUBPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y4
+	VADDPS       Y7, Y3, Y5
+	VSUBPS       Y6, Y2, Y2
+	VSUBPS       Y7, Y3, Y3
+	VADDPS       Y4, Y8, Y6
+	VADDPS       Y5, Y9, Y7
+	VADDPS       Y3, Y0, Y10
+	VSUBPS       Y2, Y1, Y11
+	VSUBPS       Y4, Y8, Y4
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y3, Y0, Y0
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      Y6, (AX)
+	VMOVUPS      Y7, 32(AX)
+	VBROADCASTSS (SI), Y2
+	VBROADCASTSS 4(SI), Y3
+	VMULPS       Y3, Y11, Y6
+	VMULPS       Y3, Y10, Y3
+	VFMSUB231PS  Y2, Y10, Y6
+	VFMADD231PS  Y2, Y11, Y3
+	VMOVUPS      Y6, (AX)(R8*1)
+	VMOVUPS      Y3, 32(AX)(R8*1)
+	VBROADCASTSS 8(SI), Y2
+	VBROADCASTSS 12(SI), Y3
+	VMULPS       Y3, Y5, Y6
+	VMULPS       Y3, Y4, Y3
+	VFMSUB231PS  Y2, Y4, Y6
+	VFMADD231PS  Y2, Y5, Y3
+	VMOVUPS      Y6, (AX)(R8*2)
+	VMOVUPS      Y3, 32(AX)(R8*2)
+	VBROADCASTSS 16(SI), Y2
+	VBROADCASTSS 20(SI), Y3
+	VMULPS       Y3, Y1, Y4
+	VMULPS       Y3, Y0, Y3
+	VFMSUB231PS  Y2, Y0, Y4
+	VFMADD231PS  Y2, Y1, Y3
+	VMOVUPS      Y4, (AX)(R9*1)
+	VMOVUPS      Y3, 32(AX)(R9*1)
+	ADDQ         $0x00000018, SI
+	ADDQ         $0x00000040, AX
+	ADDQ         BX, CX
+	DECQ         DI
+	JNZ          row
+	VZEROUPPER
+	RET
+
 // func fftLoadAny1SwapAVX2F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
 // Requires: AVX
 TEXT ·fftLoadAny1SwapAVX2F32(SB), NOSPLIT, $0-112
@@ -1849,6 +2002,123 @@ row:
 	VMOVUPS Y5, 32(AX)(R8*2)
 	VMOVUPS Y2, (AX)(R9*1)
 	VMOVUPS Y1, 32(AX)(R9*1)
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftStorePairs1SwapAVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+// Requires: AVX, AVX2
+TEXT ·fftStorePairs1SwapAVX2F32(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSS scale+112(FP), Y0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x02, CX
+	LEAQ         (AX)(CX*1), AX
+	MOVQ         DX, CX
+	SHRQ         $0x01, CX
+	LEAQ         (AX)(CX*1), CX
+
+row:
+	MOVQ    (SI), R8
+	VMOVUPS (BX)(R8*4), Y1
+	VMOVUPS 32(BX)(R8*4), Y2
+	VMULPS  Y0, Y1, Y1
+	VMULPS  Y0, Y2, Y2
+	VPERMPD $0xd8, Y2, Y2
+	VMOVUPS Y2, (AX)
+	VPERMPD $0xd8, Y1, Y1
+	VMOVUPS Y1, (CX)
+	ADDQ    DX, CX
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftStorePairs4SwapAVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+// Requires: AVX, AVX2
+TEXT ·fftStorePairs4SwapAVX2F32(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSS scale+112(FP), Y0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	LEAQ         (R8)(R8*2), R9
+	MOVQ         (CX), CX
+	SHLQ         $0x02, CX
+	LEAQ         (AX)(CX*1), AX
+	MOVQ         DX, CX
+	SHRQ         $0x01, CX
+	LEAQ         (AX)(CX*1), CX
+
+row:
+	MOVQ    (SI), R10
+	VMOVUPS (BX)(R10*4), Y1
+	VMOVUPS 32(BX)(R10*4), Y2
+	VMOVUPS 64(BX)(R10*4), Y3
+	VMOVUPS 96(BX)(R10*4), Y4
+	VMOVUPS 128(BX)(R10*4), Y5
+	VMOVUPS 160(BX)(R10*4), Y6
+	VMOVUPS 192(BX)(R10*4), Y7
+	VMOVUPS 224(BX)(R10*4), Y8
+	VADDPS  Y5, Y1, Y9
+	VADDPS  Y6, Y2, Y10
+	VSUBPS  Y5, Y1, Y1
+	VSUBPS  Y6, Y2, Y2
+	VADDPS  Y7, Y3, Y5
+	VADDPS  Y8, Y4, Y6
+	VSUBPS  Y7, Y3, Y3
+	VSUBPS  Y8, Y4, Y4
+	VADDPS  Y5, Y9, Y7
+	VADDPS  Y6, Y10, Y8
+	VADDPS  Y4, Y1, Y11
+	VSUBPS  Y3, Y2, Y12
+	VSUBPS  Y5, Y9, Y5
+	VSUBPS  Y6, Y10, Y6
+	VSUBPS  Y4, Y1, Y1
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y0, Y7, Y3
+	VMULPS  Y0, Y8, Y4
+	VMULPS  Y0, Y11, Y7
+	VMULPS  Y0, Y12, Y8
+	VMULPS  Y0, Y5, Y5
+	VMULPS  Y0, Y6, Y6
+	VMULPS  Y0, Y1, Y1
+	VMULPS  Y0, Y2, Y2
+	VPERMPD $0xd8, Y4, Y4
+	VMOVUPS Y4, (AX)
+	VPERMPD $0xd8, Y3, Y3
+	VMOVUPS Y3, (CX)
+	VPERMPD $0xd8, Y8, Y3
+	VMOVUPS Y3, (AX)(R8*1)
+	VPERMPD $0xd8, Y7, Y3
+	VMOVUPS Y3, (CX)(R8*1)
+	VPERMPD $0xd8, Y6, Y3
+	VMOVUPS Y3, (AX)(R8*2)
+	VPERMPD $0xd8, Y5, Y3
+	VMOVUPS Y3, (CX)(R8*2)
+	VPERMPD $0xd8, Y2, Y2
+	VMOVUPS Y2, (AX)(R9*1)
+	VPERMPD $0xd8, Y1, Y1
+	VMOVUPS Y1, (CX)(R9*1)
+	ADDQ    DX, CX
 	ADDQ    $0x08, SI
 	ADDQ    DX, AX
 	DECQ    DI
@@ -3411,6 +3681,34 @@ row:
 	JNZ          row
 	VZEROUPPER
 	RET
+
+// func fftNegateAVX2F32(part []float32, rows []int)
+// Requires: AVX
+TEXT ·fftNegateAVX2F32(SB), NOSPLIT, $0-48
+	MOVQ    part_base+0(FP), AX
+	MOVQ    rows_base+24(FP), CX
+	MOVQ    rows_len+32(FP), DX
+	VMOVUPS fftAVX2F3280000000<>+0(SB), Y0
+
+row:
+	MOVQ    (CX), BX
+	VXORPS  (AX)(BX*4), Y0, Y1
+	VMOVUPS Y1, (AX)(BX*4)
+	ADDQ    $0x08, CX
+	DECQ    DX
+	JNZ     row
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F3280000000<>+0(SB)/4, $0x80000000
+DATA fftAVX2F3280000000<>+4(SB)/4, $0x80000000
+DATA fftAVX2F3280000000<>+8(SB)/4, $0x80000000
+DATA fftAVX2F3280000000<>+12(SB)/4, $0x80000000
+DATA fftAVX2F3280000000<>+16(SB)/4, $0x80000000
+DATA fftAVX2F3280000000<>+20(SB)/4, $0x80000000
+DATA fftAVX2F3280000000<>+24(SB)/4, $0x80000000
+DATA fftAVX2F3280000000<>+28(SB)/4, $0x80000000
+GLOBL fftAVX2F3280000000<>(SB), RODATA|NOPTR, $32
 
 // func fftTangleAVX2F32(re []float32, im []float32, pos []int, u []float32)
 // Requires: AVX, FMA3
@@ -14037,16 +14335,6 @@ tile:
 	JNZ          tile
 	VZEROUPPER
 	RET
-
-DATA fftAVX2F3280000000<>+0(SB)/4, $0x80000000
-DATA fftAVX2F3280000000<>+4(SB)/4, $0x80000000
-DATA fftAVX2F3280000000<>+8(SB)/4, $0x80000000
-DATA fftAVX2F3280000000<>+12(SB)/4, $0x80000000
-DATA fftAVX2F3280000000<>+16(SB)/4, $0x80000000
-DATA fftAVX2F3280000000<>+20(SB)/4, $0x80000000
-DATA fftAVX2F3280000000<>+24(SB)/4, $0x80000000
-DATA fftAVX2F3280000000<>+28(SB)/4, $0x80000000
-GLOBL fftAVX2F3280000000<>(SB), RODATA|NOPTR, $32
 
 // func fftShortRealInverse4AVX2F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
 // Requires: AVX, FMA3

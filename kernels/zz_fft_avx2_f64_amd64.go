@@ -41,6 +41,15 @@ func fftStoreTiles1AVX2F64(dst []float64, off []int, stride int, tile []float64,
 func fftStoreTiles4AVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
 
 //go:noescape
+func fftLoadPairs1AVX2F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
+
+//go:noescape
+func fftStorePairs1AVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+
+//go:noescape
+func fftLoadPairs4AVX2F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
+
+//go:noescape
 func fftCrossAVX2F64(dst []float64, tile []float64, pos []int, tw []float64, q int)
 
 //go:noescape
@@ -78,6 +87,12 @@ func fftStoreTiles1SwapAVX2F64(dst []float64, off []int, stride int, tile []floa
 
 //go:noescape
 func fftStoreTiles4SwapAVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+
+//go:noescape
+func fftStorePairs1SwapAVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+
+//go:noescape
+func fftStorePairs4SwapAVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
 
 //go:noescape
 func fftCrossSwapAVX2F64(dst []float64, tile []float64, pos []int, tw []float64, q int)
@@ -120,6 +135,9 @@ func fftRealOddInverseAVX2F64(dst []float64, re []float64, im []float64, pos []i
 
 //go:noescape
 func fftArrangeAVX2F64(dst []float64, src []float64, pos []int, w []float64)
+
+//go:noescape
+func fftNegateAVX2F64(part []float64, rows []int)
 
 //go:noescape
 func fftTangleAVX2F64(re []float64, im []float64, pos []int, u []float64)

@@ -748,6 +748,159 @@ row:
 	VZEROUPPER
 	RET
 
+// func fftLoadPairs1AVX2F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
+// Requires: AVX, AVX2
+TEXT ·fftLoadPairs1AVX2F64(SB), NOSPLIT, $0-112
+	MOVQ   tile_base+0(FP), AX
+	MOVQ   src_base+24(FP), CX
+	MOVQ   off_base+48(FP), DX
+	MOVQ   stride+72(FP), BX
+	SHLQ   $0x03, BX
+	MOVQ   tw_base+80(FP), SI
+	MOVQ   q+104(FP), SI
+	IMUL3Q $0x00000040, SI, DI
+	MOVQ   SI, DI
+	IMULQ  BX, DI
+	MOVQ   (DX), DX
+	SHLQ   $0x03, DX
+	LEAQ   (CX)(DX*1), CX
+	MOVQ   BX, DX
+	SHRQ   $0x01, DX
+	LEAQ   (CX)(DX*1), DX
+
+row:
+	VPERMPD $0xd8, (CX), Y0
+	VPERMPD $0xd8, (DX), Y1
+	ADDQ    BX, DX
+	VMOVUPD Y0, (AX)
+	VMOVUPD Y1, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    BX, CX
+	DECQ    SI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftStorePairs1AVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+// Requires: AVX, AVX2
+TEXT ·fftStorePairs1AVX2F64(SB), NOSPLIT, $0-120
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x03, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSD scale+112(FP), Y0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x03, CX
+	LEAQ         (AX)(CX*1), AX
+	MOVQ         DX, CX
+	SHRQ         $0x01, CX
+	LEAQ         (AX)(CX*1), CX
+
+row:
+	MOVQ    (SI), R8
+	VMOVUPD (BX)(R8*8), Y1
+	VMOVUPD 32(BX)(R8*8), Y2
+	VMULPD  Y0, Y1, Y1
+	VMULPD  Y0, Y2, Y2
+	VPERMPD $0xd8, Y1, Y1
+	VMOVUPD Y1, (AX)
+	VPERMPD $0xd8, Y2, Y1
+	VMOVUPD Y1, (CX)
+	ADDQ    DX, CX
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftLoadPairs4AVX2F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·fftLoadPairs4AVX2F64(SB), NOSPLIT, $0-112
+	MOVQ   tile_base+0(FP), AX
+	MOVQ   src_base+24(FP), CX
+	MOVQ   off_base+48(FP), DX
+	MOVQ   stride+72(FP), BX
+	SHLQ   $0x03, BX
+	MOVQ   tw_base+80(FP), SI
+	MOVQ   q+104(FP), DI
+	IMUL3Q $0x00000040, DI, R8
+	LEAQ   (R8)(R8*2), R9
+	MOVQ   DI, R10
+	IMULQ  BX, R10
+	LEAQ   (R10)(R10*2), R11
+	MOVQ   (DX), DX
+	SHLQ   $0x03, DX
+	LEAQ   (CX)(DX*1), CX
+	MOVQ   BX, DX
+	SHRQ   $0x01, DX
+	LEAQ   (CX)(DX*1), DX
+
+row:
+	VPERMPD      $0xd8, (CX), Y0
+	VPERMPD      $0xd8, (DX), Y1
+	VPERMPD      $0xd8, (CX)(R10*1), Y2
+	VPERMPD      $0xd8, (DX)(R10*1), Y3
+	VPERMPD      $0xd8, (CX)(R10*2), Y4
+	VPERMPD      $0xd8, (DX)(R10*2), Y5
+	VPERMPD      $0xd8, (CX)(R11*1), Y6
+	VPERMPD      $0xd8, (DX)(R11*1), Y7
+	ADDQ         BX, DX
+	VADDPD       Y4, Y0, Y8
+	VADDPD       Y5, Y1, Y9
+	VSUBPD       Y4, Y0, Y0
+	VSUBPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y4
+	VADDPD       Y7, Y3, Y5
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VADDPD       Y4, Y8, Y6
+	VADDPD       Y5, Y9, Y7
+	VADDPD       Y3, Y0, Y10
+	VSUBPD       Y2, Y1, Y11
+	VSUBPD       Y4, Y8, Y4
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y3, Y0, Y0
+	VADDPD       Y2, Y1, Y1
+	VMOVUPD      Y6, (AX)
+	VMOVUPD      Y7, 32(AX)
+	VBROADCASTSD (SI), Y2
+	VBROADCASTSD 8(SI), Y3
+	VMULPD       Y3, Y11, Y6
+	VMULPD       Y3, Y10, Y3
+	VFMSUB231PD  Y2, Y10, Y6
+	VFMADD231PD  Y2, Y11, Y3
+	VMOVUPD      Y6, (AX)(R8*1)
+	VMOVUPD      Y3, 32(AX)(R8*1)
+	VBROADCASTSD 16(SI), Y2
+	VBROADCASTSD 24(SI), Y3
+	VMULPD       Y3, Y5, Y6
+	VMULPD       Y3, Y4, Y3
+	VFMSUB231PD  Y2, Y4, Y6
+	VFMADD231PD  Y2, Y5, Y3
+	VMOVUPD      Y6, (AX)(R8*2)
+	VMOVUPD      Y3, 32(AX)(R8*2)
+	VBROADCASTSD 32(SI), Y2
+	VBROADCASTSD 40(SI), Y3
+	VMULPD       Y3, Y1, Y4
+	VMULPD       Y3, Y0, Y3
+	VFMSUB231PD  Y2, Y0, Y4
+	VFMADD231PD  Y2, Y1, Y3
+	VMOVUPD      Y4, (AX)(R9*1)
+	VMOVUPD      Y3, 32(AX)(R9*1)
+	ADDQ         $0x00000030, SI
+	ADDQ         $0x00000040, AX
+	ADDQ         BX, CX
+	DECQ         DI
+	JNZ          row
+	VZEROUPPER
+	RET
+
 // func fftCrossAVX2F64(dst []float64, tile []float64, pos []int, tw []float64, q int)
 // Requires: AVX, FMA3
 TEXT ·fftCrossAVX2F64(SB), NOSPLIT, $0-104
@@ -1589,6 +1742,123 @@ row:
 	VMOVUPD Y5, 32(AX)(R8*2)
 	VMOVUPD Y2, (AX)(R9*1)
 	VMOVUPD Y1, 32(AX)(R9*1)
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftStorePairs1SwapAVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+// Requires: AVX, AVX2
+TEXT ·fftStorePairs1SwapAVX2F64(SB), NOSPLIT, $0-120
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x03, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSD scale+112(FP), Y0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x03, CX
+	LEAQ         (AX)(CX*1), AX
+	MOVQ         DX, CX
+	SHRQ         $0x01, CX
+	LEAQ         (AX)(CX*1), CX
+
+row:
+	MOVQ    (SI), R8
+	VMOVUPD (BX)(R8*8), Y1
+	VMOVUPD 32(BX)(R8*8), Y2
+	VMULPD  Y0, Y1, Y1
+	VMULPD  Y0, Y2, Y2
+	VPERMPD $0xd8, Y2, Y2
+	VMOVUPD Y2, (AX)
+	VPERMPD $0xd8, Y1, Y1
+	VMOVUPD Y1, (CX)
+	ADDQ    DX, CX
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftStorePairs4SwapAVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+// Requires: AVX, AVX2
+TEXT ·fftStorePairs4SwapAVX2F64(SB), NOSPLIT, $0-120
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x03, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSD scale+112(FP), Y0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	LEAQ         (R8)(R8*2), R9
+	MOVQ         (CX), CX
+	SHLQ         $0x03, CX
+	LEAQ         (AX)(CX*1), AX
+	MOVQ         DX, CX
+	SHRQ         $0x01, CX
+	LEAQ         (AX)(CX*1), CX
+
+row:
+	MOVQ    (SI), R10
+	VMOVUPD (BX)(R10*8), Y1
+	VMOVUPD 32(BX)(R10*8), Y2
+	VMOVUPD 64(BX)(R10*8), Y3
+	VMOVUPD 96(BX)(R10*8), Y4
+	VMOVUPD 128(BX)(R10*8), Y5
+	VMOVUPD 160(BX)(R10*8), Y6
+	VMOVUPD 192(BX)(R10*8), Y7
+	VMOVUPD 224(BX)(R10*8), Y8
+	VADDPD  Y5, Y1, Y9
+	VADDPD  Y6, Y2, Y10
+	VSUBPD  Y5, Y1, Y1
+	VSUBPD  Y6, Y2, Y2
+	VADDPD  Y7, Y3, Y5
+	VADDPD  Y8, Y4, Y6
+	VSUBPD  Y7, Y3, Y3
+	VSUBPD  Y8, Y4, Y4
+	VADDPD  Y5, Y9, Y7
+	VADDPD  Y6, Y10, Y8
+	VADDPD  Y4, Y1, Y11
+	VSUBPD  Y3, Y2, Y12
+	VSUBPD  Y5, Y9, Y5
+	VSUBPD  Y6, Y10, Y6
+	VSUBPD  Y4, Y1, Y1
+	VADDPD  Y3, Y2, Y2
+	VMULPD  Y0, Y7, Y3
+	VMULPD  Y0, Y8, Y4
+	VMULPD  Y0, Y11, Y7
+	VMULPD  Y0, Y12, Y8
+	VMULPD  Y0, Y5, Y5
+	VMULPD  Y0, Y6, Y6
+	VMULPD  Y0, Y1, Y1
+	VMULPD  Y0, Y2, Y2
+	VPERMPD $0xd8, Y4, Y4
+	VMOVUPD Y4, (AX)
+	VPERMPD $0xd8, Y3, Y3
+	VMOVUPD Y3, (CX)
+	VPERMPD $0xd8, Y8, Y3
+	VMOVUPD Y3, (AX)(R8*1)
+	VPERMPD $0xd8, Y7, Y3
+	VMOVUPD Y3, (CX)(R8*1)
+	VPERMPD $0xd8, Y6, Y3
+	VMOVUPD Y3, (AX)(R8*2)
+	VPERMPD $0xd8, Y5, Y3
+	VMOVUPD Y3, (CX)(R8*2)
+	VPERMPD $0xd8, Y2, Y2
+	VMOVUPD Y2, (AX)(R9*1)
+	VPERMPD $0xd8, Y1, Y1
+	VMOVUPD Y1, (CX)(R9*1)
+	ADDQ    DX, CX
 	ADDQ    $0x08, SI
 	ADDQ    DX, AX
 	DECQ    DI
@@ -3213,6 +3483,30 @@ row:
 	JNZ          row
 	VZEROUPPER
 	RET
+
+// func fftNegateAVX2F64(part []float64, rows []int)
+// Requires: AVX
+TEXT ·fftNegateAVX2F64(SB), NOSPLIT, $0-48
+	MOVQ    part_base+0(FP), AX
+	MOVQ    rows_base+24(FP), CX
+	MOVQ    rows_len+32(FP), DX
+	VMOVUPD fftAVX2F648000000000000000<>+0(SB), Y0
+
+row:
+	MOVQ    (CX), BX
+	VXORPD  (AX)(BX*8), Y0, Y1
+	VMOVUPD Y1, (AX)(BX*8)
+	ADDQ    $0x08, CX
+	DECQ    DX
+	JNZ     row
+	VZEROUPPER
+	RET
+
+DATA fftAVX2F648000000000000000<>+0(SB)/8, $0x8000000000000000
+DATA fftAVX2F648000000000000000<>+8(SB)/8, $0x8000000000000000
+DATA fftAVX2F648000000000000000<>+16(SB)/8, $0x8000000000000000
+DATA fftAVX2F648000000000000000<>+24(SB)/8, $0x8000000000000000
+GLOBL fftAVX2F648000000000000000<>(SB), RODATA|NOPTR, $32
 
 // func fftTangleAVX2F64(re []float64, im []float64, pos []int, u []float64)
 // Requires: AVX, FMA3
@@ -12124,12 +12418,6 @@ tile:
 	JNZ          tile
 	VZEROUPPER
 	RET
-
-DATA fftAVX2F648000000000000000<>+0(SB)/8, $0x8000000000000000
-DATA fftAVX2F648000000000000000<>+8(SB)/8, $0x8000000000000000
-DATA fftAVX2F648000000000000000<>+16(SB)/8, $0x8000000000000000
-DATA fftAVX2F648000000000000000<>+24(SB)/8, $0x8000000000000000
-GLOBL fftAVX2F648000000000000000<>(SB), RODATA|NOPTR, $32
 
 // func fftShortRealInverse4AVX2F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
 // Requires: AVX, FMA3

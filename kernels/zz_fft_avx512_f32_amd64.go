@@ -56,6 +56,18 @@ func fftStoreTiles4AVX512F32(dst []float32, off []int, stride int, tile []float3
 func fftStoreTiles8AVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
 
 //go:noescape
+func fftLoadPairs1AVX512F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
+
+//go:noescape
+func fftStorePairs1AVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+
+//go:noescape
+func fftLoadPairs4AVX512F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
+
+//go:noescape
+func fftLoadPairs8AVX512F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
+
+//go:noescape
 func fftLoadAny1SwapAVX512F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
 
 //go:noescape
@@ -107,6 +119,15 @@ func fftStoreTiles4SwapAVX512F32(dst []float32, off []int, stride int, tile []fl
 func fftStoreTiles8SwapAVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
 
 //go:noescape
+func fftStorePairs1SwapAVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+
+//go:noescape
+func fftStorePairs4SwapAVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+
+//go:noescape
+func fftStorePairs8SwapAVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+
+//go:noescape
 func fftLoadMasked4AVX512F32(tile []float32, src []float32, stride int, tw []float32, q int, mask []float32)
 
 //go:noescape
@@ -153,6 +174,9 @@ func fftRealOddInverseAVX512F32(dst []float32, re []float32, im []float32, pos [
 
 //go:noescape
 func fftArrangeAVX512F32(dst []float32, src []float32, pos []int, w []float32)
+
+//go:noescape
+func fftNegateAVX512F32(part []float32, rows []int)
 
 //go:noescape
 func fftTangleAVX512F32(re []float32, im []float32, pos []int, u []float32)

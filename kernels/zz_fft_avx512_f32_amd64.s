@@ -2611,6 +2611,376 @@ row:
 	VZEROUPPER
 	RET
 
+// func fftLoadPairs1AVX512F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
+// Requires: AVX, AVX512F
+TEXT ·fftLoadPairs1AVX512F32(SB), NOSPLIT, $0-112
+	MOVQ   tile_base+0(FP), AX
+	MOVQ   src_base+24(FP), CX
+	MOVQ   off_base+48(FP), DX
+	MOVQ   stride+72(FP), BX
+	SHLQ   $0x02, BX
+	MOVQ   tw_base+80(FP), SI
+	MOVQ   q+104(FP), SI
+	IMUL3Q $0x00000080, SI, DI
+	MOVQ   SI, DI
+	IMULQ  BX, DI
+	MOVQ   (DX), DX
+	SHLQ   $0x02, DX
+	LEAQ   (CX)(DX*1), CX
+	MOVQ   BX, DX
+	SHRQ   $0x01, DX
+	LEAQ   (CX)(DX*1), DX
+
+row:
+	VMOVUPS fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z0
+	VPERMPD (CX), Z0, Z0
+	VMOVUPS fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z1
+	VPERMPD (DX), Z1, Z1
+	ADDQ    BX, DX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $0x00000080, AX
+	ADDQ    BX, CX
+	DECQ    SI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+DATA fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB)/8, $0x0000000000000000
+DATA fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+8(SB)/8, $0x0000000000000004
+DATA fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+16(SB)/8, $0x0000000000000001
+DATA fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+24(SB)/8, $0x0000000000000005
+DATA fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+32(SB)/8, $0x0000000000000002
+DATA fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+40(SB)/8, $0x0000000000000006
+DATA fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+48(SB)/8, $0x0000000000000003
+DATA fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+56(SB)/8, $0x0000000000000007
+GLOBL fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>(SB), RODATA|NOPTR, $64
+
+// func fftStorePairs1AVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+// Requires: AVX, AVX512F
+TEXT ·fftStorePairs1AVX512F32(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSS scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x02, CX
+	LEAQ         (AX)(CX*1), AX
+	MOVQ         DX, CX
+	SHRQ         $0x01, CX
+	LEAQ         (AX)(CX*1), CX
+
+row:
+	MOVQ    (SI), R8
+	VMOVUPS (BX)(R8*4), Z1
+	VMOVUPS 64(BX)(R8*4), Z2
+	VMULPS  Z0, Z1, Z1
+	VMULPS  Z0, Z2, Z2
+	VMOVUPS fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD Z1, Z3, Z1
+	VMOVUPS Z1, (AX)
+	VMOVUPS fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z1
+	VPERMPD Z2, Z1, Z1
+	VMOVUPS Z1, (CX)
+	ADDQ    DX, CX
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+DATA fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB)/8, $0x0000000000000000
+DATA fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+8(SB)/8, $0x0000000000000002
+DATA fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+16(SB)/8, $0x0000000000000004
+DATA fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+24(SB)/8, $0x0000000000000006
+DATA fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+32(SB)/8, $0x0000000000000001
+DATA fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+40(SB)/8, $0x0000000000000003
+DATA fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+48(SB)/8, $0x0000000000000005
+DATA fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+56(SB)/8, $0x0000000000000007
+GLOBL fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>(SB), RODATA|NOPTR, $64
+
+// func fftLoadPairs4AVX512F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
+// Requires: AVX, AVX512F
+TEXT ·fftLoadPairs4AVX512F32(SB), NOSPLIT, $0-112
+	MOVQ   tile_base+0(FP), AX
+	MOVQ   src_base+24(FP), CX
+	MOVQ   off_base+48(FP), DX
+	MOVQ   stride+72(FP), BX
+	SHLQ   $0x02, BX
+	MOVQ   tw_base+80(FP), SI
+	MOVQ   q+104(FP), DI
+	IMUL3Q $0x00000080, DI, R8
+	LEAQ   (R8)(R8*2), R9
+	MOVQ   DI, R10
+	IMULQ  BX, R10
+	LEAQ   (R10)(R10*2), R11
+	MOVQ   (DX), DX
+	SHLQ   $0x02, DX
+	LEAQ   (CX)(DX*1), CX
+	MOVQ   BX, DX
+	SHRQ   $0x01, DX
+	LEAQ   (CX)(DX*1), DX
+
+row:
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z0
+	VPERMPD      (CX), Z0, Z0
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z1
+	VPERMPD      (DX), Z1, Z1
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z2
+	VPERMPD      (CX)(R10*1), Z2, Z2
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z3
+	VPERMPD      (DX)(R10*1), Z3, Z3
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z4
+	VPERMPD      (CX)(R10*2), Z4, Z4
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z5
+	VPERMPD      (DX)(R10*2), Z5, Z5
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z6
+	VPERMPD      (CX)(R11*1), Z6, Z6
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z7
+	VPERMPD      (DX)(R11*1), Z7, Z7
+	ADDQ         BX, DX
+	VADDPS       Z4, Z0, Z8
+	VADDPS       Z5, Z1, Z9
+	VSUBPS       Z4, Z0, Z0
+	VSUBPS       Z5, Z1, Z1
+	VADDPS       Z6, Z2, Z4
+	VADDPS       Z7, Z3, Z5
+	VSUBPS       Z6, Z2, Z2
+	VSUBPS       Z7, Z3, Z3
+	VADDPS       Z4, Z8, Z6
+	VADDPS       Z5, Z9, Z7
+	VADDPS       Z3, Z0, Z10
+	VSUBPS       Z2, Z1, Z11
+	VSUBPS       Z4, Z8, Z4
+	VSUBPS       Z5, Z9, Z5
+	VSUBPS       Z3, Z0, Z0
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      Z6, (AX)
+	VMOVUPS      Z7, 64(AX)
+	VBROADCASTSS (SI), Z2
+	VBROADCASTSS 4(SI), Z3
+	VMULPS       Z3, Z11, Z6
+	VMULPS       Z3, Z10, Z3
+	VFMSUB231PS  Z2, Z10, Z6
+	VFMADD231PS  Z2, Z11, Z3
+	VMOVUPS      Z6, (AX)(R8*1)
+	VMOVUPS      Z3, 64(AX)(R8*1)
+	VBROADCASTSS 8(SI), Z2
+	VBROADCASTSS 12(SI), Z3
+	VMULPS       Z3, Z5, Z6
+	VMULPS       Z3, Z4, Z3
+	VFMSUB231PS  Z2, Z4, Z6
+	VFMADD231PS  Z2, Z5, Z3
+	VMOVUPS      Z6, (AX)(R8*2)
+	VMOVUPS      Z3, 64(AX)(R8*2)
+	VBROADCASTSS 16(SI), Z2
+	VBROADCASTSS 20(SI), Z3
+	VMULPS       Z3, Z1, Z4
+	VMULPS       Z3, Z0, Z3
+	VFMSUB231PS  Z2, Z0, Z4
+	VFMADD231PS  Z2, Z1, Z3
+	VMOVUPS      Z4, (AX)(R9*1)
+	VMOVUPS      Z3, 64(AX)(R9*1)
+	ADDQ         $0x00000018, SI
+	ADDQ         $0x00000080, AX
+	ADDQ         BX, CX
+	DECQ         DI
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func fftLoadPairs8AVX512F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
+// Requires: AVX, AVX512F
+TEXT ·fftLoadPairs8AVX512F32(SB), NOSPLIT, $0-112
+	MOVQ   tile_base+0(FP), AX
+	MOVQ   src_base+24(FP), CX
+	MOVQ   off_base+48(FP), DX
+	MOVQ   stride+72(FP), BX
+	SHLQ   $0x02, BX
+	MOVQ   tw_base+80(FP), SI
+	MOVQ   q+104(FP), DI
+	IMUL3Q $0x00000080, DI, R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (AX)(R8*4), R10
+	MOVQ   DI, R11
+	IMULQ  BX, R11
+	LEAQ   (R11)(R11*2), R12
+	MOVQ   (DX), DX
+	SHLQ   $0x02, DX
+	LEAQ   (CX)(DX*1), CX
+	LEAQ   (CX)(R11*4), DX
+	MOVQ   BX, R13
+	SHRQ   $0x01, R13
+	LEAQ   (CX)(R13*1), R13
+	LEAQ   (R13)(R11*4), R14
+
+row:
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z0
+	VPERMPD      (CX), Z0, Z0
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z1
+	VPERMPD      (R13), Z1, Z1
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z2
+	VPERMPD      (CX)(R11*1), Z2, Z2
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z3
+	VPERMPD      (R13)(R11*1), Z3, Z3
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z4
+	VPERMPD      (CX)(R11*2), Z4, Z4
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z5
+	VPERMPD      (R13)(R11*2), Z5, Z5
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z6
+	VPERMPD      (CX)(R12*1), Z6, Z6
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z7
+	VPERMPD      (R13)(R12*1), Z7, Z7
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z8
+	VPERMPD      (DX), Z8, Z8
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z9
+	VPERMPD      (R14), Z9, Z9
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z10
+	VPERMPD      (DX)(R11*1), Z10, Z10
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z11
+	VPERMPD      (R14)(R11*1), Z11, Z11
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z12
+	VPERMPD      (DX)(R11*2), Z12, Z12
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z13
+	VPERMPD      (R14)(R11*2), Z13, Z13
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z14
+	VPERMPD      (DX)(R12*1), Z14, Z14
+	VMOVUPS      fftAVX512F32Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z15
+	VPERMPD      (R14)(R12*1), Z15, Z15
+	ADDQ         BX, R13
+	ADDQ         BX, R14
+	VADDPS       Z8, Z0, Z16
+	VADDPS       Z9, Z1, Z17
+	VSUBPS       Z8, Z0, Z0
+	VSUBPS       Z9, Z1, Z1
+	VADDPS       Z10, Z2, Z8
+	VADDPS       Z11, Z3, Z9
+	VSUBPS       Z10, Z2, Z2
+	VSUBPS       Z11, Z3, Z3
+	VADDPS       Z12, Z4, Z10
+	VADDPS       Z13, Z5, Z11
+	VSUBPS       Z12, Z4, Z4
+	VSUBPS       Z13, Z5, Z5
+	VADDPS       Z14, Z6, Z12
+	VADDPS       Z15, Z7, Z13
+	VSUBPS       Z14, Z6, Z6
+	VSUBPS       Z15, Z7, Z7
+	VADDPS       Z10, Z16, Z14
+	VADDPS       Z11, Z17, Z15
+	VSUBPS       Z10, Z16, Z10
+	VSUBPS       Z11, Z17, Z11
+	VADDPS       Z12, Z8, Z16
+	VADDPS       Z13, Z9, Z17
+	VSUBPS       Z12, Z8, Z8
+	VSUBPS       Z13, Z9, Z9
+	VADDPS       Z16, Z14, Z12
+	VADDPS       Z17, Z15, Z13
+	VADDPS       Z9, Z10, Z18
+	VSUBPS       Z8, Z11, Z19
+	VSUBPS       Z16, Z14, Z14
+	VSUBPS       Z17, Z15, Z15
+	VSUBPS       Z9, Z10, Z9
+	VADDPS       Z8, Z11, Z8
+	VADDPS       Z3, Z2, Z10
+	VSUBPS       Z2, Z3, Z2
+	VSUBPS       Z6, Z7, Z3
+	VADDPS       Z7, Z6, Z6
+	VADDPS       Z5, Z0, Z7
+	VSUBPS       Z4, Z1, Z11
+	VSUBPS       Z5, Z0, Z0
+	VADDPS       Z4, Z1, Z1
+	VADDPS       Z3, Z10, Z4
+	VSUBPS       Z6, Z2, Z5
+	VSUBPS       Z3, Z10, Z3
+	VADDPS       Z6, Z2, Z2
+	VMOVUPS      fftAVX512F323f3504f3<>+0(SB), Z6
+	VMOVAPS      Z7, Z10
+	VMOVAPS      Z11, Z16
+	VFMADD231PS  Z6, Z4, Z10
+	VFMADD231PS  Z6, Z5, Z16
+	VFNMADD231PS Z6, Z4, Z7
+	VFNMADD231PS Z6, Z5, Z11
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  Z6, Z2, Z4
+	VFMADD231PS  Z6, Z3, Z5
+	VFNMADD231PS Z6, Z2, Z0
+	VFNMADD231PS Z6, Z3, Z1
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z13, 64(AX)
+	VBROADCASTSS (SI), Z2
+	VBROADCASTSS 4(SI), Z3
+	VMULPS       Z3, Z16, Z6
+	VMULPS       Z3, Z10, Z3
+	VFMSUB231PS  Z2, Z10, Z6
+	VFMADD231PS  Z2, Z16, Z3
+	VMOVUPS      Z6, (AX)(R8*1)
+	VMOVUPS      Z3, 64(AX)(R8*1)
+	VBROADCASTSS 8(SI), Z2
+	VBROADCASTSS 12(SI), Z3
+	VMULPS       Z3, Z19, Z6
+	VMULPS       Z3, Z18, Z3
+	VFMSUB231PS  Z2, Z18, Z6
+	VFMADD231PS  Z2, Z19, Z3
+	VMOVUPS      Z6, (AX)(R8*2)
+	VMOVUPS      Z3, 64(AX)(R8*2)
+	VBROADCASTSS 16(SI), Z2
+	VBROADCASTSS 20(SI), Z3
+	VMULPS       Z3, Z1, Z6
+	VMULPS       Z3, Z4, Z3
+	VFMSUB231PS  Z2, Z4, Z6
+	VFMADD231PS  Z2, Z1, Z3
+	VMOVUPS      Z6, (AX)(R9*1)
+	VMOVUPS      Z3, 64(AX)(R9*1)
+	VBROADCASTSS 24(SI), Z1
+	VBROADCASTSS 28(SI), Z2
+	VMULPS       Z2, Z15, Z3
+	VMULPS       Z2, Z14, Z2
+	VFMSUB231PS  Z1, Z14, Z3
+	VFMADD231PS  Z1, Z15, Z2
+	VMOVUPS      Z3, (R10)
+	VMOVUPS      Z2, 64(R10)
+	VBROADCASTSS 32(SI), Z1
+	VBROADCASTSS 36(SI), Z2
+	VMULPS       Z2, Z11, Z3
+	VMULPS       Z2, Z7, Z2
+	VFMSUB231PS  Z1, Z7, Z3
+	VFMADD231PS  Z1, Z11, Z2
+	VMOVUPS      Z3, (R10)(R8*1)
+	VMOVUPS      Z2, 64(R10)(R8*1)
+	VBROADCASTSS 40(SI), Z1
+	VBROADCASTSS 44(SI), Z2
+	VMULPS       Z2, Z8, Z3
+	VMULPS       Z2, Z9, Z2
+	VFMSUB231PS  Z1, Z9, Z3
+	VFMADD231PS  Z1, Z8, Z2
+	VMOVUPS      Z3, (R10)(R8*2)
+	VMOVUPS      Z2, 64(R10)(R8*2)
+	VBROADCASTSS 48(SI), Z1
+	VBROADCASTSS 52(SI), Z2
+	VMULPS       Z2, Z5, Z3
+	VMULPS       Z2, Z0, Z2
+	VFMSUB231PS  Z1, Z0, Z3
+	VFMADD231PS  Z1, Z5, Z2
+	VMOVUPS      Z3, (R10)(R9*1)
+	VMOVUPS      Z2, 64(R10)(R9*1)
+	ADDQ         $0x00000038, SI
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, R10
+	ADDQ         BX, CX
+	ADDQ         BX, DX
+	DECQ         DI
+	JNZ          row
+	VZEROUPPER
+	RET
+
 // func fftLoadAny1SwapAVX512F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
 // Requires: AVX, AVX512F
 TEXT ·fftLoadAny1SwapAVX512F32(SB), NOSPLIT, $0-112
@@ -5200,6 +5570,305 @@ row:
 	VZEROUPPER
 	RET
 
+// func fftStorePairs1SwapAVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+// Requires: AVX, AVX512F
+TEXT ·fftStorePairs1SwapAVX512F32(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSS scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x02, CX
+	LEAQ         (AX)(CX*1), AX
+	MOVQ         DX, CX
+	SHRQ         $0x01, CX
+	LEAQ         (AX)(CX*1), CX
+
+row:
+	MOVQ    (SI), R8
+	VMOVUPS (BX)(R8*4), Z1
+	VMOVUPS 64(BX)(R8*4), Z2
+	VMULPS  Z0, Z1, Z1
+	VMULPS  Z0, Z2, Z2
+	VMOVUPS fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD Z2, Z3, Z2
+	VMOVUPS Z2, (AX)
+	VMOVUPS fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z2
+	VPERMPD Z1, Z2, Z1
+	VMOVUPS Z1, (CX)
+	ADDQ    DX, CX
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftStorePairs4SwapAVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+// Requires: AVX, AVX512F
+TEXT ·fftStorePairs4SwapAVX512F32(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSS scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	LEAQ         (R8)(R8*2), R9
+	MOVQ         (CX), CX
+	SHLQ         $0x02, CX
+	LEAQ         (AX)(CX*1), AX
+	MOVQ         DX, CX
+	SHRQ         $0x01, CX
+	LEAQ         (AX)(CX*1), CX
+
+row:
+	MOVQ    (SI), R10
+	VMOVUPS (BX)(R10*4), Z1
+	VMOVUPS 64(BX)(R10*4), Z2
+	VMOVUPS 128(BX)(R10*4), Z3
+	VMOVUPS 192(BX)(R10*4), Z4
+	VMOVUPS 256(BX)(R10*4), Z5
+	VMOVUPS 320(BX)(R10*4), Z6
+	VMOVUPS 384(BX)(R10*4), Z7
+	VMOVUPS 448(BX)(R10*4), Z8
+	VADDPS  Z5, Z1, Z9
+	VADDPS  Z6, Z2, Z10
+	VSUBPS  Z5, Z1, Z1
+	VSUBPS  Z6, Z2, Z2
+	VADDPS  Z7, Z3, Z5
+	VADDPS  Z8, Z4, Z6
+	VSUBPS  Z7, Z3, Z3
+	VSUBPS  Z8, Z4, Z4
+	VADDPS  Z5, Z9, Z7
+	VADDPS  Z6, Z10, Z8
+	VADDPS  Z4, Z1, Z11
+	VSUBPS  Z3, Z2, Z12
+	VSUBPS  Z5, Z9, Z5
+	VSUBPS  Z6, Z10, Z6
+	VSUBPS  Z4, Z1, Z1
+	VADDPS  Z3, Z2, Z2
+	VMULPS  Z0, Z7, Z3
+	VMULPS  Z0, Z8, Z4
+	VMULPS  Z0, Z11, Z7
+	VMULPS  Z0, Z12, Z8
+	VMULPS  Z0, Z5, Z5
+	VMULPS  Z0, Z6, Z6
+	VMULPS  Z0, Z1, Z1
+	VMULPS  Z0, Z2, Z2
+	VMOVUPS fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z9
+	VPERMPD Z4, Z9, Z4
+	VMOVUPS Z4, (AX)
+	VMOVUPS fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z4
+	VPERMPD Z3, Z4, Z3
+	VMOVUPS Z3, (CX)
+	VMOVUPS fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD Z8, Z3, Z3
+	VMOVUPS Z3, (AX)(R8*1)
+	VMOVUPS fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD Z7, Z3, Z3
+	VMOVUPS Z3, (CX)(R8*1)
+	VMOVUPS fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD Z6, Z3, Z3
+	VMOVUPS Z3, (AX)(R8*2)
+	VMOVUPS fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD Z5, Z3, Z3
+	VMOVUPS Z3, (CX)(R8*2)
+	VMOVUPS fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD Z2, Z3, Z2
+	VMOVUPS Z2, (AX)(R9*1)
+	VMOVUPS fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z2
+	VPERMPD Z1, Z2, Z1
+	VMOVUPS Z1, (CX)(R9*1)
+	ADDQ    DX, CX
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftStorePairs8SwapAVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+// Requires: AVX, AVX512F
+TEXT ·fftStorePairs8SwapAVX512F32(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSS scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	LEAQ         (R8)(R8*2), R9
+	MOVQ         (CX), CX
+	SHLQ         $0x02, CX
+	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(R8*4), CX
+	MOVQ         DX, R10
+	SHRQ         $0x01, R10
+	LEAQ         (AX)(R10*1), R10
+	LEAQ         (R10)(R8*4), R11
+
+row:
+	MOVQ         (SI), R12
+	VMOVUPS      (BX)(R12*4), Z1
+	VMOVUPS      64(BX)(R12*4), Z2
+	VMOVUPS      128(BX)(R12*4), Z3
+	VMOVUPS      192(BX)(R12*4), Z4
+	VMOVUPS      256(BX)(R12*4), Z5
+	VMOVUPS      320(BX)(R12*4), Z6
+	VMOVUPS      384(BX)(R12*4), Z7
+	VMOVUPS      448(BX)(R12*4), Z8
+	VMOVUPS      512(BX)(R12*4), Z9
+	VMOVUPS      576(BX)(R12*4), Z10
+	VMOVUPS      640(BX)(R12*4), Z11
+	VMOVUPS      704(BX)(R12*4), Z12
+	VMOVUPS      768(BX)(R12*4), Z13
+	VMOVUPS      832(BX)(R12*4), Z14
+	VMOVUPS      896(BX)(R12*4), Z15
+	VMOVUPS      960(BX)(R12*4), Z16
+	VADDPS       Z9, Z1, Z17
+	VADDPS       Z10, Z2, Z18
+	VSUBPS       Z9, Z1, Z1
+	VSUBPS       Z10, Z2, Z2
+	VADDPS       Z11, Z3, Z9
+	VADDPS       Z12, Z4, Z10
+	VSUBPS       Z11, Z3, Z3
+	VSUBPS       Z12, Z4, Z4
+	VADDPS       Z13, Z5, Z11
+	VADDPS       Z14, Z6, Z12
+	VSUBPS       Z13, Z5, Z5
+	VSUBPS       Z14, Z6, Z6
+	VADDPS       Z15, Z7, Z13
+	VADDPS       Z16, Z8, Z14
+	VSUBPS       Z15, Z7, Z7
+	VSUBPS       Z16, Z8, Z8
+	VADDPS       Z11, Z17, Z15
+	VADDPS       Z12, Z18, Z16
+	VSUBPS       Z11, Z17, Z11
+	VSUBPS       Z12, Z18, Z12
+	VADDPS       Z13, Z9, Z17
+	VADDPS       Z14, Z10, Z18
+	VSUBPS       Z13, Z9, Z9
+	VSUBPS       Z14, Z10, Z10
+	VADDPS       Z17, Z15, Z13
+	VADDPS       Z18, Z16, Z14
+	VADDPS       Z10, Z11, Z19
+	VSUBPS       Z9, Z12, Z20
+	VSUBPS       Z17, Z15, Z15
+	VSUBPS       Z18, Z16, Z16
+	VSUBPS       Z10, Z11, Z10
+	VADDPS       Z9, Z12, Z9
+	VADDPS       Z4, Z3, Z11
+	VSUBPS       Z3, Z4, Z3
+	VSUBPS       Z7, Z8, Z4
+	VADDPS       Z8, Z7, Z7
+	VADDPS       Z6, Z1, Z8
+	VSUBPS       Z5, Z2, Z12
+	VSUBPS       Z6, Z1, Z1
+	VADDPS       Z5, Z2, Z2
+	VADDPS       Z4, Z11, Z5
+	VSUBPS       Z7, Z3, Z6
+	VSUBPS       Z4, Z11, Z4
+	VADDPS       Z7, Z3, Z3
+	VMOVUPS      fftAVX512F323f3504f3<>+0(SB), Z7
+	VMOVAPS      Z8, Z11
+	VMOVAPS      Z12, Z17
+	VFMADD231PS  Z7, Z5, Z11
+	VFMADD231PS  Z7, Z6, Z17
+	VFNMADD231PS Z7, Z5, Z8
+	VFNMADD231PS Z7, Z6, Z12
+	VMOVAPS      Z1, Z5
+	VMOVAPS      Z2, Z6
+	VFMADD231PS  Z7, Z3, Z5
+	VFMADD231PS  Z7, Z4, Z6
+	VFNMADD231PS Z7, Z3, Z1
+	VFNMADD231PS Z7, Z4, Z2
+	VMULPS       Z0, Z13, Z3
+	VMULPS       Z0, Z14, Z4
+	VMULPS       Z0, Z11, Z7
+	VMULPS       Z0, Z17, Z11
+	VMULPS       Z0, Z19, Z13
+	VMULPS       Z0, Z20, Z14
+	VMULPS       Z0, Z5, Z5
+	VMULPS       Z0, Z2, Z2
+	VMULPS       Z0, Z15, Z15
+	VMULPS       Z0, Z16, Z16
+	VMULPS       Z0, Z8, Z8
+	VMULPS       Z0, Z12, Z12
+	VMULPS       Z0, Z10, Z10
+	VMULPS       Z0, Z9, Z9
+	VMULPS       Z0, Z1, Z1
+	VMULPS       Z0, Z6, Z6
+	VMOVUPS      fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z17
+	VPERMPD      Z4, Z17, Z4
+	VMOVUPS      Z4, (AX)
+	VMOVUPS      fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z4
+	VPERMPD      Z3, Z4, Z3
+	VMOVUPS      Z3, (R10)
+	VMOVUPS      fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD      Z11, Z3, Z3
+	VMOVUPS      Z3, (AX)(R8*1)
+	VMOVUPS      fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD      Z7, Z3, Z3
+	VMOVUPS      Z3, (R10)(R8*1)
+	VMOVUPS      fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD      Z14, Z3, Z3
+	VMOVUPS      Z3, (AX)(R8*2)
+	VMOVUPS      fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD      Z13, Z3, Z3
+	VMOVUPS      Z3, (R10)(R8*2)
+	VMOVUPS      fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD      Z2, Z3, Z2
+	VMOVUPS      Z2, (AX)(R9*1)
+	VMOVUPS      fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z2
+	VPERMPD      Z5, Z2, Z2
+	VMOVUPS      Z2, (R10)(R9*1)
+	VMOVUPS      fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z2
+	VPERMPD      Z16, Z2, Z2
+	VMOVUPS      Z2, (CX)
+	VMOVUPS      fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z2
+	VPERMPD      Z15, Z2, Z2
+	VMOVUPS      Z2, (R11)
+	VMOVUPS      fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z2
+	VPERMPD      Z12, Z2, Z2
+	VMOVUPS      Z2, (CX)(R8*1)
+	VMOVUPS      fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z2
+	VPERMPD      Z8, Z2, Z2
+	VMOVUPS      Z2, (R11)(R8*1)
+	VMOVUPS      fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z2
+	VPERMPD      Z9, Z2, Z2
+	VMOVUPS      Z2, (CX)(R8*2)
+	VMOVUPS      fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z2
+	VPERMPD      Z10, Z2, Z2
+	VMOVUPS      Z2, (R11)(R8*2)
+	VMOVUPS      fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z2
+	VPERMPD      Z6, Z2, Z2
+	VMOVUPS      Z2, (CX)(R9*1)
+	VMOVUPS      fftAVX512F32Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z2
+	VPERMPD      Z1, Z2, Z1
+	VMOVUPS      Z1, (R11)(R9*1)
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	ADDQ         $0x08, SI
+	ADDQ         DX, AX
+	ADDQ         DX, CX
+	DECQ         DI
+	JNZ          row
+	VZEROUPPER
+	RET
+
 // func fftLoadMasked4AVX512F32(tile []float32, src []float32, stride int, tw []float32, q int, mask []float32)
 // Requires: AVX, AVX512F
 TEXT ·fftLoadMasked4AVX512F32(SB), NOSPLIT, $0-112
@@ -7552,6 +8221,42 @@ row:
 	JNZ          row
 	VZEROUPPER
 	RET
+
+// func fftNegateAVX512F32(part []float32, rows []int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·fftNegateAVX512F32(SB), NOSPLIT, $0-48
+	MOVQ    part_base+0(FP), AX
+	MOVQ    rows_base+24(FP), CX
+	MOVQ    rows_len+32(FP), DX
+	VMOVUPS fftAVX512F3280000000<>+0(SB), Z0
+
+row:
+	MOVQ    (CX), BX
+	VXORPS  (AX)(BX*4), Z0, Z1
+	VMOVUPS Z1, (AX)(BX*4)
+	ADDQ    $0x08, CX
+	DECQ    DX
+	JNZ     row
+	VZEROUPPER
+	RET
+
+DATA fftAVX512F3280000000<>+0(SB)/4, $0x80000000
+DATA fftAVX512F3280000000<>+4(SB)/4, $0x80000000
+DATA fftAVX512F3280000000<>+8(SB)/4, $0x80000000
+DATA fftAVX512F3280000000<>+12(SB)/4, $0x80000000
+DATA fftAVX512F3280000000<>+16(SB)/4, $0x80000000
+DATA fftAVX512F3280000000<>+20(SB)/4, $0x80000000
+DATA fftAVX512F3280000000<>+24(SB)/4, $0x80000000
+DATA fftAVX512F3280000000<>+28(SB)/4, $0x80000000
+DATA fftAVX512F3280000000<>+32(SB)/4, $0x80000000
+DATA fftAVX512F3280000000<>+36(SB)/4, $0x80000000
+DATA fftAVX512F3280000000<>+40(SB)/4, $0x80000000
+DATA fftAVX512F3280000000<>+44(SB)/4, $0x80000000
+DATA fftAVX512F3280000000<>+48(SB)/4, $0x80000000
+DATA fftAVX512F3280000000<>+52(SB)/4, $0x80000000
+DATA fftAVX512F3280000000<>+56(SB)/4, $0x80000000
+DATA fftAVX512F3280000000<>+60(SB)/4, $0x80000000
+GLOBL fftAVX512F3280000000<>(SB), RODATA|NOPTR, $64
 
 // func fftTangleAVX512F32(re []float32, im []float32, pos []int, u []float32)
 // Requires: AVX, AVX512F

@@ -56,6 +56,18 @@ func fftStoreTiles4AVX512F64(dst []float64, off []int, stride int, tile []float6
 func fftStoreTiles8AVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
 
 //go:noescape
+func fftLoadPairs1AVX512F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
+
+//go:noescape
+func fftStorePairs1AVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+
+//go:noescape
+func fftLoadPairs4AVX512F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
+
+//go:noescape
+func fftLoadPairs8AVX512F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
+
+//go:noescape
 func fftCrossAVX512F64(dst []float64, tile []float64, pos []int, tw []float64, q int)
 
 //go:noescape
@@ -110,6 +122,15 @@ func fftStoreTiles4SwapAVX512F64(dst []float64, off []int, stride int, tile []fl
 func fftStoreTiles8SwapAVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
 
 //go:noescape
+func fftStorePairs1SwapAVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+
+//go:noescape
+func fftStorePairs4SwapAVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+
+//go:noescape
+func fftStorePairs8SwapAVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+
+//go:noescape
 func fftCrossSwapAVX512F64(dst []float64, tile []float64, pos []int, tw []float64, q int)
 
 //go:noescape
@@ -159,6 +180,9 @@ func fftRealOddInverseAVX512F64(dst []float64, re []float64, im []float64, pos [
 
 //go:noescape
 func fftArrangeAVX512F64(dst []float64, src []float64, pos []int, w []float64)
+
+//go:noescape
+func fftNegateAVX512F64(part []float64, rows []int)
 
 //go:noescape
 func fftTangleAVX512F64(re []float64, im []float64, pos []int, u []float64)

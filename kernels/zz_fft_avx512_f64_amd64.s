@@ -1973,6 +1973,376 @@ row:
 	VZEROUPPER
 	RET
 
+// func fftLoadPairs1AVX512F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
+// Requires: AVX, AVX512F
+TEXT ·fftLoadPairs1AVX512F64(SB), NOSPLIT, $0-112
+	MOVQ   tile_base+0(FP), AX
+	MOVQ   src_base+24(FP), CX
+	MOVQ   off_base+48(FP), DX
+	MOVQ   stride+72(FP), BX
+	SHLQ   $0x03, BX
+	MOVQ   tw_base+80(FP), SI
+	MOVQ   q+104(FP), SI
+	IMUL3Q $0x00000080, SI, DI
+	MOVQ   SI, DI
+	IMULQ  BX, DI
+	MOVQ   (DX), DX
+	SHLQ   $0x03, DX
+	LEAQ   (CX)(DX*1), CX
+	MOVQ   BX, DX
+	SHRQ   $0x01, DX
+	LEAQ   (CX)(DX*1), DX
+
+row:
+	VMOVUPD fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z0
+	VPERMPD (CX), Z0, Z0
+	VMOVUPD fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z1
+	VPERMPD (DX), Z1, Z1
+	ADDQ    BX, DX
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	ADDQ    $0x00000080, AX
+	ADDQ    BX, CX
+	DECQ    SI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+DATA fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB)/8, $0x0000000000000000
+DATA fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+8(SB)/8, $0x0000000000000004
+DATA fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+16(SB)/8, $0x0000000000000001
+DATA fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+24(SB)/8, $0x0000000000000005
+DATA fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+32(SB)/8, $0x0000000000000002
+DATA fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+40(SB)/8, $0x0000000000000006
+DATA fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+48(SB)/8, $0x0000000000000003
+DATA fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+56(SB)/8, $0x0000000000000007
+GLOBL fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>(SB), RODATA|NOPTR, $64
+
+// func fftStorePairs1AVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+// Requires: AVX, AVX512F
+TEXT ·fftStorePairs1AVX512F64(SB), NOSPLIT, $0-120
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x03, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSD scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x03, CX
+	LEAQ         (AX)(CX*1), AX
+	MOVQ         DX, CX
+	SHRQ         $0x01, CX
+	LEAQ         (AX)(CX*1), CX
+
+row:
+	MOVQ    (SI), R8
+	VMOVUPD (BX)(R8*8), Z1
+	VMOVUPD 64(BX)(R8*8), Z2
+	VMULPD  Z0, Z1, Z1
+	VMULPD  Z0, Z2, Z2
+	VMOVUPD fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD Z1, Z3, Z1
+	VMOVUPD Z1, (AX)
+	VMOVUPD fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z1
+	VPERMPD Z2, Z1, Z1
+	VMOVUPD Z1, (CX)
+	ADDQ    DX, CX
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+DATA fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB)/8, $0x0000000000000000
+DATA fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+8(SB)/8, $0x0000000000000002
+DATA fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+16(SB)/8, $0x0000000000000004
+DATA fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+24(SB)/8, $0x0000000000000006
+DATA fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+32(SB)/8, $0x0000000000000001
+DATA fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+40(SB)/8, $0x0000000000000003
+DATA fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+48(SB)/8, $0x0000000000000005
+DATA fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+56(SB)/8, $0x0000000000000007
+GLOBL fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>(SB), RODATA|NOPTR, $64
+
+// func fftLoadPairs4AVX512F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
+// Requires: AVX, AVX512F
+TEXT ·fftLoadPairs4AVX512F64(SB), NOSPLIT, $0-112
+	MOVQ   tile_base+0(FP), AX
+	MOVQ   src_base+24(FP), CX
+	MOVQ   off_base+48(FP), DX
+	MOVQ   stride+72(FP), BX
+	SHLQ   $0x03, BX
+	MOVQ   tw_base+80(FP), SI
+	MOVQ   q+104(FP), DI
+	IMUL3Q $0x00000080, DI, R8
+	LEAQ   (R8)(R8*2), R9
+	MOVQ   DI, R10
+	IMULQ  BX, R10
+	LEAQ   (R10)(R10*2), R11
+	MOVQ   (DX), DX
+	SHLQ   $0x03, DX
+	LEAQ   (CX)(DX*1), CX
+	MOVQ   BX, DX
+	SHRQ   $0x01, DX
+	LEAQ   (CX)(DX*1), DX
+
+row:
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z0
+	VPERMPD      (CX), Z0, Z0
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z1
+	VPERMPD      (DX), Z1, Z1
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z2
+	VPERMPD      (CX)(R10*1), Z2, Z2
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z3
+	VPERMPD      (DX)(R10*1), Z3, Z3
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z4
+	VPERMPD      (CX)(R10*2), Z4, Z4
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z5
+	VPERMPD      (DX)(R10*2), Z5, Z5
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z6
+	VPERMPD      (CX)(R11*1), Z6, Z6
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z7
+	VPERMPD      (DX)(R11*1), Z7, Z7
+	ADDQ         BX, DX
+	VADDPD       Z4, Z0, Z8
+	VADDPD       Z5, Z1, Z9
+	VSUBPD       Z4, Z0, Z0
+	VSUBPD       Z5, Z1, Z1
+	VADDPD       Z6, Z2, Z4
+	VADDPD       Z7, Z3, Z5
+	VSUBPD       Z6, Z2, Z2
+	VSUBPD       Z7, Z3, Z3
+	VADDPD       Z4, Z8, Z6
+	VADDPD       Z5, Z9, Z7
+	VADDPD       Z3, Z0, Z10
+	VSUBPD       Z2, Z1, Z11
+	VSUBPD       Z4, Z8, Z4
+	VSUBPD       Z5, Z9, Z5
+	VSUBPD       Z3, Z0, Z0
+	VADDPD       Z2, Z1, Z1
+	VMOVUPD      Z6, (AX)
+	VMOVUPD      Z7, 64(AX)
+	VBROADCASTSD (SI), Z2
+	VBROADCASTSD 8(SI), Z3
+	VMULPD       Z3, Z11, Z6
+	VMULPD       Z3, Z10, Z3
+	VFMSUB231PD  Z2, Z10, Z6
+	VFMADD231PD  Z2, Z11, Z3
+	VMOVUPD      Z6, (AX)(R8*1)
+	VMOVUPD      Z3, 64(AX)(R8*1)
+	VBROADCASTSD 16(SI), Z2
+	VBROADCASTSD 24(SI), Z3
+	VMULPD       Z3, Z5, Z6
+	VMULPD       Z3, Z4, Z3
+	VFMSUB231PD  Z2, Z4, Z6
+	VFMADD231PD  Z2, Z5, Z3
+	VMOVUPD      Z6, (AX)(R8*2)
+	VMOVUPD      Z3, 64(AX)(R8*2)
+	VBROADCASTSD 32(SI), Z2
+	VBROADCASTSD 40(SI), Z3
+	VMULPD       Z3, Z1, Z4
+	VMULPD       Z3, Z0, Z3
+	VFMSUB231PD  Z2, Z0, Z4
+	VFMADD231PD  Z2, Z1, Z3
+	VMOVUPD      Z4, (AX)(R9*1)
+	VMOVUPD      Z3, 64(AX)(R9*1)
+	ADDQ         $0x00000030, SI
+	ADDQ         $0x00000080, AX
+	ADDQ         BX, CX
+	DECQ         DI
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func fftLoadPairs8AVX512F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
+// Requires: AVX, AVX512F
+TEXT ·fftLoadPairs8AVX512F64(SB), NOSPLIT, $0-112
+	MOVQ   tile_base+0(FP), AX
+	MOVQ   src_base+24(FP), CX
+	MOVQ   off_base+48(FP), DX
+	MOVQ   stride+72(FP), BX
+	SHLQ   $0x03, BX
+	MOVQ   tw_base+80(FP), SI
+	MOVQ   q+104(FP), DI
+	IMUL3Q $0x00000080, DI, R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (AX)(R8*4), R10
+	MOVQ   DI, R11
+	IMULQ  BX, R11
+	LEAQ   (R11)(R11*2), R12
+	MOVQ   (DX), DX
+	SHLQ   $0x03, DX
+	LEAQ   (CX)(DX*1), CX
+	LEAQ   (CX)(R11*4), DX
+	MOVQ   BX, R13
+	SHRQ   $0x01, R13
+	LEAQ   (CX)(R13*1), R13
+	LEAQ   (R13)(R11*4), R14
+
+row:
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z0
+	VPERMPD      (CX), Z0, Z0
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z1
+	VPERMPD      (R13), Z1, Z1
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z2
+	VPERMPD      (CX)(R11*1), Z2, Z2
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z3
+	VPERMPD      (R13)(R11*1), Z3, Z3
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z4
+	VPERMPD      (CX)(R11*2), Z4, Z4
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z5
+	VPERMPD      (R13)(R11*2), Z5, Z5
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z6
+	VPERMPD      (CX)(R12*1), Z6, Z6
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z7
+	VPERMPD      (R13)(R12*1), Z7, Z7
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z8
+	VPERMPD      (DX), Z8, Z8
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z9
+	VPERMPD      (R14), Z9, Z9
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z10
+	VPERMPD      (DX)(R11*1), Z10, Z10
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z11
+	VPERMPD      (R14)(R11*1), Z11, Z11
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z12
+	VPERMPD      (DX)(R11*2), Z12, Z12
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z13
+	VPERMPD      (R14)(R11*2), Z13, Z13
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z14
+	VPERMPD      (DX)(R12*1), Z14, Z14
+	VMOVUPD      fftAVX512F64Wordsx0x4x1x5x2x6x3x7<>+0(SB), Z15
+	VPERMPD      (R14)(R12*1), Z15, Z15
+	ADDQ         BX, R13
+	ADDQ         BX, R14
+	VADDPD       Z8, Z0, Z16
+	VADDPD       Z9, Z1, Z17
+	VSUBPD       Z8, Z0, Z0
+	VSUBPD       Z9, Z1, Z1
+	VADDPD       Z10, Z2, Z8
+	VADDPD       Z11, Z3, Z9
+	VSUBPD       Z10, Z2, Z2
+	VSUBPD       Z11, Z3, Z3
+	VADDPD       Z12, Z4, Z10
+	VADDPD       Z13, Z5, Z11
+	VSUBPD       Z12, Z4, Z4
+	VSUBPD       Z13, Z5, Z5
+	VADDPD       Z14, Z6, Z12
+	VADDPD       Z15, Z7, Z13
+	VSUBPD       Z14, Z6, Z6
+	VSUBPD       Z15, Z7, Z7
+	VADDPD       Z10, Z16, Z14
+	VADDPD       Z11, Z17, Z15
+	VSUBPD       Z10, Z16, Z10
+	VSUBPD       Z11, Z17, Z11
+	VADDPD       Z12, Z8, Z16
+	VADDPD       Z13, Z9, Z17
+	VSUBPD       Z12, Z8, Z8
+	VSUBPD       Z13, Z9, Z9
+	VADDPD       Z16, Z14, Z12
+	VADDPD       Z17, Z15, Z13
+	VADDPD       Z9, Z10, Z18
+	VSUBPD       Z8, Z11, Z19
+	VSUBPD       Z16, Z14, Z14
+	VSUBPD       Z17, Z15, Z15
+	VSUBPD       Z9, Z10, Z9
+	VADDPD       Z8, Z11, Z8
+	VADDPD       Z3, Z2, Z10
+	VSUBPD       Z2, Z3, Z2
+	VSUBPD       Z6, Z7, Z3
+	VADDPD       Z7, Z6, Z6
+	VADDPD       Z5, Z0, Z7
+	VSUBPD       Z4, Z1, Z11
+	VSUBPD       Z5, Z0, Z0
+	VADDPD       Z4, Z1, Z1
+	VADDPD       Z3, Z10, Z4
+	VSUBPD       Z6, Z2, Z5
+	VSUBPD       Z3, Z10, Z3
+	VADDPD       Z6, Z2, Z2
+	VMOVUPD      fftAVX512F643fe6a09e667f3bcd<>+0(SB), Z6
+	VMOVAPD      Z7, Z10
+	VMOVAPD      Z11, Z16
+	VFMADD231PD  Z6, Z4, Z10
+	VFMADD231PD  Z6, Z5, Z16
+	VFNMADD231PD Z6, Z4, Z7
+	VFNMADD231PD Z6, Z5, Z11
+	VMOVAPD      Z0, Z4
+	VMOVAPD      Z1, Z5
+	VFMADD231PD  Z6, Z2, Z4
+	VFMADD231PD  Z6, Z3, Z5
+	VFNMADD231PD Z6, Z2, Z0
+	VFNMADD231PD Z6, Z3, Z1
+	VMOVUPD      Z12, (AX)
+	VMOVUPD      Z13, 64(AX)
+	VBROADCASTSD (SI), Z2
+	VBROADCASTSD 8(SI), Z3
+	VMULPD       Z3, Z16, Z6
+	VMULPD       Z3, Z10, Z3
+	VFMSUB231PD  Z2, Z10, Z6
+	VFMADD231PD  Z2, Z16, Z3
+	VMOVUPD      Z6, (AX)(R8*1)
+	VMOVUPD      Z3, 64(AX)(R8*1)
+	VBROADCASTSD 16(SI), Z2
+	VBROADCASTSD 24(SI), Z3
+	VMULPD       Z3, Z19, Z6
+	VMULPD       Z3, Z18, Z3
+	VFMSUB231PD  Z2, Z18, Z6
+	VFMADD231PD  Z2, Z19, Z3
+	VMOVUPD      Z6, (AX)(R8*2)
+	VMOVUPD      Z3, 64(AX)(R8*2)
+	VBROADCASTSD 32(SI), Z2
+	VBROADCASTSD 40(SI), Z3
+	VMULPD       Z3, Z1, Z6
+	VMULPD       Z3, Z4, Z3
+	VFMSUB231PD  Z2, Z4, Z6
+	VFMADD231PD  Z2, Z1, Z3
+	VMOVUPD      Z6, (AX)(R9*1)
+	VMOVUPD      Z3, 64(AX)(R9*1)
+	VBROADCASTSD 48(SI), Z1
+	VBROADCASTSD 56(SI), Z2
+	VMULPD       Z2, Z15, Z3
+	VMULPD       Z2, Z14, Z2
+	VFMSUB231PD  Z1, Z14, Z3
+	VFMADD231PD  Z1, Z15, Z2
+	VMOVUPD      Z3, (R10)
+	VMOVUPD      Z2, 64(R10)
+	VBROADCASTSD 64(SI), Z1
+	VBROADCASTSD 72(SI), Z2
+	VMULPD       Z2, Z11, Z3
+	VMULPD       Z2, Z7, Z2
+	VFMSUB231PD  Z1, Z7, Z3
+	VFMADD231PD  Z1, Z11, Z2
+	VMOVUPD      Z3, (R10)(R8*1)
+	VMOVUPD      Z2, 64(R10)(R8*1)
+	VBROADCASTSD 80(SI), Z1
+	VBROADCASTSD 88(SI), Z2
+	VMULPD       Z2, Z8, Z3
+	VMULPD       Z2, Z9, Z2
+	VFMSUB231PD  Z1, Z9, Z3
+	VFMADD231PD  Z1, Z8, Z2
+	VMOVUPD      Z3, (R10)(R8*2)
+	VMOVUPD      Z2, 64(R10)(R8*2)
+	VBROADCASTSD 96(SI), Z1
+	VBROADCASTSD 104(SI), Z2
+	VMULPD       Z2, Z5, Z3
+	VMULPD       Z2, Z0, Z2
+	VFMSUB231PD  Z1, Z0, Z3
+	VFMADD231PD  Z1, Z5, Z2
+	VMOVUPD      Z3, (R10)(R9*1)
+	VMOVUPD      Z2, 64(R10)(R9*1)
+	ADDQ         $0x00000070, SI
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, R10
+	ADDQ         BX, CX
+	ADDQ         BX, DX
+	DECQ         DI
+	JNZ          row
+	VZEROUPPER
+	RET
+
 // func fftCrossAVX512F64(dst []float64, tile []float64, pos []int, tw []float64, q int)
 // Requires: AVX, AVX512F
 TEXT ·fftCrossAVX512F64(SB), NOSPLIT, $0-104
@@ -4155,6 +4525,305 @@ row:
 	VMOVUPD      Z10, 64(CX)(R8*2)
 	VMOVUPD      Z6, (CX)(R9*1)
 	VMOVUPD      Z1, 64(CX)(R9*1)
+	ADDQ         $0x08, SI
+	ADDQ         DX, AX
+	ADDQ         DX, CX
+	DECQ         DI
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func fftStorePairs1SwapAVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+// Requires: AVX, AVX512F
+TEXT ·fftStorePairs1SwapAVX512F64(SB), NOSPLIT, $0-120
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x03, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSD scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x03, CX
+	LEAQ         (AX)(CX*1), AX
+	MOVQ         DX, CX
+	SHRQ         $0x01, CX
+	LEAQ         (AX)(CX*1), CX
+
+row:
+	MOVQ    (SI), R8
+	VMOVUPD (BX)(R8*8), Z1
+	VMOVUPD 64(BX)(R8*8), Z2
+	VMULPD  Z0, Z1, Z1
+	VMULPD  Z0, Z2, Z2
+	VMOVUPD fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD Z2, Z3, Z2
+	VMOVUPD Z2, (AX)
+	VMOVUPD fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z2
+	VPERMPD Z1, Z2, Z1
+	VMOVUPD Z1, (CX)
+	ADDQ    DX, CX
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftStorePairs4SwapAVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+// Requires: AVX, AVX512F
+TEXT ·fftStorePairs4SwapAVX512F64(SB), NOSPLIT, $0-120
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x03, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSD scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	LEAQ         (R8)(R8*2), R9
+	MOVQ         (CX), CX
+	SHLQ         $0x03, CX
+	LEAQ         (AX)(CX*1), AX
+	MOVQ         DX, CX
+	SHRQ         $0x01, CX
+	LEAQ         (AX)(CX*1), CX
+
+row:
+	MOVQ    (SI), R10
+	VMOVUPD (BX)(R10*8), Z1
+	VMOVUPD 64(BX)(R10*8), Z2
+	VMOVUPD 128(BX)(R10*8), Z3
+	VMOVUPD 192(BX)(R10*8), Z4
+	VMOVUPD 256(BX)(R10*8), Z5
+	VMOVUPD 320(BX)(R10*8), Z6
+	VMOVUPD 384(BX)(R10*8), Z7
+	VMOVUPD 448(BX)(R10*8), Z8
+	VADDPD  Z5, Z1, Z9
+	VADDPD  Z6, Z2, Z10
+	VSUBPD  Z5, Z1, Z1
+	VSUBPD  Z6, Z2, Z2
+	VADDPD  Z7, Z3, Z5
+	VADDPD  Z8, Z4, Z6
+	VSUBPD  Z7, Z3, Z3
+	VSUBPD  Z8, Z4, Z4
+	VADDPD  Z5, Z9, Z7
+	VADDPD  Z6, Z10, Z8
+	VADDPD  Z4, Z1, Z11
+	VSUBPD  Z3, Z2, Z12
+	VSUBPD  Z5, Z9, Z5
+	VSUBPD  Z6, Z10, Z6
+	VSUBPD  Z4, Z1, Z1
+	VADDPD  Z3, Z2, Z2
+	VMULPD  Z0, Z7, Z3
+	VMULPD  Z0, Z8, Z4
+	VMULPD  Z0, Z11, Z7
+	VMULPD  Z0, Z12, Z8
+	VMULPD  Z0, Z5, Z5
+	VMULPD  Z0, Z6, Z6
+	VMULPD  Z0, Z1, Z1
+	VMULPD  Z0, Z2, Z2
+	VMOVUPD fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z9
+	VPERMPD Z4, Z9, Z4
+	VMOVUPD Z4, (AX)
+	VMOVUPD fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z4
+	VPERMPD Z3, Z4, Z3
+	VMOVUPD Z3, (CX)
+	VMOVUPD fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD Z8, Z3, Z3
+	VMOVUPD Z3, (AX)(R8*1)
+	VMOVUPD fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD Z7, Z3, Z3
+	VMOVUPD Z3, (CX)(R8*1)
+	VMOVUPD fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD Z6, Z3, Z3
+	VMOVUPD Z3, (AX)(R8*2)
+	VMOVUPD fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD Z5, Z3, Z3
+	VMOVUPD Z3, (CX)(R8*2)
+	VMOVUPD fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD Z2, Z3, Z2
+	VMOVUPD Z2, (AX)(R9*1)
+	VMOVUPD fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z2
+	VPERMPD Z1, Z2, Z1
+	VMOVUPD Z1, (CX)(R9*1)
+	ADDQ    DX, CX
+	ADDQ    $0x08, SI
+	ADDQ    DX, AX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func fftStorePairs8SwapAVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+// Requires: AVX, AVX512F
+TEXT ·fftStorePairs8SwapAVX512F64(SB), NOSPLIT, $0-120
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x03, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSD scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	LEAQ         (R8)(R8*2), R9
+	MOVQ         (CX), CX
+	SHLQ         $0x03, CX
+	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(R8*4), CX
+	MOVQ         DX, R10
+	SHRQ         $0x01, R10
+	LEAQ         (AX)(R10*1), R10
+	LEAQ         (R10)(R8*4), R11
+
+row:
+	MOVQ         (SI), R12
+	VMOVUPD      (BX)(R12*8), Z1
+	VMOVUPD      64(BX)(R12*8), Z2
+	VMOVUPD      128(BX)(R12*8), Z3
+	VMOVUPD      192(BX)(R12*8), Z4
+	VMOVUPD      256(BX)(R12*8), Z5
+	VMOVUPD      320(BX)(R12*8), Z6
+	VMOVUPD      384(BX)(R12*8), Z7
+	VMOVUPD      448(BX)(R12*8), Z8
+	VMOVUPD      512(BX)(R12*8), Z9
+	VMOVUPD      576(BX)(R12*8), Z10
+	VMOVUPD      640(BX)(R12*8), Z11
+	VMOVUPD      704(BX)(R12*8), Z12
+	VMOVUPD      768(BX)(R12*8), Z13
+	VMOVUPD      832(BX)(R12*8), Z14
+	VMOVUPD      896(BX)(R12*8), Z15
+	VMOVUPD      960(BX)(R12*8), Z16
+	VADDPD       Z9, Z1, Z17
+	VADDPD       Z10, Z2, Z18
+	VSUBPD       Z9, Z1, Z1
+	VSUBPD       Z10, Z2, Z2
+	VADDPD       Z11, Z3, Z9
+	VADDPD       Z12, Z4, Z10
+	VSUBPD       Z11, Z3, Z3
+	VSUBPD       Z12, Z4, Z4
+	VADDPD       Z13, Z5, Z11
+	VADDPD       Z14, Z6, Z12
+	VSUBPD       Z13, Z5, Z5
+	VSUBPD       Z14, Z6, Z6
+	VADDPD       Z15, Z7, Z13
+	VADDPD       Z16, Z8, Z14
+	VSUBPD       Z15, Z7, Z7
+	VSUBPD       Z16, Z8, Z8
+	VADDPD       Z11, Z17, Z15
+	VADDPD       Z12, Z18, Z16
+	VSUBPD       Z11, Z17, Z11
+	VSUBPD       Z12, Z18, Z12
+	VADDPD       Z13, Z9, Z17
+	VADDPD       Z14, Z10, Z18
+	VSUBPD       Z13, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VADDPD       Z17, Z15, Z13
+	VADDPD       Z18, Z16, Z14
+	VADDPD       Z10, Z11, Z19
+	VSUBPD       Z9, Z12, Z20
+	VSUBPD       Z17, Z15, Z15
+	VSUBPD       Z18, Z16, Z16
+	VSUBPD       Z10, Z11, Z10
+	VADDPD       Z9, Z12, Z9
+	VADDPD       Z4, Z3, Z11
+	VSUBPD       Z3, Z4, Z3
+	VSUBPD       Z7, Z8, Z4
+	VADDPD       Z8, Z7, Z7
+	VADDPD       Z6, Z1, Z8
+	VSUBPD       Z5, Z2, Z12
+	VSUBPD       Z6, Z1, Z1
+	VADDPD       Z5, Z2, Z2
+	VADDPD       Z4, Z11, Z5
+	VSUBPD       Z7, Z3, Z6
+	VSUBPD       Z4, Z11, Z4
+	VADDPD       Z7, Z3, Z3
+	VMOVUPD      fftAVX512F643fe6a09e667f3bcd<>+0(SB), Z7
+	VMOVAPD      Z8, Z11
+	VMOVAPD      Z12, Z17
+	VFMADD231PD  Z7, Z5, Z11
+	VFMADD231PD  Z7, Z6, Z17
+	VFNMADD231PD Z7, Z5, Z8
+	VFNMADD231PD Z7, Z6, Z12
+	VMOVAPD      Z1, Z5
+	VMOVAPD      Z2, Z6
+	VFMADD231PD  Z7, Z3, Z5
+	VFMADD231PD  Z7, Z4, Z6
+	VFNMADD231PD Z7, Z3, Z1
+	VFNMADD231PD Z7, Z4, Z2
+	VMULPD       Z0, Z13, Z3
+	VMULPD       Z0, Z14, Z4
+	VMULPD       Z0, Z11, Z7
+	VMULPD       Z0, Z17, Z11
+	VMULPD       Z0, Z19, Z13
+	VMULPD       Z0, Z20, Z14
+	VMULPD       Z0, Z5, Z5
+	VMULPD       Z0, Z2, Z2
+	VMULPD       Z0, Z15, Z15
+	VMULPD       Z0, Z16, Z16
+	VMULPD       Z0, Z8, Z8
+	VMULPD       Z0, Z12, Z12
+	VMULPD       Z0, Z10, Z10
+	VMULPD       Z0, Z9, Z9
+	VMULPD       Z0, Z1, Z1
+	VMULPD       Z0, Z6, Z6
+	VMOVUPD      fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z17
+	VPERMPD      Z4, Z17, Z4
+	VMOVUPD      Z4, (AX)
+	VMOVUPD      fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z4
+	VPERMPD      Z3, Z4, Z3
+	VMOVUPD      Z3, (R10)
+	VMOVUPD      fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD      Z11, Z3, Z3
+	VMOVUPD      Z3, (AX)(R8*1)
+	VMOVUPD      fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD      Z7, Z3, Z3
+	VMOVUPD      Z3, (R10)(R8*1)
+	VMOVUPD      fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD      Z14, Z3, Z3
+	VMOVUPD      Z3, (AX)(R8*2)
+	VMOVUPD      fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD      Z13, Z3, Z3
+	VMOVUPD      Z3, (R10)(R8*2)
+	VMOVUPD      fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z3
+	VPERMPD      Z2, Z3, Z2
+	VMOVUPD      Z2, (AX)(R9*1)
+	VMOVUPD      fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z2
+	VPERMPD      Z5, Z2, Z2
+	VMOVUPD      Z2, (R10)(R9*1)
+	VMOVUPD      fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z2
+	VPERMPD      Z16, Z2, Z2
+	VMOVUPD      Z2, (CX)
+	VMOVUPD      fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z2
+	VPERMPD      Z15, Z2, Z2
+	VMOVUPD      Z2, (R11)
+	VMOVUPD      fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z2
+	VPERMPD      Z12, Z2, Z2
+	VMOVUPD      Z2, (CX)(R8*1)
+	VMOVUPD      fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z2
+	VPERMPD      Z8, Z2, Z2
+	VMOVUPD      Z2, (R11)(R8*1)
+	VMOVUPD      fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z2
+	VPERMPD      Z9, Z2, Z2
+	VMOVUPD      Z2, (CX)(R8*2)
+	VMOVUPD      fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z2
+	VPERMPD      Z10, Z2, Z2
+	VMOVUPD      Z2, (R11)(R8*2)
+	VMOVUPD      fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z2
+	VPERMPD      Z6, Z2, Z2
+	VMOVUPD      Z2, (CX)(R9*1)
+	VMOVUPD      fftAVX512F64Wordsx0x2x4x6x1x3x5x7<>+0(SB), Z2
+	VPERMPD      Z1, Z2, Z1
+	VMOVUPD      Z1, (R11)(R9*1)
+	ADDQ         DX, R10
+	ADDQ         DX, R11
 	ADDQ         $0x08, SI
 	ADDQ         DX, AX
 	ADDQ         DX, CX
@@ -6656,6 +7325,34 @@ row:
 	JNZ          row
 	VZEROUPPER
 	RET
+
+// func fftNegateAVX512F64(part []float64, rows []int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·fftNegateAVX512F64(SB), NOSPLIT, $0-48
+	MOVQ    part_base+0(FP), AX
+	MOVQ    rows_base+24(FP), CX
+	MOVQ    rows_len+32(FP), DX
+	VMOVUPD fftAVX512F648000000000000000<>+0(SB), Z0
+
+row:
+	MOVQ    (CX), BX
+	VXORPD  (AX)(BX*8), Z0, Z1
+	VMOVUPD Z1, (AX)(BX*8)
+	ADDQ    $0x08, CX
+	DECQ    DX
+	JNZ     row
+	VZEROUPPER
+	RET
+
+DATA fftAVX512F648000000000000000<>+0(SB)/8, $0x8000000000000000
+DATA fftAVX512F648000000000000000<>+8(SB)/8, $0x8000000000000000
+DATA fftAVX512F648000000000000000<>+16(SB)/8, $0x8000000000000000
+DATA fftAVX512F648000000000000000<>+24(SB)/8, $0x8000000000000000
+DATA fftAVX512F648000000000000000<>+32(SB)/8, $0x8000000000000000
+DATA fftAVX512F648000000000000000<>+40(SB)/8, $0x8000000000000000
+DATA fftAVX512F648000000000000000<>+48(SB)/8, $0x8000000000000000
+DATA fftAVX512F648000000000000000<>+56(SB)/8, $0x8000000000000000
+GLOBL fftAVX512F648000000000000000<>(SB), RODATA|NOPTR, $64
 
 // func fftTangleAVX512F64(re []float64, im []float64, pos []int, u []float64)
 // Requires: AVX, AVX512F

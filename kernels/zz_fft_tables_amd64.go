@@ -22,6 +22,9 @@ func fftSetAVX2F32(b *fftBody[float32]) {
 	b.store[fftRows][1][0] = fftStoreRows1AVX2F32
 	b.store[fftTiles][1][0] = fftStoreTiles1AVX2F32
 	b.store[fftTiles][4][0] = fftStoreTiles4AVX2F32
+	b.load[fftPairs][1][0] = fftLoadPairs1AVX2F32
+	b.store[fftPairs][1][0] = fftStorePairs1AVX2F32
+	b.load[fftPairs][4][0] = fftLoadPairs4AVX2F32
 	b.load[fftAny][1][1] = fftLoadAny1SwapAVX2F32
 	b.store[fftAny][1][1] = fftStoreAny1SwapAVX2F32
 	b.load[fftAny][4][1] = fftLoadAny4SwapAVX2F32
@@ -34,6 +37,8 @@ func fftSetAVX2F32(b *fftBody[float32]) {
 	b.store[fftRows][1][1] = fftStoreRows1SwapAVX2F32
 	b.store[fftTiles][1][1] = fftStoreTiles1SwapAVX2F32
 	b.store[fftTiles][4][1] = fftStoreTiles4SwapAVX2F32
+	b.store[fftPairs][1][1] = fftStorePairs1SwapAVX2F32
+	b.store[fftPairs][4][1] = fftStorePairs4SwapAVX2F32
 	b.loadMasked[4] = fftLoadMasked4AVX2F32
 	b.addMasked[4] = fftAddMasked4AVX2F32
 	b.prefetch = fftPrefetchAVX2F32
@@ -47,6 +52,7 @@ func fftSetAVX2F32(b *fftBody[float32]) {
 	b.realOdd = fftRealOddAVX2F32
 	b.realOddInverse = fftRealOddInverseAVX2F32
 	b.arrange = fftArrangeAVX2F32
+	b.negate = fftNegateAVX2F32
 	b.tangle = fftTangleAVX2F32
 	b.tangleLine = fftTangleLineAVX2F32
 	b.product = fftProductAVX2F32
@@ -138,6 +144,9 @@ func fftSetAVX2F64(b *fftBody[float64]) {
 	b.store[fftRows][1][0] = fftStoreRows1AVX2F64
 	b.store[fftTiles][1][0] = fftStoreTiles1AVX2F64
 	b.store[fftTiles][4][0] = fftStoreTiles4AVX2F64
+	b.load[fftPairs][1][0] = fftLoadPairs1AVX2F64
+	b.store[fftPairs][1][0] = fftStorePairs1AVX2F64
+	b.load[fftPairs][4][0] = fftLoadPairs4AVX2F64
 	b.cross[0] = fftCrossAVX2F64
 	b.load[fftAny][1][1] = fftLoadAny1SwapAVX2F64
 	b.store[fftAny][1][1] = fftStoreAny1SwapAVX2F64
@@ -151,6 +160,8 @@ func fftSetAVX2F64(b *fftBody[float64]) {
 	b.store[fftRows][1][1] = fftStoreRows1SwapAVX2F64
 	b.store[fftTiles][1][1] = fftStoreTiles1SwapAVX2F64
 	b.store[fftTiles][4][1] = fftStoreTiles4SwapAVX2F64
+	b.store[fftPairs][1][1] = fftStorePairs1SwapAVX2F64
+	b.store[fftPairs][4][1] = fftStorePairs4SwapAVX2F64
 	b.cross[1] = fftCrossSwapAVX2F64
 	b.loadMasked[4] = fftLoadMasked4AVX2F64
 	b.addMasked[4] = fftAddMasked4AVX2F64
@@ -165,6 +176,7 @@ func fftSetAVX2F64(b *fftBody[float64]) {
 	b.realOdd = fftRealOddAVX2F64
 	b.realOddInverse = fftRealOddInverseAVX2F64
 	b.arrange = fftArrangeAVX2F64
+	b.negate = fftNegateAVX2F64
 	b.tangle = fftTangleAVX2F64
 	b.tangleLine = fftTangleLineAVX2F64
 	b.product = fftProductAVX2F64
@@ -259,6 +271,10 @@ func fftSetAVX512F32(b *fftBody[float32]) {
 	b.store[fftTiles][1][0] = fftStoreTiles1AVX512F32
 	b.store[fftTiles][4][0] = fftStoreTiles4AVX512F32
 	b.store[fftTiles][8][0] = fftStoreTiles8AVX512F32
+	b.load[fftPairs][1][0] = fftLoadPairs1AVX512F32
+	b.store[fftPairs][1][0] = fftStorePairs1AVX512F32
+	b.load[fftPairs][4][0] = fftLoadPairs4AVX512F32
+	b.load[fftPairs][8][0] = fftLoadPairs8AVX512F32
 	b.load[fftAny][1][1] = fftLoadAny1SwapAVX512F32
 	b.store[fftAny][1][1] = fftStoreAny1SwapAVX512F32
 	b.load[fftAny][4][1] = fftLoadAny4SwapAVX512F32
@@ -276,6 +292,9 @@ func fftSetAVX512F32(b *fftBody[float32]) {
 	b.store[fftTiles][1][1] = fftStoreTiles1SwapAVX512F32
 	b.store[fftTiles][4][1] = fftStoreTiles4SwapAVX512F32
 	b.store[fftTiles][8][1] = fftStoreTiles8SwapAVX512F32
+	b.store[fftPairs][1][1] = fftStorePairs1SwapAVX512F32
+	b.store[fftPairs][4][1] = fftStorePairs4SwapAVX512F32
+	b.store[fftPairs][8][1] = fftStorePairs8SwapAVX512F32
 	b.loadMasked[4] = fftLoadMasked4AVX512F32
 	b.addMasked[4] = fftAddMasked4AVX512F32
 	b.loadMasked[8] = fftLoadMasked8AVX512F32
@@ -292,6 +311,7 @@ func fftSetAVX512F32(b *fftBody[float32]) {
 	b.realOdd = fftRealOddAVX512F32
 	b.realOddInverse = fftRealOddInverseAVX512F32
 	b.arrange = fftArrangeAVX512F32
+	b.negate = fftNegateAVX512F32
 	b.tangle = fftTangleAVX512F32
 	b.tangleLine = fftTangleLineAVX512F32
 	b.product = fftProductAVX512F32
@@ -388,6 +408,10 @@ func fftSetAVX512F64(b *fftBody[float64]) {
 	b.store[fftTiles][1][0] = fftStoreTiles1AVX512F64
 	b.store[fftTiles][4][0] = fftStoreTiles4AVX512F64
 	b.store[fftTiles][8][0] = fftStoreTiles8AVX512F64
+	b.load[fftPairs][1][0] = fftLoadPairs1AVX512F64
+	b.store[fftPairs][1][0] = fftStorePairs1AVX512F64
+	b.load[fftPairs][4][0] = fftLoadPairs4AVX512F64
+	b.load[fftPairs][8][0] = fftLoadPairs8AVX512F64
 	b.cross[0] = fftCrossAVX512F64
 	b.load[fftAny][1][1] = fftLoadAny1SwapAVX512F64
 	b.store[fftAny][1][1] = fftStoreAny1SwapAVX512F64
@@ -406,6 +430,9 @@ func fftSetAVX512F64(b *fftBody[float64]) {
 	b.store[fftTiles][1][1] = fftStoreTiles1SwapAVX512F64
 	b.store[fftTiles][4][1] = fftStoreTiles4SwapAVX512F64
 	b.store[fftTiles][8][1] = fftStoreTiles8SwapAVX512F64
+	b.store[fftPairs][1][1] = fftStorePairs1SwapAVX512F64
+	b.store[fftPairs][4][1] = fftStorePairs4SwapAVX512F64
+	b.store[fftPairs][8][1] = fftStorePairs8SwapAVX512F64
 	b.cross[1] = fftCrossSwapAVX512F64
 	b.loadMasked[4] = fftLoadMasked4AVX512F64
 	b.addMasked[4] = fftAddMasked4AVX512F64
@@ -423,6 +450,7 @@ func fftSetAVX512F64(b *fftBody[float64]) {
 	b.realOdd = fftRealOddAVX512F64
 	b.realOddInverse = fftRealOddInverseAVX512F64
 	b.arrange = fftArrangeAVX512F64
+	b.negate = fftNegateAVX512F64
 	b.tangle = fftTangleAVX512F64
 	b.tangleLine = fftTangleLineAVX512F64
 	b.product = fftProductAVX512F64

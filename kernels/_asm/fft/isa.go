@@ -121,6 +121,24 @@ func (k *isa) constant(x float64) Mem {
 	return k.alternating(word, word)
 }
 
+// data returns words as read-only data.
+func (k *isa) data(words []uint64) Mem {
+	name := fmt.Sprintf("fft%sWords", k.suffix())
+	for _, w := range words {
+		name += fmt.Sprintf("x%x", w)
+	}
+	if m, ok := k.consts[name]; ok {
+		return m
+	}
+	m := k.StaticGlobal(name)
+	k.DataAttributes(attr.RODATA | attr.NOPTR)
+	for i, w := range words {
+		k.AddDatum(i*8, U64(w))
+	}
+	k.consts[name] = m
+	return m
+}
+
 // alternating returns read-only data, a vector of a and b in turn.
 func (k *isa) alternating(a, b uint64) Mem {
 	name := fmt.Sprintf("fft%s%x", k.suffix(), a)
@@ -142,9 +160,6 @@ func (k *isa) alternating(a, b uint64) Mem {
 		} else {
 			k.AddDatum(i*4, U32(uint32(word)))
 		}
-	}
-	if k.consts == nil {
-		k.consts = map[string]Mem{}
 	}
 	k.consts[name] = m
 	return m

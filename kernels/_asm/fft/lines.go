@@ -12,10 +12,11 @@ const (
 	columns        // side by side
 	rows           // contiguous, each at its own offset
 	tiles          // as in a tile, the parts apart
+	pairs          // of reals, side by side
 	layouts
 )
 
-var layoutFields = [...]string{"fftAny", "fftColumns", "fftRows", "fftTiles"}
+var layoutFields = [...]string{"fftAny", "fftColumns", "fftRows", "fftTiles", "fftPairs"}
 
 // names returns the entry of the table and the name of a load or store.
 func names(kind string, layout, radix int, swap bool) (field, name string) {
@@ -46,17 +47,24 @@ func (k *isa) load(layout, radix int, swap bool) {
 	k.MOVQ(q, between)
 	k.IMULQ(stride, between)
 	from := k.origin(src, between, radix)
-	if layout == columns {
+	var odd *strided
+	switch layout {
+	case columns:
 		from = from.from(k.offset(off, 0))
-	}
-	if layout == rows {
+	case rows:
 		k.SHRQ(Imm(map[int]uint64{2: 1, 4: 2, 8: 3}[k.lanes()/2]), q)
+	case pairs:
+		from = from.from(k.offset(off, 0))
+		odd = from.from(k.half(stride))
 	}
 	k.loop("row", q, func() {
 		var x [][]C // for each row of the loop, one of each of its radix parts
 		switch layout {
 		case columns:
 			x = [][]C{k.loadColumns(from, radix)}
+		case pairs:
+			x = [][]C{k.loadPairs(from, odd, radix)}
+			odd.advance(stride)
 		case anyhow:
 			x = [][]C{k.loadLanes(from, off, radix)}
 		case rows:
@@ -89,11 +97,28 @@ func (k *isa) offset(off R, lane int) R {
 	return o
 }
 
+// half returns half of a.
+func (k *isa) half(a R) R {
+	h := k.GP64()
+	k.MOVQ(a, h)
+	k.SHRQ(Imm(1), h)
+	return h
+}
+
 func (k *isa) loadColumns(from *strided, radix int) []C {
 	x := make([]C, radix)
 	for t := range x {
 		m := from.at(t)
 		x[t] = k.split(k.load1(m), k.load1(disp(m, k.bytes)))
+	}
+	return x
+}
+
+// loadPairs loads a row of reals from each of even and odd.
+func (k *isa) loadPairs(even, odd *strided, radix int) []C {
+	x := make([]C, radix)
+	for t := range x {
+		x[t] = C{k.toSlots(even.at(t)), k.toSlots(odd.at(t))}
 	}
 	return x
 }
@@ -162,18 +187,27 @@ func (k *isa) store(layout, radix int, swap bool) {
 	k.MOVQ(q, between)
 	k.IMULQ(stride, between)
 	to := k.origin(dst, between, radix)
-	if layout == columns || layout == tiles {
+	var next, odd *strided
+	switch layout {
+	case columns:
 		to = to.from(k.offset(off, 0))
-	}
-	if layout == rows {
-		k.SHRQ(Imm(map[int]uint64{2: 1, 4: 2, 8: 3}[k.lanes()/2]), q)
-	}
-	var next *strided
-	if layout == columns {
 		next = to.from(stride)
+	case tiles:
+		to = to.from(k.offset(off, 0))
+	case rows:
+		k.SHRQ(Imm(map[int]uint64{2: 1, 4: 2, 8: 3}[k.lanes()/2]), q)
+	case pairs:
+		to = to.from(k.offset(off, 0))
+		odd = to.from(k.half(stride))
 	}
 	k.loop("row", q, func() {
 		switch layout {
+		case pairs:
+			for t, y := range k.last(tile, heads, 0, radix, swap, scale) {
+				k.save1(k.fromSlots(y.re), to.at(t))
+				k.save1(k.fromSlots(y.im), odd.at(t))
+			}
+			odd.advance(stride)
 		case columns:
 			k.fetchRows(next)
 			next.advance(stride)

@@ -20,6 +20,7 @@ import (
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/ir"
+	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/pass"
 	"github.com/mmcloughlin/avo/printer"
 	"github.com/mmcloughlin/avo/reg"
@@ -57,7 +58,7 @@ func generate() (map[string][]byte, error) {
 	fmt.Fprintf(&tables, "// %s\n\n//go:build amd64 && !purego\n\npackage kernels\n", config.GeneratedWarning())
 	short := map[int][]string{} // entries of AVX2 that both levels use, by precision
 	for _, k := range isas {
-		k.Context = build.NewContext()
+		k.Context, k.consts = build.NewContext(), map[string]Mem{}
 		k.ConstraintExpr("amd64,!purego")
 		emitAll(&k)
 		if err := k.print(files); err != nil {
@@ -79,10 +80,12 @@ func emitAll(k *isa) {
 	for _, swap := range []bool{false, true} {
 		for lay := range layouts {
 			for _, radix := range k.fused(lay) {
-				if lay != tiles {
+				if lay != tiles && !(lay == pairs && swap) {
 					k.load(lay, radix, swap)
 				}
-				k.store(lay, radix, swap)
+				if !(lay == pairs && !swap && radix > 1) {
+					k.store(lay, radix, swap)
+				}
 			}
 		}
 		if k.double() {
@@ -102,6 +105,7 @@ func emitAll(k *isa) {
 	k.realOdd()
 	k.realOddInverse()
 	k.arrange()
+	k.negate()
 	k.tangle()
 	k.tangleLine()
 	k.product()

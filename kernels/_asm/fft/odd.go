@@ -136,6 +136,24 @@ func (k *isa) arrange() {
 	k.end()
 }
 
+// negate is fftNegateGo of package kernels.
+func (k *isa) negate() {
+	k.function("negate", "Negate", "func(part []T, rows []int)")
+	part, rows := k.slice("part"), k.slice("rows")
+	n := k.Load(k.Param("rows").Len(), k.GP64()).(R)
+	sign := k.load1(k.alternating(1<<(k.bits-1), 1<<(k.bits-1)))
+	k.loop("row", n, func() {
+		o := k.GP64()
+		k.MOVQ(Mem{Base: rows}, o)
+		m := k.element(part, o)
+		x := k.vec()
+		k.by(k.VXORPS, k.VXORPD)(m, sign, x)
+		k.save1(x, m)
+		k.ADDQ(Imm(8), rows)
+	})
+	k.end()
+}
+
 // ends returns the addresses of x[0] and x[radix] = x[0] + (2·half+1)·step.
 func (k *isa) ends(x, step R) (lo, hi R) {
 	lo, hi = k.GP64(), k.arg("half")

@@ -23,6 +23,47 @@ func (k *isa) slots() []int {
 	return slot
 }
 
+// toSlots loads a vector of reals, one for each lane, to their slots; fromSlots is
+// its inverse.
+func (k *isa) toSlots(m Mem) V { return k.permute(m, k.slotPairs()) }
+
+func (k *isa) fromSlots(v V) V {
+	inverse := make([]int, k.bytes/8)
+	for i, from := range k.slotPairs() {
+		inverse[from] = i
+	}
+	return k.permute(v, inverse)
+}
+
+// slotPairs returns for each 64 bits of a row's half which of those of the lanes in
+// order they are.
+func (k *isa) slotPairs() []int {
+	from, per := make([]int, k.bytes/8), k.perGroup()
+	for i, slot := range k.slots() {
+		from[slot/per] = i / per
+	}
+	return from
+}
+
+// permute returns the vector whose 64 bits i are those of x from from[i] on.
+func (k *isa) permute(x Op, from []int) V {
+	r := k.vec()
+	if k.bytes == 32 {
+		sel := 0
+		for i, f := range from {
+			sel |= f << (2 * i)
+		}
+		k.VPERMPD(Imm(uint64(sel)), x, r)
+		return r
+	}
+	words := make([]uint64, len(from))
+	for i, f := range from {
+		words[i] = uint64(f)
+	}
+	k.VPERMPD(x, k.load1(k.data(words)), r)
+	return r
+}
+
 // split takes two interleaved vectors apart.
 func (k *isa) split(a, b V) C {
 	re, im := k.vec(), k.vec()
