@@ -111,7 +111,7 @@ def parse(case):
     return kind, int(side), int(batch or 1)
 
 
-REST = .2  # seconds between turns: threads of some libraries keep a core busy for that long after their work
+REST = .2  # seconds between turns of several threads: those of some libraries keep a core busy for that long after their work
 
 
 def measure(percept, case, dtype, threads, rounds, stretches=3, every_peer=True, clock="wall"):
@@ -122,15 +122,16 @@ def measure(percept, case, dtype, threads, rounds, stretches=3, every_peer=True,
     makers = PEERS[kind] if every_peer else dict(list(PEERS[kind].items())[:1])
     peers = {n: f for n, f in ((n, m(side, batch, dtype)) for n, m in makers.items()) if f}
     ms = {n: [] for n in ["percept", *peers]}
+    rest = REST if threads > 1 else 0
     with limited(threads):
         for f in peers.values():
             f()
         percept.time(case, dtype, threads, 1, clock)
         for _ in range(rounds):
             for n, f in peers.items():
-                time.sleep(REST)
+                time.sleep(rest)
                 ms[n].append(timed(f, stretches, now))
-            time.sleep(REST)
+            time.sleep(rest)
             ms["percept"].append(percept.time(case, dtype, threads, stretches, clock))
     return ms
 
@@ -202,39 +203,39 @@ def scaling(percept, args):
     return t.lines
 
 
-def fft_rows(n):
-    """How many rows of length n are transformed: so many that a call does not count."""
+def fft_lines(n):
+    """How many lines of length n are transformed: so many that a call does not count."""
     return max(64, min(1024, (1 << 16) // n))
 
 
 def fft_lengths(percept, args):
-    """Rows of every length, beside pocketfft on one thread; beside MKL at powers of two."""
+    """Rows or columns of every length, beside pocketfft on one thread; beside MKL at powers of two."""
     lengths = [n for n in range(2, args.longest + 1) if re.fullmatch(args.only or ".*", str(n))]
-    t = Table(f"Transforms of rows, every length from {lengths[0]} to {lengths[-1]}, one thread: times faster than pocketfft (scipy) by the best rounds, in processor time",
+    t = Table(f"Transforms of {args.along}, every length from {lengths[0]} to {lengths[-1]}, one thread: times faster than pocketfft (scipy) by the best rounds, in processor time",
               ["transform", "type", "lengths", "not slower", "slower", "median", "the ten least: length (times faster)"])
-    all_ms, kinds = {}, [f"{t}-rows" for t in args.transforms]
-    for kind in kinds:
+    all_ms = {}
+    for kind in args.transforms:
         for dtype in args.dtype:
             ratio = {}
             for n in lengths:
-                ms = measure(percept, f"{kind}-{n}x{fft_rows(n)}", dtype, 1, args.rounds, 1, n & (n - 1) == 0, "processor")
+                ms = measure(percept, f"{kind}-{args.along}-{n}x{fft_lines(n)}", dtype, 1, args.rounds, 1, n & (n - 1) == 0, "processor")
                 ratio[n] = min(ms["scipy"]) / min(ms["percept"])
                 all_ms[f"{kind}-{n} {dtype} 1"] = ms
             worst = ", ".join(f"{n} ({ratio[n]:.2f})" for n in sorted(ratio, key=ratio.get)[:10])
             slower = sum(r < 1 for r in ratio.values())
-            t.add(kind[:-5], dtype, len(ratio), len(ratio) - slower, slower, f"{quartiles(ratio.values())[1]:.2f}", worst)
+            t.add(kind, dtype, len(ratio), len(ratio) - slower, slower, f"{quartiles(ratio.values())[1]:.2f}", worst)
     powers = [n for n in lengths if n & (n - 1) == 0]
     p = Table("The same at powers of two: times faster than MKL (PyTorch); two threads by the time of day", ["transform", "type", "threads", *map(str, powers)])
-    for kind in kinds:
+    for kind in args.transforms:
         for dtype in args.dtype:
             for threads in (1, 2):
                 cells = []
                 for n in powers:
                     key = f"{kind}-{n} {dtype} {threads}"
                     if key not in all_ms:
-                        all_ms[key] = measure(percept, f"{kind}-{n}x{fft_rows(n)}", dtype, threads, args.rounds, 2)
+                        all_ms[key] = measure(percept, f"{kind}-{args.along}-{n}x{fft_lines(n)}", dtype, threads, args.rounds, 2)
                     cells.append(f"{min(all_ms[key]['torch']) / min(all_ms[key]['percept']):.2f}")
-                p.add(kind[:-5], dtype, threads, *cells)
+                p.add(kind, dtype, threads, *cells)
     return t.lines + p.lines, all_ms
 
 
@@ -310,6 +311,7 @@ def main():
     p.add_argument("--peer-limit", type=int, default=1024, help="in the scaling table, time plenoptic up to so many thousand pixels")
     p.add_argument("--fft-lengths", action="store_true", help="the transforms of all lengths instead; --only picks lengths")
     p.add_argument("--transforms", nargs="+", default=["fft", "rfft", "irfft"], help="of all lengths")
+    p.add_argument("--along", choices=("rows", "columns"), default="rows", help="the last axis or the first, of all lengths")
     p.add_argument("--longest", type=int, default=1024, help="of these lengths")
     p.add_argument("--metamer", action="store_true", help="the metamer row instead")
     p.add_argument("--seeds", type=int, default=5)

@@ -80,6 +80,15 @@ var Kinds = []Kind{
 	{Name: "irfft-rows", Doc: "complex to real transforms of rows, side long", Others: many("irfft-rows", 1024, 96, 121, 243, 251, 256, 500), record: func(r *recorder) {
 		r.outs = append(r.outs, r.drawComplex(r.Batch, r.Side/2+1).IRFFT(autograd.Backward, r.Side, -1))
 	}},
+	{Name: "fft-columns", Doc: "complex transforms of columns, side long", Others: many("fft-columns", 1024, 64, 375), record: func(r *recorder) {
+		r.outs = append(r.outs, r.drawComplex(r.Side, r.Batch).FFT(autograd.Backward, 0))
+	}},
+	{Name: "rfft-columns", Doc: "real to complex transforms of columns, side long", Others: many("rfft-columns", 1024, 64, 375), record: func(r *recorder) {
+		r.outs = append(r.outs, r.draw(r.Side, r.Batch).RFFT(autograd.Backward, 0))
+	}},
+	{Name: "irfft-columns", Doc: "complex to real transforms of columns, side long", Others: many("irfft-columns", 1024, 64, 375), record: func(r *recorder) {
+		r.outs = append(r.outs, r.drawComplex(r.Side/2+1, r.Batch).IRFFT(autograd.Backward, r.Side, 0))
+	}},
 	{Name: "conv5", Doc: "5×5 filter, one channel", Others: one("conv5", 256), record: correlation(5, 1)},
 	{Name: "conv31", Doc: "31×31 filter, one channel", Others: one("conv31", 256), record: correlation(31, 1)},
 	{Name: "conv3x16", Doc: "3×3 filters, 16 channels to 16", Others: one("conv3x16", 128), record: correlation(3, 16)},

@@ -68,19 +68,23 @@ def scipy_fft(name, arg):
     return numpy_op(op)
 
 
-def rows(name, scipy_too):
-    """Transforms of batch rows, side long: fft, rfft or irfft."""
+def lines(name, along, library):
+    """Transforms of batch rows or columns, side long: fft, rfft or irfft by scipy or torch."""
     def make(side, batch, dtype):
         import scipy.fft, torch
         x = np.random.default_rng(0).random((batch, side)).astype(dtype)
         if name != "rfft":
             x = x + 1j * x[::-1]
-        args = ()
+        n = side
         if name == "irfft":
-            x, args = np.ascontiguousarray(x[:, :side // 2 + 1]), (side,)
-        if scipy_too:
-            return lambda f=getattr(scipy.fft, name): f(x, *args)
-        return lambda f=getattr(torch.fft, name), x=torch.as_tensor(x): f(x, *args)
+            x = x[:, :side // 2 + 1]
+        axis = -1
+        if along == "columns":
+            x, axis = x.T, 0
+        x = np.ascontiguousarray(x)
+        if library == "scipy":
+            return lambda f=getattr(scipy.fft, name): f(x, n, axis)
+        return lambda f=getattr(torch.fft, name), x=torch.as_tensor(x): f(x, n, axis)
     return make
 
 
@@ -137,7 +141,8 @@ PEERS = {  # the first is the one that goals are about
     "nlpd": {"plenoptic": metric("nlpd")},
     "rfft2": {"torch": torch_op(lambda t, x, y, z: t.fft.rfft2(x)), "scipy": scipy_fft("rfft2", 0), "FFTW": fftw(True)},
     "fft2": {"torch": torch_op(lambda t, x, y, z: t.fft.fft2(z)), "scipy": scipy_fft("fft2", 1), "FFTW": fftw(False)},
-    **{f"{name}-rows": {"scipy": rows(name, True), "torch": rows(name, False)} for name in ("fft", "rfft", "irfft")},
+    **{f"{name}-{along}": {library: lines(name, along, library) for library in ("scipy", "torch")}
+       for name in ("fft", "rfft", "irfft") for along in ("rows", "columns")},
     "matmul": {"torch": torch_op(lambda t, x, y, z: t.matmul(x, y)), "numpy": numpy_op(lambda x, y, z: x @ y), "OpenBLAS": openblas},
     "exp": {"torch": torch_op(lambda t, x, y, z: t.exp(x)), "numpy": numpy_op(lambda x, y, z: np.exp(x))},
 }
