@@ -41,10 +41,11 @@ EMULATOR = PERCEPT_LIBCUDA=$(CURDIR)/build/emu/libcuda.so.1 PERCEPT_CUDA_KERNELS
 emulator:
 	cuda/emu/build.sh build/emu
 
-# Tests of the GPU backend, on the emulator.
+# Tests of the GPU backend, on the emulator; and that they fail where a kernel lacks
+# a barrier.
 cuda-test: emulator
 	env=$$(go run ./cuda/build -env) && eval "$$env" && go vet -tags cuda ./cuda/... ./cli && \
-		$(EMULATOR) go test -tags cuda ./cuda/...
+		$(EMULATOR) go test -tags cuda ./cuda/... && $(EMULATOR) cuda/emu/mutate.sh
 
 # A folder for a machine with an NVIDIA driver and nothing else: ./gpu-check there
 # checks and measures (docs/cuda.md). At most 60 MB.

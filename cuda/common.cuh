@@ -103,7 +103,7 @@ template <class T> __device__ static inline T block_sum(T v, T *part) {
   __syncthreads(); // barrier: the warps' sums are there
   T sum = 0;
   for (unsigned w = 0; w < (blockDim.x + 31) / 32; w++) sum += part[w];
-  __syncthreads();
+  __syncthreads(); // barrier: they are read
   return sum;
 }
 

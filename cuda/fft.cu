@@ -143,7 +143,7 @@ template <class T> struct Shared {
 template <class T>
 __device__ static inline Shared<T> middle(const FFT &p, int from, int to, int n, int L, const Complex<T> *tw, int t, int threads, Shared<T> a, Shared<T> b) {
   for (int k = from; k < to; k++) {
-    __syncthreads(); // 1: what this pass reads is written
+    __syncthreads(); // barrier: what this pass reads is written
     pass<T>(p.radix[k], n, L, tw, t, threads, a, b);
     L *= p.radix[k];
     Shared<T> c = a; a = b; b = c;
@@ -265,7 +265,7 @@ template <class T> __device__ static NOINLINE void fft(const FFT &p, int block) 
   else for (int j = l.t; j < p.n; j += l.threads) a(j, line.load(j));
   if (p.plain_out) last--;
   a = middle<T>(p, first, last, p.n, L, tw, l.t, l.threads, a, b);
-  __syncthreads(); // 2: what the end reads is written
+  __syncthreads(); // barrier: what the end reads is written
   if (p.plain_out) pass<T>(p.radix[last], p.n, p.n / p.radix[last], tw, l.t, l.threads, a, plain_store<T>(line));
   else for (int k = l.t; k < p.n; k += l.threads) line.store(k, a(k));
 }
@@ -280,7 +280,7 @@ template <class T> __device__ static NOINLINE void fft_chirp(const FFT &p, int b
   for (int j = l.t; j < p.m; j += l.threads) a(j, j < p.n ? line.load(j) * chirp[j] : make((T)0, (T)0));
   for (int round = 0; round < 2; round++) {
     Shared<T> d = middle<T>(p, 0, p.passes, p.m, 1, tw, l.t, l.threads, c, c.at == a.at ? b : a);
-    __syncthreads(); // 3: the transform is written
+    __syncthreads(); // barrier: the transform is written
     // The product with the filter's transform, conjugated: the second transform is
     // then the inverse.
     if (round == 0) for (int k = l.t; k < p.m; k += l.threads) d(k, conj(d(k) * filter[k]));

@@ -204,10 +204,10 @@ __device__ static inline Part part_of(const LBFGS &p, int block, int rows) {
 __device__ static inline double block_max(double v, double *part) {
   for (int d = 16; d > 0; d >>= 1) { double w = __shfl_down_sync(0xffffffffu, v, d); v = v != v ? v : w != w || w > v ? w : v; }
   if ((threadIdx.x & 31) == 0) part[threadIdx.x >> 5] = v;
-  __syncthreads();
+  __syncthreads(); // barrier: the warps' maxima are there
   double top = part[0];
   for (unsigned w = 1; w < blockDim.x / 32; w++) top = top != top ? top : part[w] != part[w] || part[w] > top ? part[w] : top;
-  __syncthreads();
+  __syncthreads(); // barrier: they are read
   return top;
 }
 
@@ -433,7 +433,7 @@ __device__ static NOINLINE void shares(const LBFGS &p, int block) {
       c.pair(j, tau, ys);
       share[j] = (get(alphas, c.n * alphas.s[0] + c.row(j) * alphas.s[1]) - left[j] / ys) * tau;
     }
-    __syncthreads();
+    __syncthreads(); // barrier: the share is there
     for (int i = threadIdx.x; i < j; i += blockDim.x) left[i] += share[j] * c.inner(j, i);
   }
   c.store(p, share);
@@ -470,14 +470,13 @@ __device__ static inline void two_loop(const LBFGS &p, int block) {
     for (int i = threadIdx.x; i < p.size; i += blockDim.x) q[i] -= a * at(y, i);
   }
   for (int i = threadIdx.x; i < p.size; i += blockDim.x) q[i] *= r.Gamma;
-  __syncthreads();
   for (int age = pairs_kept - 1; age >= 0; age--) {
     const int row = row_of(r, age, p.rows);
     const Vector d = row_vector(p, p.arg[0], n, row), y = row_vector(p, p.arg[3], n, row);
     double tau, ys, dot = 0;
     pair_of(pairs, r, n, row, tau, ys);
     for (int i = threadIdx.x; i < p.size; i += blockDim.x) dot += at(y, i) * q[i];
-    const double c = (alpha[age] - block_sum(dot, part) / ys) * tau;
+    const double all = block_sum(dot, part), c = (alpha[age] - all / ys) * tau; // alpha, of another thread, is there by then
     for (int i = threadIdx.x; i < p.size; i += blockDim.x) q[i] += c * at(d, i);
   }
   for (int i = threadIdx.x; i < p.size; i += blockDim.x) set(p.out, place(to, i), q[i]);

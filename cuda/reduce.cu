@@ -72,7 +72,7 @@ __device__ static inline double block_fold(int op, double v, double *part) {
   __syncthreads(); // barrier: the warps' results are there
   double all = part[0];
   for (unsigned w = 1; w < blockDim.x / 32; w++) all = fold(op, all, part[w]);
-  __syncthreads();
+  __syncthreads(); // barrier: they are read
   return all;
 }
 

@@ -3,7 +3,7 @@
 # on the CPU. use: build.sh DIR
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
-src=${PERCEPT_CUDA_SOURCES:-$here/..}
+src=$here/..
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 cxx=${CXX:-g++}

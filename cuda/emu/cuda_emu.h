@@ -39,6 +39,7 @@ extern thread_local uint3 bIdx;
 extern thread_local dim3 bDim, gDim;
 void *dyn_shared();
 void block_barrier(const char *file, int line);
+void stall();                        // after an atomic operation: see emu.cpp
 // every lane named in mask deposits v; returns the warp's 32 deposited words once all have arrived
 const uint64_t *warp_exchange(unsigned mask, uint64_t v, const char *file, int line, unsigned *arrived);
 
@@ -106,13 +107,14 @@ static inline void __threadfence_block() {}
 template <class T> T emu_atomic(T *p, T v, T (*op)(T, T)) {
   T o, n; __atomic_load(p, &o, __ATOMIC_RELAXED);
   do n = op(o, v); while (!__atomic_compare_exchange(p, &o, &n, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+  emu::stall();
   return o;
 }
 template <class T> T atomicAdd(T *p, T v) { return emu_atomic<T>(p, v, [](T a, T b) -> T { return a + b; }); }
 template <class T> T atomicMax(T *p, T v) { return emu_atomic<T>(p, v, [](T a, T b) -> T { return a > b ? a : b; }); }
 template <class T> T atomicMin(T *p, T v) { return emu_atomic<T>(p, v, [](T a, T b) -> T { return a < b ? a : b; }); }
 template <class T> T atomicExch(T *p, T v) { return emu_atomic<T>(p, v, [](T, T b) -> T { return b; }); }
-template <class T> T atomicCAS(T *p, T c, T v) { __atomic_compare_exchange(p, &c, &v, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED); return c; }
+template <class T> T atomicCAS(T *p, T c, T v) { __atomic_compare_exchange(p, &c, &v, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED); emu::stall(); return c; }
 template <class T> static inline T __ldg(const T *p) { return *p; }
 static inline float rsqrtf(float x) { return 1.f / sqrtf(x); }
 // macros, not functions: glibc owns __expf, __logf, __sinf, ...
