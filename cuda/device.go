@@ -117,11 +117,11 @@ func Open(ordinal int) (*Device, error) {
 		return nil, err
 	}
 	if d.ctx, err = d.dev.RetainPrimaryCtx(); err != nil {
-		return nil, fmt.Errorf("cuda: the context of GPU %d: %w", ordinal, explain(err))
+		return nil, fmt.Errorf("cuda: the context of GPU %d: %w", ordinal, crowded(explain(err)))
 	}
 	if err := d.do(func() error { return d.start(image) }); err != nil {
 		d.Close()
-		return nil, err
+		return nil, crowded(err)
 	}
 	return d, nil
 }
@@ -132,6 +132,17 @@ func explain(err error) error {
 	code := 0
 	if _, scan := fmt.Sscanf(fmt.Sprintf("%d", err), "%d", &code); scan == nil && code > 0 {
 		return &DriverError{"driver", code}
+	}
+	return err
+}
+
+// outOfMemory is the CUresult of that name.
+const outOfMemory = 2
+
+// crowded adds what it means that Open finds no memory.
+func crowded(err error) error {
+	if codeOf(err) == outOfMemory {
+		return fmt.Errorf("%w: %w", err, ErrBusy)
 	}
 	return err
 }
@@ -267,7 +278,6 @@ func (d *Device) Alloc(bytes int) (tensor.Memory, error) {
 
 // acquire allocates on the current context.
 func (d *Device) acquire(bytes int) (uint64, error) {
-	const outOfMemory = 2
 	p, err := allocate(bytes)
 	if codeOf(err) == outOfMemory {
 		free, total, _ := cu.MemInfo()

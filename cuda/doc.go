@@ -48,12 +48,13 @@ var (
 	// ErrNoKernels: the compiled kernels are neither in this program nor in the
 	// user's cache.
 	ErrNoKernels = errors.New("the GPU kernels are not compiled; run: go run github.com/percept-go/percept/cuda/build")
-	// ErrOldDriver: the driver is older than what the kernels were compiled for.
-	ErrOldDriver = errors.New("the NVIDIA driver is too old for these kernels; update it, or compile them with an older nvcc: NVCC=… go run github.com/percept-go/percept/cuda/build")
+	// ErrOldDriver: the driver, or the GPU, is older than what the kernels were
+	// compiled for.
+	ErrOldDriver = errors.New("the NVIDIA driver or the GPU is too old for these kernels; update the driver, or compile them with an older nvcc: NVCC=… go run github.com/percept-go/percept/cuda/build")
 	// ErrLost: the GPU stopped working for this program; a new process is needed.
 	ErrLost = errors.New("the GPU is lost for this process; its checkpoint is on disk and a new process can resume it")
-	// ErrBusy: another process has the GPU for itself.
-	ErrBusy = errors.New("another process holds the GPU")
+	// ErrBusy: another process has the GPU for itself, or all of its memory.
+	ErrBusy = errors.New("another process holds the GPU (nvidia-smi names it); end it, or take another GPU")
 )
 
 // Info describes a GPU.

@@ -56,7 +56,7 @@ type DriverError struct {
 	Code int
 }
 
-// Error says what the driver said. It does not panic.
+// Error says what the driver said and what to do. It does not panic.
 func (e *DriverError) Error() string {
 	var name, text *C.char
 	C.cuGetErrorName(C.CUresult(e.Code), &name)
@@ -64,7 +64,11 @@ func (e *DriverError) Error() string {
 	if name == nil {
 		return fmt.Sprintf("%s: CUDA error %d", e.Call, e.Code)
 	}
-	return fmt.Sprintf("%s: %s: %s", e.Call, C.GoString(name), C.GoString(text))
+	said := fmt.Sprintf("%s: %s: %s", e.Call, C.GoString(name), C.GoString(text))
+	if cause := e.Unwrap(); cause != nil {
+		said += ": " + cause.Error()
+	}
+	return said
 }
 
 // Unwrap returns the error of this package that tells what to do.
@@ -85,8 +89,8 @@ var causes = []struct {
 	codes []int
 }{
 	{ErrNoDevice, []int{100, 101}},
-	{ErrBusy, []int{46, 205}},                     // in exclusive use
-	{ErrOldDriver, []int{209, 218, 222, 35, 803}}, // no binary, bad PTX, unsupported PTX, insufficient driver
+	{ErrBusy, []int{46}},                               // in exclusive use
+	{ErrOldDriver, []int{200, 209, 218, 222, 35, 803}}, // unknown image, no binary, bad PTX, unsupported PTX, insufficient driver
 	{ErrLost, []int{700, 701, 702, 709, 710, 713, 714, 715, 716, 717, 718, 719, 214, 220, 999}}, // sticky: the context is gone
 }
 

@@ -154,10 +154,11 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	for _, c := range []struct {
 		where, code string
 		err         error
-	}{{"FAKECUDA_RETAIN", "46", cuda.ErrBusy}, {"FAKECUDA_LOAD", "209", cuda.ErrOldDriver}, {"FAKECUDA_LOAD", "222", cuda.ErrOldDriver}} {
+	}{{"FAKECUDA_RETAIN", "46", cuda.ErrBusy}, {"FAKECUDA_RETAIN", "2", cuda.ErrBusy}, {"FAKECUDA_LOAD", "2", cuda.ErrBusy}, {"FAKECUDA_LOAD", "209", cuda.ErrOldDriver}, {"FAKECUDA_LOAD", "222", cuda.ErrOldDriver}} {
 		t.Setenv(c.where, c.code)
 		_, err := cuda.Open(0)
 		require.ErrorIs(t, err, c.err)
+		require.ErrorContains(t, err, c.err.Error()) // which says what to do
 		t.Setenv(c.where, "0")
 	}
 	dev, err := cuda.Open(0)

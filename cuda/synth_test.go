@@ -51,15 +51,17 @@ func requireLosses(t *testing.T, want, got []float64, n int, tol float64) {
 func TestMetamersAgreeWithCPU(t *testing.T) {
 	dev := open(t)
 	for _, c := range []struct {
-		name string
-		opt  optim.Optimizer
-		n    int
+		name     string
+		opt      optim.Optimizer
+		n        int
+		schedule optim.Scheduler
 	}{
-		{"adam", optim.Adam{}, 6}, {"nadam", optim.NAdam{}, 3}, {"rmsprop", optim.RMSProp{}, 3}, {"sgd", optim.SGD{Rate: 1e-3, Momentum: .9}, 3},
-		{"lbfgs", optim.LBFGS{}, 3}, {"lbfgs two-loop", optim.LBFGS{TwoLoop: true, Float64History: true}, 3}, {"lbfgs, short history", optim.LBFGS{History: 4}, 4},
+		{"adam", optim.Adam{}, 6, nil}, {"nadam", optim.NAdam{}, 3, nil}, {"rmsprop", optim.RMSProp{}, 3, nil}, {"sgd", optim.SGD{Rate: 1e-3, Momentum: .9}, 3, nil},
+		{"lbfgs", optim.LBFGS{}, 3, nil}, {"lbfgs two-loop", optim.LBFGS{TwoLoop: true, Float64History: true}, 3, nil}, {"lbfgs, short history", optim.LBFGS{History: 4}, 4, nil},
+		{"a rate by the loss", optim.Adam{Rate: .1}, 8, optim.PlateauDecay{Patience: 1}}, // .1 overshoots
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			o := synth.MetamerOptions{Optimizer: c.opt, Seed: 3}
+			o := synth.MetamerOptions{Optimizer: c.opt, Scheduler: c.schedule, Seed: 3}
 			cpu := metamer(t, nil, texture(32, 32, 0), statistics(t), c.n, o)
 			gpu := metamer(t, dev, texture(32, 32, 0), statistics(t), c.n, o)
 			requireLosses(t, cpu.Losses(0), gpu.Losses(0), c.n, 1e-4)
@@ -212,18 +214,90 @@ func TestGeodesic(t *testing.T) {
 	}
 }
 
-func TestMAD(t *testing.T) {
-	dev := open(t)
-	var losses [2][]float64
+// requireMAD runs MAD competition of a texture for three iterations on the CPU and the
+// device, and compares the losses of every result.
+func requireMAD(t *testing.T, dev autograd.Backend, edge int, optimized synth.Metric, o synth.MADOptions) {
+	t.Helper()
+	var runs [2]*synth.MAD
 	for i, b := range []autograd.Backend{nil, dev} {
-		s, err := synth.NewMAD(b, texture(24, 24, 0), models.Dissimilarity{Of: models.SSIM{}}, models.MSE{}, synth.MADOptions{})
+		s, err := synth.NewMAD(b, texture(edge, edge, 0), optimized, models.MSE{}, o)
 		require.NoError(t, err)
 		defer s.Close()
 		_, err = s.Run(context.Background(), synth.Stop{Iterations: 3})
 		require.NoError(t, err)
-		losses[i] = s.Losses(0)
+		runs[i] = s
 	}
-	requireLosses(t, losses[0], losses[1], len(losses[0]), 1e-4)
+	for k := range runs[0].Levels() {
+		want := runs[0].Losses(k)
+		require.NotEqual(t, want[0], want[len(want)-1])
+		requireLosses(t, want, runs[1].Losses(k), len(want), 1e-4)
+	}
+}
+
+func TestMAD(t *testing.T) {
+	dev := open(t)
+	for name, o := range map[string]synth.MADOptions{
+		"constrained": {Goals: []synth.Goal{{}, {Max: true, Swapped: true}}},
+		"weighted":    {Tradeoff: synth.Weighted, Lambda: 10},
+		"automatic":   {Tradeoff: synth.Automatic, Optimizer: optim.Adam{}, Goals: []synth.Goal{{Max: true}}},
+	} {
+		t.Run(name, func(t *testing.T) { requireMAD(t, dev, 24, models.Dissimilarity{Of: models.SSIM{}}, o) })
+	}
+}
+
+// MAD competition of metrics with kinks: NLPD is driven by the steps of the CPU, and the
+// sum of amplitudes, at one mean square error, to where it is least: one pixel alone
+// differs, and all others are at kinks, as the judge, on the device too, must find.
+func TestMADAtKinks(t *testing.T) {
+	dev := open(t)
+	t.Run("nlpd", func(t *testing.T) {
+		requireMAD(t, dev, 64, models.NLPD{}, synth.MADOptions{Goals: []synth.Goal{{}}, Starts: 1})
+	})
+	t.Run("amplitudes", func(t *testing.T) {
+		const edge = 4
+		sum := synth.MetricFunc(func(r, x autograd.Value) autograd.Value { return x.Sub(r).Abs().SumWide(1, 2, 3) })
+		gray := tensor.New(tensor.Float64, 1, 1, edge, edge)
+		for i := range gray.Len() {
+			gray.StoreReal(i, .5)
+		}
+		s, err := synth.NewMAD(dev, gray, sum, models.MSE{}, synth.MADOptions{Goals: []synth.Goal{{}}, Noise: .02, Starts: 1})
+		require.NoError(t, err)
+		defer s.Close()
+		_, err = s.Run(context.Background(), synth.Stop{})
+		require.NoError(t, err)
+		list, err := s.Outcome()
+		require.NoError(t, err)
+		require.True(t, list[0].Matched, "%+v", list[0])
+		require.Greater(t, list[0].KKT, synth.MatchedKKT)
+		require.InEpsilon(t, math.Sqrt(list[0].Level*edge*edge), list[0].Driven, 1e-6)
+	})
+}
+
+// A batch of which fewer than half go on becomes a smaller one, with a graph of its
+// own, whose images go on as they would on the CPU.
+func TestBatchShrinks(t *testing.T) {
+	dev := open(t)
+	const n, going = 4, 2
+	targets := tensor.New(tensor.Float64, n, 1, 32, 32)
+	for k := range n {
+		tensor.Copy(targets.Crop(0, k, k+1, 1), texture(32, 32, k))
+	}
+	start := converted(targets, tensor.Float64)
+	tensor.Copy(start.Crop(0, going, going+1, 1), texture(32, 32, 9)) // the others are where they should be
+	var runs [2]*synth.Metamer
+	for i, b := range []autograd.Backend{nil, dev} {
+		s, err := synth.NewMetamer(b, targets, statistics(t), synth.MetamerOptions{Init: start, Optimizer: optim.Adam{}, Tolerance: new(1e-12), Window: 2})
+		require.NoError(t, err)
+		defer s.Close()
+		_, err = s.Run(context.Background(), synth.Stop{Iterations: 20})
+		require.NoError(t, err)
+		runs[i] = s
+	}
+	for k := range n {
+		want := runs[0].Losses(k)
+		requireLosses(t, want, runs[1].Losses(k), len(want), 1e-4)
+		require.Equal(t, k == going, len(want) == 21, "%d", k)
+	}
 }
 
 // Coarse to fine: a stage's program is captured when it begins.
