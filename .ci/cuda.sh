@@ -36,8 +36,16 @@ PERCEPT_LIBCUDA=/none/libcuda.so.1 build/percept-cuda list devices | grep -q 'no
 
 # The batch that fits is found before it fails. One iteration matches nothing: exit 3.
 export PERCEPT_LIBCUDA=$PWD/build/emu/libcuda.so.1 PERCEPT_CUDA_KERNELS=$PWD/build/emu/kernels.fatbin
+small="--size 32x32 --model portilla-simoncelli:scales=1,correlation-width=5 --progress none"
 status=0
-FAKECUDA_MEMORY=73000000 build/percept-cuda metamer example:pebbles --size 32x32 --model portilla-simoncelli:scales=1,correlation-width=5 \
-	--batch 9 --iterations 1 --device cuda:0 --dtype float32 --progress none --force -o build/fits >build/fits.txt 2>&1 || status=$?
+FAKECUDA_MEMORY=73000000 build/percept-cuda metamer example:pebbles $small --batch 9 --iterations 1 --device cuda:0 --dtype float32 --force -o build/fits >build/fits.txt 2>&1 || status=$?
 [ "$status" = 3 ] && grep 'memory for [2-8] such images' build/fits.txt || { cat build/fits.txt; exit 1; }
+
+# A GPU that is lost ends the run, not what it came to.
+status=0
+FAKECUDA_LOSE=900 build/percept-cuda metamer example:pebbles $small --iterations 9 --device cuda:0 --checkpoint-every 1ms --force -o build/lost >build/lost.txt 2>&1 || status=$?
+[ "$status" = 1 ] && grep 'the GPU is lost' build/lost.txt || { cat build/lost.txt; exit 1; }
+status=0
+build/percept-cuda metamer --resume build/lost --progress none >build/lost.txt 2>&1 || status=$?
+[ "$status" = 3 ] && grep '9 iterations' build/lost.txt || { cat build/lost.txt; exit 1; }
 rm -f cuda/bin/kernels.fatbin

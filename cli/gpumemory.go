@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -40,16 +41,19 @@ func (a *app) fitsOn(b autograd.Backend, free int64, jobs []*job) (int, error) {
 		return len(jobs), nil
 	}
 	if n == 0 {
+		free = max(free, 0)
 		scale := math.Sqrt(float64(free) / float64(first))
-		less := ""
-		for _, flag := range [][2]string{{"optimizer", ", or less --optimizer lbfgs:history"}, {"steps", ", or fewer --steps"}} {
-			if f.common().set.Lookup(flag[0]) != nil {
-				less += flag[1]
+		fits := "nothing fits"
+		if h, w := int(float64(j.target.Dim[2])*scale), int(float64(j.target.Dim[3])*scale); h > 0 && w > 0 {
+			fits = fmt.Sprintf("about --size %dx%d fits", h, w)
+			for _, flag := range [][2]string{{"optimizer", ", or less --optimizer lbfgs:history"}, {"steps", ", or fewer --steps"}} {
+				if f.common().set.Lookup(flag[0]) != nil {
+					fits += flag[1]
+				}
 			}
 		}
-		return 0, usage("%s: a synthesis of %d×%d pixels needs about %s of %s, of which %s are free; about --size %dx%d fits%s",
-			j.label(), j.target.Dim[2], j.target.Dim[3], bytesText(first), b.Name(), bytesText(free),
-			int(float64(j.target.Dim[2])*scale), int(float64(j.target.Dim[3])*scale), less)
+		return 0, usage("%s: a synthesis of %d×%d pixels needs about %s of %s, of which %s are free; %s",
+			j.inputText(), j.target.Dim[2], j.target.Dim[3], bytesText(first), b.Name(), bytesText(free), fits)
 	}
 	if n < len(jobs) {
 		a.note("%s has memory for %d such images at a time: %s for one, %s for each other, %s are free",

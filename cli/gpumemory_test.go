@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -43,5 +42,9 @@ func TestFits(t *testing.T) {
 
 	_, err = a.fitsOn(autograd.CPU{}, 1<<20, jobs)
 	assert.Equal(t, ExitUsage, a.exitCode(err))
-	assert.True(t, strings.Contains(err.Error(), "fits"), err)
+	assert.Regexp(t, `needs about .* MB of cpu, of which 1.05 MB are free; about --size \d+x\d+ fits`, err)
+
+	_, err = a.fitsOn(autograd.CPU{}, -1<<20, jobs) // what other things need is more than there is
+	assert.Equal(t, ExitUsage, a.exitCode(err))
+	assert.ErrorContains(t, err, "of which 0 MB are free; nothing fits")
 }

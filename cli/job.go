@@ -32,6 +32,7 @@ type job struct {
 	command  []string
 	started  time.Time
 	resumes  int
+	fit      int // how many jobs from this one on are one synthesis; 0: not known yet
 }
 
 // An inputRecord is what run.json says of an image.
@@ -85,6 +86,9 @@ func (a *app) newJobs(m *method, f methodFlags, paths []string) (jobs []*job, pa
 		return nil, parent, err
 	}
 	if jobs, err = f.jobs(a, list); err != nil {
+		return nil, parent, err
+	}
+	if jobs[0].fit, err = a.fits(jobs[:a.together(jobs)]); err != nil { // before anything is written
 		return nil, parent, err
 	}
 	parent, err = makeFolders(f.common(), m, jobs)

@@ -119,9 +119,11 @@ func (a *app) synthesize(c *cobra.Command, m *method, f methodFlags, paths []str
 	}
 	var firstErr error
 	for at := 0; at < len(jobs) && ctx.Err() == nil; {
-		n, err := a.fits(jobs[at : at+a.together(jobs[at:])])
-		if err != nil {
-			return err
+		n := jobs[at].fit
+		if n == 0 {
+			if n, err = a.fits(jobs[at : at+a.together(jobs[at:])]); err != nil {
+				return err
+			}
 		}
 		j, err := a.runJobs(ctx, jobs[at:at+n], results[at:at+n])
 		if err != nil && firstErr == nil {

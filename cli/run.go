@@ -60,6 +60,9 @@ func (a *app) runJobs(ctx context.Context, jobs []*job, results []*result) (fail
 		}
 		if errs[k] = e; e != nil {
 			r.outcome, r.reason = failed, e.Error()
+			if ended != nil && !errors.Is(e, synth.ErrNaN) {
+				r.stoppedBy = "" // what it says is how a stretch ended
+			}
 		}
 	}
 	if d.m != nil {
