@@ -3,11 +3,6 @@ package optim
 import "github.com/percept-go/percept/autograd"
 
 // Constants of how kinks are made sharper.
-// Constants of how kinks are made sharper.
-// KinkRadius is how near to its kink, in mean amplitudes, an amplitude lies on it.
-const KinkRadius = 1e-5
-
-// Constants of how kinks are made sharper.
 const (
 	kinkGap    = 1e-8 // relative difference of a smooth function from the exact one that is none
 	kinkLeast  = 1e-6 // difference that may remain where rounding ends the search

@@ -312,6 +312,38 @@ func TestMADAtManyKinks(t *testing.T) {
 	require.False(t, list[0].Matched)
 }
 
+// TestMADFarFromKinks: where two pixels differ and others lie at kinks, the best
+// derivatives cancel all of the gradient but what the two leave, however far that is
+// from an optimum.
+func TestMADFarFromKinks(t *testing.T) {
+	const edge = 8
+	slopes := tensor.New(tensor.Float64, 1, 1, edge, edge)
+	for i := range slopes.Len() {
+		slopes.StoreReal(i, .9*math.Cos(float64(i*i)))
+	}
+	sum := synth.MetricFunc(func(r, x autograd.Value) autograd.Value {
+		d := x.Sub(r)
+		return d.Abs().Add(d.Mul(x.Tape().Const(slopes))).SumWide(1, 2, 3)
+	})
+	s := newMAD(t, nil, gray(edge), sum, models.MSE{}, synth.MADOptions{Goals: []synth.Goal{{}}, Noise: .02})
+	_, err := s.Run(context.Background(), synth.Stop{Iterations: 1})
+	require.NoError(t, err)
+	list, err := s.Outcome()
+	require.NoError(t, err)
+	x := gray(edge)
+	a := [2]float64{3, 1} // at the distance that is held
+	for i := range a {
+		a[i] *= math.Sqrt(list[0].Level * edge * edge / 10)
+		x.StoreReal(i, .5+a[i])
+	}
+	list, err = s.Judge(x)
+	require.NoError(t, err)
+	g := [2]float64{1 + slopes.LoadReal(0), 1 + slopes.LoadReal(1)}
+	left := math.Abs(g[0]*a[1]-g[1]*a[0]) / (math.Hypot(a[0], a[1]) * math.Hypot(g[0], g[1]))
+	require.InEpsilon(t, left, list[0].Subgradient, .03)
+	require.Greater(t, list[0].KKT, 2*left)
+}
+
 // TestMADOfTheLargest: of the images at one distance, the largest weighted amplitude is
 // least where all are equal, and the mean square of those with one largest amplitude
 // is least where all but one are 0.

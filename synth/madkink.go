@@ -27,6 +27,11 @@ const kinkOuts, kinkOut = 2, 3
 // leastWeight is the least weight of a kink for its step, of that of the heaviest.
 const leastWeight = 1e-3
 
+// kinkSlack is the part of the squared residue that may be more than the least one, by
+// the bound of Frank and Wolfe (1956, Naval Research Logistics Quarterly 3:95–110),
+// where the search ends because the least one is too much.
+const kinkSlack = .05
+
 // kinkFirstStep is the most that a derivative changes in the first of them.
 const kinkFirstStep = .1
 
@@ -61,6 +66,8 @@ type kinkSearch struct {
 type kinkImage struct {
 	x              []float64
 	residual       float64     // the least yet
+	left           float64     // half the squared residue
+	hopeless       bool        // the least one is too much
 	t              [][]float64 // derivatives of each kink
 	before, slopes [][]float64 // those before the last step, and the derivatives of half the squared residue by them
 	lo, hi         [][]float64 // what t may be
@@ -361,12 +368,13 @@ func (s *kinkSearch) look() (going bool, err error) {
 			}
 		}
 		multiplier.StoreReal(i, m)
+		p.left = r2 / 2
 		if r2 == 0 {
 			p.residual = 0
 		} else {
 			p.residual = math.Min(p.residual, math.Sqrt(r2)/math.Max(math.Sqrt(d2), s.Floor[i]))
 		}
-		going = going || p.residual > MatchedKKT
+		going = going || p.going()
 	}
 	if s.images[0].scale == nil {
 		if err := s.rescale(tensor.Slice[float64](multiplier)); err != nil {
@@ -394,7 +402,7 @@ func (s *kinkSearch) improve() error {
 	n := len(s.images)
 	for i := range s.images {
 		p := &s.images[i]
-		if p.residual <= MatchedKKT {
+		if !p.going() {
 			continue
 		}
 		own := make([][]float64, len(by))
@@ -406,8 +414,39 @@ func (s *kinkSearch) improve() error {
 	return s.set()
 }
 
+func (p *kinkImage) going() bool { return p.residual > MatchedKKT && !p.hopeless }
+
+// excess bounds by how much half the squared residue is more than the least, given its
+// derivatives: what a linear function with these could lose.
+func (p *kinkImage) excess(slope [][]float64, kinks []autograd.Kink) (sum float64) {
+	for k, v := range slope {
+		t, lo, hi, size := p.t[k], p.lo[k], p.hi[k], kinks[k].Size
+		if size == 0 {
+			for j, x := range v {
+				sum += math.Max(x*(t[j]-lo[j]), x*(t[j]-hi[j]))
+			}
+			continue
+		}
+		for at := 0; at < len(v); at += size {
+			least := math.Inf(1)
+			for j := at; j < at+size; j++ {
+				sum += v[j] * t[j]
+				if hi[j] > 0 {
+					least = math.Min(least, v[j])
+				}
+			}
+			sum -= least
+		}
+	}
+	return sum
+}
+
 // move makes a step against slope, the derivatives by those at kinks.
 func (p *kinkImage) move(slope [][]float64, kinks []autograd.Kink) {
+	if p.excess(slope, kinks) <= kinkSlack*p.left && p.residual*math.Sqrt(1-kinkSlack) > MatchedKKT {
+		p.hopeless = true
+		return
+	}
 	if p.steps == 0 {
 		most := math.SmallestNonzeroFloat64
 		for k, v := range slope {
