@@ -55,6 +55,7 @@ func (c CPU) Close() error { return nil }
 // cpuBound is the replay of steps on the CPU.
 type cpuBound struct {
 	run  []func()
+	all  func() // runs them
 	pool *kernels.Pool
 }
 
@@ -64,13 +65,16 @@ func (c CPU) Bind(steps []Step) (Bound, error) {
 	for i := range steps {
 		p.run = append(p.run, c.bindStep(&steps[i], p.pool, kept))
 	}
+	p.all = func() {
+		for _, f := range p.run {
+			f()
+		}
+	}
 	return p, nil
 }
 
 func (p *cpuBound) Run() error {
-	for _, f := range p.run {
-		f()
-	}
+	p.pool.Turn(p.all)
 	return nil
 }
 

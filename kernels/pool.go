@@ -26,6 +26,8 @@ type Pool struct {
 	workers []poolWorker // all threads but the caller
 	closed  atomic.Bool
 
+	turns poolTurns
+
 	// The loop in progress; written by For only while no chunk is claimed.
 	f        func(worker, lo, hi int)
 	n, chunk int
@@ -72,14 +74,14 @@ func (p *Pool) Threads() int {
 // For calls f on ranges that cover [0, n), each a multiple of grain long but
 // for the last, at the same time on up to Threads threads; worker < Threads
 // tells them apart. It returns when all are done. A nil Pool, or n ≤ grain, is
-// the one call f(0, 0, n). It allocates nothing. f must not panic, nor call For
-// on the same Pool.
+// the one call f(0, 0, n), and so is For in some turns, see Turn. It allocates
+// nothing. f must not panic, nor call For on the same Pool.
 func (p *Pool) For(n, grain int, f func(worker, lo, hi int)) {
 	grain = max(grain, 1)
 	switch {
 	case n <= 0:
 		return
-	case n <= grain || p.Threads() == 1:
+	case n <= grain || p.Threads() == 1 || p.turns.alone:
 		f(0, 0, n)
 		return
 	}
