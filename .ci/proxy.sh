@@ -26,6 +26,36 @@ go run .
 GOBIN="$tmp/bin" go install "$module/cmd/percept@$version"
 "$tmp/bin/percept" version
 
+# The GPU kernels go to the user's cache, where Open looks, and nothing into the
+# module's folder.
+mkdir cachefile
+cat > cachefile/main.go <<'GO'
+package main
+
+import (
+	"fmt"
+
+	"github.com/percept-go/percept/cuda"
+)
+
+func main() {
+	file, err := cuda.CacheFile()
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(file)
+}
+GO
+go mod tidy
+touch "$tmp/mark"
+(
+	eval "$(go run "$module/cuda/build" -env)"
+	nvcc=$(command -v nvcc || echo "${XDG_CACHE_HOME:-$HOME/.cache}/percept/cuda/nvcc-13.0/nvidia/cu13/bin/nvcc")
+	NVCC=$nvcc XDG_CACHE_HOME="$tmp/user" go run "$module/cuda/build" -arch 90
+)
+[ -s "$(XDG_CACHE_HOME="$tmp/user" go run ./cachefile)" ]
+[ -z "$(find "$GOMODCACHE/$module@$version" -newer "$tmp/mark")" ]
+
 # The whole command with a model of one's own.
 mkdir mine
 cat > mine/main.go <<'GO'
