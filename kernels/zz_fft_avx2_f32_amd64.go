@@ -38,9 +38,6 @@ func fftStoreRows1AVX2F32(dst []float32, off []int, stride int, tile []float32, 
 func fftStoreTiles1AVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
 
 //go:noescape
-func fftStoreTiles4AVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
-
-//go:noescape
 func fftLoadPairs1AVX2F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
 
 //go:noescape

@@ -38,9 +38,6 @@ func fftStoreRows1AVX2F64(dst []float64, off []int, stride int, tile []float64, 
 func fftStoreTiles1AVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
 
 //go:noescape
-func fftStoreTiles4AVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
-
-//go:noescape
 func fftLoadPairs1AVX2F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
 
 //go:noescape

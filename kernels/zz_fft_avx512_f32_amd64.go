@@ -50,12 +50,6 @@ func fftStoreRows1AVX512F32(dst []float32, off []int, stride int, tile []float32
 func fftStoreTiles1AVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
 
 //go:noescape
-func fftStoreTiles4AVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
-
-//go:noescape
-func fftStoreTiles8AVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
-
-//go:noescape
 func fftLoadPairs1AVX512F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
 
 //go:noescape

@@ -50,12 +50,6 @@ func fftStoreRows1AVX512F64(dst []float64, off []int, stride int, tile []float64
 func fftStoreTiles1AVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
 
 //go:noescape
-func fftStoreTiles4AVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
-
-//go:noescape
-func fftStoreTiles8AVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
-
-//go:noescape
 func fftLoadPairs1AVX512F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
 
 //go:noescape

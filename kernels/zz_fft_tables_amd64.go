@@ -21,7 +21,6 @@ func fftSetAVX2F32(b *fftBody[float32]) {
 	b.load[fftRows][1][0] = fftLoadRows1AVX2F32
 	b.store[fftRows][1][0] = fftStoreRows1AVX2F32
 	b.store[fftTiles][1][0] = fftStoreTiles1AVX2F32
-	b.store[fftTiles][4][0] = fftStoreTiles4AVX2F32
 	b.load[fftPairs][1][0] = fftLoadPairs1AVX2F32
 	b.store[fftPairs][1][0] = fftStorePairs1AVX2F32
 	b.load[fftPairs][4][0] = fftLoadPairs4AVX2F32
@@ -143,7 +142,6 @@ func fftSetAVX2F64(b *fftBody[float64]) {
 	b.load[fftRows][1][0] = fftLoadRows1AVX2F64
 	b.store[fftRows][1][0] = fftStoreRows1AVX2F64
 	b.store[fftTiles][1][0] = fftStoreTiles1AVX2F64
-	b.store[fftTiles][4][0] = fftStoreTiles4AVX2F64
 	b.load[fftPairs][1][0] = fftLoadPairs1AVX2F64
 	b.store[fftPairs][1][0] = fftStorePairs1AVX2F64
 	b.load[fftPairs][4][0] = fftLoadPairs4AVX2F64
@@ -269,8 +267,6 @@ func fftSetAVX512F32(b *fftBody[float32]) {
 	b.load[fftRows][1][0] = fftLoadRows1AVX512F32
 	b.store[fftRows][1][0] = fftStoreRows1AVX512F32
 	b.store[fftTiles][1][0] = fftStoreTiles1AVX512F32
-	b.store[fftTiles][4][0] = fftStoreTiles4AVX512F32
-	b.store[fftTiles][8][0] = fftStoreTiles8AVX512F32
 	b.load[fftPairs][1][0] = fftLoadPairs1AVX512F32
 	b.store[fftPairs][1][0] = fftStorePairs1AVX512F32
 	b.load[fftPairs][4][0] = fftLoadPairs4AVX512F32
@@ -406,8 +402,6 @@ func fftSetAVX512F64(b *fftBody[float64]) {
 	b.load[fftRows][1][0] = fftLoadRows1AVX512F64
 	b.store[fftRows][1][0] = fftStoreRows1AVX512F64
 	b.store[fftTiles][1][0] = fftStoreTiles1AVX512F64
-	b.store[fftTiles][4][0] = fftStoreTiles4AVX512F64
-	b.store[fftTiles][8][0] = fftStoreTiles8AVX512F64
 	b.load[fftPairs][1][0] = fftLoadPairs1AVX512F64
 	b.store[fftPairs][1][0] = fftStorePairs1AVX512F64
 	b.load[fftPairs][4][0] = fftLoadPairs4AVX512F64

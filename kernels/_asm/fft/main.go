@@ -76,14 +76,16 @@ func generate() (map[string][]byte, error) {
 }
 
 // emitAll emits the kernels of one level and precision.
+// Nothing is loaded from tiles, and from pairs only by forward transforms; only
+// inverse ones have a stage done while storing to either.
 func emitAll(k *isa) {
 	for _, swap := range []bool{false, true} {
 		for lay := range layouts {
 			for _, radix := range k.fused(lay) {
-				if lay != tiles && !(lay == pairs && swap) {
+				if lay < tiles || lay == pairs && !swap {
 					k.load(lay, radix, swap)
 				}
-				if !(lay == pairs && !swap && radix > 1) {
+				if lay < tiles || swap || radix == 1 {
 					k.store(lay, radix, swap)
 				}
 			}
