@@ -2,6 +2,8 @@ package autograd
 
 import (
 	"fmt"
+	"math"
+	"runtime"
 	"time"
 
 	"github.com/percept-go/percept/tensor"
@@ -9,10 +11,12 @@ import (
 
 // A Ledger is a Backend that computes nothing and has no memory: it keeps account
 // of what a Tape would allocate on another Backend, whose kernels it claims to
-// have. What is read from it is 1, which passes for a loss.
+// have. Of the CPU it also counts what kernels work in, and what the heap has grown by
+// since the Ledger was made when something is compiled: the Tapes themselves. What is read from it is 1, which passes for a loss.
 type Ledger struct {
 	of         Backend
 	live, peak int64
+	heap       int64 // as it was
 }
 
 // NewLedger returns a Ledger for of, nil standing for the CPU.
@@ -20,11 +24,22 @@ func NewLedger(of Backend) *Ledger {
 	if of == nil {
 		of = CPU{}
 	}
-	return &Ledger{of: of}
+	return &Ledger{of: of, heap: heap()}
+}
+
+// heap returns the bytes of the heap that are in use.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 // Peak returns the most bytes that were allocated at a time. It does not panic.
 func (l *Ledger) Peak() int64 { return l.peak }
+
+// Backend returns the Backend that l stands for. It does not panic.
+func (l *Ledger) Backend() Backend { return l.of }
 
 // Name returns the name of the Backend that l stands for.
 func (l *Ledger) Name() string { return l.of.Name() }
@@ -70,26 +85,54 @@ func (l *Ledger) Copy(dst, src tensor.Tensor) error {
 	return nil
 }
 
-// Bind returns a Bound that does nothing. It does not err.
-func (l *Ledger) Bind([]Step) (Bound, error) { return unbound{}, nil }
+// Bind returns a Bound that does nothing, and counts what bodies of the CPU work in.
+// It does not err.
+func (l *Ledger) Bind(steps []Step) (Bound, error) {
+	c, cpu := l.of.(CPU)
+	if !cpu {
+		return unbound{}, nil
+	}
+	threads, total := c.Threads, int64(0)
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	for _, s := range steps {
+		if s.Op == nil || s.Op.Room == nil {
+			continue
+		}
+		in := make([]tensor.Type, len(s.In))
+		for i := range in {
+			in[i] = s.In[i].Type
+		}
+		total += s.Op.Room(s.Attr, in, threads)
+	}
+	m, err := l.Alloc(int(total))
+	l.peak = max(l.peak, l.live+heap()-l.heap)
+	return unbound{m}, err
+}
 
 // Close does nothing.
 func (l *Ledger) Close() error { return nil }
 
-type unbound struct{}
+type unbound struct{ room tensor.Memory }
 
 func (unbound) Run() error                    { return nil }
 func (unbound) Profile([]time.Duration) error { return nil }
-func (unbound) Close()                        {}
 
-// Fits returns how many images of a kind one Program can be for in free bytes of b,
-// and how many bytes the first and every further image takes, from the plans for
-// one and for two: make records and compiles all for n images on the Backend it is
-// given, and closes it. A sixteenth is left for what a backend keeps for itself. It
-// errs as make does.
-func Fits(b Backend, free int64, make func(b Backend, n int) error) (n int, first, further int64, err error) {
+func (u unbound) Close() {
+	if u.room != nil {
+		u.room.Free()
+	}
+}
+
+// Fits returns how many images of a kind, at most most, one Program can be for in free
+// bytes of b, and how many bytes the first and every further image takes, from the
+// plans for one and, where most is more, for two: make records and compiles all for n
+// images on the Backend it is given, a Ledger, and closes it. A sixteenth is left for
+// what a backend keeps for itself. It errs as make does.
+func Fits(b Backend, free int64, most int, make func(b Backend, n int) error) (n int, first, further int64, err error) {
 	var peak [2]int64
-	for i := range peak {
+	for i := range min(most, len(peak)) {
 		l := NewLedger(b)
 		if err := make(l, i+1); err != nil {
 			return 0, 0, 0, err
@@ -100,5 +143,5 @@ func Fits(b Backend, free int64, make func(b Backend, n int) error) (n int, firs
 	if free -= free / 16; free < first {
 		return 0, first, further, nil
 	}
-	return 1 + int((free-first)/further), first, further, nil
+	return min(most, 1+int(min((free-first)/further, math.MaxInt32))), first, further, nil
 }

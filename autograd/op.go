@@ -57,6 +57,9 @@ type Op struct {
 	// FLOPs counts the operations; nil counts those of what Lower records, or one per
 	// element of the result where there is no Lower either.
 	FLOPs func(attr any, out tensor.Type, in []tensor.Type) int64
+	// Room says in about how many bytes the CPU's body works beside its arguments and
+	// its result, with so many threads; nil means few.
+	Room func(attr any, in []tensor.Type, threads int) int64
 	// Samples says on what tests run the op. There is at least one.
 	Samples []Sample
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/percept-go/percept/internal/spec"
 	"github.com/percept-go/percept/optim"
 	"github.com/percept-go/percept/synth"
-	"github.com/percept-go/percept/tensor"
 )
 
 // eigenMethod's rows in history.csv are convergence, of one end after the other.
@@ -124,23 +123,6 @@ func (f *eigenFlags) options(seed uint64) synth.EigendistortionOptions {
 	return o
 }
 
-// basisBytes is what lanczos keeps for each number of an image: 48 vectors and
-// their products, twice while they grow and are saved.
-const basisBytes = 4 * 48 * 8
-
-// forwardBytes is what derivatives forward take for each number, beside those
-// backward, as measured on the texture model; pyramids take more.
-const forwardBytes = 2000
-
-// need returns what a run needs of memory.
-func (f *eigenFlags) need() memoryNeed {
-	n := memoryNeed{model: &f.model, optimizer: &noOptimizer, dtype: tensor.Float64, device: f.device.device, extra: forwardBytes}
-	if f.way.value == string(synth.EigenLanczos) {
-		n.extra += basisBytes * float64(max(1, f.k.n/8))
-	}
-	return n
-}
-
 // jobs tries each image with its model, so that nothing that cannot be done is
 // begun.
 func (f *eigenFlags) jobs(a *app, list []picture) (jobs []*job, err error) {
@@ -150,22 +132,22 @@ func (f *eigenFlags) jobs(a *app, list []picture) (jobs []*job, err error) {
 	}
 	for i := range list {
 		p := &list[i]
-		if err := a.checkMemory(f.need(), p.label(), p.x.Shape()); err != nil {
-			return nil, err
-		}
 		one := []picture{*p}
 		model, err := a.construct(&f.model, one)
 		if err != nil {
 			return nil, err
 		}
 		*p = one[0]
+		j := a.newJob(eigenMethod, f, p, f.seed)
+		j.model, j.sub = model, p.name
+		if err := a.checkMemory(j); err != nil {
+			return nil, err
+		}
 		s, err := synth.NewEigendistortion(backend, p.x, model, f.options(f.seed))
 		if err != nil {
 			return nil, usage("%s: %w", p.label(), err)
 		}
 		s.Close()
-		j := a.newJob(eigenMethod, f, p, f.seed)
-		j.model, j.sub = model, p.name
 		jobs = append(jobs, j)
 	}
 	return jobs, nil
@@ -176,11 +158,10 @@ func (f *eigenFlags) revive(a *app, j *job) (err error) {
 	if t.Dim[0] != 1 {
 		return fmt.Errorf("its image has the type %v; one image expected", t.Type)
 	}
-	if err := a.checkMemory(f.need(), j.folder.Dir, t.Shape()); err != nil {
+	if j.model, err = modelOf(&f.model, t); err != nil {
 		return err
 	}
-	j.model, err = modelOf(&f.model, t)
-	return err
+	return a.checkMemory(j)
 }
 
 // joins reports that images are treated one after the other.
@@ -276,6 +257,11 @@ func (n *numbers) Set(s string) error {
 type eigenRun struct {
 	*synth.Eigendistortion
 	f *eigenFlags
+}
+
+func (m *eigenRun) outcomes() error {
+	_, err := m.Amplitudes(0)
+	return err
 }
 
 func (m *eigenRun) Frames(int) []synth.Frame { return nil }

@@ -1,103 +1,164 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
+	"slices"
 
-	"github.com/percept-go/percept/internal/spec"
-	"github.com/percept-go/percept/optim"
-	"github.com/percept-go/percept/tensor"
+	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/cuda"
+	"github.com/percept-go/percept/internal/runfolder"
 )
 
-// memoryNeed is what a synthesis needs memory for.
-type memoryNeed struct {
-	model     *specFlag[modelKind]
-	optimizer *specFlag[func(spec.Spec) optim.Optimizer]
-	dtype     tensor.DType
-	device    *deviceName
-	extra     float64 // bytes for each number of an image beside
-}
-
-// bytes returns how much one image takes: what the model's forward and backward
-// pass and all else work in, and the history of the optimizer.
-func (f memoryNeed) bytes(shape []int) int64 {
-	d := f.dtype
-	pixels := float64(shape[1] * shape[2] * shape[3])
-	work := unknownBytesPerPixel
-	if f.model.make.bytesPerPixel != nil {
-		work = f.model.make.bytesPerPixel(f.model.spec)
-	}
-	if d == tensor.Float32 {
-		work = work/2 + singleBytesPerPixel
-	}
-	return int64(math.Min(pixels*(work+f.extra+f.optimizerBytes())+baseBytes, math.MaxInt64/2))
+// A room is the memory of what computes, and what a synthesis takes of it beside
+// what its plan says.
+type room struct {
+	free int64
+	base float64 // whatever is computed
+	per  float64 // bytes taken for each byte of the plan
 }
 
 const (
-	// baseBytes is what the command takes besides.
-	baseBytes = 30e6
-	// unknownBytesPerPixel is assumed of models that nobody has measured.
-	unknownBytesPerPixel = 600.0
-	// singleBytesPerPixel is what float32 needs more than half of float64.
-	singleBytesPerPixel = 200
+	// hostBase is what the command, its tables and its reports take.
+	hostBase = 34e6
+	// hostPer counts the garbage between two collections, and what most kernels work in.
+	hostPer = 1 + (garbagePercent+15)/100.
+	// deviceTables are those of kernels and transforms on a GPU.
+	deviceTables = 64 << 20
 )
 
-// optimizerBytes returns the bytes of the optimizer's history for one number of
-// an image; what it keeps besides is measured with the model.
-func (f memoryNeed) optimizerBytes() float64 {
-	if f.optimizer.spec.Name != "lbfgs" {
-		return 0
+// roomOf returns the room that b computes in; false where nothing is known of it.
+func (a *app) roomOf(b autograd.Backend) (room, bool) {
+	if d, gpu := b.(*cuda.Device); gpu {
+		return room{free: d.Info().Free, base: deviceTables, per: 1}, true
 	}
-	size := f.dtype.Size()
-	if f.optimizer.spec.Text("history-dtype") == "float32" {
-		size = 4
-	}
-	return float64(2 * f.optimizer.spec.Int("history") * size)
+	free, known := a.freeMemory()
+	return room{free, hostBase, hostPer}, known
 }
 
-// checkMemory errs, saying what would fit, if images of this shape need more
-// memory than is free. That of a GPU is checked by the plans (see fits).
-func (a *app) checkMemory(f memoryNeed, label string, shape []int) error {
-	free, known := a.memoryFor(f.device)
-	need := f.bytes(shape)
-	if !known || need <= free {
+// need returns the bytes that a plan of so many means.
+func (r room) need(planned int64) int64 { return int64(r.base + r.per*float64(planned)) }
+
+// planned returns the bytes of the largest plan that fits.
+func (r room) planned() int64 { return int64(math.Max(0, float64(r.free)-r.base) / r.per) }
+
+// checkMemory errs, saying what would fit, if the CPU has too little memory for j.
+// That of a GPU is asked when it is opened.
+func (a *app) checkMemory(j *job) error {
+	if j.run().device.device.gpu >= 0 {
 		return nil
 	}
-	return usage("%s: a synthesis of %d×%d pixels and %d channels in %v needs about %s; %s are free; %s",
-		label, shape[2], shape[3], shape[1], f.dtype, bytesText(need), bytesText(free), f.whatFits(shape, free))
+	b, err := j.run().backend()
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	_, err = a.fits(b, []*job{j})
+	return err
 }
 
-// whatFits says which size and which history fit into free bytes.
-func (f memoryNeed) whatFits(shape []int, free int64) string {
-	m := 1
-	if f.model.make.multiple != nil {
-		m = f.model.make.multiple(f.model.spec)
+// fits returns how many of the first jobs, which can be one synthesis, b has memory
+// for, as the plans for one and for two say; all of them where nothing is known or the
+// plans cannot be made, which then shows. It errs, saying what would fit, if there is
+// too little for one.
+func (a *app) fits(b autograd.Backend, jobs []*job) (int, error) {
+	r, known := a.roomOf(b)
+	if !known {
+		return len(jobs), nil
 	}
-	scale := math.Sqrt(math.Max(0, float64(free)-baseBytes) / math.Max(1, float64(f.bytes(shape))-baseBytes))
-	h, w := int(float64(shape[2])*scale)/m*m, int(float64(shape[3])*scale)/m*m
-	text := "no size fits"
-	if h > 0 && w > 0 {
-		text = fmt.Sprintf("--size %dx%d fits", h, w)
-	}
-	if f.optimizer.spec.Name != "lbfgs" {
-		return text
-	}
-	history := f.optimizer.spec.Int("history")
-	perPair := int64(f.optimizerBytes()) * int64(shape[1]*shape[2]*shape[3]) / int64(history)
-	if rest := f.bytes(shape) - int64(history)*perPair; (free-rest)/perPair > 0 {
-		text += fmt.Sprintf("; at this size --optimizer lbfgs:history=%d does", (free-rest)/perPair)
-	}
-	return text
+	return a.fitsIn(b, r, jobs)
 }
 
-// memoryFor returns the memory that is free for what device computes; that of a GPU
-// is not known before it is opened.
-func (a *app) memoryFor(device *deviceName) (int64, bool) {
-	if device.gpu >= 0 {
-		return 0, false
+// fitsIn is fits for a room.
+func (a *app) fitsIn(b autograd.Backend, r room, jobs []*job) (int, error) {
+	n, first, further, err := autograd.Fits(b, r.planned(), len(jobs), func(b autograd.Backend, n int) error {
+		return plan(b.(*autograd.Ledger), slices.Repeat(jobs[:1], n))
+	})
+	if err != nil {
+		return len(jobs), nil
 	}
-	return a.freeMemory()
+	if n == 0 {
+		return 0, jobs[0].tooLarge(b, r, first)
+	}
+	if n < len(jobs) {
+		a.note("%s has memory for %d such images at a time: %s for one, %s for each other, %s are free",
+			b.Name(), n, bytesText(r.need(first)), bytesText(int64(r.per*float64(further))), bytesText(r.free))
+	}
+	return n, nil
+}
+
+// plan makes the synthesis of jobs and what judges it, of which l counts the memory.
+func plan(l *autograd.Ledger, jobs []*job) error {
+	m, err := jobs[0].flags.start(l, jobs)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if _, gpu := l.Backend().(*cuda.Device); !gpu {
+		for _, j := range jobs { // what they are resumed from is read whole
+			size, err := j.checkpointBytes()
+			if err != nil {
+				return err
+			}
+			if _, err := l.Alloc(size); err != nil {
+				return err
+			}
+		}
+	}
+	return m.outcomes()
+}
+
+// checkpointBytes returns the size of the checkpoint that j continues from, or 0.
+func (j *job) checkpointBytes() (int, error) {
+	if j.resumes == 0 {
+		return 0, nil
+	}
+	info, err := os.Stat(j.folder.Path(runfolder.Checkpoint))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return int(info.Size()), nil
+}
+
+// remembering are flags of an optimizer with a history.
+type remembering interface {
+	// history returns how many pairs it has, and the bytes of one for each number of an
+	// image.
+	history() (pairs, bytes int)
+}
+
+// tooLarge returns the error that j, whose plan is of so many bytes, does not fit, and
+// what would.
+func (j *job) tooLarge(b autograd.Backend, r room, planned int64) error {
+	shape := j.shape
+	if shape == nil {
+		shape = j.target.Shape()
+	}
+	// A sixteenth is left (see autograd.Fits).
+	fitting := float64(r.planned()) * 15 / 16
+	scale := .9 * math.Sqrt(fitting/float64(planned)) // some does not depend on the size
+	text := "nothing fits"
+	if h, w := int(float64(shape[2])*scale), int(float64(shape[3])*scale); h > 0 && w > 0 {
+		text = fmt.Sprintf("about --size %dx%d fits", h, w)
+	}
+	if f, ok := j.flags.(remembering); ok {
+		pairs, bytes := f.history()
+		each := float64(bytes * shape[1] * shape[2] * shape[3])
+		if fewer := pairs - int(math.Ceil((float64(planned)-fitting)/each)); pairs > 0 && fewer > 0 {
+			text += fmt.Sprintf("; at this size --optimizer lbfgs:history=%d does", fewer)
+		}
+	}
+	if j.run().set.Lookup("steps") != nil {
+		text += ", as may fewer --steps or --starts"
+	}
+	return usage("%s: a synthesis of %d×%d pixels and %d channels in %v needs about %s of %s, of which %s are free; %s", j.inputText(),
+		shape[2], shape[3], shape[1], j.run().device.element(), bytesText(r.need(planned)), b.Name(), bytesText(max(r.free, 0)), text)
 }
 
 // freeMemoryHere returns what freeMemory does for this system.

@@ -83,11 +83,7 @@ func (e frontEnd) entry() spec.Entry[modelKind] {
 	} else {
 		keys = append(keys, spec.Key{Name: "off-center", Type: spec.Bool, Default: "false", Doc: "the centre is negative"})
 	}
-	bytes := 500.
-	if e.name == "on-off" { // two channels
-		bytes = 930
-	}
-	return spec.Entry[modelKind]{Name: e.name, Doc: e.doc, Keys: keys, Make: modelKind{construct: e.make, bytesPerPixel: func(spec.Spec) float64 { return bytes }}}
+	return spec.Entry[modelKind]{Name: e.name, Doc: e.doc, Keys: keys, Make: modelKind{construct: e.make}}
 }
 
 // make returns the model with the fitted parameters, or those of s.

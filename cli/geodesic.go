@@ -152,34 +152,6 @@ func (f *geodesicFlags) options(seed uint64) (o synth.GeodesicOptions, err error
 	return o, nil
 }
 
-// What a frame takes, measured on the models there are: part of what an image of
-// its own takes, since frames share constants and the judge comes later, and the
-// vectors of the search.
-const (
-	shareOfImage       = .8
-	searchBytesPerByte = 75 // of the frame
-)
-
-// checkMemory errs if the frames of all starts, which are one batch, need more
-// memory than is free.
-func (f *geodesicFlags) checkMemory(a *app, label string, shape []int) error {
-	frames := int64(f.starts.n * (f.steps.n + 1))
-	optimizer := &f.optimizer
-	if f.method() == synth.Conditional {
-		optimizer = &noOptimizer
-	}
-	d := f.device.element()
-	image := memoryNeed{model: &f.model, optimizer: optimizer, dtype: d}.bytes(shape) - baseBytes
-	one := int64(shareOfImage*float64(image)) + int64(searchBytesPerByte*d.Size()*shape[1]*shape[2]*shape[3])
-	need := baseBytes + frames*one
-	free, known := a.memoryFor(f.device.device)
-	if !known || need <= free {
-		return nil
-	}
-	return usage("%s: %d frames of %d×%d pixels in %v, those of all starts together, need about %s; %s are free, enough for %d; take fewer --steps or --starts, or a smaller --size",
-		label, frames, shape[2], shape[3], d, bytesText(need), bytesText(free), max(0, (free-baseBytes)/one))
-}
-
 // pairsOf returns the images of the first, third, … file, each with that of the
 // file that follows.
 func pairsOf(list []picture) (pairs [][2]picture, err error) {
@@ -214,15 +186,15 @@ func (f *geodesicFlags) jobs(a *app, list []picture) (jobs []*job, err error) {
 			return nil, usage("%s has %d×%d pixels and %d channels, %s %d×%d and %d; give both one size, such as --size 128x128 makes",
 				p.label(), p.x.Dim[2], p.x.Dim[3], p.x.Dim[1], q.label(), q.x.Dim[2], q.x.Dim[3], q.x.Dim[1])
 		}
-		if err := f.checkMemory(a, p.label(), p.x.Shape()); err != nil {
-			return nil, err
-		}
 		model, err := a.construct(&f.model, both[:])
 		if err != nil {
 			return nil, err
 		}
 		for b := range f.batch.n {
 			jobs = append(jobs, f.newJob(a, p, q, model, f.seed+uint64(b)))
+		}
+		if err := a.checkMemory(jobs[len(jobs)-1]); err != nil {
+			return nil, err
 		}
 		s, err := f.start(nil, jobs[len(jobs)-1:])
 		if err != nil {
@@ -252,11 +224,10 @@ func (f *geodesicFlags) revive(a *app, j *job) (err error) {
 	if t.Dim[0] != 2 {
 		return fmt.Errorf("its ends have the type %v; two images expected", t.Type)
 	}
-	if err := f.checkMemory(a, j.folder.Dir, t.Shape()); err != nil {
+	if j.model, err = f.model.make.construct(f.model.spec, t.Dim[2], t.Dim[3]); err != nil {
 		return err
 	}
-	j.model, err = f.model.make.construct(f.model.spec, t.Dim[2], t.Dim[3])
-	return err
+	return a.checkMemory(j)
 }
 
 // joins reports that pairs are treated one after the other: the frames of one are

@@ -141,7 +141,7 @@ func TestGeodesicsNeedMemory(t *testing.T) {
 	a.freeMemory = func() (int64, bool) { return 60e6, true }
 	code := a.run([]string{"geodesic", "example:pebbles", "example:bark", "--size", "128x128", "--model", "on-off", "-o", filepath.Join(t.TempDir(), "run")})
 	assert.Equal(t, ExitUsage, code)
-	assert.Regexp(t, `22 frames of 128×128 pixels in float64.* need about .* MB; 60 MB are free, enough for 1; take fewer --steps`, errs.String())
+	assert.Regexp(t, `a synthesis of 128×128 pixels and 1 channels in float64 needs about .* MB of cpu, of which 60 MB are free; about --size .* fits, as may fewer --steps`, errs.String())
 }
 
 func writeArray(t *testing.T, x tensor.Tensor) string {

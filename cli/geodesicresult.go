@@ -70,6 +70,11 @@ func (m *geodesicRun) known(int) runfolder.Object {
 	return runfolder.Object{{Key: "best_start", Value: m.Best(0)}, {Key: "starts", Value: list}}
 }
 
+func (m *geodesicRun) outcomes() error {
+	_, err := m.Outcome()
+	return err
+}
+
 func (m *geodesicRun) judge(_ int, j *job) (*verdict, error) {
 	all, err := m.Outcome()
 	if err != nil {

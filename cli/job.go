@@ -88,7 +88,7 @@ func (a *app) newJobs(m *method, f methodFlags, paths []string) (jobs []*job, pa
 	if jobs, err = f.jobs(a, list); err != nil {
 		return nil, parent, err
 	}
-	if jobs[0].fit, err = a.fits(jobs[:a.together(jobs)]); err != nil { // before anything is written
+	if jobs[0].fit, err = a.atOnce(jobs[:joined(jobs)]); err != nil { // before anything is written
 		return nil, parent, err
 	}
 	parent, err = makeFolders(f.common(), m, jobs)

@@ -82,7 +82,7 @@ func (f *madFlags) jobs(a *app, list []picture) (jobs []*job, err error) {
 			}
 		}
 	}
-	return jobs, f.rehearse(jobs)
+	return jobs, f.rehearse(a, jobs)
 }
 
 // newJob returns the job of p, with settings of its own: those of one image.
@@ -132,7 +132,7 @@ func (f *madFlags) suit(a *app, p *picture) error {
 		p.crop = &r
 		a.remark(p, "of %d×%d pixels the central %d×%d are used, multiples of %d as %s needs", h, w, r.H, r.W, n, m)
 	}
-	return f.checkMemory(a, p.label(), p.x.Shape())
+	return nil
 }
 
 // startOf returns what --init gives for image x, or a zero Tensor for noise.
@@ -162,7 +162,7 @@ var distances = map[string]string{"ssim": "dssim", "ms-ssim": "dms-ssim"}
 
 // rehearse errs if a metric is none of MAD competition, does not take the images, or
 // has no way to go from their starts: of each image, those of its first seed.
-func (f *madFlags) rehearse(jobs []*job) error {
+func (f *madFlags) rehearse(a *app, jobs []*job) error {
 	for k, j := range jobs {
 		optimized, reference, err := f.metricsOf(j.target.Dim[2], j.target.Dim[3])
 		if err != nil {
@@ -179,6 +179,9 @@ func (f *madFlags) rehearse(jobs []*job) error {
 		if k%(f.batch.n*len(f.goals())) != 0 { // of the same image
 			continue
 		}
+		if err := a.checkMemory(j); err != nil {
+			return err
+		}
 		x, optimized, reference, o, err := f.problem(jobs[k : k+1])
 		if err == nil {
 			err = synth.CheckMAD(nil, x, optimized, reference, o)
@@ -193,15 +196,14 @@ func (f *madFlags) rehearse(jobs []*job) error {
 // revive completes a job that is resumed. What it began with is drawn again,
 // but for a file.
 func (f *madFlags) revive(a *app, j *job) (err error) {
-	if err := f.checkMemory(a, j.folder.Dir, j.target.Shape()); err != nil {
-		return err
-	}
 	if f.init == "auto" || f.init == "noise" {
 		j.init = tensor.Tensor{}
 	} else if f.starts.n > 1 || j.init.Mem == nil {
-		j.init, err = f.startOf(j.target)
+		if j.init, err = f.startOf(j.target); err != nil {
+			return err
+		}
 	}
-	return err
+	return a.checkMemory(j)
 }
 
 // joins reports whether two jobs differ in image, seed and goal only.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"math"
 	"reflect"
 	"slices"
 
@@ -96,9 +95,6 @@ func (f *metamerFlags) jobsOf(a *app, sources []source) (jobs []*job, err error)
 		return nil, err
 	}
 	keep, err := f.kept(p, shape)
-	if err == nil {
-		err = a.checkMemory(f.need(), p.label(), shape)
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +117,9 @@ func (f *metamerFlags) jobsOf(a *app, sources []source) (jobs []*job, err error)
 			return nil, err
 		}
 		if k == 0 {
+			if err := a.checkMemory(j); err != nil {
+				return nil, err
+			}
 			if err := f.rehearse(j); err != nil {
 				return nil, err
 			}
@@ -170,9 +169,6 @@ func (f *metamerFlags) suitable(a *app, p *picture) (synth.Model, error) {
 	if err := hasVariance(p); err != nil {
 		return nil, err
 	}
-	if err := a.checkMemory(f.need(), p.label(), p.x.Shape()); err != nil {
-		return nil, err
-	}
 	one := []picture{*p}
 	model, err := a.construct(&f.model, one)
 	*p = one[0]
@@ -189,13 +185,12 @@ func (f *metamerFlags) revive(a *app, j *job) (err error) {
 	if err := f.readCanvas(j); err != nil {
 		return err
 	}
-	if err := a.checkMemory(f.need(), j.folder.Dir, j.shape); err != nil {
-		return err
-	}
 	if j.init.Mem == nil {
-		err = f.begin(j, &picture{x: j.target})
+		if err := f.begin(j, &picture{x: j.target}); err != nil {
+			return err
+		}
 	}
-	return err
+	return a.checkMemory(j)
 }
 
 // joins reports whether images are as large as each other and, where others are
@@ -205,15 +200,6 @@ func (f *metamerFlags) joins(j, other *job) bool {
 	same := len(j.sources) == len(other.sources) && (j.sources == nil || &j.sources[0] == &other.sources[0])
 	return same && !f.reference() && !f.byTarget() && slices.Equal(j.shape, other.shape) && (j.resumes > 0) == (other.resumes > 0) &&
 		j.keep.Mem == other.keep.Mem && sameSettings(j.settings, other.settings)
-}
-
-// most returns how many jobs like j memory suffices for.
-func (f *metamerFlags) most(a *app, j *job) int {
-	free, known := a.memoryFor(f.device.device)
-	if !known {
-		return math.MaxInt
-	}
-	return max(1, int(free/f.need().bytes(j.shape)))
 }
 
 // byTarget reports whether the model is that of one target.

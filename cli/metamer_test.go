@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -269,22 +270,34 @@ func TestColourAndPrecision(t *testing.T) {
 }
 
 func TestNotEnoughMemory(t *testing.T) {
-	a := newApp(os.Stdout, os.Stderr)
-	a.freeMemory = func() (int64, bool) { return 1 << 30, true }
-	f, _ := parsed(t)
-	f.complete()
-	require.NoError(t, a.checkMemory(f.need(), "photo.jpg", []int{1, 1, 256, 256}))
-	err := a.checkMemory(f.need(), "photo.jpg", []int{1, 1, 3000, 4000})
-	require.ErrorContains(t, err, "photo.jpg: a synthesis of 3000×4000 pixels")
-	assert.Equal(t, ExitUsage, a.exitCode(err))
-	var h, w int
-	text := err.Error()
-	_, e := fmt.Sscanf(text[strings.Index(text, "--size "):], "--size %dx%d", &h, &w)
-	require.NoError(t, e)
-	assert.NoError(t, a.checkMemory(f.need(), "photo.jpg", []int{1, 1, h, w}), "the size that it names fits")
-	assert.Error(t, a.checkMemory(f.need(), "photo.jpg", []int{1, 1, h + 160, w + 160}), "and is not much too small")
-	a.freeMemory = func() (int64, bool) { return 0, false }
-	assert.NoError(t, a.checkMemory(f.need(), "photo.jpg", []int{1, 1, 3000, 4000}), "where nothing is known nothing is refused")
+	dir := filepath.Join(t.TempDir(), "run")
+	run := func(free int64, known bool, flags string) (code int, errs string) {
+		var b bytes.Buffer
+		a := newApp(io.Discard, &b)
+		a.freeMemory = func() (int64, bool) { return free, known }
+		args := strings.Fields("metamer example:pebbles --iterations 0 --progress none --force -o " + dir + " " + flags)
+		return a.run(args), b.String()
+	}
+	code, text := run(150e6, true, "--size 384x320")
+	require.Equal(t, ExitUsage, code)
+	assert.Contains(t, text, "a synthesis of 384×320 pixels and 1 channels in float64 needs about")
+	assert.NoDirExists(t, dir)
+	var h, w, history int
+	_, err := fmt.Sscanf(text[strings.Index(text, "--size "):], "--size %dx%d", &h, &w)
+	require.NoError(t, err)
+	fits := func(flags string) int {
+		code, _ := run(150e6, true, flags)
+		return code
+	}
+	assert.Equal(t, ExitNotMatched, fits(fmt.Sprintf("--size %dx%d", h, w)), "the size that it names fits")
+	assert.Equal(t, ExitUsage, fits(fmt.Sprintf("--size %dx%d", h+h/5, w+w/5)), "and is not much too small")
+	_, text = run(150e6, true, "--size 224x224")
+	_, err = fmt.Sscanf(text[strings.Index(text, "history="):], "history=%d", &history)
+	require.NoError(t, err)
+	assert.Equal(t, ExitNotMatched, fits(fmt.Sprintf("--size 224x224 --optimizer lbfgs:history=%d,precondition=spectral", history)), "as does the history")
+	assert.Equal(t, ExitUsage, fits(fmt.Sprintf("--size 224x224 --optimizer lbfgs:history=%d,precondition=spectral", history+history/2+3)))
+	code, _ = run(0, false, "--size 384x320")
+	assert.Equal(t, ExitNotMatched, code, "where nothing is known nothing is refused")
 }
 
 func TestWhatEndsARun(t *testing.T) {

@@ -60,9 +60,17 @@ func (f *metamerFlags) complete() {
 	f.completeOptimizer(&f.runFlags, optimizer)
 }
 
-// need returns what a synthesis needs of memory.
-func (f *metamerFlags) need() memoryNeed {
-	return memoryNeed{model: &f.model, optimizer: &f.optimizer, dtype: f.device.element(), device: f.device.device}
+// history returns how many pairs the optimizer keeps, and the bytes of one for each
+// number of an image.
+func (f *metamerFlags) history() (pairs, bytes int) {
+	if f.optimizer.spec.Name != "lbfgs" {
+		return 0, 0
+	}
+	size := f.device.element().Size()
+	if f.optimizer.spec.Text("history-dtype") == "float32" {
+		size = 4
+	}
+	return f.optimizer.spec.Int("history"), 2 * size
 }
 
 // startFlags say what a synthesis begins with.

@@ -93,6 +93,11 @@ func (m *metamerRun) columns(records []synth.Record) []runfolder.Column {
 	return []runfolder.Column{stage, loss}
 }
 
+func (m *metamerRun) outcomes() error {
+	_, err := m.Outcome()
+	return err
+}
+
 func (m *metamerRun) judge(n int, j *job) (*verdict, error) {
 	if m.good == nil {
 		if err := m.judgeAll(); err != nil {

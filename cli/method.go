@@ -56,6 +56,8 @@ type running interface {
 	Save(w io.Writer, images ...int) error
 	Load(r ...io.Reader) error
 	Close()
+	// outcomes makes what judges the results, of which a Ledger counts the memory.
+	outcomes() error
 	// result returns what result.npy holds of a job as it is: (N, …).
 	result(n int) (tensor.Tensor, error)
 	// known returns members of run.json that are known before the end.
@@ -121,7 +123,7 @@ func (a *app) synthesize(c *cobra.Command, m *method, f methodFlags, paths []str
 	for at := 0; at < len(jobs) && ctx.Err() == nil; {
 		n := jobs[at].fit
 		if n == 0 {
-			if n, err = a.fits(jobs[at : at+a.together(jobs[at:])]); err != nil {
+			if n, err = a.atOnce(jobs[at : at+joined(jobs[at:])]); err != nil {
 				return err
 			}
 		}
@@ -145,21 +147,29 @@ func (a *app) synthesize(c *cobra.Command, m *method, f methodFlags, paths []str
 	return ending(results, firstErr)
 }
 
-// together returns how many of the first jobs are one synthesis: those that can
-// be joined and, on the CPU, that memory suffices for.
-func (a *app) together(jobs []*job) int {
-	n, most := 1, len(jobs)
-	if l, ok := jobs[0].flags.(limited); ok {
-		most = min(most, l.most(a, jobs[0]))
-	}
-	for n < most && jobs[0].flags.joins(jobs[0], jobs[n]) {
+// joined returns how many of the first jobs can be one synthesis.
+func joined(jobs []*job) int {
+	n := 1
+	for n < len(jobs) && jobs[0].flags.joins(jobs[0], jobs[n]) {
 		n++
 	}
 	return n
 }
 
-// limited are flags that know how many jobs like j memory suffices for.
-type limited interface{ most(a *app, j *job) int }
+// atOnce returns how many of the first jobs, which can be one synthesis, there is memory
+// for.
+func (a *app) atOnce(jobs []*job) (int, error) {
+	run := jobs[0].run()
+	if run.device.device.gpu < 0 && len(jobs) == 1 { // see checkMemory
+		return 1, nil
+	}
+	b, err := run.backend()
+	if err != nil {
+		return 0, err
+	}
+	defer b.Close()
+	return a.fits(b, jobs)
+}
 
 // jobsOf returns what is to be done, with folders in which it can be resumed.
 func (a *app) jobsOf(c *cobra.Command, m *method, f methodFlags, paths []string) (jobs []*job, parent runfolder.Folder, err error) {

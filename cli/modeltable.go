@@ -15,9 +15,6 @@ type modelKind struct {
 	construct func(s spec.Spec, h, w int) (synth.Model, error)
 	// multiple is what both sizes of an image must be multiples of; nil: of 1.
 	multiple func(s spec.Spec) int
-	// bytesPerPixel is what one pixel of one channel takes in float64 in a forward
-	// and backward pass, as measured; nil: nobody has.
-	bytesPerPixel func(s spec.Spec) float64
 	// advice says what would fit an image that does not suit; nil: nothing is known.
 	advice func(s spec.Spec, h, w int) string
 }
@@ -45,10 +42,9 @@ func builtinModels() modelTable {
 				{Name: "statistics", Type: spec.Word, Default: "correlation", Words: []string{"correlation", "covariance"}, Doc: "correlations, or covariances as in the paper"},
 			},
 			Make: modelKind{
-				construct:     portillaSimoncelli,
-				multiple:      func(s spec.Spec) int { return 1 << s.Int("scales") },
-				bytesPerPixel: func(s spec.Spec) float64 { return 575 + 320*s.Float("orientations") },
-				advice:        scalesThatFit,
+				construct: portillaSimoncelli,
+				multiple:  func(s spec.Spec) int { return 1 << s.Int("scales") },
+				advice:    scalesThatFit,
 			},
 		},
 		{
@@ -62,7 +58,7 @@ func builtinModels() modelTable {
 				{Name: "tight-frame", Type: spec.Bool, Default: "false", Doc: "the squares of coefficients sum to those of pixels"},
 				{Name: "twidth", Type: spec.Int, Default: "1", Min: 1, Max: 16, Unit: "octaves", Doc: "width of the transition between levels"},
 			},
-			Make: modelKind{construct: steerablePyramid, bytesPerPixel: pyramidBytesPerPixel},
+			Make: modelKind{construct: steerablePyramid},
 		},
 		{
 			Name: "laplacian-pyramid",
@@ -81,7 +77,7 @@ func builtinModels() modelTable {
 	t.Entries = append(t.Entries, spec.Entry[modelKind]{
 		Name: "identity",
 		Doc:  "the pixels themselves",
-		Make: modelKind{construct: identity, bytesPerPixel: func(spec.Spec) float64 { return 300 }},
+		Make: modelKind{construct: identity},
 	})
 	for i := range t.Entries {
 		t.Entries[i].Keys = append(t.Entries[i].Keys, normalize)
@@ -114,22 +110,6 @@ func steerablePyramid(s spec.Spec, h, w int) (synth.Model, error) {
 		o.Height = &height
 	}
 	return models.NewSteerablePyramid(h, w, o)
-}
-
-// pyramidBytesPerPixel is proportional to the numbers in all bands.
-func pyramidBytesPerPixel(s spec.Spec) float64 {
-	bands := s.Float("order") + 1
-	if s.Bool("complex") {
-		bands *= 2
-	}
-	if s.Bool("downsample") {
-		bands *= 4. / 3
-	} else if s.Text("height") == "auto" {
-		bands *= 8
-	} else {
-		bands *= s.Float("height")
-	}
-	return 300 + 190*bands
 }
 
 // scalesThatFit says how many scales fit an image once it is cropped: its

@@ -120,7 +120,7 @@ func TestFits(t *testing.T) {
 		}
 		return synth.NewMetamer(b, target, statistics(t), synth.MetamerOptions{})
 	}
-	n, _, _, err := autograd.Fits(dev, free-tables, func(b autograd.Backend, n int) error {
+	n, _, _, err := autograd.Fits(dev, free-tables, math.MaxInt, func(b autograd.Backend, n int) error {
 		s, err := start(b, n)
 		if err == nil {
 			s.Close()

@@ -23,7 +23,16 @@ var opMarginal = &autograd.Op{
 		return []autograd.Value{g.Tape().Apply(opMarginalAdjoint, n.Attr, n.In[0], g)}
 	},
 	CPU:     bindMarginal,
+	Room:    marginalRoom,
 	Samples: marginalSamples(false),
+}
+
+// marginalRoom returns the bytes of the maps' rows, and of the blocks of rows that every
+// thread works in.
+func marginalRoom(attr any, in []tensor.Type, threads int) int64 {
+	t := in[0]
+	numbers := t.Dim[0]*t.Dim[1]*t.Dim[2]*attr.(marginalAttr).w + threads*270*attr.(marginalAttr).w
+	return int64(numbers * t.DType.Real().Size())
 }
 
 // opMarginalAdjoint is the adjoint of opMarginal at x, applied to g.
@@ -40,6 +49,7 @@ var opMarginalAdjoint = &autograd.Op{
 		return autograd.VJP(marginalOf(attr.(marginalAttr), in[0]), in[1], in[0])[0]
 	},
 	CPU:     bindMarginal,
+	Room:    marginalRoom,
 	Samples: marginalSamples(true),
 }
 

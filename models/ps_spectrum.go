@@ -34,7 +34,16 @@ var opSpectrumMoments = &autograd.Op{
 		return []autograd.Value{g.Tape().Apply(opSpectrumMomentsAdjoint, n.Attr, n.In[0], n.Out, g)}
 	},
 	CPU:     bindMoments,
+	Room:    func(attr any, in []tensor.Type, threads int) int64 { return momentsRoom(attr, in, threads, 2, 120) },
 	Samples: spectrumSamples(false),
+}
+
+// momentsRoom returns the bytes of half bands, which forward and backward share, and of
+// rows of each band that every thread works in.
+func momentsRoom(attr any, in []tensor.Type, threads, halves, rows int) int64 {
+	b, t := attr.(spectrumAttr).bands, in[0]
+	numbers := t.Dim[0]*t.Dim[1]*halves*b.n*b.h*b.w/2 + threads*rows*b.n*b.w
+	return int64(numbers * t.DType.Real().Size())
 }
 
 func spectrumMomentsType(a spectrumAttr, t tensor.Type) (tensor.Type, error) {
@@ -62,6 +71,7 @@ var opSpectrumMomentsAdjoint = &autograd.Op{
 		return tape.Apply(opJoinBands, a.bands, tape.Apply(opMomentsAdjoint, a.momentAttr, bands, in[1], in[2]))
 	},
 	CPU:     bindMomentsAdjoint,
+	Room:    func(attr any, in []tensor.Type, threads int) int64 { return momentsRoom(attr, in, threads, 0, 170) },
 	Samples: spectrumSamples(true),
 }
 

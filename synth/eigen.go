@@ -203,10 +203,60 @@ func (s *Eigendistortion) try(k int) error {
 	}
 	s.runs[k].Probe = probe
 	if s.options.Method == EigenExact {
-		return s.options.checkExact(s.jac.n, s.jac.m)
+		if err := s.options.checkExact(s.jac.n, s.jac.m); err != nil {
+			return err
+		}
 	}
-	return nil
+	if k > 0 {
+		return nil
+	}
+	return s.count()
 }
+
+// count lets a Ledger count what the search takes beside what it begins with: the
+// programs of filters, and on the CPU the vectors.
+func (s *Eigendistortion) count() error {
+	l, counts := s.device.(*autograd.Ledger)
+	if !counts {
+		return nil
+	}
+	if s.options.Method == EigenLanczos {
+		for i := range filterBases {
+			if _, err := compileFilter(s.jac, i); err != nil {
+				return err
+			}
+		}
+	}
+	if !onCPU(l) {
+		return nil
+	}
+	_, err := l.Alloc(8 * (s.vectors()*s.jac.n + s.outputs()*s.jac.m))
+	return err
+}
+
+// vectors is how many of an image's elements a search keeps and works in at a time.
+func (s *Eigendistortion) vectors() int {
+	r := eigenRun{o: &s.options, j: s.jac}
+	switch s.options.Method {
+	case EigenExact:
+		return 3 * s.jac.n // the right singular vectors
+	case EigenLanczos:
+		steps := r.block() * (s.options.maxSteps() + 1)
+		return min(2*(r.limit()+r.block()), 2*steps) + workBlocks*r.block()
+	}
+	return workBlocks * (s.options.count() + s.options.oversampling())
+}
+
+// outputs is how many of a representation's elements it works in.
+func (s *Eigendistortion) outputs() int {
+	if s.options.Method == EigenExact {
+		return 3 * s.jac.n // the Jacobian
+	}
+	return 2 * (s.options.count() + guards)
+}
+
+// workBlocks is how many blocks of vectors a step makes that are not kept.
+const workBlocks = 16
 
 // check errs if the options do not suit images of n elements.
 func (o *EigendistortionOptions) check(n int) error {
@@ -274,7 +324,7 @@ func (s *Eigendistortion) width() int {
 	if s.options.Method == EigenExact {
 		block = min(n, 8)
 	}
-	if _, cpu := s.device.(autograd.CPU); cpu || s.device == nil {
+	if onCPU(s.device) {
 		return max(1, min(block, batchElements/n))
 	}
 	return block

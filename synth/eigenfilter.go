@@ -198,25 +198,33 @@ func cellOf(frequency float64) int { return min(int(frequency*filterCells), filt
 // frequencies and channel, interpolated between cells.
 func (f *filter) measure() error {
 	g := rng.New(filterSeed)
-	var probes dense.Rows
-	var which []int
+	found := make([]float64, f.typ.Dim[0]*filterCells*filterCells)
+	probes, which := dense.Rows{N: f.j.n}, []int(nil)
+	apply := func() error {
+		jz, _, err := f.j.apply(probes)
+		if err != nil {
+			return err
+		}
+		for i, cell := range which {
+			found[cell] = dense.Dot(jz.At(i), jz.At(i))
+		}
+		probes.V, which = probes.V[:0], which[:0]
+		return nil
+	}
 	for c := range f.typ.Dim[0] {
 		for _, y := range spans(f.fy) {
 			for _, x := range spans(f.fx) {
 				probes, which = probes.Append(f.band(g, c, y, x)), append(which, (c*filterCells+y.cell)*filterCells+x.cell)
+				if len(which) == f.j.width {
+					if err := apply(); err != nil {
+						return err
+					}
+				}
 			}
 		}
 	}
-	found := make([]float64, f.typ.Dim[0]*filterCells*filterCells)
-	for from := 0; from < len(which); from += f.j.width {
-		to := min(from+f.j.width, len(which))
-		jz, _, err := f.j.apply(probes.Slice(from, to))
-		if err != nil {
-			return err
-		}
-		for i := range jz.Len() {
-			found[which[from+i]] = dense.Dot(jz.At(i), jz.At(i))
-		}
+	if err := apply(); err != nil {
+		return err
 	}
 	f.interpolate(found)
 	return nil

@@ -35,7 +35,7 @@ func newJacobian(dev autograd.Backend, x tensor.Tensor, m Model, width int) (*ja
 		return nil, err
 	}
 	mixes, err := j.mixes()
-	if err == nil && mixes {
+	if err == nil && mixes && !onlyCounts(dev) {
 		j.Close()
 		return compileJacobian(dev, x, m, 1)
 	}

@@ -61,15 +61,27 @@ func (r *eigenRun) expand() (v, w dense.Rows, values []float64, y dense.Rows, er
 	if err != nil {
 		return v, w, nil, y, err
 	}
-	v, w = r.rows["basis"].Clone().Append(next), r.rows["products"].Clone().Append(fv)
+	v, w = r.grown(r.rows["basis"], next), r.grown(r.rows["products"], fv)
 	values, y = dense.Eigen(dense.Dots(v, w))
 	return v, w, values, y, nil
 }
 
+// grown returns x with the vectors of more behind its own, in memory for all that a
+// basis may have. That is shared with x, which has fewer.
+func (r *eigenRun) grown(x, more dense.Rows) dense.Rows {
+	if size := len(x.V) + len(more.V); size > cap(x.V) {
+		x.V = append(make([]float64, 0, max(size, min(r.limit()+r.block(), r.j.n)*r.j.n)), x.V...)
+	}
+	return x.Append(more)
+}
+
+// limit is how many vectors a basis has at most.
+func (r *eigenRun) limit() int { return max(eigenBasis, eigenBlocks*r.block()) }
+
 // store keeps the basis, or, where it has become too large, the best half: the
 // eigenvectors whose coefficients are the first of y.
 func (r *eigenRun) store(v, w, y dense.Rows) {
-	if limit := max(eigenBasis, eigenBlocks*r.block()); v.Len()+r.block() > limit && v.Len() < v.N {
+	if limit := r.limit(); v.Len()+r.block() > limit && v.Len() < v.N {
 		best := y.Slice(0, limit/2)
 		v, w = dense.Combine(best, v), dense.Combine(best, w)
 	}

@@ -2,6 +2,7 @@ package synth_test
 
 import (
 	"context"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -56,12 +57,12 @@ func TestFits(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n, first, further, err := autograd.Fits(&optest.Device{}, int64(c.free), c.run)
+			n, first, further, err := autograd.Fits(&optest.Device{}, int64(c.free), math.MaxInt, c.run)
 			require.NoError(t, err)
 			t.Logf("%d images: %d bytes for the first, %d for each other", n, first, further)
 			require.Greater(t, n, 4)
 			require.LessOrEqual(t, first+int64(n-1)*further, int64(c.free))
-			none, _, _, err := autograd.Fits(&optest.Device{}, first/2, c.run)
+			none, _, _, err := autograd.Fits(&optest.Device{}, first/2, 1, c.run)
 			require.NoError(t, err)
 			require.Zero(t, none)
 			require.ErrorIs(t, c.run(&optest.Device{Limit: int(first / 2)}, 1), autograd.ErrMemory)

@@ -83,7 +83,7 @@ type kinkImage struct {
 func (p KinkProblem) Subgradient(dev autograd.Backend) ([]float64, error) {
 	s := &kinkSearch{KinkProblem: p, tape: autograd.New(dev)}
 	defer s.tape.Close()
-	if err := s.record(); err != nil || len(s.kinks) == 0 {
+	if err := s.record(); err != nil || len(s.kinks) == 0 || onlyCounts(dev) {
 		return nil, err
 	}
 	if err := s.begin(); err != nil {
@@ -502,7 +502,8 @@ func (s *MAD) kinks(x tensor.Tensor, out []MADOutcome) error {
 	p := KinkProblem{}
 	for i := range out {
 		k := s.problem(i)
-		if s.options.Tradeoff == Constrained && !out[i].optimal(s.goal(k)) && s.holds(&out[i]) {
+		open := !out[i].optimal(s.goal(k)) && s.holds(&out[i]) || onlyCounts(s.backend)
+		if s.options.Tradeoff == Constrained && open {
 			rows, problems, p.Floor = append(rows, i), append(problems, k), append(p.Floor, optim.TangentFloor*s.startNorm[k])
 		}
 	}

@@ -170,6 +170,15 @@ func onlyCounts(dev autograd.Backend) bool {
 	return counts
 }
 
+// onCPU reports whether dev is the CPU, or counts what the CPU would take.
+func onCPU(dev autograd.Backend) bool {
+	if l, counts := dev.(*autograd.Ledger); counts {
+		dev = l.Backend()
+	}
+	_, cpu := dev.(autograd.CPU)
+	return cpu || dev == nil
+}
+
 // checkModel evaluates the start and refuses a model that mixes images or whose
 // representation does not depend on them; where memory is only counted there is
 // nothing to see. It returns the losses.

@@ -13,7 +13,7 @@ import (
 	"github.com/percept-go/percept/autograd"
 )
 
-// What fits a GPU is found from plans, for any Backend; here it is the CPU's.
+// What fits is found from plans.
 func TestFits(t *testing.T) {
 	var errs bytes.Buffer
 	a := newApp(io.Discard, &errs)
@@ -29,22 +29,22 @@ func TestFits(t *testing.T) {
 	for _, j := range jobs {
 		require.NoError(t, j.prepare())
 	}
-	n, err := a.fitsOn(autograd.CPU{}, 1<<30, jobs)
+	n, err := a.fitsIn(autograd.CPU{}, room{free: 1 << 30, per: 1}, jobs)
 	require.NoError(t, err)
 	assert.Equal(t, 5, n)
 	assert.Empty(t, errs.String())
 
-	n, err = a.fitsOn(autograd.CPU{}, 20<<20, jobs)
+	n, err = a.fitsIn(autograd.CPU{}, room{free: 30 << 20, per: 1}, jobs)
 	require.NoError(t, err)
 	assert.Greater(t, n, 1)
 	assert.Less(t, n, 5)
-	assert.Regexp(t, `cpu has memory for \d such images at a time: .* MB for one, .* MB for each other, 21 MB are free`, errs.String())
+	assert.Regexp(t, `cpu has memory for \d such images at a time: .* MB for one, .* MB for each other, 31.5 MB are free`, errs.String())
 
-	_, err = a.fitsOn(autograd.CPU{}, 1<<20, jobs)
+	_, err = a.fitsIn(autograd.CPU{}, room{free: 1 << 20, base: 1e5, per: 1}, jobs)
 	assert.Equal(t, ExitUsage, a.exitCode(err))
 	assert.Regexp(t, `needs about .* MB of cpu, of which 1.05 MB are free; about --size \d+x\d+ fits`, err)
 
-	_, err = a.fitsOn(autograd.CPU{}, -1<<20, jobs) // what other things need is more than there is
+	_, err = a.fitsIn(autograd.CPU{}, room{free: -1 << 20, per: 1}, jobs) // what other things need is more than there is
 	assert.Equal(t, ExitUsage, a.exitCode(err))
 	assert.ErrorContains(t, err, "of which 0 MB are free; nothing fits")
 }
