@@ -23,6 +23,12 @@ func fftLoadColumns1AVX2F32(tile []float32, src []float32, off []int, stride int
 func fftStoreColumns1AVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
 
 //go:noescape
+func fftLoadColumns2AVX2F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
+
+//go:noescape
+func fftStoreColumns2AVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+
+//go:noescape
 func fftLoadColumns4AVX2F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
 
 //go:noescape
@@ -63,6 +69,12 @@ func fftLoadColumns1SwapAVX2F32(tile []float32, src []float32, off []int, stride
 
 //go:noescape
 func fftStoreColumns1SwapAVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+
+//go:noescape
+func fftLoadColumns2SwapAVX2F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
+
+//go:noescape
+func fftStoreColumns2SwapAVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
 
 //go:noescape
 func fftLoadColumns4SwapAVX2F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)

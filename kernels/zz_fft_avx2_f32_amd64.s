@@ -463,6 +463,106 @@ row:
 	VZEROUPPER
 	RET
 
+// func fftLoadColumns2AVX2F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
+// Requires: AVX, FMA3
+TEXT ·fftLoadColumns2AVX2F32(SB), NOSPLIT, $0-112
+	MOVQ   tile_base+0(FP), AX
+	MOVQ   src_base+24(FP), CX
+	MOVQ   off_base+48(FP), DX
+	MOVQ   stride+72(FP), BX
+	SHLQ   $0x02, BX
+	MOVQ   tw_base+80(FP), SI
+	MOVQ   q+104(FP), DI
+	IMUL3Q $0x00000040, DI, R8
+	MOVQ   DI, R9
+	IMULQ  BX, R9
+	MOVQ   (DX), DX
+	SHLQ   $0x02, DX
+	LEAQ   (CX)(DX*1), CX
+
+row:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      32(CX), Y1
+	VSHUFPS      $0x88, Y1, Y0, Y2
+	VSHUFPS      $0xdd, Y1, Y0, Y0
+	VMOVUPS      (CX)(R9*1), Y1
+	VMOVUPS      32(CX)(R9*1), Y3
+	VSHUFPS      $0x88, Y3, Y1, Y4
+	VSHUFPS      $0xdd, Y3, Y1, Y1
+	VADDPS       Y4, Y2, Y3
+	VADDPS       Y1, Y0, Y5
+	VSUBPS       Y4, Y2, Y2
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y3, (AX)
+	VMOVUPS      Y5, 32(AX)
+	VBROADCASTSS (SI), Y1
+	VBROADCASTSS 4(SI), Y3
+	VMULPS       Y3, Y0, Y4
+	VMULPS       Y3, Y2, Y3
+	VFMSUB231PS  Y1, Y2, Y4
+	VFMADD231PS  Y1, Y0, Y3
+	VMOVUPS      Y4, (AX)(R8*1)
+	VMOVUPS      Y3, 32(AX)(R8*1)
+	ADDQ         $0x00000008, SI
+	ADDQ         $0x00000040, AX
+	ADDQ         BX, CX
+	DECQ         DI
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func fftStoreColumns2AVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+// Requires: AVX, MMX+
+TEXT ·fftStoreColumns2AVX2F32(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSS scale+112(FP), Y0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x02, CX
+	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
+
+row:
+	PREFETCHT0 (CX)
+	PREFETCHT0 63(CX)
+	PREFETCHT0 (CX)(R8*1)
+	PREFETCHT0 63(CX)(R8*1)
+	ADDQ       DX, CX
+	MOVQ       (SI), R9
+	VMOVUPS    (BX)(R9*4), Y1
+	VMOVUPS    32(BX)(R9*4), Y2
+	VMOVUPS    64(BX)(R9*4), Y3
+	VMOVUPS    96(BX)(R9*4), Y4
+	VADDPS     Y3, Y1, Y5
+	VADDPS     Y4, Y2, Y6
+	VSUBPS     Y3, Y1, Y1
+	VSUBPS     Y4, Y2, Y2
+	VMULPS     Y0, Y5, Y3
+	VMULPS     Y0, Y6, Y4
+	VMULPS     Y0, Y1, Y1
+	VMULPS     Y0, Y2, Y2
+	VUNPCKLPS  Y4, Y3, Y5
+	VUNPCKHPS  Y4, Y3, Y3
+	VMOVUPS    Y5, (AX)
+	VMOVUPS    Y3, 32(AX)
+	VUNPCKLPS  Y2, Y1, Y3
+	VUNPCKHPS  Y2, Y1, Y1
+	VMOVUPS    Y3, (AX)(R8*1)
+	VMOVUPS    Y1, 32(AX)(R8*1)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
+	VZEROUPPER
+	RET
+
 // func fftLoadColumns4AVX2F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
 // Requires: AVX, FMA3
 TEXT ·fftLoadColumns4AVX2F32(SB), NOSPLIT, $0-112
@@ -1468,6 +1568,106 @@ row:
 	VUNPCKHPS  Y1, Y2, Y1
 	VMOVUPS    Y3, (AX)
 	VMOVUPS    Y1, 32(AX)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
+	VZEROUPPER
+	RET
+
+// func fftLoadColumns2SwapAVX2F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
+// Requires: AVX, FMA3
+TEXT ·fftLoadColumns2SwapAVX2F32(SB), NOSPLIT, $0-112
+	MOVQ   tile_base+0(FP), AX
+	MOVQ   src_base+24(FP), CX
+	MOVQ   off_base+48(FP), DX
+	MOVQ   stride+72(FP), BX
+	SHLQ   $0x02, BX
+	MOVQ   tw_base+80(FP), SI
+	MOVQ   q+104(FP), DI
+	IMUL3Q $0x00000040, DI, R8
+	MOVQ   DI, R9
+	IMULQ  BX, R9
+	MOVQ   (DX), DX
+	SHLQ   $0x02, DX
+	LEAQ   (CX)(DX*1), CX
+
+row:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      32(CX), Y1
+	VSHUFPS      $0x88, Y1, Y0, Y2
+	VSHUFPS      $0xdd, Y1, Y0, Y0
+	VMOVUPS      (CX)(R9*1), Y1
+	VMOVUPS      32(CX)(R9*1), Y3
+	VSHUFPS      $0x88, Y3, Y1, Y4
+	VSHUFPS      $0xdd, Y3, Y1, Y1
+	VADDPS       Y1, Y0, Y3
+	VADDPS       Y4, Y2, Y5
+	VSUBPS       Y1, Y0, Y0
+	VSUBPS       Y4, Y2, Y1
+	VMOVUPS      Y3, (AX)
+	VMOVUPS      Y5, 32(AX)
+	VBROADCASTSS (SI), Y2
+	VBROADCASTSS 4(SI), Y3
+	VMULPS       Y3, Y1, Y4
+	VMULPS       Y3, Y0, Y3
+	VFMSUB231PS  Y2, Y0, Y4
+	VFMADD231PS  Y2, Y1, Y3
+	VMOVUPS      Y4, (AX)(R8*1)
+	VMOVUPS      Y3, 32(AX)(R8*1)
+	ADDQ         $0x00000008, SI
+	ADDQ         $0x00000040, AX
+	ADDQ         BX, CX
+	DECQ         DI
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func fftStoreColumns2SwapAVX2F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+// Requires: AVX, MMX+
+TEXT ·fftStoreColumns2SwapAVX2F32(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSS scale+112(FP), Y0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x02, CX
+	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
+
+row:
+	PREFETCHT0 (CX)
+	PREFETCHT0 63(CX)
+	PREFETCHT0 (CX)(R8*1)
+	PREFETCHT0 63(CX)(R8*1)
+	ADDQ       DX, CX
+	MOVQ       (SI), R9
+	VMOVUPS    (BX)(R9*4), Y1
+	VMOVUPS    32(BX)(R9*4), Y2
+	VMOVUPS    64(BX)(R9*4), Y3
+	VMOVUPS    96(BX)(R9*4), Y4
+	VADDPS     Y3, Y1, Y5
+	VADDPS     Y4, Y2, Y6
+	VSUBPS     Y3, Y1, Y1
+	VSUBPS     Y4, Y2, Y2
+	VMULPS     Y0, Y5, Y3
+	VMULPS     Y0, Y6, Y4
+	VMULPS     Y0, Y1, Y1
+	VMULPS     Y0, Y2, Y2
+	VUNPCKLPS  Y3, Y4, Y5
+	VUNPCKHPS  Y3, Y4, Y3
+	VMOVUPS    Y5, (AX)
+	VMOVUPS    Y3, 32(AX)
+	VUNPCKLPS  Y1, Y2, Y3
+	VUNPCKHPS  Y1, Y2, Y1
+	VMOVUPS    Y3, (AX)(R8*1)
+	VMOVUPS    Y1, 32(AX)(R8*1)
 	ADDQ       $0x08, SI
 	ADDQ       DX, AX
 	DECQ       DI

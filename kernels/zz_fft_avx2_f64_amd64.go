@@ -23,6 +23,12 @@ func fftLoadColumns1AVX2F64(tile []float64, src []float64, off []int, stride int
 func fftStoreColumns1AVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
 
 //go:noescape
+func fftLoadColumns2AVX2F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
+
+//go:noescape
+func fftStoreColumns2AVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+
+//go:noescape
 func fftLoadColumns4AVX2F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
 
 //go:noescape
@@ -66,6 +72,12 @@ func fftLoadColumns1SwapAVX2F64(tile []float64, src []float64, off []int, stride
 
 //go:noescape
 func fftStoreColumns1SwapAVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+
+//go:noescape
+func fftLoadColumns2SwapAVX2F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
+
+//go:noescape
+func fftStoreColumns2SwapAVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
 
 //go:noescape
 func fftLoadColumns4SwapAVX2F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)

@@ -365,6 +365,106 @@ row:
 	VZEROUPPER
 	RET
 
+// func fftLoadColumns2AVX2F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
+// Requires: AVX, FMA3
+TEXT ·fftLoadColumns2AVX2F64(SB), NOSPLIT, $0-112
+	MOVQ   tile_base+0(FP), AX
+	MOVQ   src_base+24(FP), CX
+	MOVQ   off_base+48(FP), DX
+	MOVQ   stride+72(FP), BX
+	SHLQ   $0x03, BX
+	MOVQ   tw_base+80(FP), SI
+	MOVQ   q+104(FP), DI
+	IMUL3Q $0x00000040, DI, R8
+	MOVQ   DI, R9
+	IMULQ  BX, R9
+	MOVQ   (DX), DX
+	SHLQ   $0x03, DX
+	LEAQ   (CX)(DX*1), CX
+
+row:
+	VMOVUPD      (CX), Y0
+	VMOVUPD      32(CX), Y1
+	VUNPCKLPD    Y1, Y0, Y2
+	VUNPCKHPD    Y1, Y0, Y0
+	VMOVUPD      (CX)(R9*1), Y1
+	VMOVUPD      32(CX)(R9*1), Y3
+	VUNPCKLPD    Y3, Y1, Y4
+	VUNPCKHPD    Y3, Y1, Y1
+	VADDPD       Y4, Y2, Y3
+	VADDPD       Y1, Y0, Y5
+	VSUBPD       Y4, Y2, Y2
+	VSUBPD       Y1, Y0, Y0
+	VMOVUPD      Y3, (AX)
+	VMOVUPD      Y5, 32(AX)
+	VBROADCASTSD (SI), Y1
+	VBROADCASTSD 8(SI), Y3
+	VMULPD       Y3, Y0, Y4
+	VMULPD       Y3, Y2, Y3
+	VFMSUB231PD  Y1, Y2, Y4
+	VFMADD231PD  Y1, Y0, Y3
+	VMOVUPD      Y4, (AX)(R8*1)
+	VMOVUPD      Y3, 32(AX)(R8*1)
+	ADDQ         $0x00000010, SI
+	ADDQ         $0x00000040, AX
+	ADDQ         BX, CX
+	DECQ         DI
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func fftStoreColumns2AVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+// Requires: AVX, MMX+
+TEXT ·fftStoreColumns2AVX2F64(SB), NOSPLIT, $0-120
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x03, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSD scale+112(FP), Y0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x03, CX
+	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
+
+row:
+	PREFETCHT0 (CX)
+	PREFETCHT0 63(CX)
+	PREFETCHT0 (CX)(R8*1)
+	PREFETCHT0 63(CX)(R8*1)
+	ADDQ       DX, CX
+	MOVQ       (SI), R9
+	VMOVUPD    (BX)(R9*8), Y1
+	VMOVUPD    32(BX)(R9*8), Y2
+	VMOVUPD    64(BX)(R9*8), Y3
+	VMOVUPD    96(BX)(R9*8), Y4
+	VADDPD     Y3, Y1, Y5
+	VADDPD     Y4, Y2, Y6
+	VSUBPD     Y3, Y1, Y1
+	VSUBPD     Y4, Y2, Y2
+	VMULPD     Y0, Y5, Y3
+	VMULPD     Y0, Y6, Y4
+	VMULPD     Y0, Y1, Y1
+	VMULPD     Y0, Y2, Y2
+	VUNPCKLPD  Y4, Y3, Y5
+	VUNPCKHPD  Y4, Y3, Y3
+	VMOVUPD    Y5, (AX)
+	VMOVUPD    Y3, 32(AX)
+	VUNPCKLPD  Y2, Y1, Y3
+	VUNPCKHPD  Y2, Y1, Y1
+	VMOVUPD    Y3, (AX)(R8*1)
+	VMOVUPD    Y1, 32(AX)(R8*1)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
+	VZEROUPPER
+	RET
+
 // func fftLoadColumns4AVX2F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
 // Requires: AVX, FMA3
 TEXT ·fftLoadColumns4AVX2F64(SB), NOSPLIT, $0-112
@@ -1292,6 +1392,106 @@ row:
 	VUNPCKHPD  Y1, Y2, Y1
 	VMOVUPD    Y3, (AX)
 	VMOVUPD    Y1, 32(AX)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
+	VZEROUPPER
+	RET
+
+// func fftLoadColumns2SwapAVX2F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
+// Requires: AVX, FMA3
+TEXT ·fftLoadColumns2SwapAVX2F64(SB), NOSPLIT, $0-112
+	MOVQ   tile_base+0(FP), AX
+	MOVQ   src_base+24(FP), CX
+	MOVQ   off_base+48(FP), DX
+	MOVQ   stride+72(FP), BX
+	SHLQ   $0x03, BX
+	MOVQ   tw_base+80(FP), SI
+	MOVQ   q+104(FP), DI
+	IMUL3Q $0x00000040, DI, R8
+	MOVQ   DI, R9
+	IMULQ  BX, R9
+	MOVQ   (DX), DX
+	SHLQ   $0x03, DX
+	LEAQ   (CX)(DX*1), CX
+
+row:
+	VMOVUPD      (CX), Y0
+	VMOVUPD      32(CX), Y1
+	VUNPCKLPD    Y1, Y0, Y2
+	VUNPCKHPD    Y1, Y0, Y0
+	VMOVUPD      (CX)(R9*1), Y1
+	VMOVUPD      32(CX)(R9*1), Y3
+	VUNPCKLPD    Y3, Y1, Y4
+	VUNPCKHPD    Y3, Y1, Y1
+	VADDPD       Y1, Y0, Y3
+	VADDPD       Y4, Y2, Y5
+	VSUBPD       Y1, Y0, Y0
+	VSUBPD       Y4, Y2, Y1
+	VMOVUPD      Y3, (AX)
+	VMOVUPD      Y5, 32(AX)
+	VBROADCASTSD (SI), Y2
+	VBROADCASTSD 8(SI), Y3
+	VMULPD       Y3, Y1, Y4
+	VMULPD       Y3, Y0, Y3
+	VFMSUB231PD  Y2, Y0, Y4
+	VFMADD231PD  Y2, Y1, Y3
+	VMOVUPD      Y4, (AX)(R8*1)
+	VMOVUPD      Y3, 32(AX)(R8*1)
+	ADDQ         $0x00000010, SI
+	ADDQ         $0x00000040, AX
+	ADDQ         BX, CX
+	DECQ         DI
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func fftStoreColumns2SwapAVX2F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+// Requires: AVX, MMX+
+TEXT ·fftStoreColumns2SwapAVX2F64(SB), NOSPLIT, $0-120
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x03, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSD scale+112(FP), Y0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x03, CX
+	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
+
+row:
+	PREFETCHT0 (CX)
+	PREFETCHT0 63(CX)
+	PREFETCHT0 (CX)(R8*1)
+	PREFETCHT0 63(CX)(R8*1)
+	ADDQ       DX, CX
+	MOVQ       (SI), R9
+	VMOVUPD    (BX)(R9*8), Y1
+	VMOVUPD    32(BX)(R9*8), Y2
+	VMOVUPD    64(BX)(R9*8), Y3
+	VMOVUPD    96(BX)(R9*8), Y4
+	VADDPD     Y3, Y1, Y5
+	VADDPD     Y4, Y2, Y6
+	VSUBPD     Y3, Y1, Y1
+	VSUBPD     Y4, Y2, Y2
+	VMULPD     Y0, Y5, Y3
+	VMULPD     Y0, Y6, Y4
+	VMULPD     Y0, Y1, Y1
+	VMULPD     Y0, Y2, Y2
+	VUNPCKLPD  Y3, Y4, Y5
+	VUNPCKHPD  Y3, Y4, Y3
+	VMOVUPD    Y5, (AX)
+	VMOVUPD    Y3, 32(AX)
+	VUNPCKLPD  Y1, Y2, Y3
+	VUNPCKHPD  Y1, Y2, Y1
+	VMOVUPD    Y3, (AX)(R8*1)
+	VMOVUPD    Y1, 32(AX)(R8*1)
 	ADDQ       $0x08, SI
 	ADDQ       DX, AX
 	DECQ       DI

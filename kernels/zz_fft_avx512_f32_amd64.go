@@ -29,6 +29,12 @@ func fftLoadColumns1AVX512F32(tile []float32, src []float32, off []int, stride i
 func fftStoreColumns1AVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
 
 //go:noescape
+func fftLoadColumns2AVX512F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
+
+//go:noescape
+func fftStoreColumns2AVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+
+//go:noescape
 func fftLoadColumns4AVX512F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
 
 //go:noescape
@@ -84,6 +90,12 @@ func fftLoadColumns1SwapAVX512F32(tile []float32, src []float32, off []int, stri
 
 //go:noescape
 func fftStoreColumns1SwapAVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+
+//go:noescape
+func fftLoadColumns2SwapAVX512F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
+
+//go:noescape
+func fftStoreColumns2SwapAVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
 
 //go:noescape
 func fftLoadColumns4SwapAVX512F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)

@@ -1465,6 +1465,108 @@ row:
 	VZEROUPPER
 	RET
 
+// func fftLoadColumns2AVX512F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
+// Requires: AVX, AVX512F
+TEXT ·fftLoadColumns2AVX512F32(SB), NOSPLIT, $0-112
+	MOVQ   tile_base+0(FP), AX
+	MOVQ   src_base+24(FP), CX
+	MOVQ   off_base+48(FP), DX
+	MOVQ   stride+72(FP), BX
+	SHLQ   $0x02, BX
+	MOVQ   tw_base+80(FP), SI
+	MOVQ   q+104(FP), DI
+	IMUL3Q $0x00000080, DI, R8
+	MOVQ   DI, R9
+	IMULQ  BX, R9
+	MOVQ   (DX), DX
+	SHLQ   $0x02, DX
+	LEAQ   (CX)(DX*1), CX
+
+row:
+	VMOVUPS      (CX), Z0
+	VMOVUPS      64(CX), Z1
+	VSHUFPS      $0x88, Z1, Z0, Z2
+	VSHUFPS      $0xdd, Z1, Z0, Z0
+	VMOVUPS      (CX)(R9*1), Z1
+	VMOVUPS      64(CX)(R9*1), Z3
+	VSHUFPS      $0x88, Z3, Z1, Z4
+	VSHUFPS      $0xdd, Z3, Z1, Z1
+	VADDPS       Z4, Z2, Z3
+	VADDPS       Z1, Z0, Z5
+	VSUBPS       Z4, Z2, Z2
+	VSUBPS       Z1, Z0, Z0
+	VMOVUPS      Z3, (AX)
+	VMOVUPS      Z5, 64(AX)
+	VBROADCASTSS (SI), Z1
+	VBROADCASTSS 4(SI), Z3
+	VMULPS       Z3, Z0, Z4
+	VMULPS       Z3, Z2, Z3
+	VFMSUB231PS  Z1, Z2, Z4
+	VFMADD231PS  Z1, Z0, Z3
+	VMOVUPS      Z4, (AX)(R8*1)
+	VMOVUPS      Z3, 64(AX)(R8*1)
+	ADDQ         $0x00000008, SI
+	ADDQ         $0x00000080, AX
+	ADDQ         BX, CX
+	DECQ         DI
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func fftStoreColumns2AVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·fftStoreColumns2AVX512F32(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSS scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x02, CX
+	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
+
+row:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 127(CX)
+	PREFETCHT0 (CX)(R8*1)
+	PREFETCHT0 64(CX)(R8*1)
+	PREFETCHT0 127(CX)(R8*1)
+	ADDQ       DX, CX
+	MOVQ       (SI), R9
+	VMOVUPS    (BX)(R9*4), Z1
+	VMOVUPS    64(BX)(R9*4), Z2
+	VMOVUPS    128(BX)(R9*4), Z3
+	VMOVUPS    192(BX)(R9*4), Z4
+	VADDPS     Z3, Z1, Z5
+	VADDPS     Z4, Z2, Z6
+	VSUBPS     Z3, Z1, Z1
+	VSUBPS     Z4, Z2, Z2
+	VMULPS     Z0, Z5, Z3
+	VMULPS     Z0, Z6, Z4
+	VMULPS     Z0, Z1, Z1
+	VMULPS     Z0, Z2, Z2
+	VUNPCKLPS  Z4, Z3, Z5
+	VUNPCKHPS  Z4, Z3, Z3
+	VMOVUPS    Z5, (AX)
+	VMOVUPS    Z3, 64(AX)
+	VUNPCKLPS  Z2, Z1, Z3
+	VUNPCKHPS  Z2, Z1, Z1
+	VMOVUPS    Z3, (AX)(R8*1)
+	VMOVUPS    Z1, 64(AX)(R8*1)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
+	VZEROUPPER
+	RET
+
 // func fftLoadColumns4AVX512F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
 // Requires: AVX, AVX512F
 TEXT ·fftLoadColumns4AVX512F32(SB), NOSPLIT, $0-112
@@ -4216,6 +4318,108 @@ row:
 	VUNPCKHPS  Z1, Z2, Z1
 	VMOVUPS    Z3, (AX)
 	VMOVUPS    Z1, 64(AX)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
+	VZEROUPPER
+	RET
+
+// func fftLoadColumns2SwapAVX512F32(tile []float32, src []float32, off []int, stride int, tw []float32, q int)
+// Requires: AVX, AVX512F
+TEXT ·fftLoadColumns2SwapAVX512F32(SB), NOSPLIT, $0-112
+	MOVQ   tile_base+0(FP), AX
+	MOVQ   src_base+24(FP), CX
+	MOVQ   off_base+48(FP), DX
+	MOVQ   stride+72(FP), BX
+	SHLQ   $0x02, BX
+	MOVQ   tw_base+80(FP), SI
+	MOVQ   q+104(FP), DI
+	IMUL3Q $0x00000080, DI, R8
+	MOVQ   DI, R9
+	IMULQ  BX, R9
+	MOVQ   (DX), DX
+	SHLQ   $0x02, DX
+	LEAQ   (CX)(DX*1), CX
+
+row:
+	VMOVUPS      (CX), Z0
+	VMOVUPS      64(CX), Z1
+	VSHUFPS      $0x88, Z1, Z0, Z2
+	VSHUFPS      $0xdd, Z1, Z0, Z0
+	VMOVUPS      (CX)(R9*1), Z1
+	VMOVUPS      64(CX)(R9*1), Z3
+	VSHUFPS      $0x88, Z3, Z1, Z4
+	VSHUFPS      $0xdd, Z3, Z1, Z1
+	VADDPS       Z1, Z0, Z3
+	VADDPS       Z4, Z2, Z5
+	VSUBPS       Z1, Z0, Z0
+	VSUBPS       Z4, Z2, Z1
+	VMOVUPS      Z3, (AX)
+	VMOVUPS      Z5, 64(AX)
+	VBROADCASTSS (SI), Z2
+	VBROADCASTSS 4(SI), Z3
+	VMULPS       Z3, Z1, Z4
+	VMULPS       Z3, Z0, Z3
+	VFMSUB231PS  Z2, Z0, Z4
+	VFMADD231PS  Z2, Z1, Z3
+	VMOVUPS      Z4, (AX)(R8*1)
+	VMOVUPS      Z3, 64(AX)(R8*1)
+	ADDQ         $0x00000008, SI
+	ADDQ         $0x00000080, AX
+	ADDQ         BX, CX
+	DECQ         DI
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func fftStoreColumns2SwapAVX512F32(dst []float32, off []int, stride int, tile []float32, heads []int, q int, scale float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·fftStoreColumns2SwapAVX512F32(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSS scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x02, CX
+	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
+
+row:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 127(CX)
+	PREFETCHT0 (CX)(R8*1)
+	PREFETCHT0 64(CX)(R8*1)
+	PREFETCHT0 127(CX)(R8*1)
+	ADDQ       DX, CX
+	MOVQ       (SI), R9
+	VMOVUPS    (BX)(R9*4), Z1
+	VMOVUPS    64(BX)(R9*4), Z2
+	VMOVUPS    128(BX)(R9*4), Z3
+	VMOVUPS    192(BX)(R9*4), Z4
+	VADDPS     Z3, Z1, Z5
+	VADDPS     Z4, Z2, Z6
+	VSUBPS     Z3, Z1, Z1
+	VSUBPS     Z4, Z2, Z2
+	VMULPS     Z0, Z5, Z3
+	VMULPS     Z0, Z6, Z4
+	VMULPS     Z0, Z1, Z1
+	VMULPS     Z0, Z2, Z2
+	VUNPCKLPS  Z3, Z4, Z5
+	VUNPCKHPS  Z3, Z4, Z3
+	VMOVUPS    Z5, (AX)
+	VMOVUPS    Z3, 64(AX)
+	VUNPCKLPS  Z1, Z2, Z3
+	VUNPCKHPS  Z1, Z2, Z1
+	VMOVUPS    Z3, (AX)(R8*1)
+	VMOVUPS    Z1, 64(AX)(R8*1)
 	ADDQ       $0x08, SI
 	ADDQ       DX, AX
 	DECQ       DI

@@ -29,6 +29,12 @@ func fftLoadColumns1AVX512F64(tile []float64, src []float64, off []int, stride i
 func fftStoreColumns1AVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
 
 //go:noescape
+func fftLoadColumns2AVX512F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
+
+//go:noescape
+func fftStoreColumns2AVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+
+//go:noescape
 func fftLoadColumns4AVX512F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
 
 //go:noescape
@@ -87,6 +93,12 @@ func fftLoadColumns1SwapAVX512F64(tile []float64, src []float64, off []int, stri
 
 //go:noescape
 func fftStoreColumns1SwapAVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+
+//go:noescape
+func fftLoadColumns2SwapAVX512F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
+
+//go:noescape
+func fftStoreColumns2SwapAVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
 
 //go:noescape
 func fftLoadColumns4SwapAVX512F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)

@@ -1011,6 +1011,108 @@ row:
 	VZEROUPPER
 	RET
 
+// func fftLoadColumns2AVX512F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
+// Requires: AVX, AVX512F
+TEXT ·fftLoadColumns2AVX512F64(SB), NOSPLIT, $0-112
+	MOVQ   tile_base+0(FP), AX
+	MOVQ   src_base+24(FP), CX
+	MOVQ   off_base+48(FP), DX
+	MOVQ   stride+72(FP), BX
+	SHLQ   $0x03, BX
+	MOVQ   tw_base+80(FP), SI
+	MOVQ   q+104(FP), DI
+	IMUL3Q $0x00000080, DI, R8
+	MOVQ   DI, R9
+	IMULQ  BX, R9
+	MOVQ   (DX), DX
+	SHLQ   $0x03, DX
+	LEAQ   (CX)(DX*1), CX
+
+row:
+	VMOVUPD      (CX), Z0
+	VMOVUPD      64(CX), Z1
+	VUNPCKLPD    Z1, Z0, Z2
+	VUNPCKHPD    Z1, Z0, Z0
+	VMOVUPD      (CX)(R9*1), Z1
+	VMOVUPD      64(CX)(R9*1), Z3
+	VUNPCKLPD    Z3, Z1, Z4
+	VUNPCKHPD    Z3, Z1, Z1
+	VADDPD       Z4, Z2, Z3
+	VADDPD       Z1, Z0, Z5
+	VSUBPD       Z4, Z2, Z2
+	VSUBPD       Z1, Z0, Z0
+	VMOVUPD      Z3, (AX)
+	VMOVUPD      Z5, 64(AX)
+	VBROADCASTSD (SI), Z1
+	VBROADCASTSD 8(SI), Z3
+	VMULPD       Z3, Z0, Z4
+	VMULPD       Z3, Z2, Z3
+	VFMSUB231PD  Z1, Z2, Z4
+	VFMADD231PD  Z1, Z0, Z3
+	VMOVUPD      Z4, (AX)(R8*1)
+	VMOVUPD      Z3, 64(AX)(R8*1)
+	ADDQ         $0x00000010, SI
+	ADDQ         $0x00000080, AX
+	ADDQ         BX, CX
+	DECQ         DI
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func fftStoreColumns2AVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·fftStoreColumns2AVX512F64(SB), NOSPLIT, $0-120
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x03, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSD scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x03, CX
+	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
+
+row:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 127(CX)
+	PREFETCHT0 (CX)(R8*1)
+	PREFETCHT0 64(CX)(R8*1)
+	PREFETCHT0 127(CX)(R8*1)
+	ADDQ       DX, CX
+	MOVQ       (SI), R9
+	VMOVUPD    (BX)(R9*8), Z1
+	VMOVUPD    64(BX)(R9*8), Z2
+	VMOVUPD    128(BX)(R9*8), Z3
+	VMOVUPD    192(BX)(R9*8), Z4
+	VADDPD     Z3, Z1, Z5
+	VADDPD     Z4, Z2, Z6
+	VSUBPD     Z3, Z1, Z1
+	VSUBPD     Z4, Z2, Z2
+	VMULPD     Z0, Z5, Z3
+	VMULPD     Z0, Z6, Z4
+	VMULPD     Z0, Z1, Z1
+	VMULPD     Z0, Z2, Z2
+	VUNPCKLPD  Z4, Z3, Z5
+	VUNPCKHPD  Z4, Z3, Z3
+	VMOVUPD    Z5, (AX)
+	VMOVUPD    Z3, 64(AX)
+	VUNPCKLPD  Z2, Z1, Z3
+	VUNPCKHPD  Z2, Z1, Z1
+	VMOVUPD    Z3, (AX)(R8*1)
+	VMOVUPD    Z1, 64(AX)(R8*1)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
+	VZEROUPPER
+	RET
+
 // func fftLoadColumns4AVX512F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
 // Requires: AVX, AVX512F
 TEXT ·fftLoadColumns4AVX512F64(SB), NOSPLIT, $0-112
@@ -3363,6 +3465,108 @@ row:
 	VUNPCKHPD  Z1, Z2, Z1
 	VMOVUPD    Z3, (AX)
 	VMOVUPD    Z1, 64(AX)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNZ        row
+	VZEROUPPER
+	RET
+
+// func fftLoadColumns2SwapAVX512F64(tile []float64, src []float64, off []int, stride int, tw []float64, q int)
+// Requires: AVX, AVX512F
+TEXT ·fftLoadColumns2SwapAVX512F64(SB), NOSPLIT, $0-112
+	MOVQ   tile_base+0(FP), AX
+	MOVQ   src_base+24(FP), CX
+	MOVQ   off_base+48(FP), DX
+	MOVQ   stride+72(FP), BX
+	SHLQ   $0x03, BX
+	MOVQ   tw_base+80(FP), SI
+	MOVQ   q+104(FP), DI
+	IMUL3Q $0x00000080, DI, R8
+	MOVQ   DI, R9
+	IMULQ  BX, R9
+	MOVQ   (DX), DX
+	SHLQ   $0x03, DX
+	LEAQ   (CX)(DX*1), CX
+
+row:
+	VMOVUPD      (CX), Z0
+	VMOVUPD      64(CX), Z1
+	VUNPCKLPD    Z1, Z0, Z2
+	VUNPCKHPD    Z1, Z0, Z0
+	VMOVUPD      (CX)(R9*1), Z1
+	VMOVUPD      64(CX)(R9*1), Z3
+	VUNPCKLPD    Z3, Z1, Z4
+	VUNPCKHPD    Z3, Z1, Z1
+	VADDPD       Z1, Z0, Z3
+	VADDPD       Z4, Z2, Z5
+	VSUBPD       Z1, Z0, Z0
+	VSUBPD       Z4, Z2, Z1
+	VMOVUPD      Z3, (AX)
+	VMOVUPD      Z5, 64(AX)
+	VBROADCASTSD (SI), Z2
+	VBROADCASTSD 8(SI), Z3
+	VMULPD       Z3, Z1, Z4
+	VMULPD       Z3, Z0, Z3
+	VFMSUB231PD  Z2, Z0, Z4
+	VFMADD231PD  Z2, Z1, Z3
+	VMOVUPD      Z4, (AX)(R8*1)
+	VMOVUPD      Z3, 64(AX)(R8*1)
+	ADDQ         $0x00000010, SI
+	ADDQ         $0x00000080, AX
+	ADDQ         BX, CX
+	DECQ         DI
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func fftStoreColumns2SwapAVX512F64(dst []float64, off []int, stride int, tile []float64, heads []int, q int, scale float64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·fftStoreColumns2SwapAVX512F64(SB), NOSPLIT, $0-120
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         off_base+24(FP), CX
+	MOVQ         stride+48(FP), DX
+	SHLQ         $0x03, DX
+	MOVQ         tile_base+56(FP), BX
+	MOVQ         heads_base+80(FP), SI
+	MOVQ         q+104(FP), DI
+	VBROADCASTSD scale+112(FP), Z0
+	MOVQ         DI, R8
+	IMULQ        DX, R8
+	MOVQ         (CX), CX
+	SHLQ         $0x03, CX
+	LEAQ         (AX)(CX*1), AX
+	LEAQ         (AX)(DX*1), CX
+
+row:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 127(CX)
+	PREFETCHT0 (CX)(R8*1)
+	PREFETCHT0 64(CX)(R8*1)
+	PREFETCHT0 127(CX)(R8*1)
+	ADDQ       DX, CX
+	MOVQ       (SI), R9
+	VMOVUPD    (BX)(R9*8), Z1
+	VMOVUPD    64(BX)(R9*8), Z2
+	VMOVUPD    128(BX)(R9*8), Z3
+	VMOVUPD    192(BX)(R9*8), Z4
+	VADDPD     Z3, Z1, Z5
+	VADDPD     Z4, Z2, Z6
+	VSUBPD     Z3, Z1, Z1
+	VSUBPD     Z4, Z2, Z2
+	VMULPD     Z0, Z5, Z3
+	VMULPD     Z0, Z6, Z4
+	VMULPD     Z0, Z1, Z1
+	VMULPD     Z0, Z2, Z2
+	VUNPCKLPD  Z3, Z4, Z5
+	VUNPCKHPD  Z3, Z4, Z3
+	VMOVUPD    Z5, (AX)
+	VMOVUPD    Z3, 64(AX)
+	VUNPCKLPD  Z1, Z2, Z3
+	VUNPCKHPD  Z1, Z2, Z1
+	VMOVUPD    Z3, (AX)(R8*1)
+	VMOVUPD    Z1, 64(AX)(R8*1)
 	ADDQ       $0x08, SI
 	ADDQ       DX, AX
 	DECQ       DI

@@ -16,6 +16,8 @@ func fftSetAVX2F32(b *fftBody[float32]) {
 	b.store[fftAny][4][0] = fftStoreAny4AVX2F32
 	b.load[fftColumns][1][0] = fftLoadColumns1AVX2F32
 	b.store[fftColumns][1][0] = fftStoreColumns1AVX2F32
+	b.load[fftColumns][2][0] = fftLoadColumns2AVX2F32
+	b.store[fftColumns][2][0] = fftStoreColumns2AVX2F32
 	b.load[fftColumns][4][0] = fftLoadColumns4AVX2F32
 	b.store[fftColumns][4][0] = fftStoreColumns4AVX2F32
 	b.load[fftRows][1][0] = fftLoadRows1AVX2F32
@@ -30,6 +32,8 @@ func fftSetAVX2F32(b *fftBody[float32]) {
 	b.store[fftAny][4][1] = fftStoreAny4SwapAVX2F32
 	b.load[fftColumns][1][1] = fftLoadColumns1SwapAVX2F32
 	b.store[fftColumns][1][1] = fftStoreColumns1SwapAVX2F32
+	b.load[fftColumns][2][1] = fftLoadColumns2SwapAVX2F32
+	b.store[fftColumns][2][1] = fftStoreColumns2SwapAVX2F32
 	b.load[fftColumns][4][1] = fftLoadColumns4SwapAVX2F32
 	b.store[fftColumns][4][1] = fftStoreColumns4SwapAVX2F32
 	b.load[fftRows][1][1] = fftLoadRows1SwapAVX2F32
@@ -137,6 +141,8 @@ func fftSetAVX2F64(b *fftBody[float64]) {
 	b.store[fftAny][4][0] = fftStoreAny4AVX2F64
 	b.load[fftColumns][1][0] = fftLoadColumns1AVX2F64
 	b.store[fftColumns][1][0] = fftStoreColumns1AVX2F64
+	b.load[fftColumns][2][0] = fftLoadColumns2AVX2F64
+	b.store[fftColumns][2][0] = fftStoreColumns2AVX2F64
 	b.load[fftColumns][4][0] = fftLoadColumns4AVX2F64
 	b.store[fftColumns][4][0] = fftStoreColumns4AVX2F64
 	b.load[fftRows][1][0] = fftLoadRows1AVX2F64
@@ -152,6 +158,8 @@ func fftSetAVX2F64(b *fftBody[float64]) {
 	b.store[fftAny][4][1] = fftStoreAny4SwapAVX2F64
 	b.load[fftColumns][1][1] = fftLoadColumns1SwapAVX2F64
 	b.store[fftColumns][1][1] = fftStoreColumns1SwapAVX2F64
+	b.load[fftColumns][2][1] = fftLoadColumns2SwapAVX2F64
+	b.store[fftColumns][2][1] = fftStoreColumns2SwapAVX2F64
 	b.load[fftColumns][4][1] = fftLoadColumns4SwapAVX2F64
 	b.store[fftColumns][4][1] = fftStoreColumns4SwapAVX2F64
 	b.load[fftRows][1][1] = fftLoadRows1SwapAVX2F64
@@ -260,6 +268,8 @@ func fftSetAVX512F32(b *fftBody[float32]) {
 	b.store[fftAny][8][0] = fftStoreAny8AVX512F32
 	b.load[fftColumns][1][0] = fftLoadColumns1AVX512F32
 	b.store[fftColumns][1][0] = fftStoreColumns1AVX512F32
+	b.load[fftColumns][2][0] = fftLoadColumns2AVX512F32
+	b.store[fftColumns][2][0] = fftStoreColumns2AVX512F32
 	b.load[fftColumns][4][0] = fftLoadColumns4AVX512F32
 	b.store[fftColumns][4][0] = fftStoreColumns4AVX512F32
 	b.load[fftColumns][8][0] = fftLoadColumns8AVX512F32
@@ -279,6 +289,8 @@ func fftSetAVX512F32(b *fftBody[float32]) {
 	b.store[fftAny][8][1] = fftStoreAny8SwapAVX512F32
 	b.load[fftColumns][1][1] = fftLoadColumns1SwapAVX512F32
 	b.store[fftColumns][1][1] = fftStoreColumns1SwapAVX512F32
+	b.load[fftColumns][2][1] = fftLoadColumns2SwapAVX512F32
+	b.store[fftColumns][2][1] = fftStoreColumns2SwapAVX512F32
 	b.load[fftColumns][4][1] = fftLoadColumns4SwapAVX512F32
 	b.store[fftColumns][4][1] = fftStoreColumns4SwapAVX512F32
 	b.load[fftColumns][8][1] = fftLoadColumns8SwapAVX512F32
@@ -395,6 +407,8 @@ func fftSetAVX512F64(b *fftBody[float64]) {
 	b.store[fftAny][8][0] = fftStoreAny8AVX512F64
 	b.load[fftColumns][1][0] = fftLoadColumns1AVX512F64
 	b.store[fftColumns][1][0] = fftStoreColumns1AVX512F64
+	b.load[fftColumns][2][0] = fftLoadColumns2AVX512F64
+	b.store[fftColumns][2][0] = fftStoreColumns2AVX512F64
 	b.load[fftColumns][4][0] = fftLoadColumns4AVX512F64
 	b.store[fftColumns][4][0] = fftStoreColumns4AVX512F64
 	b.load[fftColumns][8][0] = fftLoadColumns8AVX512F64
@@ -415,6 +429,8 @@ func fftSetAVX512F64(b *fftBody[float64]) {
 	b.store[fftAny][8][1] = fftStoreAny8SwapAVX512F64
 	b.load[fftColumns][1][1] = fftLoadColumns1SwapAVX512F64
 	b.store[fftColumns][1][1] = fftStoreColumns1SwapAVX512F64
+	b.load[fftColumns][2][1] = fftLoadColumns2SwapAVX512F64
+	b.store[fftColumns][2][1] = fftStoreColumns2SwapAVX512F64
 	b.load[fftColumns][4][1] = fftLoadColumns4SwapAVX512F64
 	b.store[fftColumns][4][1] = fftStoreColumns4SwapAVX512F64
 	b.load[fftColumns][8][1] = fftLoadColumns8SwapAVX512F64

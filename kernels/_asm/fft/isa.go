@@ -56,6 +56,10 @@ func (k *isa) fused(layout int) []int {
 	switch {
 	case layout == rows:
 		return []int{1}
+	case layout == columns && k.registers == 32:
+		return []int{1, 2, 4, 8}
+	case layout == columns:
+		return []int{1, 2, 4}
 	case k.registers == 32:
 		return []int{1, 4, 8}
 	}
