@@ -8,8 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/percept-go/percept/autograd"
-	"github.com/percept-go/percept/internal/spec"
-	"github.com/percept-go/percept/optim"
 	"github.com/percept-go/percept/synth"
 )
 
@@ -198,9 +196,6 @@ var eigenWays = map[synth.EigenMethod]string{
 	synth.EigenExact:      "by singular value decomposition of the model's Jacobian matrix",
 	synth.EigenRandomized: "by a randomised singular value decomposition",
 }
-
-// noOptimizer is that of runs without one.
-var noOptimizer specFlag[func(spec.Spec) optim.Optimizer]
 
 // optional is a number that may be missing.
 type optional struct {
