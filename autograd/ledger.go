@@ -12,7 +12,8 @@ import (
 // A Ledger is a Backend that computes nothing and has no memory: it keeps account
 // of what a Tape would allocate on another Backend, whose kernels it claims to
 // have. Of the CPU it also counts what kernels work in, and what the heap has grown by
-// since the Ledger was made when something is compiled: the Tapes themselves. What is read from it is 1, which passes for a loss.
+// since the Ledger was made when something is compiled: the Tapes themselves. What is
+// read from it is 1, which passes for a loss.
 type Ledger struct {
 	of         Backend
 	live, peak int64

@@ -130,6 +130,9 @@ func (f *eigenFlags) jobs(a *app, list []picture) (jobs []*job, err error) {
 	}
 	for i := range list {
 		p := &list[i]
+		if err := a.checkLarge(p.label(), f, p.x.Dim[1], p.x.Dim[2], p.x.Dim[3], builder(&f.model)); err != nil {
+			return nil, err
+		}
 		one := []picture{*p}
 		model, err := a.construct(&f.model, one)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"runtime"
 	"slices"
 
 	"github.com/percept-go/percept/autograd"
@@ -88,6 +89,60 @@ func (a *app) fitsIn(b autograd.Backend, r room, jobs []*job) (int, error) {
 			b.Name(), n, bytesText(r.need(first)), bytesText(int64(r.per*float64(further))), bytesText(r.free))
 	}
 	return n, nil
+}
+
+const (
+	// largePixels is from how many pixels on an image may be so large that neither its
+	// model nor a plan had better be made: that is looked at first.
+	largePixels = 1 << 20
+	// leastNumbers is how many numbers of each pixel any synthesis keeps, at least.
+	leastNumbers = 16
+	// smallSide is that of the images whose models are made to see what they take.
+	smallSide = 512
+)
+
+// checkLarge errs, saying what would fit, if memory cannot suffice for c channels of
+// h×w pixels on the CPU, whatever a plan would say: for the history of the optimizer,
+// or for the model, going by that for smaller images.
+func (a *app) checkLarge(label string, f methodFlags, c, h, w int, build func(h, w int) (any, error)) error {
+	free, known := a.freeMemory()
+	if run := f.common(); h*w < largePixels || !known || run.device.device.gpu >= 0 {
+		return nil
+	}
+	element := f.common().device.element()
+	each := float64(leastNumbers * c * element.Size())
+	if f, ok := f.(remembering); ok {
+		pairs, bytes := f.history()
+		each += float64(c * pairs * bytes)
+	}
+	if each*float64(h)*float64(w) < float64(free) {
+		before := heapBytes()
+		model, err := build(smallSide, smallSide)
+		if err == nil { // or what is wrong shows later
+			each = math.Max(each, float64(heapBytes()-before)/(smallSide*smallSide))
+		}
+		runtime.KeepAlive(model)
+	}
+	need := each * float64(h) * float64(w)
+	if need < float64(free) {
+		return nil
+	}
+	scale := math.Sqrt(float64(free)/need) / 2
+	return usage("%s: a synthesis of %d×%d pixels and %d channels in %v needs more than %s, of which %s are free; about %d×%d may fit", label,
+		h, w, c, element, bytesText(int64(math.Min(need, math.MaxInt64/2))), bytesText(free), int(float64(h)*scale), int(float64(w)*scale))
+}
+
+// builder returns what makes the model of f for images of h×w pixels.
+func builder(f *specFlag[modelKind]) func(h, w int) (any, error) {
+	return func(h, w int) (any, error) { return f.make.construct(f.spec, h, w) }
+}
+
+// heapBytes returns the bytes of the heap that are in use.
+func heapBytes() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 // plan makes the synthesis of jobs and what judges it, of which l counts the memory.

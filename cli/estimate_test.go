@@ -45,7 +45,7 @@ func estimated() string {
 	return strings.Join([]string{
 		"metamer example:pebbles --iterations 5 --size 256x256",
 		"metamer example:pebbles --iterations 5 --size 128x128 --model on-off --dtype float32 --optimizer lbfgs:history=40",
-		"eigendistortion example:pebbles --iterations 10 --size 256x256 --model steerable-pyramid",
+		"eigendistortion example:pebbles --iterations 40 --size 256x256 --model steerable-pyramid",
 		"geodesic example:pebbles example:bark --iterations 5 --size 64x64 --model laplacian-pyramid",
 		"mad example:pebbles --iterations 5 --size 128x128 --optimized-metric nlpd --target min",
 	}, "\n")

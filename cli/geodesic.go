@@ -186,6 +186,9 @@ func (f *geodesicFlags) jobs(a *app, list []picture) (jobs []*job, err error) {
 			return nil, usage("%s has %d×%d pixels and %d channels, %s %d×%d and %d; give both one size, such as --size 128x128 makes",
 				p.label(), p.x.Dim[2], p.x.Dim[3], p.x.Dim[1], q.label(), q.x.Dim[2], q.x.Dim[3], q.x.Dim[1])
 		}
+		if err := a.checkLarge(p.label(), f, p.x.Dim[1], p.x.Dim[2], p.x.Dim[3], builder(&f.model)); err != nil {
+			return nil, err
+		}
 		model, err := a.construct(&f.model, both[:])
 		if err != nil {
 			return nil, err

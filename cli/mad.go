@@ -157,6 +157,12 @@ func (f *madFlags) metricsOf(h, w int) (optimized, reference synth.Metric, err e
 	return optimized, reference, err
 }
 
+// buildMetrics is metricsOf of both as one.
+func (f *madFlags) buildMetrics(h, w int) (any, error) {
+	optimized, reference, err := f.metricsOf(h, w)
+	return [2]synth.Metric{optimized, reference}, err
+}
+
 // distances are what to take in place of a similarity.
 var distances = map[string]string{"ssim": "dssim", "ms-ssim": "dms-ssim"}
 
@@ -164,7 +170,11 @@ var distances = map[string]string{"ssim": "dssim", "ms-ssim": "dms-ssim"}
 // has no way to go from their starts: of each image, those of its first seed.
 func (f *madFlags) rehearse(a *app, jobs []*job) error {
 	for k, j := range jobs {
-		optimized, reference, err := f.metricsOf(j.target.Dim[2], j.target.Dim[3])
+		d := j.target.Dim
+		if err := a.checkLarge(j.inputText(), f, d[1], d[2], d[3], f.buildMetrics); err != nil {
+			return err
+		}
+		optimized, reference, err := f.metricsOf(d[2], d[3])
 		if err != nil {
 			return usage("%s: %w", j.inputText(), err)
 		}

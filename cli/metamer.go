@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/percept-go/percept/autograd"
+	"github.com/percept-go/percept/images"
 	"github.com/percept-go/percept/internal/runfolder"
 	"github.com/percept-go/percept/synth"
 	"github.com/percept-go/percept/tensor"
@@ -90,6 +91,11 @@ func (f *metamerFlags) jobs(a *app, list []picture) (jobs []*job, err error) {
 // jobsOf returns the jobs, one for each seed, that match the mean of sources.
 func (f *metamerFlags) jobsOf(a *app, sources []source) (jobs []*job, err error) {
 	p := sources[0].picture
+	if o := f.outputSize.Size; o != (images.Size{}) {
+		if err := a.checkLarge("--output-size "+f.outputSize.String(), f, p.x.Dim[1], o.H, o.W, builder(&f.model)); err != nil {
+			return nil, err
+		}
+	}
 	shape, model, err := f.canvas(sources)
 	if err != nil {
 		return nil, err
@@ -167,6 +173,9 @@ func (f *metamerFlags) rehearse(j *job) error {
 // synthesis can begin.
 func (f *metamerFlags) suitable(a *app, p *picture) (synth.Model, error) {
 	if err := hasVariance(p); err != nil {
+		return nil, err
+	}
+	if err := a.checkLarge(p.label(), f, p.x.Dim[1], p.x.Dim[2], p.x.Dim[3], builder(&f.model)); err != nil {
 		return nil, err
 	}
 	one := []picture{*p}

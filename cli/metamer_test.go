@@ -296,6 +296,11 @@ func TestNotEnoughMemory(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, ExitNotMatched, fits(fmt.Sprintf("--size 224x224 --optimizer lbfgs:history=%d,precondition=spectral", history)), "as does the history")
 	assert.Equal(t, ExitUsage, fits(fmt.Sprintf("--size 224x224 --optimizer lbfgs:history=%d,precondition=spectral", history+history/2+3)))
+	for _, flags := range []string{"--output-size 2048x2048", "--output-size 2048x2048 --optimizer adam"} { // for the history, for the model
+		code, text = run(map[bool]int64{true: 3e9, false: 5e8}[strings.Count(flags, "adam") == 0], true, flags)
+		require.Equal(t, ExitUsage, code, flags)
+		assert.Contains(t, text, "--output-size 2048x2048: a synthesis of 2048×2048 pixels and 1 channels in float64 needs more than", "before a model is made")
+	}
 	code, _ = run(0, false, "--size 384x320")
 	assert.Equal(t, ExitNotMatched, code, "where nothing is known nothing is refused")
 }

@@ -256,7 +256,7 @@ func (s *Eigendistortion) outputs() int {
 }
 
 // workBlocks is how many blocks of vectors a step makes that are not kept.
-const workBlocks = 16
+const workBlocks = 4
 
 // check errs if the options do not suit images of n elements.
 func (o *EigendistortionOptions) check(n int) error {
