@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -27,8 +29,12 @@ func (a *app) completionCommand() *cobra.Command {
 	}
 }
 
-// completeFlags makes the flags of c complete to what their tables hold.
+// completeFlags makes the flags of c complete to what their tables hold, if a shell
+// asks: cobra never forgets a flag that it is told of.
 func (a *app) completeFlags(c *cobra.Command) {
+	if len(a.args) == 0 || !strings.HasPrefix(a.args[0], cobra.ShellCompRequestCmd) {
+		return
+	}
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		if n, ok := f.Value.(namer); ok {
 			_ = c.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(n.names(), cobra.ShellCompDirectiveNoFileComp)) // errs if done twice
