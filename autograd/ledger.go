@@ -18,6 +18,7 @@ type Ledger struct {
 	of         Backend
 	live, peak int64
 	heap       int64 // as it was
+	seen       int64 // as it was last looked at
 }
 
 // NewLedger returns a Ledger for of, nil standing for the CPU.
@@ -25,7 +26,8 @@ func NewLedger(of Backend) *Ledger {
 	if of == nil {
 		of = CPU{}
 	}
-	return &Ledger{of: of, heap: heap()}
+	h := heap()
+	return &Ledger{of: of, heap: h, seen: h}
 }
 
 // heap returns the bytes of the heap that are in use.
@@ -108,8 +110,20 @@ func (l *Ledger) Bind(steps []Step) (Bound, error) {
 		total += s.Op.Room(s.Attr, in, threads)
 	}
 	m, err := l.Alloc(int(total))
-	l.peak = max(l.peak, l.live+heap()-l.heap)
+	l.look()
 	return unbound{m}, err
+}
+
+// look counts what the heap holds beside what was allocated. It collects garbage only
+// where the heap may have grown by what matters.
+func (l *Ledger) look() {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	if int64(m.HeapAlloc)-l.seen < 2<<20+l.peak/64 {
+		return
+	}
+	l.seen = heap()
+	l.peak = max(l.peak, l.live+l.seen-l.heap)
 }
 
 // Close does nothing.
