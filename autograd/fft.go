@@ -262,31 +262,35 @@ func evalFFT(attr any, out tensor.Tensor, in []tensor.Tensor) {
 	}
 }
 
-// dft transforms x over n points along one axis into m terms. If real, x holds
+// dft transforms x, dense, over n points along one axis into m terms. If real, x holds
 // the first half of a Hermitian sequence and the result is real.
 func dft(x tensor.Tensor, axis, m, n int, sign float64, toReal bool) tensor.Tensor {
 	shape := x.Shape()
 	shape[axis] = m
 	y := tensor.New(tensor.Complex128, shape...)
+	from, to := tensor.Span[complex128](x), tensor.Span[complex128](y)
+	roots := make([]complex128, n)
+	for i := range roots {
+		s, c := math.Sincos(sign * 2 * math.Pi * float64(i) / float64(n))
+		roots[i] = complex(c, s)
+	}
 	inner := x.Stride[axis]
-	for i := range y.Len() {
+	for i := range to {
 		k := i / inner % m
 		base := i/(inner*m)*inner*x.Dim[axis] + i%inner
-		var sum complex128
 		for j := range x.Dim[axis] {
-			s, c := math.Sincos(sign * 2 * math.Pi * float64(j*k%n) / float64(n))
-			v := x.Load(base+j*inner) * complex(c, s)
-			if toReal {
-				w := 2.0
-				if j == 0 || 2*j == n {
-					w = 1
-					v = complex(real(x.Load(base+j*inner))*c, 0)
-				}
-				v = complex(w*real(v), 0)
+			v := from[base+j*inner]
+			root := roots[j*k%n]
+			switch {
+			case !toReal:
+				v *= root
+			case j == 0 || 2*j == n:
+				v = complex(real(v)*real(root), 0)
+			default:
+				v = complex(2*real(v*root), 0)
 			}
-			sum += v
+			to[i] += v
 		}
-		y.Store(i, sum)
 	}
 	return y
 }
