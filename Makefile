@@ -9,11 +9,15 @@ build:
 test:
 	go test ./...
 
-# The tests at every level of CPU features, and without assembly at all.
+# The tests at every level of CPU features, and without assembly at all. Those of the
+# kernels go through the levels by themselves, so that here the short ones will do.
 levels:
-	PERCEPT_CPU_LEVEL=purego go test -count=1 ./kernels ./autograd/... ./models ./optim ./synth
-	PERCEPT_CPU_LEVEL=avx2 go test -count=1 ./kernels ./autograd/... ./models ./optim ./synth
-	go test -tags purego ./kernels ./autograd ./models
+	PERCEPT_CPU_LEVEL=purego go test -count=1 ./autograd/... ./models ./optim ./synth
+	PERCEPT_CPU_LEVEL=avx2 go test -count=1 ./autograd/... ./models ./optim ./synth
+	PERCEPT_CPU_LEVEL=purego go test -count=1 -short ./kernels
+	PERCEPT_CPU_LEVEL=avx2 go test -count=1 -short ./kernels
+	go test -tags purego -short ./kernels
+	go test -tags purego ./autograd ./models
 
 # Where threads meet: the pool, the steps it runs, and the command's signals.
 race:

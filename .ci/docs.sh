@@ -10,8 +10,9 @@ git clone -q "$top" "$tmp/percept"
 cd "$tmp/percept"
 mkdir -p "$tmp/bin" build
 go build -o "$tmp/bin/percept.real" ./cmd/percept
-export EMULATOR="$tmp/emulator"
-cuda/emu/build.sh "$EMULATOR"
+# The emulator and the kernels of .ci/cuda.sh serve, where it ran.
+export EMULATOR="$top/build/emu"
+[ -f "$top/build/kernels.fatbin" ] || { EMULATOR="$tmp/emulator" && cuda/emu/build.sh "$EMULATOR"; }
 (eval "$(go run ./cuda/build -env)" && go build -tags cuda -o "$tmp/bin/percept.cuda" ./cmd/percept)
 
 # percept as the documents call it. A synthesis that does not match (3) is no
@@ -54,7 +55,9 @@ go run ./.ci/pictures .
 commands() { awk '/^```sh$/ {on=1; next} /^```$/ {on=0} on || /^(\t|    )(percept|go) /' "$1" | sed -E '/^(\t|    )(percept|go)/ {s/^(\t|    )//; s/  .*//}'; }
 for doc in docs/*.md; do
 	# Of seven kinds of GPU one is compiled for.
-	commands "$doc" | sed 's/^make cuda\b/go run .\/cuda\/build -o cuda\/bin -arch 90/' > "$tmp/commands"
+	kernels='go run ./cuda/build -o cuda/bin -arch 90'
+	[ ! -f "$top/build/kernels.fatbin" ] || kernels="cp $top/build/kernels.fatbin cuda/bin/"
+	commands "$doc" | sed "s|^make cuda\b|$kernels|" > "$tmp/commands"
 	[ -s "$tmp/commands" ] || continue
 	printf '\n== %s: commands\n' "$doc"
 	bash -euo pipefail -x "$tmp/commands" < /dev/null

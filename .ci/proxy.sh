@@ -26,8 +26,8 @@ go run .
 GOBIN="$tmp/bin" go install "$module/cmd/percept@$version"
 "$tmp/bin/percept" version
 
-# The GPU kernels go to the user's cache, where Open looks, and nothing into the
-# module's folder.
+# The GPU kernels go to the user's cache, where Open looks: the module's folder
+# cannot be written to. Root could, and gives up being root.
 mkdir cachefile
 cat > cachefile/main.go <<'GO'
 package main
@@ -48,13 +48,25 @@ func main() {
 GO
 go mod tidy
 touch "$tmp/mark"
-(
-	eval "$(go run "$module/cuda/build" -env)"
-	nvcc=$(command -v nvcc || echo "${XDG_CACHE_HOME:-$HOME/.cache}/percept/cuda/nvcc-13.0/nvidia/cu13/bin/nvcc")
-	NVCC=$nvcc XDG_CACHE_HOME="$tmp/user" go run "$module/cuda/build" -arch 90
-)
-[ -s "$(XDG_CACHE_HOME="$tmp/user" go run ./cachefile)" ]
-[ -z "$(find "$GOMODCACHE/$module@$version" -newer "$tmp/mark")" ]
+go run "$module/cuda/build" -env >/dev/null # fetches nvcc where there is none
+nvcc=$(command -v nvcc || echo "${XDG_CACHE_HOME:-$HOME/.cache}/percept/cuda/nvcc-13.0/nvidia/cu13/bin/nvcc")
+go build -o "$tmp/bin/cachefile" ./cachefile
+chmod -R a-w "$GOMODCACHE"
+mkdir "$tmp/user"
+as=()
+if [ "$(id -u)" = 0 ]; then
+	as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	chmod a+rx "$tmp" && chown 65534 "$tmp/user"
+	[[ $nvcc != "$HOME"/* ]] || { cp -r "${nvcc%/bin/nvcc}" "$tmp/nvcc" && nvcc=$tmp/nvcc/bin/nvcc; }
+	"${as[@]}" env HOME="$tmp/user" go version || { echo 'only root can run Go here: the kernels are compiled as root' && as=(); }
+fi
+if [ "$(id -u)" != 0 ] || [ ${#as[@]} != 0 ]; then
+	! "${as[@]}" touch "$GOMODCACHE/$module@$version/cuda/x" 2>/dev/null || { echo "the module's folder can be written to" && exit 1; }
+fi
+"${as[@]}" env HOME="$tmp/user" XDG_CACHE_HOME="$tmp/user" GOCACHE="$tmp/user/go" NVCC="$nvcc" go run "$module/cuda/build" -arch 90
+[ -s "$(XDG_CACHE_HOME="$tmp/user" "$tmp/bin/cachefile")" ]
+[ -z "$(find "$GOMODCACHE/$module@$version" -newer "$tmp/mark" -type f)" ]
+chmod -R u+w "$GOMODCACHE"
 
 # The whole command with a model of one's own.
 mkdir mine

@@ -138,13 +138,13 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 // A search that is stopped goes on where it was.
 func TestTuneInterrupted(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "tuning")
-	p, errs := process(t, "tune", "example:pebbles", "--size", "64x64", "--model", "on-off", "--trials", "200", "-o", dir)
+	p, errs := process(t, "tune", "example:pebbles", "--size", "32x32", "--model", "on-off", "--trials", "200", "-o", dir)
 	await(t, filepath.Join(dir, tuneState))
 	require.NoError(t, p.Process.Signal(syscall.SIGINT))
 	_ = p.Wait() // the exit code tells
 	assert.Equal(t, ExitInterrupted, p.ProcessState.ExitCode(), errs)
 	assert.Contains(t, errs.String(), "percept tune --resume "+dir)
-	code, out, text := percept("tune", "--resume", dir, "--trials", "2", "--seeds", "1", "--progress", "none")
+	code, out, text := percept("tune", "--resume", dir, "--trials", "2", "--seeds", "1", "--budget", "4s", "--progress", "none")
 	require.Equal(t, ExitOK, code, text)
 	assert.Contains(t, out, "(defaults)")
 }

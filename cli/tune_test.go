@@ -17,7 +17,7 @@ func replaceOnce(s, old, new string) string { return strings.Replace(s, old, new
 
 func TestTune(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "tuning")
-	args := []string{"tune", "example:weave", "--size", "16x16", "--model", "on-off", "--trials", "5", "--seeds", "2", "--budget", "5s", "-o", dir, "--progress", "none"}
+	args := []string{"tune", "example:weave", "--size", "16x16", "--model", "on-off", "--trials", "5", "--seeds", "2", "--budget", "2s", "-o", dir, "--progress", "none"}
 	code, out, stderr := percept(args...)
 	require.Equal(t, ExitOK, code, out+stderr)
 	assert.Contains(t, out, "(defaults)")
@@ -116,7 +116,7 @@ func TestTuneMethods(t *testing.T) {
 		"geodesic":        {[]string{"--size", "8x8", "--model", "identity"}, []string{"example:weave", "example:bark"}, "--method energy"},
 	} {
 		dir := filepath.Join(t.TempDir(), name)
-		args := append(append([]string{"tune", name, "--trials", "4", "--seeds", "1", "--budget", "5s", "-o", dir}, c.args...), c.images...)
+		args := append(append([]string{"tune", name, "--trials", "4", "--seeds", "1", "--budget", "2s", "-o", dir}, c.args...), c.images...)
 		code, out, stderr := percept(args...)
 		require.Equal(t, ExitOK, code, name+out+stderr)
 		assert.Contains(t, stderr, c.tried, name)
