@@ -169,11 +169,54 @@ func (j *job) writePNG(name string, x tensor.Tensor) (clipped int, err error) {
 	if c := x.Dim[1]; x.Rank != 4 || x.Dim[0] != 1 || c != 1 && c != 3 {
 		return 0, errNoPicture
 	}
-	o := images.SaveOptions{Bits: 8, Light: j.run().image.options().Light}
-	if j.run().pngBits.value == "16" {
-		o.Bits = 16
+	return images.Save(j.folder.Path(name), x, images.SaveOptions{Bits: j.pngBits(), Light: j.run().image.options().Light})
+}
+
+// readPNG returns a picture that j has written, as a program that reads it sees
+// it.
+func (j *job) readPNG(name string, channels int) (tensor.Tensor, error) {
+	o := images.Options{Light: j.run().image.options().Light}
+	if channels == 3 {
+		o.Color = images.RGB
 	}
-	return images.Save(j.folder.Path(name), x, o)
+	x, _, err := images.Load(j.folder.Path(name), o)
+	return cast(x, j.run().device.element()), err
+}
+
+// A pngFile says how an image was written.
+type pngFile struct {
+	bits    int
+	clipped int // numbers
+}
+
+// resultPNGs writes x, an image for each of jobs, and returns it as a program that
+// reads the files sees it, and how each was written: nil where it cannot be shown.
+func resultPNGs(jobs []*job, x tensor.Tensor) (decoded tensor.Tensor, files []pngFile, err error) {
+	decoded = tensor.New(x.DType, x.Shape()...)
+	for n, j := range jobs {
+		clipped, err := j.writePNG(runfolder.ResultPNG, tensor.Contiguous(x.Crop(0, n, n+1, 1)))
+		if errors.Is(err, errNoPicture) {
+			return decoded, nil, nil
+		}
+		if err != nil {
+			return decoded, nil, err
+		}
+		y, err := j.readPNG(runfolder.ResultPNG, x.Dim[1])
+		if err != nil {
+			return decoded, nil, err
+		}
+		tensor.Copy(decoded.Crop(0, n, n+1, 1), y)
+		files = append(files, pngFile{j.pngBits(), clipped})
+	}
+	return decoded, files, nil
+}
+
+// pngBits returns the bits of a channel in PNG files.
+func (j *job) pngBits() int {
+	if j.run().pngBits.value == "16" {
+		return 16
+	}
+	return 8
 }
 
 // errNoPicture says that an array cannot be shown.

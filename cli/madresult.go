@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -23,7 +22,7 @@ type madRun struct {
 // A madPNG says how good result.png is.
 type madPNG struct {
 	synth.MADOutcome
-	bits, clipped int
+	pngFile
 }
 
 func (m *madRun) result(n int) (tensor.Tensor, error) {
@@ -178,33 +177,17 @@ func (m *madRun) judgeAll() error {
 	if m.good, err = m.Judge(x); err != nil {
 		return err
 	}
+	decoded, files, err := resultPNGs(m.jobs, x)
 	m.png = make([]*madPNG, len(m.jobs))
-	decoded := tensor.New(x.DType, x.Shape()...)
-	for n, j := range m.jobs {
-		one := tensor.Contiguous(x.Crop(0, n, n+1, 1))
-		clipped, err := j.writePNG(runfolder.ResultPNG, one)
-		if errors.Is(err, errNoPicture) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		y, err := j.readPNG(runfolder.ResultPNG, x.Dim[1])
-		if err != nil {
-			return err
-		}
-		tensor.Copy(decoded.Crop(0, n, n+1, 1), y)
-		m.png[n] = &madPNG{bits: 8, clipped: clipped}
-		if j.run().pngBits.value == "16" {
-			m.png[n].bits = 16
-		}
+	if err != nil || files == nil {
+		return err
 	}
 	list, err := m.Judge(decoded)
 	if err != nil {
 		return err
 	}
-	for n, p := range m.png {
-		p.MADOutcome = list[n]
+	for n, o := range list {
+		m.png[n] = &madPNG{o, files[n]}
 	}
 	return nil
 }

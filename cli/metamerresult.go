@@ -2,13 +2,11 @@ package cli
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 
-	"github.com/percept-go/percept/images"
 	"github.com/percept-go/percept/internal/report"
 	"github.com/percept-go/percept/internal/runfolder"
 	"github.com/percept-go/percept/synth"
@@ -26,9 +24,8 @@ type metamerRun struct {
 // A pngResult says how good result.png is.
 type pngResult struct {
 	synth.Outcome
-	bits    int
-	clipped int // numbers
-	loss    float64
+	pngFile
+	loss float64
 }
 
 func (m *metamerRun) result(n int) (tensor.Tensor, error) {
@@ -143,26 +140,10 @@ func (m *metamerRun) judgeAll() error {
 	if m.good, err = m.Judge(x); err != nil {
 		return err
 	}
+	decoded, files, err := resultPNGs(m.jobs, x)
 	m.png = make([]*pngResult, len(m.jobs))
-	decoded := tensor.New(x.DType, x.Shape()...)
-	for n, j := range m.jobs {
-		one := tensor.Contiguous(x.Crop(0, n, n+1, 1))
-		clipped, err := j.writePNG(runfolder.ResultPNG, one)
-		if errors.Is(err, errNoPicture) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		y, err := j.readPNG(runfolder.ResultPNG, x.Dim[1])
-		if err != nil {
-			return err
-		}
-		tensor.Copy(decoded.Crop(0, n, n+1, 1), y)
-		m.png[n] = &pngResult{bits: 8, clipped: clipped}
-		if j.run().pngBits.value == "16" {
-			m.png[n].bits = 16
-		}
+	if err != nil || files == nil {
+		return err
 	}
 	list, err := m.Judge(decoded)
 	if err != nil {
@@ -172,21 +153,10 @@ func (m *metamerRun) judgeAll() error {
 	if err != nil {
 		return err
 	}
-	for n, p := range m.png {
-		p.Outcome, p.loss = list[n], loss[n]
+	for n, o := range list {
+		m.png[n] = &pngResult{o, files[n], loss[n]}
 	}
 	return nil
-}
-
-// readPNG returns a picture that j has written, as a program that reads it sees
-// it.
-func (j *job) readPNG(name string, channels int) (tensor.Tensor, error) {
-	o := images.Options{Light: j.run().image.options().Light}
-	if channels == 3 {
-		o.Color = images.RGB
-	}
-	x, _, err := images.Load(j.folder.Path(name), o)
-	return cast(x, j.run().device.element()), err
 }
 
 // namedGroups is how many groups a sentence names at most.
