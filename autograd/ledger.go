@@ -119,10 +119,11 @@ func (l *Ledger) Bind(steps []Step) (Bound, error) {
 func (l *Ledger) look() {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	if int64(m.HeapAlloc)-l.seen < 2<<20+l.peak/64 {
-		return
+	if grown := int64(m.HeapAlloc) - l.seen; grown > 2<<20+l.peak/64 {
+		l.seen = heap()
+	} else {
+		l.seen += min(grown, 0)
 	}
-	l.seen = heap()
 	l.peak = max(l.peak, l.live+l.seen-l.heap)
 }
 
