@@ -7,7 +7,8 @@ const (
 	kinkGap    = 1e-8 // relative difference of a smooth function from the exact one that is none
 	kinkLeast  = 1e-6 // difference that may remain where rounding ends the search
 	kinkRounds = 60   // times that kinks are made sharper, at most
-	kinkPace   = 30   // iterations that must together gain less than that difference before
+	kinkPace   = 1000 // iterations that must together gain less than that difference before
+	kinkPeak   = 30   // the same for the largest of several elements: no side is taken for good
 	kinkLoose  = .05  // or the residual, at first; it falls as widths do
 	kinkFirst  = .3   // of the widths, that they have the second time
 	kinkSlow   = .6   // of the difference, more than which makes widths smaller
@@ -34,16 +35,20 @@ func (s *tangent) sharpen(e Evaluation, m tangentPoint, v tangentVerdict, k tang
 		r.due = n(0).Expand(s.n)
 		return r
 	}
-	var short, loss, held []autograd.Value // what sharper kinks change at most
+	var short, pause, loss, held []autograd.Value // what sharper kinks change at most
 	for _, kink := range e.Kinks {
 		lean := kink.Loss.Sub(kink.Held.Mul(per(k.multiplier, kink.Held)))
-		short = append(short, dotWide(lean.Abs(), kink.Short))
+		change, patience := dotWide(lean.Abs(), kink.Short), kinkPace
+		if kink.Size > 0 {
+			patience = kinkPeak
+		}
+		short, pause = append(short, change), append(pause, change.Scale(1/float64(patience)))
 		loss, held = append(loss, dotWide(kink.Loss.Abs(), kink.Short)), append(held, dotWide(kink.Held.Abs(), kink.Short))
 	}
 	gap := quotient(autograd.Sum(loss...), e.Loss.Abs()).Max(quotient(autograd.Sum(held...), e.Held.Abs()))
 	step := v.accept.Mul(not(v.began))
 	pace := s.pace.Scale(.9).Add(s.merit.Sub(m.merit).Abs().Scale(.1))
-	slowed := step.Mul(pace.Scale(kinkPace).Le(autograd.Sum(short...)))
+	slowed := step.Mul(pace.Le(autograd.Sum(pause...)))
 	blunt := gap.Gt(n(kinkGap))
 	for _, kink := range e.Kinks {
 		blunt = either(blunt, kink.Off.Mul(s.narrowed).Gt(kink.Used.Scale(kinkNear)))

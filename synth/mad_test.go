@@ -312,6 +312,17 @@ func TestMADAtManyKinks(t *testing.T) {
 	require.False(t, list[0].Matched)
 }
 
+// TestMADTakesNoKinkTooSoon: on which sides of their kinks thousands of amplitudes lie is
+// settled only when the smooth problem all but is.
+func TestMADTakesNoKinkTooSoon(t *testing.T) {
+	s := newMAD(t, nil, madPhotograph(1, 48, 48), models.NLPD{}, models.MSE{}, synth.MADOptions{Goals: []synth.Goal{{}}, Starts: 1, Seed: 2})
+	_, err := s.Run(context.Background(), synth.Stop{Iterations: 3000})
+	require.NoError(t, err)
+	list, err := s.Outcome()
+	require.NoError(t, err)
+	require.True(t, list[0].Matched, "%+v", list[0])
+}
+
 // TestMADFarFromKinks: where two pixels differ and others lie at kinks, the best
 // derivatives cancel all of the gradient but what the two leave, however far that is
 // from an optimum.
