@@ -14,8 +14,10 @@ import (
 // The direction is that of the limited-memory quasi-Newton method for the
 // Lagrangian, from a diagonal and a filter of spatial frequencies that are both
 // learned, projected; elements at a bound that the loss pushes outwards do not
-// take part. The step satisfies the weak Wolfe conditions (Lewis and Overton
-// 2013, Math. Programming 141:135–163) for the Lagrangian.
+// take part. A step along the normal is added that makes up for the curvature of the
+// level set, as trials before have shown it, so that Newton steps are due only where that
+// has changed. The whole satisfies the weak Wolfe conditions (Lewis and Overton 2013,
+// Math. Programming 141:135–163) for the Lagrangian.
 //
 // Kinks are smoothed, and made sharp by the method of multipliers (see Evaluation.Kinks
 // and autograd.Kink).
@@ -36,8 +38,8 @@ type Tangent struct {
 	Rounding float64
 }
 
-// Iterations returns 3000. It does not panic.
-func (Tangent) Iterations() int { return 3000 }
+// Iterations returns 15000. It does not panic.
+func (Tangent) Iterations() int { return 15000 }
 
 // TangentFloor is the part of the gradient's norm at the first image below which
 // a gradient counts as that much: a loss may reach a minimum of its own on the
@@ -65,6 +67,7 @@ const (
 	tangentReach     = 100   // the same from the start
 	tangentIdle      = 20    // iterations in a row that change the loss by hardly more than rounding
 	tangentIdleGain  = 1e-11 // what hardly more is, relatively, if rounding is not that
+	tangentStraight  = .01   // of Level, what curvature must change the held function by to count
 	tangentSlow      = .9    // most of the distance from the level that a Newton step may leave
 	tangentRounds    = 24    // of finding which elements are free
 )
@@ -102,6 +105,9 @@ type tangentScalars struct {
 	pace        autograd.Value // running mean of what an iteration gains
 	sharpened   autograd.Value // how often
 	narrowed    autograd.Value // widths over those at the start
+	away        autograd.Value // of the held function from the level
+	bent        autograd.Value // change of the held function beyond that of first order, over the squared step, at the last trial
+	bend        autograd.Value // bent that is expected of the next trials
 }
 
 // tangent is a Tangent at work. Vectors have the shape (N, P).
@@ -141,7 +147,7 @@ func (o Tangent) Start(t *autograd.Tape, x0 tensor.Tensor, c Control) State {
 		{&s.merit, "merit", 0}, {&s.linear, "linear", 0}, {&s.multiplier, "multiplier", 0},
 		{&s.count, "count", 0}, {&s.next, "next", 0}, {&s.loss, "loss", 0}, {&s.penalty, "penalty", 0},
 		{&s.gradient, "gradient", 0}, {&s.iterations, "iterations", 0}, {&s.evaluations, "evaluations", 0},
-		{&s.asides[0], "aside0", 0}, {&s.asides[1], "aside1", 0}, {&s.origin, "origin", 0}, {&s.idle, "idle", 0}, {&s.gap, "gap", 0}, {&s.pace, "pace", 1}, {&s.loose, "loose", kinkLoose}, {&s.sharpened, "sharpened", 0}, {&s.narrowed, "narrowed", 1}, {&s.length, "length", tangentFirst * s.span() * math.Sqrt(float64(size))},
+		{&s.asides[0], "aside0", 0}, {&s.asides[1], "aside1", 0}, {&s.origin, "origin", 0}, {&s.idle, "idle", 0}, {&s.gap, "gap", 0}, {&s.pace, "pace", 1}, {&s.loose, "loose", kinkLoose}, {&s.sharpened, "sharpened", 0}, {&s.narrowed, "narrowed", 1}, {&s.away, "away", 0}, {&s.bent, "bent", 0}, {&s.bend, "bend", 0}, {&s.length, "length", tangentFirst * s.span() * math.Sqrt(float64(size))},
 	} {
 		*v.to = s.scalar("tangent."+v.name, v.start)
 	}
@@ -190,8 +196,37 @@ func (s *tangent) head() {
 	steep := either(s.count.Eq(s.number(0)), not(dotWide(s.p, d).Le(p.Mul(norm(d)).Scale(-1e-10))))
 	d = autograd.Where(per(steep, d), s.p.Mul(per(quotient(s.length, p).Neg(), d)), d)
 	s.direction = autograd.Where(per(s.active, d), d, s.d)
-	trial := s.inside(flat(s.x).Add(s.direction.Mul(per(s.step, d))))
-	s.at = autograd.Where(per(s.phase.Eq(s.number(tangentTrial)), d), trial, s.z)
+	s.at = autograd.Where(per(s.phase.Eq(s.number(tangentTrial)), d), s.trial(), s.z)
+}
+
+// trial returns the point that is a step along the direction from x, and from there along
+// the normal where the held function is expected to have its level. The latter part is no
+// longer than the former.
+func (s *tangent) trial() autograd.Value {
+	x := flat(s.x)
+	z := s.inside(x.Add(s.direction.Mul(per(s.step, s.direction))))
+	step := z.Sub(x)
+	square := dotWide(step, step)
+	away := s.away.Add(dotWide(s.c, step)).Add(s.bend.Mul(square))
+	most := square.Sqrt()
+	back := quotient(away, dotWide(s.c, s.normal)).Max(most.Neg()).Min(most)
+	return s.inside(z.Sub(s.normal.Mul(per(back, z))))
+}
+
+// bends returns the Updates of bend and bent, the held function being away from the level.
+// Along a direction bend stays as it is, so that trials lie on one curve; then it is the
+// lesser of two in a row, or 0 where they disagree in sign.
+func (s *tangent) bends(away, level autograd.Value, v tangentVerdict) []autograd.Update {
+	step := s.at.Sub(flat(s.x))
+	curved := away.Sub(s.away).Sub(dotWide(s.c, step))
+	counts := curved.Abs().Gt(level.Abs().Scale(s.level * tangentStraight))
+	bent := quotient(curved, dotWide(step, step))
+	known := s.phase.Eq(s.number(tangentTrial)).Mul(either(v.accept, v.newton)).Mul(counts)
+	least := autograd.Where(bent.Abs().Lt(s.bent.Abs()), bent, s.bent).Mul(bent.Mul(s.bent).Gt(s.number(0)))
+	return []autograd.Update{
+		s.bend.Becomes(autograd.Where(known, least, s.bend)),
+		s.bent.Becomes(autograd.Where(known, bent, s.bent)),
+	}
 }
 
 // span is the size of the first step in terms of the range of elements.
@@ -263,6 +298,7 @@ func (s *tangent) Finish(e Evaluation) Tick {
 	up = append(up, s.stopped.Becomes(either(s.stopped, converged)))
 	up = append(up, sharpen.updates...)
 	up = append(up, s.search(m, v, sharpen.due)...)
+	up = append(up, s.bends(away, e.Level, v)...)
 	up = append(up, s.accepted(sharpen.due, e, aside, away, v, k)...)
 	return Tick{guard, up, s.report(e, aside, v, k, guard, fine, converged)}
 }
@@ -324,7 +360,8 @@ func (s *tangent) decide(m tangentPoint) (v tangentVerdict) {
 	gain, rounding := m.merit.Sub(s.merit), s.merit.Abs().Scale(s.rounding())
 	enough := gain.Le(m.linear.Scale(tangentDecrease))
 	flat := gain.Le(rounding).Mul(m.slope.Abs().Le(m.slope0.Abs().Scale(tangentCurvature)))
-	good := either(enough, flat).Mul(either(m.far.Le(n(tangentFar)), not(trial)))
+	tiny := gain.Le(rounding).Mul(m.linear.Abs().Le(rounding)) // nothing tells it from a good one
+	good := either(either(enough, flat), tiny).Mul(either(m.far.Le(n(tangentFar)), not(trial)))
 	v.short = trial.Mul(good).Mul(m.slope.Lt(m.slope0.Scale(tangentCurvature))).Mul(s.tries.Lt(n(tangentLong)))
 	ready := good.Mul(not(v.short)) // of a trial or a Newton step
 	v.began = start.Mul(on)
@@ -448,7 +485,7 @@ func (s *tangent) accepted(again autograd.Value, e Evaluation, aside [Asides]aut
 		when(s.origin, k.origin), when(s.idle, v.idle.Mul(not(again))),
 		s.length.Becomes(autograd.Where(v.forget, length.Scale(.1), length)),
 		when(s.loss, e.Exact), when(s.penalty, e.Penalty), when(s.gradient, k.size), when(s.multiplier, k.multiplier),
-		when(s.merit, e.Loss.Sub(k.multiplier.Mul(away))),
+		when(s.merit, e.Loss.Sub(k.multiplier.Mul(away))), when(s.away, away),
 		s.iterations.Becomes(s.iterations.Add(v.accept).Sub(v.began)),
 	}
 	for i := range aside {

@@ -277,3 +277,46 @@ func TestTangentLearnsFrequencies(t *testing.T) {
 	r := s.run(t, 400)[0]
 	require.Less(t, r[NowLoss], 1e-6) // 2e-5 without the filter
 }
+
+// onSphere makes a bench of a loss with many curvatures on a sphere.
+func onSphere(t *testing.T, images int) (s *bench, least, level float64) {
+	t.Helper()
+	const size = 40
+	w := make([]float64, size)
+	for i := range w {
+		w[i] = 1 + float64(i*i)
+	}
+	square := func(x autograd.Value) autograd.Value { return flat(x).Square().SumWide(1) }
+	s = newTangentBench(t, nil, Tangent{}, noise(3, images, size), func(x autograd.Value) autograd.Value { return quadratic(x, w) }, square, 2)
+	s.limit(t, 300, math.Inf(1), 1e-6)
+	return s, w[0], 2
+}
+
+// TestTangentFollowsTheLevelSet: how a sphere curves is known from trials before, so
+// that short steps end on it, and no Newton steps are due.
+func TestTangentFollowsTheLevelSet(t *testing.T) {
+	s, least, level := onSphere(t, 1)
+	var iterations, spent float64 // of the second part
+	for range 400 {
+		r := s.tick(t)[0]
+		if r[NowLoss] > 1.01*least*level {
+			iterations, spent = r[Iterations], r[Spent]
+		}
+		if r[Stopped] == 1 {
+			iterations, spent = r[Iterations]-iterations, r[Spent]-spent
+			break
+		}
+	}
+	require.Greater(t, iterations, 10.)
+	require.Less(t, spent, 1.2*iterations)
+}
+
+// TestTangentLeavesTinySteps: where a step is so short that the loss does not tell it
+// from none, the slope does.
+func TestTangentLeavesTinySteps(t *testing.T) {
+	s, least, level := onSphere(t, 4)
+	require.NoError(t, s.tape.Set(s.state.(*tangent).length, filled(1e-17, 4)))
+	for _, r := range s.run(t, 800) {
+		require.InEpsilon(t, least*level, r[NowLoss], 1e-6)
+	}
+}
