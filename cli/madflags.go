@@ -44,7 +44,7 @@ func (f *madFlags) register(c *cobra.Command) {
 	fs.Var(&f.optimizer, "optimizer", "how the image is changed if there is a weight (default lbfgs)")
 	fs.Var(&f.scheduler, "scheduler", "how that optimizer's rate changes (default none)")
 	fs.Var(f.recipe, "recipe", "reference: start, random numbers, trade-off and defaults of plenoptic")
-	f.registerBudget(fs, "steps (default 3000 if constrained, else as the optimizer has)")
+	f.registerBudget(fs, "steps (default 15000 if constrained, else as the optimizer has)")
 	fs.Var(&f.within, "tolerance", "constrained: stop when the gradient along the level set is at most this part of the gradient (default 1e-3); otherwise when the loss changes by less (default 1e-4); 0 never")
 	fs.Var(&f.window, "tolerance-window", "iterations over which --tolerance looks at the loss")
 	f.registerSeeds(fs)
