@@ -43,7 +43,7 @@ type EigendistortionOptions struct {
 	// largest eigenvalue; nil means 1e-8. It ends EigenPower when the eigenvalues
 	// change less, by L2 norm; nil means 1e-7.
 	Tolerance *float64
-	MaxSteps  int // of each end; 0 means 1000
+	MaxSteps  int // of each end; 0 means 1000. More, at Load, continue a search that ran out of them
 	// Oversampling and Powers are those of EigenRandomized: vectors beyond K, and
 	// products with F after the first; nil means 5 and 2.
 	Oversampling, Powers *int
@@ -119,6 +119,10 @@ type Eigendistortion struct {
 type eigenRun struct {
 	eigenState
 	rows map[string]dense.Rows
+	// unfinished is the state before the step that was the first to end a stage
+	// for want of steps, nil if none did. Given more steps the search goes on from
+	// there.
+	unfinished *eigenRun
 	// What a step works with, and what it has to say.
 	o    *EigendistortionOptions
 	told *Record
@@ -178,7 +182,7 @@ func NewEigendistortion(dev autograd.Backend, images tensor.Tensor, m Model, o E
 	tensor.Copy(s.images, images)
 	for k := range images.Dim[0] {
 		g, _ := rng.New(o.Seed + uint64(k)).MarshalBinary() // never errs
-		s.runs = append(s.runs, &eigenRun{eigenState: eigenState{Generator: g}, rows: map[string]dense.Rows{}, o: &s.options, typ: s.dtype})
+		s.runs = append(s.runs, s.newRun(eigenState{Generator: g}))
 	}
 	for k := range slices.Backward(s.runs) { // ends with the first
 		if err := s.try(k); err != nil {
@@ -187,6 +191,11 @@ func NewEigendistortion(dev autograd.Backend, images tensor.Tensor, m Model, o E
 		}
 	}
 	return s, nil
+}
+
+// newRun returns a search in a state, without its rows.
+func (s *Eigendistortion) newRun(state eigenState) *eigenRun {
+	return &eigenRun{eigenState: state, rows: map[string]dense.Rows{}, o: &s.options, typ: s.dtype}
 }
 
 // try errs if image k cannot be served.

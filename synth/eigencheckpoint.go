@@ -22,13 +22,18 @@ import (
 const eigenMethodName = "eigendistortion"
 
 // eigenCheckpoint is the header of a checkpoint, JSON under the key "percept" of
-// a safetensors file. The tensors are the rows of image K's state, "K.NAME".
+// a safetensors file. The tensors are the rows of image K's state, "K.NAME", and
+// of its unfinished state, "unfinished.K.NAME".
 type eigenCheckpoint struct {
-	Version int          `json:"version"`
-	Method  string       `json:"method"`
-	Images  []origin     `json:"images"`
-	Runs    []eigenState `json:"runs"`
+	Version    int                 `json:"version"`
+	Method     string              `json:"method"`
+	Images     []origin            `json:"images"`
+	Runs       []eigenState        `json:"runs"`
+	Unfinished map[int]*eigenState `json:"unfinished,omitempty"` // by position in Runs
 }
+
+// unfinishedRows is what the names of rows of unfinished states begin with.
+const unfinishedRows = "unfinished."
 
 // origin returns what tells image k from others.
 func (s *Eigendistortion) origin(k int) origin {
@@ -55,15 +60,15 @@ func (s *Eigendistortion) Save(w io.Writer, images ...int) error {
 	if len(images) == 0 {
 		images = upTo(len(s.runs))
 	}
-	head := eigenCheckpoint{Version: checkpointVersion, Method: eigenMethodName}
+	head := eigenCheckpoint{Version: checkpointVersion, Method: eigenMethodName, Unfinished: map[int]*eigenState{}}
 	var ts []safetensors.Source
 	for i, k := range images {
 		r := s.runs[k]
 		head.Images, head.Runs = append(head.Images, s.origin(k)), append(head.Runs, r.eigenState)
-		for _, name := range slices.Sorted(maps.Keys(r.rows)) {
-			if rows := r.rows[name]; rows.Len() > 0 {
-				ts = append(ts, safetensors.Of(fmt.Sprintf("%d.%s", i, name), tensor.Of(rows.V, rows.Len(), rows.N)))
-			}
+		ts = append(ts, r.sources(fmt.Sprintf("%d.", i))...)
+		if u := r.unfinished; u != nil {
+			head.Unfinished[i] = &u.eigenState
+			ts = append(ts, u.sources(fmt.Sprintf("%s%d.", unfinishedRows, i))...)
 		}
 	}
 	text, err := json.Marshal(head)
@@ -73,10 +78,21 @@ func (s *Eigendistortion) Save(w io.Writer, images ...int) error {
 	return safetensors.Write(w, map[string]string{"percept": string(text)}, ts...)
 }
 
+// sources returns the rows of r's state, whose names begin with prefix in the file.
+func (r *eigenRun) sources(prefix string) (list []safetensors.Source) {
+	for _, name := range slices.Sorted(maps.Keys(r.rows)) {
+		if rows := r.rows[name]; rows.Len() > 0 {
+			list = append(list, safetensors.Of(prefix+name, tensor.Of(rows.V, rows.Len(), rows.N)))
+		}
+	}
+	return list
+}
+
 // Load continues from what Save of an Eigendistortion made with the same
 // arguments wrote: one checkpoint of all images, or several that hold them in
-// their order. It errs, with ErrCheckpoint if the images, the settings or the
-// version differ, and then changes nothing.
+// their order. MaxSteps may differ: a search that had run out of steps goes on as
+// if it had had the larger number from the beginning. It errs, with ErrCheckpoint
+// if the images, the settings or the version differ, and then changes nothing.
 func (s *Eigendistortion) Load(readers ...io.Reader) error {
 	var runs []*eigenRun
 	for _, r := range readers {
@@ -92,6 +108,11 @@ func (s *Eigendistortion) Load(readers ...io.Reader) error {
 	for k, r := range runs {
 		if was := s.runs[k].Probe; math.Abs(was-r.Probe) > sameModel*was {
 			return fmt.Errorf("synth: %w: image %d changed the model by %g along a noise and does by %g now: the model differs", ErrCheckpoint, k, r.Probe, was)
+		}
+	}
+	for k, r := range runs {
+		if u := r.unfinished; u != nil && u.Step+1 < s.options.maxSteps() {
+			runs[k] = u
 		}
 	}
 	s.runs = runs
@@ -133,15 +154,29 @@ func (s *Eigendistortion) readRuns(r io.Reader, first int) ([]*eigenRun, error) 
 		case head.Images[i].Settings != o.Settings:
 			return nil, fmt.Errorf("synth: %w: its model or options differ", ErrCheckpoint)
 		}
-		runs = append(runs, &eigenRun{eigenState: state, rows: map[string]dense.Rows{}, o: &s.options, typ: s.dtype})
+		run := s.newRun(state)
+		if u := head.Unfinished[i]; u != nil {
+			run.unfinished = s.newRun(*u)
+		}
+		runs = append(runs, run)
 	}
-	for name, x := range ts {
+	return runs, fillRows(runs, ts)
+}
+
+// fillRows gives runs the rows of a checkpoint.
+func fillRows(runs []*eigenRun, ts map[string]tensor.Tensor) error {
+	for full, x := range ts {
+		name, unfinished := strings.CutPrefix(full, unfinishedRows)
 		number, of, found := strings.Cut(name, ".")
 		i, err := strconv.Atoi(number)
-		if !found || err != nil || i < 0 || i >= n || x.Rank != 2 || x.DType != tensor.Float64 {
-			return nil, fmt.Errorf("synth: %w: it holds a %v %q", ErrCheckpoint, x.Type, name)
+		if !found || err != nil || i < 0 || i >= len(runs) || unfinished && runs[i].unfinished == nil || x.Rank != 2 || x.DType != tensor.Float64 {
+			return fmt.Errorf("synth: %w: it holds a %v %q", ErrCheckpoint, x.Type, full)
 		}
-		runs[i].rows[of] = dense.Rows{N: x.Dim[1], V: tensor.Floats(x)}
+		r := runs[i]
+		if unfinished {
+			r = r.unfinished
+		}
+		r.rows[of] = dense.Rows{N: x.Dim[1], V: tensor.Floats(x)}
 	}
-	return runs, nil
+	return nil
 }

@@ -192,6 +192,38 @@ func TestEigendistortionsResumeToTheBit(t *testing.T) {
 	}
 }
 
+// A search that had run out of steps goes on when it is given more, as if it had
+// had them from the beginning.
+func TestEigendistortionsGoOnWithMoreSteps(t *testing.T) {
+	m := frontEnd(t, models.NewLuminanceContrastGainControl)
+	x := texture(16, 18, 0)
+	for _, method := range []synth.EigenMethod{synth.EigenLanczos, synth.EigenPower} {
+		o := synth.EigendistortionOptions{Method: method, K: 2, MaxSteps: 15}
+		want := spectrum(t, x, m, o)
+		for _, few := range []int{1, 3} {
+			o.MaxSteps = few
+			a, err := synth.NewEigendistortion(nil, x, m, o)
+			require.NoError(t, err)
+			finish(t, a)
+			require.False(t, a.Spectrum(0).Converged)
+			var file bytes.Buffer
+			require.NoError(t, a.Save(&file))
+			short := a.Spectrum(0)
+			a.Close()
+			for _, steps := range []int{few, 15} {
+				o.MaxSteps = steps
+				b, err := synth.NewEigendistortion(nil, x, m, o)
+				require.NoError(t, err)
+				require.NoError(t, b.Load(bytes.NewReader(file.Bytes())))
+				require.Equal(t, steps == few, b.Done())
+				finish(t, b)
+				requireSameSpectrum(t, map[bool]synth.Spectrum{true: short, false: want}[steps == few], b.Spectrum(0))
+				b.Close()
+			}
+		}
+	}
+}
+
 func TestForeignEigenCheckpointsAreRefused(t *testing.T) {
 	x := texture(16, 16, 0)
 	a, err := synth.NewEigendistortion(nil, x, frontEnd(t, models.NewOnOff), synth.EigendistortionOptions{})

@@ -71,6 +71,10 @@ func (s *Eigendistortion) step(k int, more func() error) error {
 		told.Iteration, told.Evaluations, told.Seconds = next.Steps, next.Products, next.Seconds
 		next.rows["history"] = next.rows["history"].Clone().Append(dense.Rows{N: recordColumns, V: told.row()})
 	}
+	if next.Missed && next.unfinished == nil {
+		was := *s.runs[k]
+		next.unfinished = &was
+	}
 	next.j, next.g, next.more, next.told = nil, nil, nil, nil
 	*s.runs[k] = next
 	return nil
