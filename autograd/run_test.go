@@ -203,3 +203,22 @@ func TestSumOfRepeatedTerms(t *testing.T) {
 	require.NoError(t, err)
 	require.InDeltaSlice(t, []float64{1 + 3 + 2*3 - 1./9, 2 - 4 - 2*8 - 4./16}, tensor.Floats(z), 1e-14)
 }
+
+// An arena that a later Program has outgrown is freed by Trim, before anything runs.
+func TestTrimFreesOutgrownArenas(t *testing.T) {
+	l := autograd.NewLedger(nil)
+	tape := autograd.New(l)
+	defer tape.Close()
+	const small = 1 << 20
+	x := tape.Var("x", tensor.New(tensor.Float64, 2*small))
+	for _, v := range []autograd.Value{x.Crop(0, 0, small), x} {
+		_, err := tape.Compile([]autograd.Value{v.Exp()}, autograd.Value{})
+		require.NoError(t, err)
+	}
+	both := l.Peak()
+	require.GreaterOrEqual(t, both, int64((2+1+2)*8*small))
+	tape.Trim()
+	_, err := l.Alloc(8 * small)
+	require.NoError(t, err)
+	require.Equal(t, both, l.Peak())
+}

@@ -313,6 +313,14 @@ func (t *Tape) freeResident() {
 	t.freeRetired()
 }
 
+// Trim frees the arenas that turned out too small for Programs compiled later, as
+// the next Run would. Outputs of Programs that have run in them cannot be read any
+// more. It panics if t is in use by another goroutine.
+func (t *Tape) Trim() {
+	defer t.enter("trim")()
+	t.freeRetired()
+}
+
 func (t *Tape) freeRetired() {
 	for p := range t.programs {
 		if p.epoch != t.epoch { // its outputs lie there

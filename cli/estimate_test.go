@@ -47,6 +47,7 @@ func estimated() string {
 		"metamer example:pebbles --iterations 5 --size 128x128 --model on-off --dtype float32 --optimizer lbfgs:history=40",
 		"eigendistortion example:pebbles --iterations 40 --size 256x256 --model steerable-pyramid",
 		"geodesic example:pebbles example:bark --iterations 5 --size 64x64 --model laplacian-pyramid",
+		"geodesic example:pebbles example:bark --iterations 2 --size 64x64 --model on-off",
 		"mad example:pebbles --iterations 5 --size 128x128 --optimized-metric nlpd --target min",
 	}, "\n")
 }

@@ -25,6 +25,7 @@ func (s *Synthesis) buildMachine(tape *autograd.Tape, images []int) error {
 	if err != nil {
 		return err
 	}
+	tape.Trim() // nothing has run
 	s.tape, s.running, s.losses, s.whole, s.rows = tape, m, []program{{prog: m.evaluation()}}, nil, images
 	s.makeReports(len(images))
 	return nil
