@@ -2,6 +2,8 @@ package synth
 
 import (
 	"fmt"
+	"runtime"
+	"strings"
 
 	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/internal/rng"
@@ -114,17 +116,38 @@ func newProbe(b autograd.Backend, typ tensor.Type, record func(x autograd.Value)
 	return p, err
 }
 
-// recorded returns what f does, or what it panicked with as an error.
+// recorded returns what f does, or what it panicked with as an error, which says
+// where.
 func recorded(f func() []autograd.Value) (outs []autograd.Value, err error) {
 	defer func() {
-		if r := recover(); r != nil {
-			var ok bool
-			if err, ok = r.(error); !ok {
-				err = fmt.Errorf("panic: %v", r)
-			}
+		switch r := recover().(type) {
+		case nil:
+		case *autograd.Error:
+			err = r
+		default:
+			err = fmt.Errorf("%spanic: %v", panicPosition(), r)
 		}
 	}()
 	return f(), nil
+}
+
+// panicPosition returns "file:line: " of the function that panicked, for the
+// function that recovers.
+func panicPosition() string {
+	var pcs [64]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
+	panicked := false
+	for {
+		f, more := frames.Next()
+		switch inRuntime := strings.HasPrefix(f.Function, "runtime."); {
+		case f.Function == "runtime.gopanic":
+			panicked = true
+		case panicked && !inRuntime:
+			return fmt.Sprintf("%s:%d: ", f.File, f.Line)
+		case !more:
+			return ""
+		}
+	}
 }
 
 func (p *probe) close() { p.tape.Close() }

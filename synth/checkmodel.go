@@ -50,7 +50,7 @@ func (c *modelCheck) forward() bool {
 	for _, d := range []tensor.DType{tensor.Float64, tensor.Float32} {
 		p, err := newProbe(c.o.Backend, c.o.images(d, 1), c.representation)
 		if err != nil {
-			advice := "the line above names the operation; correct the model, or check it with images that suit it"
+			advice := "the line above says where; correct the model, or check it with images that suit it"
 			if d == tensor.Float32 {
 				advice = "cast constants to the image's type: x.Type().DType; until then use --dtype float64"
 			}
