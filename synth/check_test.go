@@ -243,3 +243,27 @@ func TestCheckPenalty(t *testing.T) {
 		assert.Contains(t, f.Found, c.found, name)
 	}
 }
+
+// A model that draws as it is recorded has no representation that could be matched;
+// one that makes its constants anew has.
+func TestSynthesesRefuseModelsThatDraw(t *testing.T) {
+	typ := small.withDefaults().images(tensor.Float64, 1)
+	a, b := uniform(typ, 1, 0, 1), uniform(typ, 2, 0, 1)
+	constants := ModelFunc(func(x autograd.Value) autograd.Value { return x.Mul(x.Tape().Const(tensor.Of([]float64{2}, 1))) })
+	draws := ModelFunc(func(x autograd.Value) autograd.Value { return x.Scale(1 + rand.Float64()) })
+	for name, start := range map[string]func(m Model) (interface{ Close() }, error){
+		"metamer": func(m Model) (interface{ Close() }, error) { return NewMetamer(nil, a, m, MetamerOptions{}) },
+		"eigendistortion": func(m Model) (interface{ Close() }, error) {
+			return NewEigendistortion(nil, a, m, EigendistortionOptions{})
+		},
+		"geodesic": func(m Model) (interface{ Close() }, error) {
+			return NewGeodesic(nil, a, b, m, GeodesicOptions{Steps: 2})
+		},
+	} {
+		_, err := start(draws)
+		assert.ErrorContains(t, err, "the model is not deterministic", name)
+		s, err := start(constants)
+		require.NoError(t, err, name)
+		s.Close()
+	}
+}

@@ -200,6 +200,11 @@ func (s *Eigendistortion) newRun(state eigenState) *eigenRun {
 
 // try errs if image k cannot be served.
 func (s *Eigendistortion) try(k int) error {
+	if k == 0 {
+		if err := checkSteady(s.device, "model", s.images, s.model.Forward); err != nil {
+			return err
+		}
+	}
 	if err := s.look(k); err != nil {
 		return err
 	}

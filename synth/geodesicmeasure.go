@@ -189,6 +189,9 @@ func (s *Geodesic) lossesOf(paths tensor.Tensor) ([]float64, error) {
 // checkModel measures the straight lines and refuses a model that does not serve
 // them; where memory is only counted all do.
 func (s *Geodesic) checkModel() error {
+	if err := checkSteady(s.device, "model", s.from, s.model.Forward); err != nil {
+		return err
+	}
 	j, err := s.judged()
 	if err != nil {
 		return err

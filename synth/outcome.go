@@ -184,6 +184,9 @@ func onCPU(dev autograd.Backend) bool {
 // nothing to see. It returns the losses.
 func (s *Metamer) checkModel() ([]float64, error) {
 	start := s.begin
+	if err := checkSteady(s.device, "model", start, s.model.Forward); err != nil {
+		return nil, err
+	}
 	j, err := s.judged()
 	if err != nil {
 		return nil, err
