@@ -99,7 +99,7 @@ func (f *metamerFlags) canvas(list []source) (shape []int, m synth.Model, err er
 	shape[2], shape[3] = f.outputSize.H, f.outputSize.W
 	m, err = f.model.make.construct(f.model.spec, shape[2], shape[3])
 	if err != nil {
-		return nil, nil, usage("--output-size %s: %w%s", &f.outputSize, err, f.model.make.hint(f.model.spec, shape[2], shape[3]))
+		return nil, nil, usage("--output-size %s: %w%s", &f.outputSize, err, f.model.make.hint(err, f.model.spec, shape[2], shape[3]))
 	}
 	return shape, m, nil
 }

@@ -100,7 +100,7 @@ func (f *checkModelFlags) judge(o synth.CheckOptions) (list []judgedThing, err e
 	if f.model.given() {
 		m, err := f.model.make.construct(f.model.spec, o.Height, o.Width)
 		if err != nil {
-			return nil, usage("%w; --size gives other test images%s", err, f.model.make.hint(f.model.spec, o.Height, o.Width))
+			return nil, usage("%w; --size gives other test images%s", err, f.model.make.hint(err, f.model.spec, o.Height, o.Width))
 		}
 		v, err := synth.Check(m, o)
 		if err := add("model", f.model.String(), v, err); err != nil {

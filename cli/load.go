@@ -61,7 +61,7 @@ func (a *app) suit(p *picture, f *specFlag[modelKind], m int) error {
 		return nil
 	}
 	if r.H == 0 || r.W == 0 {
-		return usage("%s has %d×%d pixels; %s needs multiples of %d%s", p.label(), h, w, f, m, f.make.hint(f.spec, h, w))
+		return usage("%s has %d×%d pixels; %s needs multiples of %d%s", p.label(), h, w, f, m, f.make.hint(nil, f.spec, h, w))
 	}
 	r.Y, r.X = (h-r.H)/2, (w-r.W)/2
 	p.x = tensor.Contiguous(p.x.Crop(2, r.Y, r.Y+r.H, 1).Crop(3, r.X, r.X+r.W, 1))

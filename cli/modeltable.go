@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -19,9 +20,10 @@ type modelKind struct {
 	advice func(s spec.Spec, h, w int) string
 }
 
-// hint returns advice as the end of an error.
-func (k modelKind) hint(s spec.Spec, h, w int) string {
-	if k.advice == nil {
+// hint returns advice as the end of err, which came of images of h×w pixels; nothing
+// where no other size helps.
+func (k modelKind) hint(err error, s spec.Spec, h, w int) string {
+	if k.advice == nil || errors.As(err, new(statisticsError)) {
 		return ""
 	}
 	return "; " + k.advice(s, h, w)

@@ -38,16 +38,24 @@ func normalizing(construct func(s spec.Spec, h, w int) (synth.Model, error)) fun
 		default:
 			stats, of, err := readStatistics(by)
 			if err != nil {
-				return nil, err
+				return nil, statisticsError{err}
 			}
 			if own := bareSettings(s); of[1] != own {
-				return nil, fmt.Errorf("%s holds statistics of %s, %s, and not of %s", by, of[0], of[1], own)
+				return nil, statisticsError{fmt.Errorf("%s holds statistics of %s, %s, and not of %s", by, of[0], of[1], own)}
 			}
 			n, _, err := models.Normalize(m, stats)
-			return n, err
+			if err != nil {
+				return nil, statisticsError{err}
+			}
+			return n, nil
 		}
 	}
 }
+
+// A statisticsError is one of the file of normalize=FILE.
+type statisticsError struct{ error }
+
+func (e statisticsError) Unwrap() error { return e.error }
 
 // bareSettings returns the settings of s but for normalize, as JSON: it says which
 // model statistics are of.

@@ -144,7 +144,7 @@ func (a *app) construct(f *specFlag[modelKind], list []picture) (synth.Model, er
 	h, w := list[0].x.Dim[2], list[0].x.Dim[3]
 	model, err := f.make.construct(f.spec, h, w)
 	if err != nil {
-		return nil, usage("%s: %w%s", list[0].label(), err, f.make.hint(f.spec, h, w))
+		return nil, usage("%s: %w%s", list[0].label(), err, f.make.hint(err, f.spec, h, w))
 	}
 	if len(list) == 1 {
 		return held(model, list[0].x)
