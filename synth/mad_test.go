@@ -425,6 +425,9 @@ func leastAcross(w []float64, u [][]float64) float64 {
 func TestMADBatchIsAlone(t *testing.T) {
 	o := synth.MADOptions{Seed: 7, Goals: []synth.Goal{{}, {Swapped: true, Max: true}}}
 	x := madPhotograph(2, 16, 16)
+	for i := range 16 * 16 { // so that its search takes other steps
+		x.StoreReal(i, .4+.05*x.LoadReal(i))
+	}
 	run := func(x tensor.Tensor, o synth.MADOptions) []float64 {
 		s := newMAD(t, nil, x, models.Dissimilarity{Of: models.SSIM{}}, models.MSE{}, o)
 		_, err := s.Run(context.Background(), synth.Stop{Iterations: 8})
