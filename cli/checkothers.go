@@ -10,6 +10,7 @@ import (
 	"github.com/percept-go/percept/internal/runfolder"
 	"github.com/percept-go/percept/optim"
 	"github.com/percept-go/percept/synth"
+	"github.com/percept-go/percept/tensor"
 )
 
 // orNaN returns a number of run.json, NaN if there is none.
@@ -74,6 +75,9 @@ func (v *runView) adviseMAD(q judge.MADMeasure, constrained bool) []judge.Advice
 	more := max(int(v.iteration()), 100)
 	if q.Residual > 1e-3 && v.words("stopped_by") != "tolerance" || q.Moving > .01 {
 		a.add("the optimized metric was still moving: go on", "--resume", v.folder.Dir, "--iterations", fmt.Sprintf("+%d", more))
+	}
+	if constrained && v.setting("dtype") == tensor.Float32.String() {
+		a.anew("float64 goes on where the rounding of float32 ends the search", "float64", "--dtype", "float64", "--init", v.folder.Path(runfolder.Result))
 	}
 	if !constrained {
 		a.anew("hold the metric exactly, without a weight", "constrained", "--tradeoff", "constrained", "--recipe", "none",

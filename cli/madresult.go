@@ -151,7 +151,7 @@ func (m *madRun) shortcomings(o *synth.MADOutcome, recent float64) string {
 			text += fmt.Sprintf("the last %d iterations made %s of the change, so that more hardly help", recentRows, percentText(recent))
 		}
 		if m.single() {
-			text += "; in float32 rounding may be larger than what is left"
+			text += "; in float32 rounding may be larger than what is left: --dtype float64 --init with the result.npy of this run goes on from here"
 		}
 		if o.Subgradient < o.KKT {
 			text += fmt.Sprintf("; a metric has kinks here: with the best derivatives at them, %.2g is left", o.Subgradient)

@@ -349,3 +349,10 @@ func TestNotANumber(t *testing.T) {
 		require.False(t, math.IsNaN(v), "the image before the step that failed")
 	}
 }
+
+// A run that leaves its start as it is does not match, and says so.
+func TestRunThatHardlyMoves(t *testing.T) {
+	code, out, errs := runMetamer("example:pebbles", "--size", "32x32", "--model", "on-off", "--optimizer", "sgd:lr=1e-12", "--iterations", "3", "-o", filepath.Join(t.TempDir(), "run"))
+	require.Equal(t, ExitNotMatched, code, errs)
+	assert.Contains(t, out+errs, "hardly moved from its start")
+}

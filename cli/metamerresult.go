@@ -179,7 +179,7 @@ func shortcomings(o *synth.Outcome) string {
 	if !(o.PenaltyShare <= synth.MatchedPenalty) {
 		list = append(list, fmt.Sprintf("the penalty is %s of the objective at the start (%s allowed)", percentText(o.PenaltyShare), percentText(synth.MatchedPenalty)))
 	}
-	if list == nil {
+	if o.Still {
 		list = append(list, fmt.Sprintf("the image has hardly moved from its start (%.2g RMS)", o.Moved))
 	}
 	return strings.Join(list, "; ")

@@ -245,7 +245,7 @@ func TestCheckPenalty(t *testing.T) {
 }
 
 // A model that draws as it is recorded has no representation that could be matched;
-// one that makes its constants anew has.
+// one that makes its constants anew has. So it is with metrics.
 func TestSynthesesRefuseModelsThatDraw(t *testing.T) {
 	typ := small.withDefaults().images(tensor.Float64, 1)
 	a, b := uniform(typ, 1, 0, 1), uniform(typ, 2, 0, 1)
@@ -266,4 +266,10 @@ func TestSynthesesRefuseModelsThatDraw(t *testing.T) {
 		require.NoError(t, err, name)
 		s.Close()
 	}
+	mse := MetricFunc(func(x, y autograd.Value) autograd.Value { return x.Sub(y).Square().SumWide(1, 2, 3) })
+	drawn := MetricFunc(func(x, y autograd.Value) autograd.Value { return mse(x, y).Scale(1 + rand.Float64()) })
+	_, err := NewMAD(nil, a, drawn, mse, MADOptions{})
+	assert.ErrorContains(t, err, "the optimized metric is not deterministic")
+	_, err = NewMAD(nil, a, mse, drawn, MADOptions{})
+	assert.ErrorContains(t, err, "the reference metric is not deterministic")
 }

@@ -229,6 +229,16 @@ func prepareMAD(dev autograd.Backend, images tensor.Tensor, optimized, reference
 	if err != nil {
 		return nil, start, err
 	}
+	first := pick(s.images, []int{0})
+	for _, m := range []struct {
+		name string
+		Metric
+	}{{"optimized metric", optimized}, {"reference metric", reference}} {
+		of := func(x autograd.Value) autograd.Value { return m.Metric.Metric(x.Tape().Const(first), x) }
+		if err := checkSteady(dev, m.name, start, of); err != nil {
+			return nil, start, err
+		}
+	}
 	return s, start, s.check(start, noise)
 }
 

@@ -44,6 +44,7 @@ type Outcome struct {
 	Penalty      float64      // without weight
 	PenaltyShare float64      // with weight, of the objective at the start
 	Moved        float64      // root mean square change of pixels from the start
+	Still        bool         // that is less than a hundredth of the target's standard deviation
 	FromTarget   float64      // root mean square distance of pixels to the target; NaN if that is no one image
 	Clipped      int          // pixels outside the penalty's range, or [0, 1]
 }
@@ -333,7 +334,8 @@ func (s *Metamer) outcome(j *judge, now judgement, x tensor.Tensor, k int) Outco
 		o.Groups = append(o.Groups, e)
 		o.Matched = o.Matched && e.Ratio <= MatchedGroup
 	}
-	o.Matched = o.Matched && o.PenaltyShare <= MatchedPenalty && o.Moved >= leastMove*deviation(target)
+	o.Still = !(o.Moved >= leastMove*deviation(target))
+	o.Matched = o.Matched && o.PenaltyShare <= MatchedPenalty && !o.Still
 	return o
 }
 
