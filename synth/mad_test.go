@@ -181,7 +181,7 @@ func TestMADHoldsAMetricWithinBounds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newMAD(t, nil, madPhotograph(1, 24, 20), metrics[0], metrics[1], synth.MADOptions{Goals: []synth.Goal{{Max: true}, {Swapped: true}, {Max: true, Swapped: true}}})
-			_, err := s.Run(context.Background(), synth.Stop{Iterations: 300})
+			_, err := s.Run(context.Background(), synth.Stop{Iterations: 1000})
 			require.NoError(t, err)
 			list, err := s.Outcome()
 			require.NoError(t, err)
