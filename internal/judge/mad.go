@@ -96,9 +96,6 @@ func (m *MAD) near(q MADMeasure) bool {
 }
 
 func (m *MAD) residualLimit() float64 {
-	if m.Coarse {
-		return .05
-	}
 	return synth.MatchedKKT * kktSlack
 }
 
