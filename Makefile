@@ -16,8 +16,7 @@ levels:
 	PERCEPT_CPU_LEVEL=avx2 go test -count=1 ./autograd/... ./models ./optim ./synth
 	PERCEPT_CPU_LEVEL=purego go test -count=1 -short ./kernels
 	PERCEPT_CPU_LEVEL=avx2 go test -count=1 -short ./kernels
-	go test -tags purego -short ./kernels
-	go test -tags purego ./autograd ./models
+	go test -tags purego ./kernels ./autograd ./models
 
 # Where threads meet: the pool, the steps it runs, and the command's signals.
 race:

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/percept-go/percept/internal/heap"
 	"github.com/percept-go/percept/tensor"
 )
 
@@ -26,16 +27,8 @@ func NewLedger(of Backend) *Ledger {
 	if of == nil {
 		of = CPU{}
 	}
-	h := heap()
+	h := heap.InUse()
 	return &Ledger{of: of, heap: h, seen: h}
-}
-
-// heap returns the bytes of the heap that are in use.
-func heap() int64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }
 
 // Peak returns the most bytes that were allocated at a time. It does not panic.
@@ -120,7 +113,7 @@ func (l *Ledger) look() {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	if grown := int64(m.HeapAlloc) - l.seen; grown > 2<<20+l.peak/64 {
-		l.seen = heap()
+		l.seen = heap.InUse()
 	} else {
 		l.seen += min(grown, 0)
 	}

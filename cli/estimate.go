@@ -11,6 +11,7 @@ import (
 
 	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/cuda"
+	"github.com/percept-go/percept/internal/heap"
 	"github.com/percept-go/percept/internal/runfolder"
 )
 
@@ -116,10 +117,10 @@ func (a *app) checkLarge(label string, f methodFlags, c, h, w int, build func(h,
 		each += float64(c * pairs * bytes)
 	}
 	if each*float64(h)*float64(w) < float64(free) {
-		before := heapBytes()
+		before := heap.InUse()
 		model, err := build(smallSide, smallSide)
 		if err == nil { // or what is wrong shows later
-			each = math.Max(each, float64(heapBytes()-before)/(smallSide*smallSide))
+			each = math.Max(each, float64(heap.InUse()-before)/(smallSide*smallSide))
 		}
 		runtime.KeepAlive(model)
 	}
@@ -135,14 +136,6 @@ func (a *app) checkLarge(label string, f methodFlags, c, h, w int, build func(h,
 // builder returns what makes the model of f for images of h×w pixels.
 func builder(f *specFlag[modelKind]) func(h, w int) (any, error) {
 	return func(h, w int) (any, error) { return f.make.construct(f.spec, h, w) }
-}
-
-// heapBytes returns the bytes of the heap that are in use.
-func heapBytes() int64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }
 
 // plan makes the synthesis of jobs and what judges it, of which l counts the memory.
