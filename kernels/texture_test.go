@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 )
@@ -96,6 +97,48 @@ func testTexture[T Float](t *testing.T, l Level, n int, bound float64) {
 	close("modulusAdjoint", dzPairs, dzWant)
 }
 
+// Zeros have direction 0 and NaN stays NaN, in every lane of every body.
+func TestTextureOfZeroAndNaN(t *testing.T) {
+	for _, l := range Levels() {
+		testTextureOf[float32](t, l)
+		testTextureOf[float64](t, l)
+	}
+}
+
+func testTextureOf[T Float](t *testing.T, l Level) {
+	body := TextureOf[T](l)
+	n, nan := 3*body.Lanes, T(math.NaN())
+	for _, v := range []T{0, nan} {
+		for at := range n {
+			pairs, z, dz := make([]T, 2*n), make([]T, 2*n), make([]T, 2*n)
+			for i := range pairs {
+				pairs[i] = 1
+			}
+			pairs[2*at], pairs[2*at+1] = v, v
+			body.Pack(z, pairs)
+			q, dr, di, ones := make([]T, n), make([]T, n), make([]T, n), make([]T, n)
+			for i := range ones {
+				ones[i] = 1
+			}
+			body.Double(q, dr, di, z, 0)
+			m, re := make([]T, n), make([]T, n)
+			body.Modulus(m, re, z, 0)
+			got := []T{q[at], dr[at], di[at], m[at], re[at]}
+			body.ModulusAdjoint(dz, z, ones, make([]T, n), 1)
+			body.Unpack(pairs, dz)
+			got = append(got, pairs[2*at], pairs[2*at+1])
+			body.DoubleAdjoint(dz, z, ones, ones, ones, &[4]T{0, 1, 1, 1})
+			body.Unpack(pairs, dz)
+			got = append(got, pairs[2*at], pairs[2*at+1])
+			for i, g := range got {
+				if g != v && !(v != v && g != g) {
+					t.Fatalf("%v, %T: number %d of %v at %d is %v", l, v, i, v, at, g)
+				}
+			}
+		}
+	}
+}
+
 // BenchmarkTexture measures the kernels on one strip of four rows.
 func BenchmarkTexture(b *testing.B) {
 	b.Run("f32", benchTexture[float32])
@@ -106,6 +149,7 @@ func benchTexture[T Float](b *testing.B) {
 	n := TextureStrip[T]()
 	t := TextureOf[T](Auto)
 	x, y, acc := NewTextureRows[T](TextureRows, n), NewTextureRows[T](TextureRows, n), NewTextureRows[T](16, t.Lanes)
+	p := new([4]T)
 	z, dz := NewTextureRows[T](2, n), NewTextureRows[T](2, n)
 	fillNormal(rand.New(rand.NewPCG(1, 2)), z)
 	for _, c := range []struct {
@@ -118,7 +162,7 @@ func benchTexture[T Float](b *testing.B) {
 		{"modulus", func() { t.Modulus(x[:n], y[:n], z, 0) }},
 		{"modulusAdjoint", func() { t.ModulusAdjoint(dz, z, x[:n], y[:n], 0) }},
 		{"double", func() { t.Double(x[:n], y[:n], y[n:2*n], z, 0) }},
-		{"doubleAdjoint", func() { t.DoubleAdjoint(dz, z, x[:n], y[:n], y[n:2*n], &[4]T{}) }},
+		{"doubleAdjoint", func() { t.DoubleAdjoint(dz, z, x[:n], y[:n], y[n:2*n], p) }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {

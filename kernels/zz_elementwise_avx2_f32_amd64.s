@@ -7623,28 +7623,52 @@ TEXT ·modulusAVX2F32(SB), NOSPLIT, $0-36
 	MOVQ         z+16(FP), DX
 	MOVQ         n+24(FP), BX
 	VBROADCASTSS mean+32(FP), Y0
+	SUBQ         $0x00000010, BX
+	JL           rest
 
-turn:
+pair:
+	VMOVUPS     (DX), Y1
+	VMOVUPS     64(DX), Y3
+	VMOVUPS     32(DX), Y2
+	VMOVUPS     96(DX), Y4
+	VMULPS      Y2, Y2, Y2
+	VMULPS      Y4, Y4, Y4
+	VFMADD231PS Y1, Y1, Y2
+	VFMADD231PS Y3, Y3, Y4
+	VSQRTPS     Y2, Y2
+	VSQRTPS     Y4, Y4
+	VSUBPS      Y0, Y2, Y2
+	VSUBPS      Y0, Y4, Y4
+	VMOVUPS     Y2, (AX)
+	VMOVUPS     Y4, 32(AX)
+	VMOVUPS     Y1, (CX)
+	VMOVUPS     Y3, 32(CX)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000080, DX
+	SUBQ        $0x00000010, BX
+	JGE         pair
+
+rest:
+	ADDQ $0x00000010, BX
+	JZ   done
+
+one:
 	VMOVUPS     (DX), Y1
 	VMOVUPS     32(DX), Y2
-	VMULPS      Y2, Y2, Y3
-	VFMADD231PS Y1, Y1, Y3
-	VSQRTPS     Y3, Y3
-	VXORPS      Y4, Y4, Y4
-	VCMPPS      $0x04, Y4, Y3, Y4
-	VMOVUPS     splat256x3f800000<>+0(SB), Y5
-	VDIVPS      Y3, Y5, Y5
-	VANDPS      Y5, Y4, Y4
-	VMULPS      Y4, Y1, Y5
-	VMULPS      Y4, Y2, Y2
-	VSUBPS      Y0, Y3, Y2
+	VMULPS      Y2, Y2, Y2
+	VFMADD231PS Y1, Y1, Y2
+	VSQRTPS     Y2, Y2
+	VSUBPS      Y0, Y2, Y2
 	VMOVUPS     Y2, (AX)
 	VMOVUPS     Y1, (CX)
-	ADDQ        $0x00000040, DX
 	ADDQ        $0x00000020, AX
 	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000040, DX
 	SUBQ        $0x00000008, BX
-	JG          turn
+	JG          one
+
+done:
 	VZEROUPPER
 	RET
 
@@ -7657,18 +7681,65 @@ TEXT ·modulusAdjointAVX2F32(SB), NOSPLIT, $0-44
 	MOVQ         re+24(FP), BX
 	MOVQ         n+32(FP), SI
 	VBROADCASTSS f+40(FP), Y0
+	SUBQ         $0x00000010, SI
+	JL           rest
 
-turn:
+pair:
+	VMOVUPS     (CX), Y1
+	VMOVUPS     64(CX), Y4
+	VMOVUPS     32(CX), Y2
+	VMOVUPS     96(CX), Y5
+	VMULPS      Y2, Y2, Y3
+	VMULPS      Y5, Y5, Y6
+	VFMADD231PS Y1, Y1, Y3
+	VFMADD231PS Y4, Y4, Y6
+	VSQRTPS     Y3, Y3
+	VSQRTPS     Y6, Y8
+	VMOVUPS     splat256x3f800000<>+0(SB), Y6
+	VMOVUPS     splat256x0da24260<>+0(SB), Y7
+	VMAXPS      Y3, Y7, Y3
+	VMAXPS      Y8, Y7, Y7
+	VDIVPS      Y3, Y6, Y3
+	VDIVPS      Y7, Y6, Y7
+	VMULPS      Y3, Y1, Y6
+	VMULPS      Y7, Y4, Y8
+	VMULPS      Y3, Y2, Y2
+	VMULPS      Y7, Y5, Y7
+	VMOVUPS     (DX), Y3
+	VMOVUPS     32(DX), Y9
+	VMOVUPS     (BX), Y5
+	VMOVUPS     32(BX), Y10
+	VFMADD231PS Y0, Y1, Y5
+	VFMADD231PS Y0, Y4, Y10
+	VFMADD231PS Y3, Y6, Y5
+	VFMADD231PS Y9, Y8, Y10
+	VMULPS      Y3, Y2, Y1
+	VMULPS      Y9, Y7, Y2
+	VMOVUPS     Y5, (AX)
+	VMOVUPS     Y10, 64(AX)
+	VMOVUPS     Y1, 32(AX)
+	VMOVUPS     Y2, 96(AX)
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000080, CX
+	ADDQ        $0x00000080, AX
+	SUBQ        $0x00000010, SI
+	JGE         pair
+
+rest:
+	ADDQ $0x00000010, SI
+	JZ   done
+
+one:
 	VMOVUPS     (CX), Y1
 	VMOVUPS     32(CX), Y2
 	VMULPS      Y2, Y2, Y3
 	VFMADD231PS Y1, Y1, Y3
 	VSQRTPS     Y3, Y3
-	VXORPS      Y4, Y4, Y4
-	VCMPPS      $0x04, Y4, Y3, Y4
-	VMOVUPS     splat256x3f800000<>+0(SB), Y5
-	VDIVPS      Y3, Y5, Y3
-	VANDPS      Y3, Y4, Y3
+	VMOVUPS     splat256x3f800000<>+0(SB), Y4
+	VMOVUPS     splat256x0da24260<>+0(SB), Y5
+	VMAXPS      Y3, Y5, Y3
+	VDIVPS      Y3, Y4, Y3
 	VMULPS      Y3, Y1, Y4
 	VMULPS      Y3, Y2, Y2
 	VMOVUPS     (DX), Y3
@@ -7678,14 +7749,26 @@ turn:
 	VMULPS      Y3, Y2, Y1
 	VMOVUPS     Y5, (AX)
 	VMOVUPS     Y1, 32(AX)
-	ADDQ        $0x00000040, CX
-	ADDQ        $0x00000040, AX
 	ADDQ        $0x00000020, DX
 	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, AX
 	SUBQ        $0x00000008, SI
-	JG          turn
+	JG          one
+
+done:
 	VZEROUPPER
 	RET
+
+DATA splat256x0da24260<>+0(SB)/4, $0x0da24260
+DATA splat256x0da24260<>+4(SB)/4, $0x0da24260
+DATA splat256x0da24260<>+8(SB)/4, $0x0da24260
+DATA splat256x0da24260<>+12(SB)/4, $0x0da24260
+DATA splat256x0da24260<>+16(SB)/4, $0x0da24260
+DATA splat256x0da24260<>+20(SB)/4, $0x0da24260
+DATA splat256x0da24260<>+24(SB)/4, $0x0da24260
+DATA splat256x0da24260<>+28(SB)/4, $0x0da24260
+GLOBL splat256x0da24260<>(SB), RODATA|NOPTR, $32
 
 // func doubleAVX2F32(q *float32, dr *float32, di *float32, z *float32, n int, mean float32)
 // Requires: AVX, FMA3
@@ -7696,18 +7779,67 @@ TEXT ·doubleAVX2F32(SB), NOSPLIT, $0-44
 	MOVQ         z+24(FP), BX
 	MOVQ         n+32(FP), SI
 	VBROADCASTSS mean+40(FP), Y0
+	SUBQ         $0x00000010, SI
+	JL           rest
 
-turn:
+pair:
+	VMOVUPS     (BX), Y1
+	VMOVUPS     64(BX), Y4
+	VMOVUPS     32(BX), Y2
+	VMOVUPS     96(BX), Y5
+	VMULPS      Y2, Y2, Y3
+	VMULPS      Y5, Y5, Y6
+	VFMADD231PS Y1, Y1, Y3
+	VFMADD231PS Y4, Y4, Y6
+	VSQRTPS     Y3, Y3
+	VSQRTPS     Y6, Y9
+	VMOVUPS     splat256x3f800000<>+0(SB), Y6
+	VMOVUPS     splat256x0da24260<>+0(SB), Y7
+	VMAXPS      Y3, Y7, Y8
+	VMAXPS      Y9, Y7, Y7
+	VDIVPS      Y8, Y6, Y8
+	VDIVPS      Y7, Y6, Y7
+	VMULPS      Y8, Y1, Y6
+	VMULPS      Y7, Y4, Y10
+	VMULPS      Y8, Y2, Y8
+	VMULPS      Y7, Y5, Y7
+	VSUBPS      Y0, Y3, Y3
+	VSUBPS      Y0, Y9, Y9
+	VMOVUPS     Y3, (AX)
+	VMOVUPS     Y9, 32(AX)
+	VMULPS      Y8, Y2, Y3
+	VMULPS      Y7, Y5, Y9
+	VFMSUB231PS Y6, Y1, Y3
+	VFMSUB231PS Y10, Y4, Y9
+	VMOVUPS     Y3, (CX)
+	VMOVUPS     Y9, 32(CX)
+	VMULPS      Y6, Y2, Y2
+	VMULPS      Y10, Y5, Y3
+	VFMADD231PS Y8, Y1, Y2
+	VFMADD231PS Y7, Y4, Y3
+	VMOVUPS     Y2, (DX)
+	VMOVUPS     Y3, 32(DX)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000080, BX
+	SUBQ        $0x00000010, SI
+	JGE         pair
+
+rest:
+	ADDQ $0x00000010, SI
+	JZ   done
+
+one:
 	VMOVUPS     (BX), Y1
 	VMOVUPS     32(BX), Y2
 	VMULPS      Y2, Y2, Y3
 	VFMADD231PS Y1, Y1, Y3
 	VSQRTPS     Y3, Y3
-	VXORPS      Y4, Y4, Y4
-	VCMPPS      $0x04, Y4, Y3, Y4
-	VMOVUPS     splat256x3f800000<>+0(SB), Y5
-	VDIVPS      Y3, Y5, Y5
-	VANDPS      Y5, Y4, Y4
+	VMOVUPS     splat256x3f800000<>+0(SB), Y4
+	VMOVUPS     splat256x0da24260<>+0(SB), Y5
+	VMAXPS      Y3, Y5, Y5
+	VDIVPS      Y5, Y4, Y4
 	VMULPS      Y4, Y1, Y5
 	VMULPS      Y4, Y2, Y4
 	VSUBPS      Y0, Y3, Y3
@@ -7718,18 +7850,20 @@ turn:
 	VMULPS      Y5, Y2, Y2
 	VFMADD231PS Y4, Y1, Y2
 	VMOVUPS     Y2, (DX)
-	ADDQ        $0x00000040, BX
 	ADDQ        $0x00000020, AX
 	ADDQ        $0x00000020, CX
 	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000040, BX
 	SUBQ        $0x00000008, SI
-	JG          turn
+	JG          one
+
+done:
 	VZEROUPPER
 	RET
 
 // func doubleAdjointAVX2F32(dz *float32, z *float32, q *float32, dr *float32, di *float32, n int, p *[4]float32)
 // Requires: AVX, FMA3
-TEXT ·doubleAdjointAVX2F32(SB), NOSPLIT, $0-56
+TEXT ·doubleAdjointAVX2F32(SB), NOSPLIT, $128-56
 	MOVQ         dz+0(FP), AX
 	MOVQ         z+8(FP), CX
 	MOVQ         q+16(FP), DX
@@ -7738,54 +7872,141 @@ TEXT ·doubleAdjointAVX2F32(SB), NOSPLIT, $0-56
 	MOVQ         n+40(FP), DI
 	MOVQ         p+48(FP), R8
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VBROADCASTSS 8(R8), Y2
-	VBROADCASTSS 12(R8), Y3
+	VMOVUPS      Y0, (SP)
+	VBROADCASTSS 4(R8), Y0
+	VMOVUPS      Y0, 32(SP)
+	VBROADCASTSS 8(R8), Y0
+	VMOVUPS      Y0, 64(SP)
+	VBROADCASTSS 12(R8), Y0
+	VMOVUPS      Y0, 96(SP)
+	SUBQ         $0x00000010, DI
+	JL           rest
 
-turn:
-	VMOVUPS      (CX), Y4
-	VMOVUPS      32(CX), Y5
-	VMULPS       Y5, Y5, Y6
-	VFMADD231PS  Y4, Y4, Y6
-	VSQRTPS      Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VCMPPS       $0x04, Y7, Y6, Y7
-	VMOVUPS      splat256x3f800000<>+0(SB), Y8
-	VDIVPS       Y6, Y8, Y8
-	VANDPS       Y8, Y7, Y7
-	VMULPS       Y7, Y4, Y4
-	VMULPS       Y7, Y5, Y5
-	VADDPS       Y5, Y5, Y7
-	VADDPS       Y4, Y4, Y8
-	VMOVUPS      splat256x3f800000<>+0(SB), Y9
-	VFNMADD231PS Y5, Y7, Y9
-	VMULPS       Y4, Y7, Y10
-	VSUBPS       Y0, Y6, Y11
-	VMOVUPS      (DX), Y12
-	VFMADD231PS  Y1, Y11, Y12
-	VMULPS       Y2, Y6, Y11
-	VMOVUPS      (BX), Y13
-	VFMADD231PS  Y9, Y11, Y13
-	VMULPS       Y3, Y6, Y6
-	VMOVUPS      (SI), Y11
-	VFMADD231PS  Y10, Y6, Y11
-	VFMADD231PS  Y10, Y11, Y12
-	VFMADD231PS  Y9, Y13, Y12
-	VMULPS       Y10, Y13, Y6
-	VFMSUB231PS  Y9, Y11, Y6
-	VMULPS       Y6, Y7, Y7
-	VFMSUB231PS  Y12, Y4, Y7
-	VMULPS       Y6, Y8, Y4
-	VFMADD231PS  Y12, Y5, Y4
-	VMOVUPS      Y7, (AX)
-	VMOVUPS      Y4, 32(AX)
-	ADDQ         $0x00000040, CX
-	ADDQ         $0x00000040, AX
+pair:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      64(CX), Y3
+	VMOVUPS      32(CX), Y1
+	VMOVUPS      96(CX), Y4
+	VMULPS       Y1, Y1, Y2
+	VMULPS       Y4, Y4, Y5
+	VFMADD231PS  Y0, Y0, Y2
+	VFMADD231PS  Y3, Y3, Y5
+	VSQRTPS      Y2, Y2
+	VSQRTPS      Y5, Y8
+	VMOVUPS      splat256x3f800000<>+0(SB), Y5
+	VMOVUPS      splat256x0da24260<>+0(SB), Y6
+	VMAXPS       Y2, Y6, Y7
+	VMAXPS       Y8, Y6, Y6
+	VDIVPS       Y7, Y5, Y7
+	VDIVPS       Y6, Y5, Y6
+	VMULPS       Y7, Y0, Y0
+	VMULPS       Y6, Y3, Y3
+	VMULPS       Y7, Y1, Y1
+	VMULPS       Y6, Y4, Y7
+	VADDPS       Y1, Y1, Y4
+	VADDPS       Y7, Y7, Y9
+	VMOVAPS      Y5, Y6
+	VFNMADD231PS Y1, Y4, Y6
+	VFNMADD231PS Y7, Y9, Y5
+	VMULPS       Y0, Y4, Y4
+	VMULPS       Y3, Y9, Y11
+	VMULPS       64(SP), Y2, Y9
+	VMULPS       64(SP), Y8, Y12
+	VMOVUPS      (BX), Y10
+	VMOVUPS      32(BX), Y13
+	VFMADD231PS  Y6, Y9, Y10
+	VFMADD231PS  Y5, Y12, Y13
+	VMULPS       96(SP), Y2, Y9
+	VMULPS       96(SP), Y8, Y14
+	VMOVUPS      (SI), Y12
+	VMOVUPS      32(SI), Y15
+	VFMADD231PS  Y4, Y9, Y12
+	VFMADD231PS  Y11, Y14, Y15
+	VSUBPS       (SP), Y2, Y2
+	VSUBPS       (SP), Y8, Y9
+	VMOVUPS      (DX), Y8
+	VMOVUPS      32(DX), Y14
+	VFMADD231PS  32(SP), Y2, Y8
+	VFMADD231PS  32(SP), Y9, Y14
+	VFMADD231PS  Y4, Y12, Y8
+	VFMADD231PS  Y11, Y15, Y14
+	VFMADD231PS  Y6, Y10, Y8
+	VFMADD231PS  Y5, Y13, Y14
+	VMULPS       Y4, Y10, Y2
+	VMULPS       Y11, Y13, Y4
+	VFMSUB231PS  Y6, Y12, Y2
+	VFMSUB231PS  Y5, Y15, Y4
+	VADDPS       Y2, Y2, Y2
+	VADDPS       Y4, Y4, Y5
+	VMULPS       Y2, Y1, Y4
+	VMULPS       Y5, Y7, Y6
+	VFMSUB231PS  Y8, Y0, Y4
+	VFMSUB231PS  Y14, Y3, Y6
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y5, Y3, Y2
+	VFMADD231PS  Y8, Y1, Y0
+	VFMADD231PS  Y14, Y7, Y2
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      Y6, 64(AX)
+	VMOVUPS      Y0, 32(AX)
+	VMOVUPS      Y2, 96(AX)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x00000080, AX
+	SUBQ         $0x00000010, DI
+	JGE          pair
+
+rest:
+	ADDQ $0x00000010, DI
+	JZ   done
+
+one:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      32(CX), Y1
+	VMULPS       Y1, Y1, Y2
+	VFMADD231PS  Y0, Y0, Y2
+	VSQRTPS      Y2, Y2
+	VMOVUPS      splat256x3f800000<>+0(SB), Y3
+	VMOVUPS      splat256x0da24260<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y4
+	VDIVPS       Y4, Y3, Y3
+	VMULPS       Y3, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VADDPS       Y1, Y1, Y3
+	VMOVUPS      splat256x3f800000<>+0(SB), Y4
+	VFNMADD231PS Y1, Y3, Y4
+	VMULPS       Y0, Y3, Y3
+	VMULPS       64(SP), Y2, Y5
+	VMOVUPS      (BX), Y6
+	VFMADD231PS  Y4, Y5, Y6
+	VMULPS       96(SP), Y2, Y5
+	VMOVUPS      (SI), Y7
+	VFMADD231PS  Y3, Y5, Y7
+	VSUBPS       (SP), Y2, Y2
+	VMOVUPS      (DX), Y5
+	VFMADD231PS  32(SP), Y2, Y5
+	VFMADD231PS  Y3, Y7, Y5
+	VFMADD231PS  Y4, Y6, Y5
+	VMULPS       Y3, Y6, Y2
+	VFMSUB231PS  Y4, Y7, Y2
+	VADDPS       Y2, Y2, Y2
+	VMULPS       Y2, Y1, Y3
+	VFMSUB231PS  Y5, Y0, Y3
+	VMULPS       Y2, Y0, Y0
+	VFMADD231PS  Y5, Y1, Y0
+	VMOVUPS      Y3, (AX)
+	VMOVUPS      Y0, 32(AX)
 	ADDQ         $0x00000020, DX
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, AX
 	SUBQ         $0x00000008, DI
-	JG           turn
+	JG           one
+
+done:
 	VZEROUPPER
 	RET
 

@@ -7490,28 +7490,52 @@ TEXT ·modulusAVX2F64(SB), NOSPLIT, $0-40
 	MOVQ         z+16(FP), DX
 	MOVQ         n+24(FP), BX
 	VBROADCASTSD mean+32(FP), Y0
+	SUBQ         $0x00000008, BX
+	JL           rest
 
-turn:
+pair:
+	VMOVUPD     (DX), Y1
+	VMOVUPD     64(DX), Y3
+	VMOVUPD     32(DX), Y2
+	VMOVUPD     96(DX), Y4
+	VMULPD      Y2, Y2, Y2
+	VMULPD      Y4, Y4, Y4
+	VFMADD231PD Y1, Y1, Y2
+	VFMADD231PD Y3, Y3, Y4
+	VSQRTPD     Y2, Y2
+	VSQRTPD     Y4, Y4
+	VSUBPD      Y0, Y2, Y2
+	VSUBPD      Y0, Y4, Y4
+	VMOVUPS     Y2, (AX)
+	VMOVUPS     Y4, 32(AX)
+	VMOVUPS     Y1, (CX)
+	VMOVUPS     Y3, 32(CX)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000080, DX
+	SUBQ        $0x00000008, BX
+	JGE         pair
+
+rest:
+	ADDQ $0x00000008, BX
+	JZ   done
+
+one:
 	VMOVUPD     (DX), Y1
 	VMOVUPD     32(DX), Y2
-	VMULPD      Y2, Y2, Y3
-	VFMADD231PD Y1, Y1, Y3
-	VSQRTPD     Y3, Y3
-	VXORPS      Y4, Y4, Y4
-	VCMPPD      $0x04, Y4, Y3, Y4
-	VMOVUPD     splat256x3ff0000000000000<>+0(SB), Y5
-	VDIVPD      Y3, Y5, Y5
-	VANDPD      Y5, Y4, Y4
-	VMULPD      Y4, Y1, Y5
-	VMULPD      Y4, Y2, Y2
-	VSUBPD      Y0, Y3, Y2
+	VMULPD      Y2, Y2, Y2
+	VFMADD231PD Y1, Y1, Y2
+	VSQRTPD     Y2, Y2
+	VSUBPD      Y0, Y2, Y2
 	VMOVUPS     Y2, (AX)
 	VMOVUPS     Y1, (CX)
-	ADDQ        $0x00000040, DX
 	ADDQ        $0x00000020, AX
 	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000040, DX
 	SUBQ        $0x00000004, BX
-	JG          turn
+	JG          one
+
+done:
 	VZEROUPPER
 	RET
 
@@ -7524,18 +7548,65 @@ TEXT ·modulusAdjointAVX2F64(SB), NOSPLIT, $0-48
 	MOVQ         re+24(FP), BX
 	MOVQ         n+32(FP), SI
 	VBROADCASTSD f+40(FP), Y0
+	SUBQ         $0x00000008, SI
+	JL           rest
 
-turn:
+pair:
+	VMOVUPD     (CX), Y1
+	VMOVUPD     64(CX), Y4
+	VMOVUPD     32(CX), Y2
+	VMOVUPD     96(CX), Y5
+	VMULPD      Y2, Y2, Y3
+	VMULPD      Y5, Y5, Y6
+	VFMADD231PD Y1, Y1, Y3
+	VFMADD231PD Y4, Y4, Y6
+	VSQRTPD     Y3, Y3
+	VSQRTPD     Y6, Y8
+	VMOVUPD     splat256x3ff0000000000000<>+0(SB), Y6
+	VMOVUPD     splat256x16687e92154ef7ac<>+0(SB), Y7
+	VMAXPD      Y3, Y7, Y3
+	VMAXPD      Y8, Y7, Y7
+	VDIVPD      Y3, Y6, Y3
+	VDIVPD      Y7, Y6, Y7
+	VMULPD      Y3, Y1, Y6
+	VMULPD      Y7, Y4, Y8
+	VMULPD      Y3, Y2, Y2
+	VMULPD      Y7, Y5, Y7
+	VMOVUPD     (DX), Y3
+	VMOVUPD     32(DX), Y9
+	VMOVUPD     (BX), Y5
+	VMOVUPD     32(BX), Y10
+	VFMADD231PD Y0, Y1, Y5
+	VFMADD231PD Y0, Y4, Y10
+	VFMADD231PD Y3, Y6, Y5
+	VFMADD231PD Y9, Y8, Y10
+	VMULPD      Y3, Y2, Y1
+	VMULPD      Y9, Y7, Y2
+	VMOVUPS     Y5, (AX)
+	VMOVUPS     Y10, 64(AX)
+	VMOVUPS     Y1, 32(AX)
+	VMOVUPS     Y2, 96(AX)
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000080, CX
+	ADDQ        $0x00000080, AX
+	SUBQ        $0x00000008, SI
+	JGE         pair
+
+rest:
+	ADDQ $0x00000008, SI
+	JZ   done
+
+one:
 	VMOVUPD     (CX), Y1
 	VMOVUPD     32(CX), Y2
 	VMULPD      Y2, Y2, Y3
 	VFMADD231PD Y1, Y1, Y3
 	VSQRTPD     Y3, Y3
-	VXORPS      Y4, Y4, Y4
-	VCMPPD      $0x04, Y4, Y3, Y4
-	VMOVUPD     splat256x3ff0000000000000<>+0(SB), Y5
-	VDIVPD      Y3, Y5, Y3
-	VANDPD      Y3, Y4, Y3
+	VMOVUPD     splat256x3ff0000000000000<>+0(SB), Y4
+	VMOVUPD     splat256x16687e92154ef7ac<>+0(SB), Y5
+	VMAXPD      Y3, Y5, Y3
+	VDIVPD      Y3, Y4, Y3
 	VMULPD      Y3, Y1, Y4
 	VMULPD      Y3, Y2, Y2
 	VMOVUPD     (DX), Y3
@@ -7545,14 +7616,22 @@ turn:
 	VMULPD      Y3, Y2, Y1
 	VMOVUPS     Y5, (AX)
 	VMOVUPS     Y1, 32(AX)
-	ADDQ        $0x00000040, CX
-	ADDQ        $0x00000040, AX
 	ADDQ        $0x00000020, DX
 	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, AX
 	SUBQ        $0x00000004, SI
-	JG          turn
+	JG          one
+
+done:
 	VZEROUPPER
 	RET
+
+DATA splat256x16687e92154ef7ac<>+0(SB)/8, $0x16687e92154ef7ac
+DATA splat256x16687e92154ef7ac<>+8(SB)/8, $0x16687e92154ef7ac
+DATA splat256x16687e92154ef7ac<>+16(SB)/8, $0x16687e92154ef7ac
+DATA splat256x16687e92154ef7ac<>+24(SB)/8, $0x16687e92154ef7ac
+GLOBL splat256x16687e92154ef7ac<>(SB), RODATA|NOPTR, $32
 
 // func doubleAVX2F64(q *float64, dr *float64, di *float64, z *float64, n int, mean float64)
 // Requires: AVX, FMA3
@@ -7563,18 +7642,67 @@ TEXT ·doubleAVX2F64(SB), NOSPLIT, $0-48
 	MOVQ         z+24(FP), BX
 	MOVQ         n+32(FP), SI
 	VBROADCASTSD mean+40(FP), Y0
+	SUBQ         $0x00000008, SI
+	JL           rest
 
-turn:
+pair:
+	VMOVUPD     (BX), Y1
+	VMOVUPD     64(BX), Y4
+	VMOVUPD     32(BX), Y2
+	VMOVUPD     96(BX), Y5
+	VMULPD      Y2, Y2, Y3
+	VMULPD      Y5, Y5, Y6
+	VFMADD231PD Y1, Y1, Y3
+	VFMADD231PD Y4, Y4, Y6
+	VSQRTPD     Y3, Y3
+	VSQRTPD     Y6, Y9
+	VMOVUPD     splat256x3ff0000000000000<>+0(SB), Y6
+	VMOVUPD     splat256x16687e92154ef7ac<>+0(SB), Y7
+	VMAXPD      Y3, Y7, Y8
+	VMAXPD      Y9, Y7, Y7
+	VDIVPD      Y8, Y6, Y8
+	VDIVPD      Y7, Y6, Y7
+	VMULPD      Y8, Y1, Y6
+	VMULPD      Y7, Y4, Y10
+	VMULPD      Y8, Y2, Y8
+	VMULPD      Y7, Y5, Y7
+	VSUBPD      Y0, Y3, Y3
+	VSUBPD      Y0, Y9, Y9
+	VMOVUPS     Y3, (AX)
+	VMOVUPS     Y9, 32(AX)
+	VMULPD      Y8, Y2, Y3
+	VMULPD      Y7, Y5, Y9
+	VFMSUB231PD Y6, Y1, Y3
+	VFMSUB231PD Y10, Y4, Y9
+	VMOVUPS     Y3, (CX)
+	VMOVUPS     Y9, 32(CX)
+	VMULPD      Y6, Y2, Y2
+	VMULPD      Y10, Y5, Y3
+	VFMADD231PD Y8, Y1, Y2
+	VFMADD231PD Y7, Y4, Y3
+	VMOVUPS     Y2, (DX)
+	VMOVUPS     Y3, 32(DX)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000080, BX
+	SUBQ        $0x00000008, SI
+	JGE         pair
+
+rest:
+	ADDQ $0x00000008, SI
+	JZ   done
+
+one:
 	VMOVUPD     (BX), Y1
 	VMOVUPD     32(BX), Y2
 	VMULPD      Y2, Y2, Y3
 	VFMADD231PD Y1, Y1, Y3
 	VSQRTPD     Y3, Y3
-	VXORPS      Y4, Y4, Y4
-	VCMPPD      $0x04, Y4, Y3, Y4
-	VMOVUPD     splat256x3ff0000000000000<>+0(SB), Y5
-	VDIVPD      Y3, Y5, Y5
-	VANDPD      Y5, Y4, Y4
+	VMOVUPD     splat256x3ff0000000000000<>+0(SB), Y4
+	VMOVUPD     splat256x16687e92154ef7ac<>+0(SB), Y5
+	VMAXPD      Y3, Y5, Y5
+	VDIVPD      Y5, Y4, Y4
 	VMULPD      Y4, Y1, Y5
 	VMULPD      Y4, Y2, Y4
 	VSUBPD      Y0, Y3, Y3
@@ -7585,18 +7713,20 @@ turn:
 	VMULPD      Y5, Y2, Y2
 	VFMADD231PD Y4, Y1, Y2
 	VMOVUPS     Y2, (DX)
-	ADDQ        $0x00000040, BX
 	ADDQ        $0x00000020, AX
 	ADDQ        $0x00000020, CX
 	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000040, BX
 	SUBQ        $0x00000004, SI
-	JG          turn
+	JG          one
+
+done:
 	VZEROUPPER
 	RET
 
 // func doubleAdjointAVX2F64(dz *float64, z *float64, q *float64, dr *float64, di *float64, n int, p *[4]float64)
 // Requires: AVX, FMA3
-TEXT ·doubleAdjointAVX2F64(SB), NOSPLIT, $0-56
+TEXT ·doubleAdjointAVX2F64(SB), NOSPLIT, $128-56
 	MOVQ         dz+0(FP), AX
 	MOVQ         z+8(FP), CX
 	MOVQ         q+16(FP), DX
@@ -7605,54 +7735,141 @@ TEXT ·doubleAdjointAVX2F64(SB), NOSPLIT, $0-56
 	MOVQ         n+40(FP), DI
 	MOVQ         p+48(FP), R8
 	VBROADCASTSD (R8), Y0
-	VBROADCASTSD 8(R8), Y1
-	VBROADCASTSD 16(R8), Y2
-	VBROADCASTSD 24(R8), Y3
+	VMOVUPS      Y0, (SP)
+	VBROADCASTSD 8(R8), Y0
+	VMOVUPS      Y0, 32(SP)
+	VBROADCASTSD 16(R8), Y0
+	VMOVUPS      Y0, 64(SP)
+	VBROADCASTSD 24(R8), Y0
+	VMOVUPS      Y0, 96(SP)
+	SUBQ         $0x00000008, DI
+	JL           rest
 
-turn:
-	VMOVUPD      (CX), Y4
-	VMOVUPD      32(CX), Y5
-	VMULPD       Y5, Y5, Y6
-	VFMADD231PD  Y4, Y4, Y6
-	VSQRTPD      Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VCMPPD       $0x04, Y7, Y6, Y7
-	VMOVUPD      splat256x3ff0000000000000<>+0(SB), Y8
-	VDIVPD       Y6, Y8, Y8
-	VANDPD       Y8, Y7, Y7
-	VMULPD       Y7, Y4, Y4
-	VMULPD       Y7, Y5, Y5
-	VADDPD       Y5, Y5, Y7
-	VADDPD       Y4, Y4, Y8
-	VMOVUPD      splat256x3ff0000000000000<>+0(SB), Y9
-	VFNMADD231PD Y5, Y7, Y9
-	VMULPD       Y4, Y7, Y10
-	VSUBPD       Y0, Y6, Y11
-	VMOVUPD      (DX), Y12
-	VFMADD231PD  Y1, Y11, Y12
-	VMULPD       Y2, Y6, Y11
-	VMOVUPD      (BX), Y13
-	VFMADD231PD  Y9, Y11, Y13
-	VMULPD       Y3, Y6, Y6
-	VMOVUPD      (SI), Y11
-	VFMADD231PD  Y10, Y6, Y11
-	VFMADD231PD  Y10, Y11, Y12
-	VFMADD231PD  Y9, Y13, Y12
-	VMULPD       Y10, Y13, Y6
-	VFMSUB231PD  Y9, Y11, Y6
-	VMULPD       Y6, Y7, Y7
-	VFMSUB231PD  Y12, Y4, Y7
-	VMULPD       Y6, Y8, Y4
-	VFMADD231PD  Y12, Y5, Y4
-	VMOVUPS      Y7, (AX)
-	VMOVUPS      Y4, 32(AX)
-	ADDQ         $0x00000040, CX
-	ADDQ         $0x00000040, AX
+pair:
+	VMOVUPD      (CX), Y0
+	VMOVUPD      64(CX), Y3
+	VMOVUPD      32(CX), Y1
+	VMOVUPD      96(CX), Y4
+	VMULPD       Y1, Y1, Y2
+	VMULPD       Y4, Y4, Y5
+	VFMADD231PD  Y0, Y0, Y2
+	VFMADD231PD  Y3, Y3, Y5
+	VSQRTPD      Y2, Y2
+	VSQRTPD      Y5, Y8
+	VMOVUPD      splat256x3ff0000000000000<>+0(SB), Y5
+	VMOVUPD      splat256x16687e92154ef7ac<>+0(SB), Y6
+	VMAXPD       Y2, Y6, Y7
+	VMAXPD       Y8, Y6, Y6
+	VDIVPD       Y7, Y5, Y7
+	VDIVPD       Y6, Y5, Y6
+	VMULPD       Y7, Y0, Y0
+	VMULPD       Y6, Y3, Y3
+	VMULPD       Y7, Y1, Y1
+	VMULPD       Y6, Y4, Y7
+	VADDPD       Y1, Y1, Y4
+	VADDPD       Y7, Y7, Y9
+	VMOVAPS      Y5, Y6
+	VFNMADD231PD Y1, Y4, Y6
+	VFNMADD231PD Y7, Y9, Y5
+	VMULPD       Y0, Y4, Y4
+	VMULPD       Y3, Y9, Y11
+	VMULPD       64(SP), Y2, Y9
+	VMULPD       64(SP), Y8, Y12
+	VMOVUPD      (BX), Y10
+	VMOVUPD      32(BX), Y13
+	VFMADD231PD  Y6, Y9, Y10
+	VFMADD231PD  Y5, Y12, Y13
+	VMULPD       96(SP), Y2, Y9
+	VMULPD       96(SP), Y8, Y14
+	VMOVUPD      (SI), Y12
+	VMOVUPD      32(SI), Y15
+	VFMADD231PD  Y4, Y9, Y12
+	VFMADD231PD  Y11, Y14, Y15
+	VSUBPD       (SP), Y2, Y2
+	VSUBPD       (SP), Y8, Y9
+	VMOVUPD      (DX), Y8
+	VMOVUPD      32(DX), Y14
+	VFMADD231PD  32(SP), Y2, Y8
+	VFMADD231PD  32(SP), Y9, Y14
+	VFMADD231PD  Y4, Y12, Y8
+	VFMADD231PD  Y11, Y15, Y14
+	VFMADD231PD  Y6, Y10, Y8
+	VFMADD231PD  Y5, Y13, Y14
+	VMULPD       Y4, Y10, Y2
+	VMULPD       Y11, Y13, Y4
+	VFMSUB231PD  Y6, Y12, Y2
+	VFMSUB231PD  Y5, Y15, Y4
+	VADDPD       Y2, Y2, Y2
+	VADDPD       Y4, Y4, Y5
+	VMULPD       Y2, Y1, Y4
+	VMULPD       Y5, Y7, Y6
+	VFMSUB231PD  Y8, Y0, Y4
+	VFMSUB231PD  Y14, Y3, Y6
+	VMULPD       Y2, Y0, Y0
+	VMULPD       Y5, Y3, Y2
+	VFMADD231PD  Y8, Y1, Y0
+	VFMADD231PD  Y14, Y7, Y2
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      Y6, 64(AX)
+	VMOVUPS      Y0, 32(AX)
+	VMOVUPS      Y2, 96(AX)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x00000080, AX
+	SUBQ         $0x00000008, DI
+	JGE          pair
+
+rest:
+	ADDQ $0x00000008, DI
+	JZ   done
+
+one:
+	VMOVUPD      (CX), Y0
+	VMOVUPD      32(CX), Y1
+	VMULPD       Y1, Y1, Y2
+	VFMADD231PD  Y0, Y0, Y2
+	VSQRTPD      Y2, Y2
+	VMOVUPD      splat256x3ff0000000000000<>+0(SB), Y3
+	VMOVUPD      splat256x16687e92154ef7ac<>+0(SB), Y4
+	VMAXPD       Y2, Y4, Y4
+	VDIVPD       Y4, Y3, Y3
+	VMULPD       Y3, Y0, Y0
+	VMULPD       Y3, Y1, Y1
+	VADDPD       Y1, Y1, Y3
+	VMOVUPD      splat256x3ff0000000000000<>+0(SB), Y4
+	VFNMADD231PD Y1, Y3, Y4
+	VMULPD       Y0, Y3, Y3
+	VMULPD       64(SP), Y2, Y5
+	VMOVUPD      (BX), Y6
+	VFMADD231PD  Y4, Y5, Y6
+	VMULPD       96(SP), Y2, Y5
+	VMOVUPD      (SI), Y7
+	VFMADD231PD  Y3, Y5, Y7
+	VSUBPD       (SP), Y2, Y2
+	VMOVUPD      (DX), Y5
+	VFMADD231PD  32(SP), Y2, Y5
+	VFMADD231PD  Y3, Y7, Y5
+	VFMADD231PD  Y4, Y6, Y5
+	VMULPD       Y3, Y6, Y2
+	VFMSUB231PD  Y4, Y7, Y2
+	VADDPD       Y2, Y2, Y2
+	VMULPD       Y2, Y1, Y3
+	VFMSUB231PD  Y5, Y0, Y3
+	VMULPD       Y2, Y0, Y0
+	VFMADD231PD  Y5, Y1, Y0
+	VMOVUPS      Y3, (AX)
+	VMOVUPS      Y0, 32(AX)
 	ADDQ         $0x00000020, DX
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, AX
 	SUBQ         $0x00000004, DI
-	JG           turn
+	JG           one
+
+done:
 	VZEROUPPER
 	RET
 

@@ -16,8 +16,10 @@ import (
 	"path/filepath"
 
 	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/printer"
+	"github.com/mmcloughlin/avo/reg"
 )
 
 // out is the folder of package kernels, from that of this module.
@@ -46,6 +48,9 @@ func write(k *isa) {
 	if err == nil {
 		err = compile.Execute(f)
 	}
+	if err == nil {
+		err = k.fits(f)
+	}
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -54,6 +59,21 @@ func write(k *isa) {
 	save(name+".s", asm, err)
 	stubs, err := printer.NewStubs(config).Print(f)
 	save(name+".go", stubs, err)
+}
+
+// fits reports functions that need more vector registers than the level has: the
+// allocator of avo knows only the largest set.
+func (k *isa) fits(f *ir.File) error {
+	for _, fn := range f.Functions() {
+		for _, i := range fn.Instructions() {
+			for _, r := range i.Registers() {
+				if p := reg.ToPhysical(r); !k.wide() && p != nil && r.Kind() == reg.KindVector && p.PhysicalIndex() >= 16 {
+					return fmt.Errorf("%s needs more than 16 vector registers", fn.Name)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 func save(name string, data []byte, err error) {

@@ -55,6 +55,37 @@ func (k *isa) eachVector(label string, n reg.Register, pointers []reg.Register, 
 	k.JG(LabelRef(label))
 }
 
+// eachComplex emits body(u) for the vectors of n complex numbers, two of them at a
+// time where there are so many, an instruction of each in turn. It moves the pointers to
+// real and to complex numbers; body finds vector u that far behind them.
+func (k *isa) eachComplex(n reg.Register, reals, complexes []reg.Register, body func(u int)) {
+	advance := func(count int) {
+		for _, p := range reals {
+			k.ADDQ(U32(uint32(count*k.width)), p)
+		}
+		for _, p := range complexes {
+			k.ADDQ(U32(uint32(2*count*k.width)), p)
+		}
+	}
+	pair := U32(uint32(2 * k.lanes()))
+	k.SUBQ(pair, n)
+	k.JL(LabelRef("rest"))
+	k.Label("pair")
+	k.interleave(2, body)
+	advance(2)
+	k.SUBQ(pair, n)
+	k.JGE(LabelRef("pair"))
+	k.Label("rest")
+	k.ADDQ(pair, n)
+	k.JZ(LabelRef("done"))
+	k.Label("one")
+	body(0)
+	advance(1)
+	k.SUBQ(U32(uint32(k.lanes())), n)
+	k.JG(LabelRef("one"))
+	k.Label("done")
+}
+
 // passes returns how many rows fit into registers at a time.
 func (k *isa) passes() (count, rows int) {
 	if k.wide() {
@@ -177,30 +208,47 @@ func (k *isa) emitMix() {
 	k.RET()
 }
 
-// unit returns the modulus of the complex numbers at z and their quotients by
-// it, 0 for 0. AVX-512 approximates the inverse root to 14 bits, of which a
-// series makes the full precision; that is faster than root and quotient.
-func (k *isa) unit(z reg.Register) (re, im, r, ur, ui V) {
-	re, im = k.load(Mem{Base: z}), k.load(Mem{Base: z, Disp: k.width})
-	square := k.fma(re, re, k.mul(im, im))
+// A polar is a vector of complex numbers, of which only what is asked for is computed.
+type polar struct {
+	*isa
+	re, im, square V
+	inv, series    V // AVX-512: near the inverse modulus, and what it lacks, relative to it
+	r              V // the modulus
+}
+
+// polar loads vector u of the complex numbers at z. AVX-512 approximates the inverse
+// root to 14 bits, of which a series makes the full precision; that is faster than root
+// and quotient.
+func (k *isa) polar(z reg.Register, u int) *polar {
+	x := &polar{isa: k, re: k.load(Mem{Base: z, Disp: 2 * u * k.width}), im: k.load(Mem{Base: z, Disp: (2*u + 1) * k.width})}
+	x.square = k.fma(x.re, x.re, k.mul(x.im, x.im))
 	if !k.wide() {
-		r = k.sqrt(square)
-		inv := k.onlyV(k.cmp(ne, r, k.zero()), k.div(k.load(k.c(1)), r))
-		return re, im, r, k.mul(re, inv), k.mul(im, inv)
+		x.r = k.sqrt(x.square)
+		return x
 	}
-	inv := k.vec()
-	m := k.cmp(ne, square, k.zero())
-	k.by(pad3(k.VRSQRT14PS_Z), pad3(k.VRSQRT14PD_Z))(square, m.r, inv)
+	x.inv = k.vec()
+	m := k.cmp(ne, x.square, k.zero())
+	k.by(pad3(k.VRSQRT14PS_Z), pad3(k.VRSQRT14PD_Z))(x.square, m.r, x.inv)
 	// With h = 1 - square·inv², 1/√(1-h) is 1 + h/2 + 3h²/8 + 5h³/16 + …
-	r = k.mul(square, inv)
-	h := k.fnma(r, inv, k.c(1))
-	series := k.mul(h, k.c(.5))
+	r := k.mul(x.square, x.inv)
+	h := k.fnma(r, x.inv, k.c(1))
+	x.series = k.mul(h, k.c(.5))
 	if k.double() {
-		series = k.mul(h, k.fma(h, k.fma(h, k.load(k.c(5./16)), k.c(3./8)), k.c(.5)))
+		x.series = k.mul(h, k.fma(h, k.fma(h, k.load(k.c(5./16)), k.c(3./8)), k.c(.5)))
 	}
-	inv = k.fma(series, inv, inv)
-	r = k.fma(series, r, r)
-	return re, im, r, k.mul(re, inv), k.mul(im, inv)
+	x.r = k.fma(x.series, r, r)
+	return x
+}
+
+// direction returns the quotients of the numbers by their moduli, 0 for 0.
+func (x *polar) direction() (re, im V) {
+	var inv V
+	if x.wide() {
+		inv = x.fma(x.series, x.inv, x.inv)
+	} else {
+		inv = x.div(x.load(x.c(1)), x.max(x.load(x.c2(1e-30, 1e-200)), x.r)) // roots are 0 or larger
+	}
+	return x.mul(x.re, inv), x.mul(x.im, inv)
 }
 
 // emitModulus writes func(m, re, z *T, n int, mean T): the modulus of complex
@@ -209,11 +257,10 @@ func (k *isa) emitModulus() {
 	k.declare("modulus", fmt.Sprintf("func(m, re, z *%s, n int, mean %[1]s)", k.goType()))
 	m, re, z, n := k.pointer("m"), k.pointer("re"), k.pointer("z"), k.pointer("n")
 	mean := k.broadcast("mean")
-	k.eachVector("turn", n, []reg.Register{m, re}, func() {
-		a, _, r, _, _ := k.unit(z)
-		k.VMOVUPS(k.sub(r, mean), Mem{Base: m})
-		k.VMOVUPS(a, Mem{Base: re})
-		k.ADDQ(U32(uint32(2*k.width)), z)
+	k.eachComplex(n, []reg.Register{m, re}, []reg.Register{z}, func(u int) {
+		x := k.polar(z, u)
+		k.VMOVUPS(k.sub(x.r, mean), Mem{Base: m, Disp: u * k.width})
+		k.VMOVUPS(x.re, Mem{Base: re, Disp: u * k.width})
 	})
 	k.VZEROUPPER()
 	k.RET()
@@ -225,15 +272,14 @@ func (k *isa) emitModulusAdjoint() {
 	k.declare("modulusAdjoint", fmt.Sprintf("func(dz, z, m, re *%s, n int, f %[1]s)", k.goType()))
 	dz, z, m, re, n := k.pointer("dz"), k.pointer("z"), k.pointer("m"), k.pointer("re"), k.pointer("n")
 	f := k.broadcast("f")
-	k.eachVector("turn", n, []reg.Register{m, re}, func() {
-		a, _, _, ur, ui := k.unit(z)
-		get := func(r reg.Register) V { return k.load(Mem{Base: r}) }
+	k.eachComplex(n, []reg.Register{m, re}, []reg.Register{z, dz}, func(u int) {
+		x := k.polar(z, u)
+		ur, ui := x.direction()
+		get := func(r reg.Register) V { return k.load(Mem{Base: r, Disp: u * k.width}) }
 		dm := get(m)
-		for j, v := range []V{k.fma(ur, dm, k.fma(a, f, get(re))), k.mul(ui, dm)} {
-			k.VMOVUPS(v, Mem{Base: dz, Disp: j * k.width})
+		for j, v := range []V{k.fma(ur, dm, k.fma(x.re, f, get(re))), k.mul(ui, dm)} {
+			k.VMOVUPS(v, Mem{Base: dz, Disp: (2*u + j) * k.width})
 		}
-		k.ADDQ(U32(uint32(2*k.width)), z)
-		k.ADDQ(U32(uint32(2*k.width)), dz)
 	})
 	k.VZEROUPPER()
 	k.RET()
@@ -245,15 +291,35 @@ func (k *isa) emitDouble() {
 	k.declare("double", fmt.Sprintf("func(q, dr, di, z *%s, n int, mean %[1]s)", k.goType()))
 	q, dr, di, z, n := k.pointer("q"), k.pointer("dr"), k.pointer("di"), k.pointer("z"), k.pointer("n")
 	mean := k.broadcast("mean")
-	k.eachVector("turn", n, []reg.Register{q, dr, di}, func() {
-		re, im, r, ur, ui := k.unit(z)
-		k.VMOVUPS(k.sub(r, mean), Mem{Base: q})
-		k.VMOVUPS(k.fms(re, ur, k.mul(im, ui)), Mem{Base: dr})
-		k.VMOVUPS(k.fma(re, ui, k.mul(im, ur)), Mem{Base: di})
-		k.ADDQ(U32(uint32(2*k.width)), z)
+	k.eachComplex(n, []reg.Register{q, dr, di}, []reg.Register{z}, func(u int) {
+		x := k.polar(z, u)
+		ur, ui := x.direction()
+		k.VMOVUPS(k.sub(x.r, mean), Mem{Base: q, Disp: u * k.width})
+		k.VMOVUPS(k.fms(x.re, ur, k.mul(x.im, ui)), Mem{Base: dr, Disp: u * k.width})
+		k.VMOVUPS(k.fma(x.re, ui, k.mul(x.im, ur)), Mem{Base: di, Disp: u * k.width})
 	})
 	k.VZEROUPPER()
 	k.RET()
+}
+
+// factors returns the n numbers at p, each in all lanes: in registers, or in the frame
+// where there are few of those.
+func (k *isa) factors(p reg.Register, n int) []Op {
+	f := make([]Op, n)
+	var frame Mem
+	if !k.wide() {
+		frame = k.AllocLocal(n * k.width)
+	}
+	for i := range f {
+		v := k.vec()
+		k.by(k.VBROADCASTSS, k.VBROADCASTSD)(Mem{Base: p, Disp: i * k.size()}, v)
+		f[i] = v
+		if !k.wide() {
+			f[i] = frame.Offset(i * k.width)
+			k.VMOVUPS(v, f[i])
+		}
+	}
+	return f
 }
 
 // emitDoubleAdjoint writes func(dz, z, q, dr, di *T, n int, p *[4]T): the adjoint of
@@ -262,29 +328,24 @@ func (k *isa) emitDouble() {
 func (k *isa) emitDoubleAdjoint() {
 	k.declare("doubleAdjoint", fmt.Sprintf("func(dz, z, q, dr, di *%s, n int, p *[4]%[1]s)", k.goType()))
 	dz, z, q, dr, di, n := k.pointer("dz"), k.pointer("z"), k.pointer("q"), k.pointer("dr"), k.pointer("di"), k.pointer("n")
-	p := k.pointer("p")
-	var f [4]V
-	for i := range f {
-		f[i] = k.vec()
-		k.by(k.VBROADCASTSS, k.VBROADCASTSD)(Mem{Base: p, Disp: i * k.size()}, f[i])
-	}
-	k.eachVector("turn", n, []reg.Register{q, dr, di}, func() {
-		_, _, r, ur, ui := k.unit(z)
-		get := func(r reg.Register) V { return k.load(Mem{Base: r}) }
+	f := k.factors(k.pointer("p"), 4)
+	k.eachComplex(n, []reg.Register{q, dr, di}, []reg.Register{z, dz}, func(u int) {
+		x := k.polar(z, u)
+		ur, ui := x.direction()
+		get := func(r reg.Register) V { return k.load(Mem{Base: r, Disp: u * k.width}) }
 		// u² = sr + i si; where u is 0, so is the result.
-		ui2, ur2 := k.add(ui, ui), k.add(ur, ur)
+		ui2 := k.add(ui, ui)
 		sr, si := k.fnma(ui2, ui, k.c(1)), k.mul(ui2, ur)
-		gq := k.fma(k.sub(r, f[0]), f[1], get(q))
-		gr := k.fma(k.mul(r, f[2]), sr, get(dr))
-		gi := k.fma(k.mul(r, f[3]), si, get(di))
-		// In the frame of the result: w = (gr + i gi) conj(u²).
+		gr := k.fma(k.mul(x.r, f[2]), sr, get(dr))
+		gi := k.fma(k.mul(x.r, f[3]), si, get(di))
+		gq := k.fma(k.sub(x.r, f[0]), f[1], get(q))
+		// In the frame of the result: w = (gr + i gi) conj(u²), the imaginary part twice.
 		wr := k.fma(gr, sr, k.fma(gi, si, gq))
 		wi := k.fms(gi, sr, k.mul(gr, si))
-		for j, v := range []V{k.fms(ur, wr, k.mul(ui2, wi)), k.fma(ui, wr, k.mul(ur2, wi))} {
-			k.VMOVUPS(v, Mem{Base: dz, Disp: j * k.width})
+		wi = k.add(wi, wi)
+		for j, v := range []V{k.fms(ur, wr, k.mul(ui, wi)), k.fma(ui, wr, k.mul(ur, wi))} {
+			k.VMOVUPS(v, Mem{Base: dz, Disp: (2*u + j) * k.width})
 		}
-		k.ADDQ(U32(uint32(2*k.width)), z)
-		k.ADDQ(U32(uint32(2*k.width)), dz)
 	})
 	k.VZEROUPPER()
 	k.RET()
