@@ -72,6 +72,28 @@ func (l *loop) rows() int {
 	return n
 }
 
+// last returns the size of the innermost outer axis.
+func (l *loop) last() int { return l.dims[len(l.dims)-1] }
+
+// repeats reports whether operand j has the same row all along the innermost outer axis.
+func (l *loop) repeats(j int) bool { return l.stride[j][len(l.dims)-1] == 0 }
+
+// together returns how many rows are worth taking at a time: as many as have up to
+// width elements, where one follows the other in memory or, of the first inputs
+// operands, repeats it; else 1.
+func (l *loop) together(inputs, width int) int {
+	if len(l.dims) == 0 || l.n == 0 || 2*l.n > width {
+		return 1
+	}
+	for j, inner := range l.inner {
+		follows := inner == 1 && l.stride[j][len(l.dims)-1] == l.n
+		if !follows && (j >= inputs || !l.repeats(j)) {
+			return 1
+		}
+	}
+	return max(1, min(width/l.n, l.last()))
+}
+
 // offset returns where row r of operand j begins, in elements.
 func (l *loop) offset(j, r int) int {
 	off := 0
@@ -100,7 +122,8 @@ type instr[T kernels.Float] struct {
 	args int
 }
 
-// repeat says that a strip holds n copies of the element at p, as of a run.
+// repeat says that a strip holds n elements that repeat the one, or the row, at p, as
+// of a run.
 type repeat struct {
 	p      unsafe.Pointer
 	n, run int
@@ -112,7 +135,8 @@ type group[T kernels.Float] struct {
 	ops    []operand[T] // inputs, then results of the instructions
 	code   []instr[T]
 	width  int // elements of a strip
-	per    int // strips of a row
+	tall   int // rows of a strip, where rows are short; 1 where a row has strips
+	per    int // strips of a row, or of the innermost outer axis
 	strips int
 	tmp    [][]T // per worker: the strips
 	cur    [][][]T
@@ -139,9 +163,10 @@ func newGroup[T kernels.Float](s *Step, pool *kernels.Pool, level kernels.Level)
 		panic("autograd: a group without operands")
 	}
 	g.loop = newLoop(all)
+	g.tall = g.loop.together(len(s.In), stripBytes/int(unsafe.Sizeof(T(0))))
 	for i, t := range s.In {
 		o := operand[T]{base: basePointer(t), words: words(t.DType), at: i, strip: -1}
-		if g.loop.inner[i] != 1 {
+		if g.loop.inner[i] != 1 || g.tall > 1 && g.loop.repeats(i) {
 			o.strip = g.newStrip(o.words)
 		}
 		g.ops = append(g.ops, o)
@@ -154,12 +179,12 @@ func newGroup[T kernels.Float](s *Step, pool *kernels.Pool, level kernels.Level)
 	}
 	g.width = min(bytes/int(unsafe.Sizeof(T(0))), max(g.loop.n, 1))
 	g.per = (g.loop.n + g.width - 1) / g.width
-	units := g.loop.rows() * g.per
-	perUnit := max(len(g.code), 1) * min(g.width, g.loop.n)
-	g.grain = max(1, 1<<14/max(perUnit, 1))
-	if g.loop.n == 0 {
-		units = 0
+	if g.tall > 1 {
+		g.width = g.tall * g.loop.n
+		g.per = (g.loop.last() + g.tall - 1) / g.tall
 	}
+	perUnit := max(len(g.code), 1) * g.width
+	g.grain = min(max(1, 1<<14/perUnit), max(1, g.units()))
 	workers := pool.Threads()
 	g.tmp = make([][]T, workers)
 	g.cur = make([][][]T, workers)
@@ -169,8 +194,11 @@ func newGroup[T kernels.Float](s *Step, pool *kernels.Pool, level kernels.Level)
 		g.cur[w] = make([][]T, len(g.ops))
 		g.held[w] = make([]repeat, len(g.ops))
 	}
-	g.work = func(worker, lo, hi int) { g.units(worker, lo, hi) }
-	g.grain = min(g.grain, max(units, 1))
+	g.work = func(worker, lo, hi int) {
+		for u := lo; u < hi; u++ {
+			g.unit(worker, u)
+		}
+	}
 	return g
 }
 
@@ -248,34 +276,46 @@ func (g *group[T]) emit(in *Instr, s *Step, dst int, level kernels.Level) {
 
 func (g *group[T]) run() {
 	g.runs++
-	if n := g.loop.rows() * g.per; n > 0 {
+	if n := g.units(); n > 0 {
 		g.pool.For(n, g.grain, g.work)
 	}
 }
 
-// units runs strips lo up to hi, counted over all rows.
-func (g *group[T]) units(worker, lo, hi int) {
+// units returns how many strips there are.
+func (g *group[T]) units() int {
+	if g.tall > 1 {
+		return g.loop.rows() / g.loop.last() * g.per
+	}
+	return g.loop.rows() * g.per
+}
+
+// unit runs strip u, counted over all rows.
+func (g *group[T]) unit(worker, u int) {
 	cur, tmp := g.cur[worker], g.tmp[worker]
-	for u := lo; u < hi; u++ {
-		row, from := u/g.per, u%g.per*g.width
-		n := min(g.width, g.loop.n-from)
-		for i := range g.ops {
-			cur[i] = g.stage(i, row, from, n, tmp, &g.held[worker][i])
+	row, from := u/g.per, u%g.per*g.width
+	n := min(g.width, g.loop.n-from)
+	if g.tall > 1 {
+		last := g.loop.last()
+		row, from = u/g.per*last, u%g.per*g.tall
+		n = min(g.tall, last-from) * g.loop.n
+		row, from = row+from, 0
+	}
+	for i := range g.ops {
+		cur[i] = g.stage(i, row, from, n, tmp, &g.held[worker][i])
+	}
+	for i := range g.code {
+		c := &g.code[i]
+		var a, b, d []T
+		if c.args > 0 {
+			a = cur[c.arg[0]]
 		}
-		for i := range g.code {
-			c := &g.code[i]
-			var a, b, d []T
-			if c.args > 0 {
-				a = cur[c.arg[0]]
-			}
-			if c.args > 1 {
-				b = cur[c.arg[1]]
-			}
-			if c.args > 2 {
-				d = cur[c.arg[2]]
-			}
-			c.f(cur[c.dst], a, b, d, c.s, c.t)
+		if c.args > 1 {
+			b = cur[c.arg[1]]
 		}
+		if c.args > 2 {
+			d = cur[c.arg[2]]
+		}
+		c.f(cur[c.dst], a, b, d, c.s, c.t)
 	}
 }
 
@@ -292,13 +332,19 @@ func (g *group[T]) stage(i, row, from, n int, tmp []T, held *repeat) []T {
 		return unsafe.Slice((*T)(p), n*o.words)
 	}
 	dst := tmp[o.strip*g.width:][:n*o.words]
-	if inner == 0 {
+	if inner == 0 || g.tall > 1 {
 		if held.p == p && held.n >= n && held.run == g.runs {
 			return dst
 		}
 		*held = repeat{p, n, g.runs}
 	}
+	if inner != 0 {
+		n = min(n, g.loop.n)
+	}
 	gather(dst, p, inner, n, o.words)
+	for done := n * o.words; done < len(dst); done *= 2 { // the row again
+		copy(dst[done:], dst[:done])
+	}
 	return dst
 }
 

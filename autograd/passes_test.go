@@ -2,6 +2,7 @@ package autograd_test
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -107,6 +108,37 @@ func TestFuseCounts(t *testing.T) {
 			require.Equal(t, strings.Count(strings.Join(c.want, ","), "+")+len(c.want), len(unfused.Steps()))
 		})
 	}
+}
+
+// A fused group of short rows, of which an argument repeats one, or one number, and of
+// which the last strip has fewer; run twice, with other values.
+func TestFusedRowsThatRepeat(t *testing.T) {
+	onEach(t, func(t *testing.T, tape *autograd.Tape) {
+		const planes, h, w = 3, 101, 37
+		values := func(seed float64, shape ...int) tensor.Tensor {
+			x := tensor.New(tensor.Float64, shape...)
+			for i := range x.Len() {
+				x.StoreReal(i, math.Sin(seed+float64(i)))
+			}
+			return x
+		}
+		x, row := tape.Var("x", values(1, planes, h, w)), tape.Var("row", values(2, planes, 1, w))
+		one, all := tape.Var("one", values(3, planes, 1, 1)), tape.Var("all", values(4, w))
+		y := x.Mul(row).Add(one).Mul(all).Sub(tape.Scalar(tensor.Float64, 0.5))
+		p := compile(t, tape, []autograd.Value{y})
+		require.Len(t, p.Steps(), 1)
+		for _, seed := range []float64{5, 6} {
+			require.NoError(t, tape.Set(row, values(seed, planes, 1, w)))
+			require.NoError(t, tape.Set(all, values(-seed, w)))
+			a, b, c, d := values(1, planes, h, w), values(seed, planes, 1, w), values(3, planes, 1, 1), values(-seed, w)
+			var want []float64
+			for i := range planes * h * w {
+				k, j := i/(h*w), i%w
+				want = append(want, (real(a.Load(i))*real(b.Load(k*w+j))+real(c.Load(k)))*real(d.Load(j))-0.5)
+			}
+			require.InDeltaSlice(t, want, run(t, p), 1e-15)
+		}
+	})
 }
 
 func TestOnlyWhatOthersReadIsStored(t *testing.T) {
