@@ -7,20 +7,21 @@ import (
 	"github.com/percept-go/percept/tensor"
 )
 
-// bindAssemble binds the op assemble: zeros, then each piece copied to its
-// place, or added where it overlaps an earlier one.
+// bindAssemble binds the op assemble: zeros, unless the first piece covers all, then each
+// piece copied to its place, or added where it overlaps an earlier one.
 func bindAssemble(b *Bind) func() {
 	a := b.Attr.(assembleAttr)
 	var run []func()
-	out := b.Out
-	if covered := a.covered(out.Type, b.In); covered < out.Len() {
+	out, whole := b.Out, b.In[0].SameShape(b.Out.Type)
+	if !whole && a.covered(b.In) < out.Len() {
 		run = append(run, bindClear(out, b.Pool))
 	}
 	for i := range b.In {
 		w := a.window(out, i, b.In[i].Type)
-		if a.overlaps(i, b.In) {
+		switch {
+		case a.overlaps(i, b.In):
 			run = append(run, bindAddTo(w, b.In[i], b.Pool, b.Level))
-		} else {
+		case !whole || b.In[0].Pointer() != out.Pointer(): // else it is there
 			run = append(run, bindCopy(w, b.In[i], b.Pool, b.Level))
 		}
 	}
@@ -32,7 +33,7 @@ func bindAssemble(b *Bind) func() {
 }
 
 // covered returns how many elements the pieces set, if no two overlap; else 0.
-func (a assembleAttr) covered(out tensor.Type, in []tensor.Tensor) int {
+func (a assembleAttr) covered(in []tensor.Tensor) int {
 	n := 0
 	for i, p := range in {
 		if a.overlaps(i, in) {

@@ -346,7 +346,7 @@ func (a assembleAttr) window(out tensor.Tensor, i int, piece tensor.Type) tensor
 
 func init() {
 	opAssemble = define(&Op{
-		Name: "assemble", Doc: "zeros, to which each argument is added at its place: the adjoint of crops", Linear: linearAll,
+		Name: "assemble", Doc: "zeros, to which each argument is added at its place: the adjoint of crops", Linear: linearAll, InPlace: true,
 		Type: func(attr any, in []tensor.Type) (t tensor.Type, err error) {
 			a := attr.(assembleAttr)
 			if len(in) == 0 || len(a.packed) != len(in)*placeBytes {
@@ -379,10 +379,17 @@ func init() {
 		},
 		Eval: func(attr any, out tensor.Tensor, in []tensor.Tensor) {
 			a := attr.(assembleAttr)
+			whole := in[0].SameShape(out.Type)
 			for i := range out.Len() {
-				out.Store(i, 0)
+				if !whole {
+					out.Store(i, 0)
+				}
 			}
 			for i := range in {
+				if i == 0 && whole {
+					tensor.Copy(out, in[0]) // which may be the same memory
+					continue
+				}
 				w := a.window(out, i, in[i].Type)
 				for j := range w.Len() {
 					o := offsetOf(&w, j)

@@ -2,6 +2,7 @@ package autograd
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/percept-go/percept/tensor"
 )
@@ -238,8 +239,8 @@ func (t *Tape) project(v Value, typ tensor.Type) Value {
 }
 
 // sum adds adjoints of one value: those that are assembled from crops become
-// one assemble, those made of real and imaginary parts one complex number, the
-// rest one n-ary add.
+// one assemble, written over another one that is no elementwise result, those made of
+// real and imaginary parts one complex number, the rest one n-ary add.
 func (t *Tape) sum(parts []Value) Value {
 	if len(parts) == 1 {
 		return parts[0]
@@ -263,6 +264,10 @@ func (t *Tape) sum(parts []Value) Value {
 		rest = append(rest, MakeComplex(Sum(re...), Sum(im...)))
 	}
 	if len(pieces) > 0 {
+		if i := slices.IndexFunc(rest, func(v Value) bool { return v.node().op.Scalar == nil }); i >= 0 {
+			pieces, where = append([]Value{rest[i]}, pieces...), append([]Place{{}}, where...)
+			rest = slices.Delete(rest, i, i+1)
+		}
 		rest = append(rest, Assemble(parts[0].Type().Shape(), where, pieces...))
 	}
 	return Sum(rest...)
