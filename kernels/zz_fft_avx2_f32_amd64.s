@@ -748,40 +748,24 @@ TEXT ·fftLoadRows1AVX2F32(SB), NOSPLIT, $0-112
 	MOVQ   SI, DI
 	IMULQ  BX, DI
 	SHRQ   $0x02, SI
+	MOVQ   (DX), BX
+	MOVQ   8(DX), DI
+	MOVQ   16(DX), R8
+	MOVQ   24(DX), R9
+	MOVQ   32(DX), R10
+	MOVQ   40(DX), R11
+	MOVQ   48(DX), R12
+	MOVQ   56(DX), DX
 
 row:
-	MOVQ       (DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Y0
-	MOVQ       8(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Y1
-	MOVQ       16(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Y2
-	MOVQ       24(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Y3
-	MOVQ       32(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Y4
-	MOVQ       40(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Y5
-	MOVQ       48(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Y6
-	MOVQ       56(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Y7
+	VMOVUPS    (CX)(BX*4), Y0
+	VMOVUPS    (CX)(DI*4), Y1
+	VMOVUPS    (CX)(R8*4), Y2
+	VMOVUPS    (CX)(R9*4), Y3
+	VMOVUPS    (CX)(R10*4), Y4
+	VMOVUPS    (CX)(R11*4), Y5
+	VMOVUPS    (CX)(R12*4), Y6
+	VMOVUPS    (CX)(DX*4), Y7
 	VUNPCKLPS  Y1, Y0, Y8
 	VUNPCKHPS  Y1, Y0, Y0
 	VUNPCKLPS  Y5, Y4, Y1
@@ -838,26 +822,34 @@ TEXT ·fftStoreRows1AVX2F32(SB), NOSPLIT, $0-116
 	MOVQ         DI, R8
 	IMULQ        DX, R8
 	SHRQ         $0x02, DI
+	MOVQ         (CX), DX
+	MOVQ         8(CX), R8
+	MOVQ         16(CX), R9
+	MOVQ         24(CX), R10
+	MOVQ         32(CX), R11
+	MOVQ         40(CX), R12
+	MOVQ         48(CX), R13
+	MOVQ         56(CX), CX
 
 row:
-	MOVQ       (SI), DX
-	VMOVUPS    (BX)(DX*4), Y1
-	VMOVUPS    32(BX)(DX*4), Y2
+	MOVQ       (SI), R14
+	VMOVUPS    (BX)(R14*4), Y1
+	VMOVUPS    32(BX)(R14*4), Y2
 	VMULPS     Y0, Y1, Y1
 	VMULPS     Y0, Y2, Y2
-	MOVQ       8(SI), DX
-	VMOVUPS    (BX)(DX*4), Y3
-	VMOVUPS    32(BX)(DX*4), Y4
+	MOVQ       8(SI), R14
+	VMOVUPS    (BX)(R14*4), Y3
+	VMOVUPS    32(BX)(R14*4), Y4
 	VMULPS     Y0, Y3, Y3
 	VMULPS     Y0, Y4, Y4
-	MOVQ       16(SI), DX
-	VMOVUPS    (BX)(DX*4), Y5
-	VMOVUPS    32(BX)(DX*4), Y6
+	MOVQ       16(SI), R14
+	VMOVUPS    (BX)(R14*4), Y5
+	VMOVUPS    32(BX)(R14*4), Y6
 	VMULPS     Y0, Y5, Y5
 	VMULPS     Y0, Y6, Y6
-	MOVQ       24(SI), DX
-	VMOVUPS    (BX)(DX*4), Y7
-	VMOVUPS    32(BX)(DX*4), Y8
+	MOVQ       24(SI), R14
+	VMOVUPS    (BX)(R14*4), Y7
+	VMOVUPS    32(BX)(R14*4), Y8
 	VMULPS     Y0, Y7, Y7
 	VMULPS     Y0, Y8, Y8
 	VPERM2F128 $0x20, Y5, Y1, Y9
@@ -884,46 +876,22 @@ row:
 	VUNPCKHPD  Y2, Y6, Y2
 	VUNPCKLPD  Y3, Y1, Y6
 	VUNPCKHPD  Y3, Y1, Y1
-	MOVQ       (CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Y7, (DX)
-	PREFETCHT0 64(DX)
-	MOVQ       8(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Y8, (DX)
-	PREFETCHT0 64(DX)
-	MOVQ       16(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Y4, (DX)
-	PREFETCHT0 64(DX)
-	MOVQ       24(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Y2, (DX)
-	PREFETCHT0 64(DX)
-	MOVQ       32(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Y9, (DX)
-	PREFETCHT0 64(DX)
-	MOVQ       40(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Y5, (DX)
-	PREFETCHT0 64(DX)
-	MOVQ       48(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Y6, (DX)
-	PREFETCHT0 64(DX)
-	MOVQ       56(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Y1, (DX)
-	PREFETCHT0 64(DX)
+	VMOVUPS    Y7, (AX)(DX*4)
+	PREFETCHT0 64(AX)(DX*4)
+	VMOVUPS    Y8, (AX)(R8*4)
+	PREFETCHT0 64(AX)(R8*4)
+	VMOVUPS    Y4, (AX)(R9*4)
+	PREFETCHT0 64(AX)(R9*4)
+	VMOVUPS    Y2, (AX)(R10*4)
+	PREFETCHT0 64(AX)(R10*4)
+	VMOVUPS    Y9, (AX)(R11*4)
+	PREFETCHT0 64(AX)(R11*4)
+	VMOVUPS    Y5, (AX)(R12*4)
+	PREFETCHT0 64(AX)(R12*4)
+	VMOVUPS    Y6, (AX)(R13*4)
+	PREFETCHT0 64(AX)(R13*4)
+	VMOVUPS    Y1, (AX)(CX*4)
+	PREFETCHT0 64(AX)(CX*4)
 	ADDQ       $0x00000020, SI
 	ADDQ       $0x00000020, AX
 	DECQ       DI
@@ -1860,40 +1828,24 @@ TEXT ·fftLoadRows1SwapAVX2F32(SB), NOSPLIT, $0-112
 	MOVQ   SI, DI
 	IMULQ  BX, DI
 	SHRQ   $0x02, SI
+	MOVQ   (DX), BX
+	MOVQ   8(DX), DI
+	MOVQ   16(DX), R8
+	MOVQ   24(DX), R9
+	MOVQ   32(DX), R10
+	MOVQ   40(DX), R11
+	MOVQ   48(DX), R12
+	MOVQ   56(DX), DX
 
 row:
-	MOVQ       (DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Y0
-	MOVQ       8(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Y1
-	MOVQ       16(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Y2
-	MOVQ       24(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Y3
-	MOVQ       32(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Y4
-	MOVQ       40(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Y5
-	MOVQ       48(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Y6
-	MOVQ       56(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Y7
+	VMOVUPS    (CX)(BX*4), Y0
+	VMOVUPS    (CX)(DI*4), Y1
+	VMOVUPS    (CX)(R8*4), Y2
+	VMOVUPS    (CX)(R9*4), Y3
+	VMOVUPS    (CX)(R10*4), Y4
+	VMOVUPS    (CX)(R11*4), Y5
+	VMOVUPS    (CX)(R12*4), Y6
+	VMOVUPS    (CX)(DX*4), Y7
 	VUNPCKLPS  Y1, Y0, Y8
 	VUNPCKHPS  Y1, Y0, Y0
 	VUNPCKLPS  Y5, Y4, Y1
@@ -1950,26 +1902,34 @@ TEXT ·fftStoreRows1SwapAVX2F32(SB), NOSPLIT, $0-116
 	MOVQ         DI, R8
 	IMULQ        DX, R8
 	SHRQ         $0x02, DI
+	MOVQ         (CX), DX
+	MOVQ         8(CX), R8
+	MOVQ         16(CX), R9
+	MOVQ         24(CX), R10
+	MOVQ         32(CX), R11
+	MOVQ         40(CX), R12
+	MOVQ         48(CX), R13
+	MOVQ         56(CX), CX
 
 row:
-	MOVQ       (SI), DX
-	VMOVUPS    (BX)(DX*4), Y1
-	VMOVUPS    32(BX)(DX*4), Y2
+	MOVQ       (SI), R14
+	VMOVUPS    (BX)(R14*4), Y1
+	VMOVUPS    32(BX)(R14*4), Y2
 	VMULPS     Y0, Y1, Y1
 	VMULPS     Y0, Y2, Y2
-	MOVQ       8(SI), DX
-	VMOVUPS    (BX)(DX*4), Y3
-	VMOVUPS    32(BX)(DX*4), Y4
+	MOVQ       8(SI), R14
+	VMOVUPS    (BX)(R14*4), Y3
+	VMOVUPS    32(BX)(R14*4), Y4
 	VMULPS     Y0, Y3, Y3
 	VMULPS     Y0, Y4, Y4
-	MOVQ       16(SI), DX
-	VMOVUPS    (BX)(DX*4), Y5
-	VMOVUPS    32(BX)(DX*4), Y6
+	MOVQ       16(SI), R14
+	VMOVUPS    (BX)(R14*4), Y5
+	VMOVUPS    32(BX)(R14*4), Y6
 	VMULPS     Y0, Y5, Y5
 	VMULPS     Y0, Y6, Y6
-	MOVQ       24(SI), DX
-	VMOVUPS    (BX)(DX*4), Y7
-	VMOVUPS    32(BX)(DX*4), Y8
+	MOVQ       24(SI), R14
+	VMOVUPS    (BX)(R14*4), Y7
+	VMOVUPS    32(BX)(R14*4), Y8
 	VMULPS     Y0, Y7, Y7
 	VMULPS     Y0, Y8, Y8
 	VPERM2F128 $0x20, Y6, Y2, Y9
@@ -1996,46 +1956,22 @@ row:
 	VUNPCKHPD  Y2, Y6, Y2
 	VUNPCKLPD  Y3, Y1, Y6
 	VUNPCKHPD  Y3, Y1, Y1
-	MOVQ       (CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Y8, (DX)
-	PREFETCHT0 64(DX)
-	MOVQ       8(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Y7, (DX)
-	PREFETCHT0 64(DX)
-	MOVQ       16(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Y4, (DX)
-	PREFETCHT0 64(DX)
-	MOVQ       24(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Y2, (DX)
-	PREFETCHT0 64(DX)
-	MOVQ       32(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Y9, (DX)
-	PREFETCHT0 64(DX)
-	MOVQ       40(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Y5, (DX)
-	PREFETCHT0 64(DX)
-	MOVQ       48(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Y6, (DX)
-	PREFETCHT0 64(DX)
-	MOVQ       56(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Y1, (DX)
-	PREFETCHT0 64(DX)
+	VMOVUPS    Y8, (AX)(DX*4)
+	PREFETCHT0 64(AX)(DX*4)
+	VMOVUPS    Y7, (AX)(R8*4)
+	PREFETCHT0 64(AX)(R8*4)
+	VMOVUPS    Y4, (AX)(R9*4)
+	PREFETCHT0 64(AX)(R9*4)
+	VMOVUPS    Y2, (AX)(R10*4)
+	PREFETCHT0 64(AX)(R10*4)
+	VMOVUPS    Y9, (AX)(R11*4)
+	PREFETCHT0 64(AX)(R11*4)
+	VMOVUPS    Y5, (AX)(R12*4)
+	PREFETCHT0 64(AX)(R12*4)
+	VMOVUPS    Y6, (AX)(R13*4)
+	PREFETCHT0 64(AX)(R13*4)
+	VMOVUPS    Y1, (AX)(CX*4)
+	PREFETCHT0 64(AX)(CX*4)
 	ADDQ       $0x00000020, SI
 	ADDQ       $0x00000020, AX
 	DECQ       DI

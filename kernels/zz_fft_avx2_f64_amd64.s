@@ -650,24 +650,16 @@ TEXT ·fftLoadRows1AVX2F64(SB), NOSPLIT, $0-112
 	MOVQ   SI, DI
 	IMULQ  BX, DI
 	SHRQ   $0x01, SI
+	MOVQ   (DX), BX
+	MOVQ   8(DX), DI
+	MOVQ   16(DX), R8
+	MOVQ   24(DX), DX
 
 row:
-	MOVQ       (DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Y0
-	MOVQ       8(DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Y1
-	MOVQ       16(DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Y2
-	MOVQ       24(DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Y3
+	VMOVUPD    (CX)(BX*8), Y0
+	VMOVUPD    (CX)(DI*8), Y1
+	VMOVUPD    (CX)(R8*8), Y2
+	VMOVUPD    (CX)(DX*8), Y3
 	VUNPCKLPD  Y2, Y0, Y4
 	VUNPCKHPD  Y2, Y0, Y0
 	VUNPCKLPD  Y3, Y1, Y2
@@ -702,16 +694,20 @@ TEXT ·fftStoreRows1AVX2F64(SB), NOSPLIT, $0-120
 	MOVQ         DI, R8
 	IMULQ        DX, R8
 	SHRQ         $0x01, DI
+	MOVQ         (CX), DX
+	MOVQ         8(CX), R8
+	MOVQ         16(CX), R9
+	MOVQ         24(CX), CX
 
 row:
-	MOVQ       (SI), DX
-	VMOVUPD    (BX)(DX*8), Y1
-	VMOVUPD    32(BX)(DX*8), Y2
+	MOVQ       (SI), R10
+	VMOVUPD    (BX)(R10*8), Y1
+	VMOVUPD    32(BX)(R10*8), Y2
 	VMULPD     Y0, Y1, Y1
 	VMULPD     Y0, Y2, Y2
-	MOVQ       8(SI), DX
-	VMOVUPD    (BX)(DX*8), Y3
-	VMOVUPD    32(BX)(DX*8), Y4
+	MOVQ       8(SI), R10
+	VMOVUPD    (BX)(R10*8), Y3
+	VMOVUPD    32(BX)(R10*8), Y4
 	VMULPD     Y0, Y3, Y3
 	VMULPD     Y0, Y4, Y4
 	VPERM2F128 $0x20, Y3, Y1, Y5
@@ -722,26 +718,14 @@ row:
 	VUNPCKHPD  Y3, Y5, Y3
 	VUNPCKLPD  Y2, Y1, Y5
 	VUNPCKHPD  Y2, Y1, Y1
-	MOVQ       (CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Y4, (DX)
-	PREFETCHT0 64(DX)
-	MOVQ       8(CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Y5, (DX)
-	PREFETCHT0 64(DX)
-	MOVQ       16(CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Y3, (DX)
-	PREFETCHT0 64(DX)
-	MOVQ       24(CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Y1, (DX)
-	PREFETCHT0 64(DX)
+	VMOVUPD    Y4, (AX)(DX*8)
+	PREFETCHT0 64(AX)(DX*8)
+	VMOVUPD    Y5, (AX)(R8*8)
+	PREFETCHT0 64(AX)(R8*8)
+	VMOVUPD    Y3, (AX)(R9*8)
+	PREFETCHT0 64(AX)(R9*8)
+	VMOVUPD    Y1, (AX)(CX*8)
+	PREFETCHT0 64(AX)(CX*8)
 	ADDQ       $0x00000010, SI
 	ADDQ       $0x00000020, AX
 	DECQ       DI
@@ -1684,24 +1668,16 @@ TEXT ·fftLoadRows1SwapAVX2F64(SB), NOSPLIT, $0-112
 	MOVQ   SI, DI
 	IMULQ  BX, DI
 	SHRQ   $0x01, SI
+	MOVQ   (DX), BX
+	MOVQ   8(DX), DI
+	MOVQ   16(DX), R8
+	MOVQ   24(DX), DX
 
 row:
-	MOVQ       (DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Y0
-	MOVQ       8(DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Y1
-	MOVQ       16(DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Y2
-	MOVQ       24(DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Y3
+	VMOVUPD    (CX)(BX*8), Y0
+	VMOVUPD    (CX)(DI*8), Y1
+	VMOVUPD    (CX)(R8*8), Y2
+	VMOVUPD    (CX)(DX*8), Y3
 	VUNPCKLPD  Y2, Y0, Y4
 	VUNPCKHPD  Y2, Y0, Y0
 	VUNPCKLPD  Y3, Y1, Y2
@@ -1736,16 +1712,20 @@ TEXT ·fftStoreRows1SwapAVX2F64(SB), NOSPLIT, $0-120
 	MOVQ         DI, R8
 	IMULQ        DX, R8
 	SHRQ         $0x01, DI
+	MOVQ         (CX), DX
+	MOVQ         8(CX), R8
+	MOVQ         16(CX), R9
+	MOVQ         24(CX), CX
 
 row:
-	MOVQ       (SI), DX
-	VMOVUPD    (BX)(DX*8), Y1
-	VMOVUPD    32(BX)(DX*8), Y2
+	MOVQ       (SI), R10
+	VMOVUPD    (BX)(R10*8), Y1
+	VMOVUPD    32(BX)(R10*8), Y2
 	VMULPD     Y0, Y1, Y1
 	VMULPD     Y0, Y2, Y2
-	MOVQ       8(SI), DX
-	VMOVUPD    (BX)(DX*8), Y3
-	VMOVUPD    32(BX)(DX*8), Y4
+	MOVQ       8(SI), R10
+	VMOVUPD    (BX)(R10*8), Y3
+	VMOVUPD    32(BX)(R10*8), Y4
 	VMULPD     Y0, Y3, Y3
 	VMULPD     Y0, Y4, Y4
 	VPERM2F128 $0x20, Y4, Y2, Y5
@@ -1756,26 +1736,14 @@ row:
 	VUNPCKHPD  Y4, Y5, Y4
 	VUNPCKLPD  Y1, Y2, Y5
 	VUNPCKHPD  Y1, Y2, Y1
-	MOVQ       (CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Y3, (DX)
-	PREFETCHT0 64(DX)
-	MOVQ       8(CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Y5, (DX)
-	PREFETCHT0 64(DX)
-	MOVQ       16(CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Y4, (DX)
-	PREFETCHT0 64(DX)
-	MOVQ       24(CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Y1, (DX)
-	PREFETCHT0 64(DX)
+	VMOVUPD    Y3, (AX)(DX*8)
+	PREFETCHT0 64(AX)(DX*8)
+	VMOVUPD    Y5, (AX)(R8*8)
+	PREFETCHT0 64(AX)(R8*8)
+	VMOVUPD    Y4, (AX)(R9*8)
+	PREFETCHT0 64(AX)(R9*8)
+	VMOVUPD    Y1, (AX)(CX*8)
+	PREFETCHT0 64(AX)(CX*8)
 	ADDQ       $0x00000010, SI
 	ADDQ       $0x00000020, AX
 	DECQ       DI

@@ -2116,69 +2116,37 @@ TEXT ·fftLoadRows1AVX512F32(SB), NOSPLIT, $0-112
 
 row:
 	MOVQ       (DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z0
+	VMOVUPS    (CX)(BX*4), Z0
 	MOVQ       8(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z1
+	VMOVUPS    (CX)(BX*4), Z1
 	MOVQ       16(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z2
+	VMOVUPS    (CX)(BX*4), Z2
 	MOVQ       24(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z3
+	VMOVUPS    (CX)(BX*4), Z3
 	MOVQ       32(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z4
+	VMOVUPS    (CX)(BX*4), Z4
 	MOVQ       40(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z5
+	VMOVUPS    (CX)(BX*4), Z5
 	MOVQ       48(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z6
+	VMOVUPS    (CX)(BX*4), Z6
 	MOVQ       56(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z7
+	VMOVUPS    (CX)(BX*4), Z7
 	MOVQ       64(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z8
+	VMOVUPS    (CX)(BX*4), Z8
 	MOVQ       72(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z9
+	VMOVUPS    (CX)(BX*4), Z9
 	MOVQ       80(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z10
+	VMOVUPS    (CX)(BX*4), Z10
 	MOVQ       88(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z11
+	VMOVUPS    (CX)(BX*4), Z11
 	MOVQ       96(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z12
+	VMOVUPS    (CX)(BX*4), Z12
 	MOVQ       104(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z13
+	VMOVUPS    (CX)(BX*4), Z13
 	MOVQ       112(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z14
+	VMOVUPS    (CX)(BX*4), Z14
 	MOVQ       120(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z15
+	VMOVUPS    (CX)(BX*4), Z15
 	VUNPCKLPS  Z1, Z0, Z16
 	VUNPCKHPS  Z1, Z0, Z0
 	VUNPCKLPS  Z9, Z8, Z1
@@ -2394,85 +2362,53 @@ row:
 	VUNPCKLPD  Z3, Z1, Z15
 	VUNPCKHPD  Z3, Z1, Z1
 	MOVQ       (CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z12, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z12, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       8(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z8, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z8, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       16(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z7, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z7, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       24(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z11, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z11, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       32(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z16, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z16, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       40(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z6, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z6, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       48(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z4, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z4, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       56(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z2, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z2, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       64(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z10, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z10, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       72(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z9, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z9, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       80(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z13, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z13, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       88(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z5, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z5, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       96(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z17, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z17, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       104(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z14, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z14, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       112(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z15, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z15, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       120(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z1, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z1, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	ADDQ       $0x00000040, SI
 	ADDQ       $0x00000040, AX
 	DECQ       DI
@@ -4976,69 +4912,37 @@ TEXT ·fftLoadRows1SwapAVX512F32(SB), NOSPLIT, $0-112
 
 row:
 	MOVQ       (DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z0
+	VMOVUPS    (CX)(BX*4), Z0
 	MOVQ       8(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z1
+	VMOVUPS    (CX)(BX*4), Z1
 	MOVQ       16(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z2
+	VMOVUPS    (CX)(BX*4), Z2
 	MOVQ       24(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z3
+	VMOVUPS    (CX)(BX*4), Z3
 	MOVQ       32(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z4
+	VMOVUPS    (CX)(BX*4), Z4
 	MOVQ       40(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z5
+	VMOVUPS    (CX)(BX*4), Z5
 	MOVQ       48(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z6
+	VMOVUPS    (CX)(BX*4), Z6
 	MOVQ       56(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z7
+	VMOVUPS    (CX)(BX*4), Z7
 	MOVQ       64(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z8
+	VMOVUPS    (CX)(BX*4), Z8
 	MOVQ       72(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z9
+	VMOVUPS    (CX)(BX*4), Z9
 	MOVQ       80(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z10
+	VMOVUPS    (CX)(BX*4), Z10
 	MOVQ       88(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z11
+	VMOVUPS    (CX)(BX*4), Z11
 	MOVQ       96(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z12
+	VMOVUPS    (CX)(BX*4), Z12
 	MOVQ       104(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z13
+	VMOVUPS    (CX)(BX*4), Z13
 	MOVQ       112(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z14
+	VMOVUPS    (CX)(BX*4), Z14
 	MOVQ       120(DX), BX
-	SHLQ       $0x02, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPS    (BX), Z15
+	VMOVUPS    (CX)(BX*4), Z15
 	VUNPCKLPS  Z1, Z0, Z16
 	VUNPCKHPS  Z1, Z0, Z0
 	VUNPCKLPS  Z9, Z8, Z1
@@ -5254,85 +5158,53 @@ row:
 	VUNPCKLPD  Z3, Z1, Z15
 	VUNPCKHPD  Z3, Z1, Z1
 	MOVQ       (CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z12, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z12, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       8(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z7, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z7, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       16(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z8, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z8, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       24(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z11, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z11, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       32(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z16, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z16, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       40(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z6, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z6, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       48(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z4, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z4, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       56(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z2, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z2, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       64(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z10, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z10, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       72(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z9, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z9, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       80(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z14, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z14, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       88(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z5, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z5, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       96(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z17, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z17, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       104(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z13, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z13, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       112(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z15, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z15, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	MOVQ       120(CX), DX
-	SHLQ       $0x02, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPS    Z1, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPS    Z1, (AX)(DX*4)
+	PREFETCHT0 128(AX)(DX*4)
 	ADDQ       $0x00000040, SI
 	ADDQ       $0x00000040, AX
 	DECQ       DI

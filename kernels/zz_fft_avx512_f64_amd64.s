@@ -1659,40 +1659,24 @@ TEXT ·fftLoadRows1AVX512F64(SB), NOSPLIT, $0-112
 	MOVQ   SI, DI
 	IMULQ  BX, DI
 	SHRQ   $0x02, SI
+	MOVQ   (DX), BX
+	MOVQ   8(DX), DI
+	MOVQ   16(DX), R8
+	MOVQ   24(DX), R9
+	MOVQ   32(DX), R10
+	MOVQ   40(DX), R11
+	MOVQ   48(DX), R12
+	MOVQ   56(DX), DX
 
 row:
-	MOVQ       (DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Z0
-	MOVQ       8(DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Z1
-	MOVQ       16(DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Z2
-	MOVQ       24(DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Z3
-	MOVQ       32(DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Z4
-	MOVQ       40(DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Z5
-	MOVQ       48(DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Z6
-	MOVQ       56(DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Z7
+	VMOVUPD    (CX)(BX*8), Z0
+	VMOVUPD    (CX)(DI*8), Z1
+	VMOVUPD    (CX)(R8*8), Z2
+	VMOVUPD    (CX)(R9*8), Z3
+	VMOVUPD    (CX)(R10*8), Z4
+	VMOVUPD    (CX)(R11*8), Z5
+	VMOVUPD    (CX)(R12*8), Z6
+	VMOVUPD    (CX)(DX*8), Z7
 	VUNPCKLPD  Z4, Z0, Z8
 	VUNPCKHPD  Z4, Z0, Z0
 	VUNPCKLPD  Z5, Z1, Z4
@@ -1749,26 +1733,34 @@ TEXT ·fftStoreRows1AVX512F64(SB), NOSPLIT, $0-120
 	MOVQ         DI, R8
 	IMULQ        DX, R8
 	SHRQ         $0x02, DI
+	MOVQ         (CX), DX
+	MOVQ         8(CX), R8
+	MOVQ         16(CX), R9
+	MOVQ         24(CX), R10
+	MOVQ         32(CX), R11
+	MOVQ         40(CX), R12
+	MOVQ         48(CX), R13
+	MOVQ         56(CX), CX
 
 row:
-	MOVQ       (SI), DX
-	VMOVUPD    (BX)(DX*8), Z1
-	VMOVUPD    64(BX)(DX*8), Z2
+	MOVQ       (SI), R14
+	VMOVUPD    (BX)(R14*8), Z1
+	VMOVUPD    64(BX)(R14*8), Z2
 	VMULPD     Z0, Z1, Z1
 	VMULPD     Z0, Z2, Z2
-	MOVQ       8(SI), DX
-	VMOVUPD    (BX)(DX*8), Z3
-	VMOVUPD    64(BX)(DX*8), Z4
+	MOVQ       8(SI), R14
+	VMOVUPD    (BX)(R14*8), Z3
+	VMOVUPD    64(BX)(R14*8), Z4
 	VMULPD     Z0, Z3, Z3
 	VMULPD     Z0, Z4, Z4
-	MOVQ       16(SI), DX
-	VMOVUPD    (BX)(DX*8), Z5
-	VMOVUPD    64(BX)(DX*8), Z6
+	MOVQ       16(SI), R14
+	VMOVUPD    (BX)(R14*8), Z5
+	VMOVUPD    64(BX)(R14*8), Z6
 	VMULPD     Z0, Z5, Z5
 	VMULPD     Z0, Z6, Z6
-	MOVQ       24(SI), DX
-	VMOVUPD    (BX)(DX*8), Z7
-	VMOVUPD    64(BX)(DX*8), Z8
+	MOVQ       24(SI), R14
+	VMOVUPD    (BX)(R14*8), Z7
+	VMOVUPD    64(BX)(R14*8), Z8
 	VMULPD     Z0, Z7, Z7
 	VMULPD     Z0, Z8, Z8
 	VSHUFF64X2 $0x44, Z3, Z1, Z9
@@ -1795,46 +1787,22 @@ row:
 	VUNPCKHPD  Z8, Z9, Z8
 	VUNPCKLPD  Z2, Z1, Z9
 	VUNPCKHPD  Z2, Z1, Z1
-	MOVQ       (CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Z4, (DX)
-	PREFETCHT0 128(DX)
-	MOVQ       8(CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Z6, (DX)
-	PREFETCHT0 128(DX)
-	MOVQ       16(CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Z7, (DX)
-	PREFETCHT0 128(DX)
-	MOVQ       24(CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Z9, (DX)
-	PREFETCHT0 128(DX)
-	MOVQ       32(CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Z5, (DX)
-	PREFETCHT0 128(DX)
-	MOVQ       40(CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Z3, (DX)
-	PREFETCHT0 128(DX)
-	MOVQ       48(CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Z8, (DX)
-	PREFETCHT0 128(DX)
-	MOVQ       56(CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Z1, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPD    Z4, (AX)(DX*8)
+	PREFETCHT0 128(AX)(DX*8)
+	VMOVUPD    Z6, (AX)(R8*8)
+	PREFETCHT0 128(AX)(R8*8)
+	VMOVUPD    Z7, (AX)(R9*8)
+	PREFETCHT0 128(AX)(R9*8)
+	VMOVUPD    Z9, (AX)(R10*8)
+	PREFETCHT0 128(AX)(R10*8)
+	VMOVUPD    Z5, (AX)(R11*8)
+	PREFETCHT0 128(AX)(R11*8)
+	VMOVUPD    Z3, (AX)(R12*8)
+	PREFETCHT0 128(AX)(R12*8)
+	VMOVUPD    Z8, (AX)(R13*8)
+	PREFETCHT0 128(AX)(R13*8)
+	VMOVUPD    Z1, (AX)(CX*8)
+	PREFETCHT0 128(AX)(CX*8)
 	ADDQ       $0x00000020, SI
 	ADDQ       $0x00000040, AX
 	DECQ       DI
@@ -4120,40 +4088,24 @@ TEXT ·fftLoadRows1SwapAVX512F64(SB), NOSPLIT, $0-112
 	MOVQ   SI, DI
 	IMULQ  BX, DI
 	SHRQ   $0x02, SI
+	MOVQ   (DX), BX
+	MOVQ   8(DX), DI
+	MOVQ   16(DX), R8
+	MOVQ   24(DX), R9
+	MOVQ   32(DX), R10
+	MOVQ   40(DX), R11
+	MOVQ   48(DX), R12
+	MOVQ   56(DX), DX
 
 row:
-	MOVQ       (DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Z0
-	MOVQ       8(DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Z1
-	MOVQ       16(DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Z2
-	MOVQ       24(DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Z3
-	MOVQ       32(DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Z4
-	MOVQ       40(DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Z5
-	MOVQ       48(DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Z6
-	MOVQ       56(DX), BX
-	SHLQ       $0x03, BX
-	LEAQ       (CX)(BX*1), BX
-	VMOVUPD    (BX), Z7
+	VMOVUPD    (CX)(BX*8), Z0
+	VMOVUPD    (CX)(DI*8), Z1
+	VMOVUPD    (CX)(R8*8), Z2
+	VMOVUPD    (CX)(R9*8), Z3
+	VMOVUPD    (CX)(R10*8), Z4
+	VMOVUPD    (CX)(R11*8), Z5
+	VMOVUPD    (CX)(R12*8), Z6
+	VMOVUPD    (CX)(DX*8), Z7
 	VUNPCKLPD  Z4, Z0, Z8
 	VUNPCKHPD  Z4, Z0, Z0
 	VUNPCKLPD  Z5, Z1, Z4
@@ -4210,26 +4162,34 @@ TEXT ·fftStoreRows1SwapAVX512F64(SB), NOSPLIT, $0-120
 	MOVQ         DI, R8
 	IMULQ        DX, R8
 	SHRQ         $0x02, DI
+	MOVQ         (CX), DX
+	MOVQ         8(CX), R8
+	MOVQ         16(CX), R9
+	MOVQ         24(CX), R10
+	MOVQ         32(CX), R11
+	MOVQ         40(CX), R12
+	MOVQ         48(CX), R13
+	MOVQ         56(CX), CX
 
 row:
-	MOVQ       (SI), DX
-	VMOVUPD    (BX)(DX*8), Z1
-	VMOVUPD    64(BX)(DX*8), Z2
+	MOVQ       (SI), R14
+	VMOVUPD    (BX)(R14*8), Z1
+	VMOVUPD    64(BX)(R14*8), Z2
 	VMULPD     Z0, Z1, Z1
 	VMULPD     Z0, Z2, Z2
-	MOVQ       8(SI), DX
-	VMOVUPD    (BX)(DX*8), Z3
-	VMOVUPD    64(BX)(DX*8), Z4
+	MOVQ       8(SI), R14
+	VMOVUPD    (BX)(R14*8), Z3
+	VMOVUPD    64(BX)(R14*8), Z4
 	VMULPD     Z0, Z3, Z3
 	VMULPD     Z0, Z4, Z4
-	MOVQ       16(SI), DX
-	VMOVUPD    (BX)(DX*8), Z5
-	VMOVUPD    64(BX)(DX*8), Z6
+	MOVQ       16(SI), R14
+	VMOVUPD    (BX)(R14*8), Z5
+	VMOVUPD    64(BX)(R14*8), Z6
 	VMULPD     Z0, Z5, Z5
 	VMULPD     Z0, Z6, Z6
-	MOVQ       24(SI), DX
-	VMOVUPD    (BX)(DX*8), Z7
-	VMOVUPD    64(BX)(DX*8), Z8
+	MOVQ       24(SI), R14
+	VMOVUPD    (BX)(R14*8), Z7
+	VMOVUPD    64(BX)(R14*8), Z8
 	VMULPD     Z0, Z7, Z7
 	VMULPD     Z0, Z8, Z8
 	VSHUFF64X2 $0x44, Z4, Z2, Z9
@@ -4256,46 +4216,22 @@ row:
 	VUNPCKHPD  Z7, Z9, Z7
 	VUNPCKLPD  Z1, Z2, Z9
 	VUNPCKHPD  Z1, Z2, Z1
-	MOVQ       (CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Z3, (DX)
-	PREFETCHT0 128(DX)
-	MOVQ       8(CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Z6, (DX)
-	PREFETCHT0 128(DX)
-	MOVQ       16(CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Z8, (DX)
-	PREFETCHT0 128(DX)
-	MOVQ       24(CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Z9, (DX)
-	PREFETCHT0 128(DX)
-	MOVQ       32(CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Z5, (DX)
-	PREFETCHT0 128(DX)
-	MOVQ       40(CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Z4, (DX)
-	PREFETCHT0 128(DX)
-	MOVQ       48(CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Z7, (DX)
-	PREFETCHT0 128(DX)
-	MOVQ       56(CX), DX
-	SHLQ       $0x03, DX
-	LEAQ       (AX)(DX*1), DX
-	VMOVUPD    Z1, (DX)
-	PREFETCHT0 128(DX)
+	VMOVUPD    Z3, (AX)(DX*8)
+	PREFETCHT0 128(AX)(DX*8)
+	VMOVUPD    Z6, (AX)(R8*8)
+	PREFETCHT0 128(AX)(R8*8)
+	VMOVUPD    Z8, (AX)(R9*8)
+	PREFETCHT0 128(AX)(R9*8)
+	VMOVUPD    Z9, (AX)(R10*8)
+	PREFETCHT0 128(AX)(R10*8)
+	VMOVUPD    Z5, (AX)(R11*8)
+	PREFETCHT0 128(AX)(R11*8)
+	VMOVUPD    Z4, (AX)(R12*8)
+	PREFETCHT0 128(AX)(R12*8)
+	VMOVUPD    Z7, (AX)(R13*8)
+	PREFETCHT0 128(AX)(R13*8)
+	VMOVUPD    Z1, (AX)(CX*8)
+	PREFETCHT0 128(AX)(CX*8)
 	ADDQ       $0x00000020, SI
 	ADDQ       $0x00000040, AX
 	DECQ       DI

@@ -48,11 +48,13 @@ func (k *isa) load(layout, radix int, swap bool) {
 	k.IMULQ(stride, between)
 	from := k.origin(src, between, radix)
 	var odd *strided
+	var lane func(i int) R
 	switch layout {
 	case columns:
 		from = from.from(k.offset(off, 0))
 	case rows:
 		k.SHRQ(Imm(map[int]uint64{2: 1, 4: 2, 8: 3}[k.lanes()/2]), q)
+		lane = k.lane(off)
 	case pairs:
 		from = from.from(k.offset(off, 0))
 		odd = from.from(k.half(stride))
@@ -68,7 +70,7 @@ func (k *isa) load(layout, radix int, swap bool) {
 		case anyhow:
 			x = [][]C{k.loadLanes(from, off, radix)}
 		case rows:
-			x = k.loadRows(from, off, radix)
+			x = k.loadRows(from.base, lane)
 		}
 		for j := range x {
 			for t := range x[j] {
@@ -160,18 +162,33 @@ func (k *isa) widen(x V) V {
 	return x.AsY().(V)
 }
 
-// loadRows loads a vector of each lane and part.
-func (k *isa) loadRows(from *strided, off R, radix int) [][]C {
-	x := make([][]C, k.lanes()/2)
-	for t := range radix {
-		var lanes []V
-		for i := range k.lanes() {
-			o := k.offset(off, i)
-			lanes = append(lanes, k.load1(from.from(o).at(t)))
-		}
-		for j, c := range k.columns(lanes) {
-			x[j] = append(x[j], c)
-		}
+// lane returns what gives the offset of a lane, in elements: from registers, if there
+// are enough of them.
+func (k *isa) lane(off R) func(i int) R {
+	get := func(i int) R {
+		o := k.GP64().(R)
+		k.MOVQ(Mem{Base: off, Disp: 8 * i}, o)
+		return o
+	}
+	if k.lanes() > 8 {
+		return get
+	}
+	var all []R
+	for i := range k.lanes() {
+		all = append(all, get(i))
+	}
+	return func(i int) R { return all[i] }
+}
+
+// loadRows loads a vector of each lane, at these offsets from base.
+func (k *isa) loadRows(base R, lane func(i int) R) [][]C {
+	var lanes []V
+	for i := range k.lanes() {
+		lanes = append(lanes, k.load1(k.element(base, lane(i))))
+	}
+	var x [][]C
+	for _, c := range k.columns(lanes) {
+		x = append(x, []C{c})
 	}
 	return x
 }
@@ -188,6 +205,7 @@ func (k *isa) store(layout, radix int, swap bool) {
 	k.IMULQ(stride, between)
 	to := k.origin(dst, between, radix)
 	var next, odd *strided
+	var lane func(i int) R
 	switch layout {
 	case columns:
 		to = to.from(k.offset(off, 0))
@@ -196,6 +214,7 @@ func (k *isa) store(layout, radix int, swap bool) {
 		to = to.from(k.offset(off, 0))
 	case rows:
 		k.SHRQ(Imm(map[int]uint64{2: 1, 4: 2, 8: 3}[k.lanes()/2]), q)
+		lane = k.lane(off)
 	case pairs:
 		to = to.from(k.offset(off, 0))
 		odd = to.from(k.half(stride))
@@ -215,7 +234,7 @@ func (k *isa) store(layout, radix int, swap bool) {
 		case anyhow:
 			k.saveLanes(k.last(tile, heads, 0, radix, swap, scale), to, off)
 		case rows:
-			k.saveRows(tile, heads, swap, scale, to, off)
+			k.saveRows(tile, heads, swap, scale, to.base, lane)
 		case tiles:
 			for t, y := range k.last(tile, heads, 0, radix, swap, scale) {
 				k.saveRow(y, to.at(t))
@@ -293,14 +312,15 @@ func (k *isa) saveLanes(y []C, to *strided, off R) {
 	}
 }
 
-// saveRows stores as many columns of the tile as a vector holds.
-func (k *isa) saveRows(tile, heads R, swap bool, scale V, to *strided, off R) {
+// saveRows stores as many columns of the tile as a vector holds, each lane at its offset
+// from base.
+func (k *isa) saveRows(tile, heads R, swap bool, scale V, base R, lane func(i int) R) {
 	var x []C
 	for j := range k.lanes() / 2 {
 		x = append(x, k.last(tile, heads, j, 1, swap, scale)[0])
 	}
 	for i, v := range k.lines(x) {
-		m := to.from(k.offset(off, i)).at(0)
+		m := k.element(base, lane(i))
 		k.save1(v, m)
 		k.PREFETCHT0(disp(m, 2*k.bytes)) // see fetchRows
 	}
