@@ -153,6 +153,19 @@ func (p *AutocorrelationRows[T]) SetSpread(c, g []T) {
 	}
 }
 
+// SpreadOfOne returns what Spread with the coefficients c gives, everywhere, of a map
+// that is 1.
+func (p *AutocorrelationRows[T]) SpreadOfOne(c []T) T {
+	sum := c[0]
+	for first := 1; first == 1 || first <= p.most; first += lagSpread {
+		group := c[(first-1)/lagSpread*(1+2*lagSpread)*p.n:]
+		for j := range lagSpread {
+			sum += 2 * group[(1+j)*p.n]
+		}
+	}
+	return T(p.w) * sum
+}
+
 // Spread sets n rows of dx to the adjoint, with the coefficients c, of a map whose
 // spectra m has from Halo rows before them to Halo rows after. The map has no mean.
 // work is room for n rows of spectra.

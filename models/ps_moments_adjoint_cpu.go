@@ -24,99 +24,59 @@ func (p *bandMoments[T]) matrix(kind, i, j int) []T {
 // cotangents of the halved bands in their place.
 func (p *bandMoments[T]) backward(pool *kernels.Pool) func() {
 	p.coefficients = make([]T, mixes*p.groups*p.groups*gramSize)
-	p.spread = kernels.NewTextureRows[T](p.k, p.workers[0].auto.SpreadLen())
-	p.chunk = p.h
-	if t := pool.Threads(); t > 1 {
-		p.chunk = wholeBlocks((p.h + 2*t - 1) / (2 * t))
-	}
-	p.chunks = (p.h + p.chunk - 1) / p.chunk
-	p.edges = kernels.NewTextureRows[T](p.chunks*p.k, 2*p.halo*p.workers[0].auto.Stride())
+	p.spread, p.shifts = kernels.NewTextureRows[T](p.k, p.workers[0].auto.SpreadLen()), make([]T, p.k)
 	image := 0
-	save := func(worker, lo, hi int) {
-		for c := lo; c < hi; c++ {
-			p.setEdges(worker, image, c)
-		}
-	}
+	findCentre, own := p.findCentre, p.ownSpectra
 	spread := func(worker, lo, hi int) { p.spreadRows(worker, image, lo, hi) }
 	return func() {
 		for image = range p.images {
-			p.halve(image, pool)
+			p.begin(image, pool)
+			if !p.halved.full[image] {
+				pool.For(p.k, 1, findCentre)
+				pool.For(p.h, momentBlock, own)
+				p.wrap()
+			}
 			p.halved.full[image] = false
 			p.prepare(image)
-			pool.For(p.chunks, 1, save)
-			pool.For(p.h, p.chunk, spread)
+			pool.For(p.h, momentBlock, spread)
 			p.bands.JoinHalved(p.spectrum(p.dx, image), p.z, pool)
 		}
 	}
 }
 
-// edge returns the spectra of the magnitudes of band k around the beginning of chunk c,
-// from Halo rows before it to Halo rows after.
-func (p *bandMoments[T]) edge(c, k int) []T {
-	n := 2 * p.halo * p.workers[0].auto.Stride()
-	return p.edges[(c%p.chunks*p.k+k)*n:][:n]
-}
-
-// setEdges sets those of a chunk, which two threads need and one changes.
-func (p *bandMoments[T]) setEdges(worker, image, c int) {
+// ownSpectra makes the spectra of the rows [lo, hi) of the magnitudes of the bands
+// without parents.
+func (p *bandMoments[T]) ownSpectra(worker, lo, hi int) {
 	w := &p.workers[worker]
-	ld, y, start := w.auto.Stride(), c*p.chunk, -p.halo
-	if at, n := y-p.halo, p.whole(2*p.halo); at < 0 || at+n > p.h || n > momentBlock {
-		start = -p.whole(p.halo) // where no tile goes beyond the last row
-	}
-	for k := range p.k {
-		edge := p.edge(c, k)
-		for i := start; i < p.halo; {
-			at := ((y+i)%p.h + p.h) % p.h
-			n := min(p.whole(p.halo-i), p.h-at, momentBlock)
-			m := p.spectra(w, k)
-			p.ownSpectra(worker, image, m, p.line(w, k, 0, n*p.w), k, at, n)
-			if lo, hi := max(i, -p.halo), min(i+n, p.halo); lo < hi {
-				copy(edge[(p.halo+lo)*ld:(p.halo+hi)*ld], m[(lo-i)*ld:])
-			}
-			i += n
+	for y := lo; y < hi; y += p.few {
+		n := min(p.few, hi-y)
+		for k := range p.k {
+			z, m := p.line(w, k, 0, n*p.w), p.magnitude(w, k, 0, n*p.w)
+			p.rows(worker, z, k, y, n)
+			p.moduli(w, m, z, p.centre[k])
+			p.rowSpectra(w, p.spectra(k, y), m, n)
 		}
 	}
-}
-
-// ownSpectra sets z to n rows of band k, which has no parents, and m to the spectra of
-// their magnitudes.
-func (p *bandMoments[T]) ownSpectra(worker, image int, m, z []T, k, y, n int) {
-	w := &p.workers[worker]
-	p.rows(worker, z, k, y, n)
-	magnitudes := w.lines[2*p.k*momentBlock*p.w:][:n*p.w]
-	p.moduli(w, magnitudes, z[:2*n*p.w], p.image(p.y, image)[p.mean+k])
-	p.rowSpectra(w, m, magnitudes, n)
 }
 
 // spreadRows computes the rows [lo, hi) of the adjoint.
 func (p *bandMoments[T]) spreadRows(worker, image, lo, hi int) {
-	w, ld := &p.workers[worker], p.workers[worker].auto.Stride()
-	var state = aheadOf{lo: lo, hi: hi, top: lo - p.halo}
-	for y := lo; y < hi; {
+	for y := lo; y < hi; y += momentBlock {
 		n := min(momentBlock, hi-y)
-		p.advance(worker, image, &state, y, y+n+p.halo)
 		for k := range p.k {
-			p.spreadLags(w, k, n)
+			p.spreadLags(&p.workers[worker], k, y, n)
 		}
 		for row := 0; row < n; row += p.few {
 			p.spreadSome(worker, image, y, row, min(p.few, n-row))
 		}
-		for k := range p.k {
-			own, m := p.ownRow(w, k, 0), p.spectra(w, k)
-			p.setRows(worker, own, k, y, n)
-			copy(own, own[2*n*p.w:2*(state.top-y)*p.w])
-			copy(m, m[n*ld:(state.top-y+p.halo)*ld])
-		}
-		y += n
 	}
 }
 
 // spreadLags sets the cotangents of n rows of magnitudes of band k that their
-// autocorrelation gives.
-func (p *bandMoments[T]) spreadLags(w *momentWorker[T], k, n int) {
+// autocorrelation gives, but for shifts.
+func (p *bandMoments[T]) spreadLags(w *momentWorker[T], k, y, n int) {
 	size := w.auto.SpreadLen()
-	m, c := p.spectra(w, k), p.spread[k*size:][:size]
+	m, c := p.spectra(k, y-p.halo), p.spread[k*size:][:size]
 	if p.tiled {
 		w.auto.SpreadTiles(p.magnitude(w, k, 0, n*p.w), w.tile, w.work, m, c, n)
 	} else {
@@ -124,49 +84,14 @@ func (p *bandMoments[T]) spreadLags(w *momentWorker[T], k, n int) {
 	}
 }
 
-// aheadOf says how far the bands without parents are known: rows below top. Spectra of
-// rows outside of [lo, hi) are edges.
-type aheadOf struct{ lo, hi, top int }
-
-// advance makes the rows of the bands without parents, and the spectra of their
-// magnitudes, up to a row or a little further. Of those bands the first is row y, of
-// the spectra Halo rows before.
-func (p *bandMoments[T]) advance(worker, image int, s *aheadOf, y, end int) {
-	w, ld := &p.workers[worker], p.workers[worker].auto.Stride()
-	for s.top < end {
-		n := end - s.top
-		if s.top < s.lo {
-			n = min(n, s.lo-s.top)
-		} else if s.top < s.hi {
-			n = min((n+p.few-1)/p.few*p.few, s.hi-s.top, momentBlock)
-		}
-		for k := range p.k {
-			m := p.spectra(w, k)[(s.top-y+p.halo)*ld:]
-			switch {
-			case s.top < s.lo:
-				copy(m[:n*ld], p.edge(s.lo/p.chunk, k)[(s.top-s.lo+p.halo)*ld:])
-			case s.top >= s.hi:
-				copy(m[:n*ld], p.edge((s.hi+p.chunk-1)/p.chunk, k)[(p.halo+s.top-s.hi)*ld:])
-			default:
-				p.ownSpectra(worker, image, m, p.ownRow(w, k, s.top-y), k, s.top, n)
-			}
-		}
-		s.top += n
-	}
-}
-
-// ownRow returns the rows of a band without parents, from the i-th after the first.
-func (p *bandMoments[T]) ownRow(w *momentWorker[T], k, i int) []T {
-	n := len(w.own) / p.k
-	return w.own[k*n:][2*i*p.w : n]
-}
-
-// prepare sets the matrices of an image.
+// prepare sets the coefficients of an image.
 func (p *bandMoments[T]) prepare(image int) {
-	g, k, n := p.image(p.g, image), p.k, 1/T(p.pixels)
+	y, g, k, n := p.image(p.y, image), p.image(p.g, image), p.k, 1/T(p.pixels)
+	auto := p.workers[0].auto
 	for i := range k {
-		auto := p.workers[0].auto
-		auto.SetSpread(p.spread[i*auto.SpreadLen():], g[p.auto+i*p.width*p.width:][:p.width*p.width])
+		c := p.spread[i*auto.SpreadLen():][:auto.SpreadLen()]
+		auto.SetSpread(c, g[p.auto+i*p.width*p.width:][:p.width*p.width])
+		p.shifts[i] = n*g[p.mean+i] - (y[p.mean+i]-p.centre[i])*auto.SpreadOfOne(c)
 	}
 	set := func(kind, i, j int, v T) {
 		const r = kernels.TextureRows
@@ -192,39 +117,34 @@ func (p *bandMoments[T]) prepare(image int) {
 // spreadSome computes n rows from row on of the block at y.
 func (p *bandMoments[T]) spreadSome(worker, image, y, row, n int) {
 	w := &p.workers[worker]
-	if p.parents {
-		for k := range p.k {
-			p.rows(worker, p.line(w, p.k+k, 0, n*p.w), p.k+k, y+row, n)
-		}
+	for k := range p.all() {
+		p.rows(worker, p.line(w, k, 0, n*p.w), k, y+row, n)
 	}
 	for at := 0; at < n*p.w; at += p.strip {
 		p.spreadStrip(w, image, row*p.w, at, min(p.strip, n*p.w-at))
 	}
-	if p.parents {
-		for k := range p.k {
-			p.setRows(worker, p.line(w, p.k+k, 0, n*p.w), p.k+k, y+row, n)
-		}
+	for k := range p.all() {
+		p.setRows(worker, p.line(w, k, 0, n*p.w), k, y+row, n)
 	}
 }
 
 // spreadStrip computes n pixels from at on of the rows in progress, which begin at
 // pixel row of the block.
 func (p *bandMoments[T]) spreadStrip(w *momentWorker[T], image, row, at, n int) {
-	y, g := p.image(p.y, image), p.image(p.g, image)
+	y := p.image(p.y, image)
 	for k := range p.k {
-		own := p.ownRow(w, k, 0)[2*(row+at):][:2*n]
-		p.tex.Modulus(p.row(w.m, k, n), p.row(w.re, k, n), own, y[p.mean+k])
-		p.shift(p.row(w.dm, k, n), p.magnitude(w, k, row+at, n), nil, nil, g[p.mean+k]/T(p.pixels), 0)
+		p.tex.Modulus(p.row(w.m, k, n), p.row(w.re, k, n), p.line(w, k, at, n), y[p.mean+k])
+		p.shift(p.row(w.dm, k, n), p.magnitude(w, k, row+at, n), nil, nil, p.shifts[k], 0)
 		if p.parents {
 			p.tex.Double(p.row(w.q, k, n), p.row(w.dr, k, n), p.row(w.di, k, n), p.line(w, p.k+k, at, n), y[p.parentMean+k])
 		}
 	}
-	p.mix(w, image, n)
-	p.finish(w, image, row, at, n)
+	p.mix(w, n)
+	p.finish(w, image, at, n)
 }
 
 // mix makes the cotangents of rows out of rows.
-func (p *bandMoments[T]) mix(w *momentWorker[T], image, n int) {
+func (p *bandMoments[T]) mix(w *momentWorker[T], n int) {
 	mix := func(dst, x textureRows[T], kind int, more bool) {
 		for i := range p.groups {
 			for j := range p.groups {
@@ -245,11 +165,11 @@ func (p *bandMoments[T]) mix(w *momentWorker[T], image, n int) {
 }
 
 // finish replaces the numbers of a strip by their adjoint.
-func (p *bandMoments[T]) finish(w *momentWorker[T], image, row, at, n int) {
+func (p *bandMoments[T]) finish(w *momentWorker[T], image, at, n int) {
 	y, g := p.image(p.y, image), p.image(p.g, image)
 	f := 1 / T(p.pixels)
 	for k := range p.k {
-		z := p.ownRow(w, k, 0)[2*(row+at):][:2*n]
+		z := p.line(w, k, at, n)
 		dre := p.row(w.dre, k, n) // zeros without parents
 		if !p.parents {
 			p.tex.ModulusAdjoint(z, z, p.row(w.dm, k, n), dre, 0)

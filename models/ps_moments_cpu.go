@@ -30,26 +30,26 @@ type bandMoments[T kernels.Float] struct {
 	strip          int
 	bands          *kernels.FFTBands[T]
 	halved         *halvedBands[T]
-	z              []T // of the image in progress
+	z, m, centre   []T // of halved, of the image in progress
 	tex            *kernels.Texture[T]
 	shift          kernels.Elementwise[T]
 	sum            kernels.Reduction[T]
 	workers        []momentWorker[T]
-	centre         []T       // near the means of the magnitudes
 	chunk, chunks  int       // rows of a chunk, and how many
 	totals         []float64 // of each chunk: the accumulators, then the windows
 	coefficients   []T       // of an image: the matrices of the adjoint
-	spread         []T       // the coefficients of the autocorrelations
+	spread, shifts []T       // the coefficients of the autocorrelations, and what the cotangents of all magnitudes of a band have in common
 	halo           int
 	few            int  // rows of all bands that are worked on at a time
 	tiled          bool // such rows are tiles of FFTBands, the pixels of one column next to each other
-	edges          []T  // spectra of magnitudes around the borders of chunks, whose rows change
 }
 
-// halvedBands is what opSpectrumMoments leaves for its adjoint.
+// halvedBands is what opSpectrumMoments leaves for its adjoint, of each image.
 type halvedBands[T kernels.Float] struct {
-	z    []T
-	full []bool // of each image
+	z      []T
+	m      []T // spectra of the rows of the magnitudes of bands without parents, with Halo rows before and after
+	centre []T // near the means of the magnitudes, which those of m are without
+	full   []bool
 }
 
 // momentWorker is the memory of one thread.
@@ -60,11 +60,9 @@ type momentWorker[T kernels.Float] struct {
 	factors               [4]T
 	auto                  *kernels.AutocorrelationRows[T]
 	lines                 []T // of each band: rows in progress
-	own                   []T // of each band without parents: rows and those ahead of them
 	pairs                 []T // rows that are no tile
 	tile                  []T
-	magnitudes            []T // of each such band: a block of rows, or their cotangents
-	spectra               []T // of each such band: those of a block and beside it
+	magnitudes            []T // of each band without parents: rows in progress, or the cotangents of a block
 	sums, work            []T
 	window                []float64
 }
@@ -94,9 +92,6 @@ func newBandMoments[T kernels.Float](b *autograd.Bind, masks tensor.Tensor, adjo
 		p.y = tensor.Span[T](b.Out)
 	}
 	p.bands = kernels.NewFFTBands(masksOf[T](attr.bands, masks, b.Level), b.Pool.Threads())
-	p.halved = b.Kept(0, attr, func() any {
-		return &halvedBands[T]{z: p.bands.NewHalved(p.images), full: make([]bool, p.images)}
-	}).(*halvedBands[T])
 	p.groups = (p.k + kernels.TextureRows - 1) / kernels.TextureRows
 	p.shift = kernels.Lookup[T]("shift", b.Level)
 	p.sum = kernels.LookupReduction[T]("sum", b.Level)
@@ -106,6 +101,10 @@ func newBandMoments[T kernels.Float](b *autograd.Bind, masks tensor.Tensor, adjo
 	}
 	auto := p.workers[0].auto
 	p.halo, p.few = auto.Halo(), min(p.bands.RowsAtOnce(), momentBlock)
+	p.halved = b.Kept(0, attr, func() any {
+		return &halvedBands[T]{z: p.bands.NewHalved(p.images), m: kernels.NewTextureRows[T](p.images, p.spectraLen()),
+			centre: make([]T, p.images*2*p.k), full: make([]bool, p.images)}
+	}).(*halvedBands[T])
 	if lanes := p.bands.Lanes(); lanes > 0 && lanes == auto.Lanes() && lanes == p.tex.Lanes {
 		p.few, p.tiled = lanes, true
 	}
@@ -118,18 +117,15 @@ func (p *bandMoments[T]) newWorker(adjoint bool, level kernels.Level) momentWork
 	}
 	w := momentWorker[T]{m: rows(), re: rows(), q: rows(), dr: rows(), di: rows(), window: make([]float64, p.width*p.width)}
 	w.auto = kernels.NewAutocorrelationRows[T](p.h, p.w, p.width, level)
-	ahead := momentBlock + 2*w.auto.Halo()
 	w.lines = kernels.NewTextureRows[T](2*p.k, 2*momentBlock*p.w)
 	w.pairs, w.tile = kernels.NewTextureRows[T](2, momentBlock*p.w), kernels.NewTextureRows[T](2, momentBlock*p.w)
 	w.magnitudes = kernels.NewTextureRows[T](p.k, momentBlock*p.w)
-	w.spectra = kernels.NewTextureRows[T](p.k, (ahead+momentBlock)*w.auto.Stride())
 	if adjoint {
 		w.dm, w.dq, w.dre, w.ddr, w.ddi = rows(), rows(), rows(), rows(), rows()
-		w.own = kernels.NewTextureRows[T](p.k, 2*(ahead+momentBlock)*p.w)
 		w.work = kernels.NewTextureRows[T](momentBlock, w.auto.Stride())
 	} else {
 		w.acc = kernels.NewTextureRows[T](p.accumulators(), p.tex.Lanes)
-		w.sums = kernels.NewTextureRows[T](p.k, w.auto.SumsLen())
+		w.sums = kernels.NewTextureRows[T](1, w.auto.SumsLen())
 		w.work = kernels.NewTextureRows[T](1, w.auto.SumsLen())
 	}
 	return w
@@ -190,10 +186,12 @@ func (p *bandMoments[T]) image(y []T, i int) []T { return y[i*p.size:][:p.size] 
 // spectrum returns the spectrum of an image, or its cotangent.
 func (p *bandMoments[T]) spectrum(x []T, i int) []T { return x[2*i*p.pixels:][:2*p.pixels] }
 
-// halve sets z to the halved bands of an image.
-func (p *bandMoments[T]) halve(image int, pool *kernels.Pool) {
+// begin takes an image up, and makes its halved bands if they are not there.
+func (p *bandMoments[T]) begin(image int, pool *kernels.Pool) {
 	n := p.bands.HalvedLen()
 	p.z = p.halved.z[image*n:][:n]
+	p.m = p.halved.m[image*p.spectraLen():][:p.spectraLen()]
+	p.centre = p.halved.centre[image*2*p.k:][:2*p.k]
 	if !p.halved.full[image] {
 		p.bands.Halve(p.z, p.spectrum(p.x, image), pool)
 	}
@@ -203,21 +201,28 @@ func (p *bandMoments[T]) halve(image int, pool *kernels.Pool) {
 func (p *bandMoments[T]) forward(pool *kernels.Pool) func() {
 	p.chunk = wholeBlocks(min(momentChunk/p.w, (p.h+momentChunks-1)/momentChunks))
 	p.chunks = (p.h + p.chunk - 1) / p.chunk
-	p.totals, p.centre = make([]float64, p.chunks*p.totalsOf()), make([]T, 2*p.k)
+	p.totals = make([]float64, p.chunks*p.totalsOf())
 	findCentre := p.findCentre
 	measure := func(worker, lo, hi int) {
 		for c := lo; c < hi; c++ {
 			p.measure(worker, c)
 		}
 	}
+	correlate := func(worker, lo, hi int) {
+		for i := lo; i < hi; i++ {
+			p.correlate(&p.workers[worker], i/p.k, i%p.k)
+		}
+	}
 	return func() {
 		for image := range p.images {
 			p.halved.full[image] = false
-			p.halve(image, pool)
-			p.halved.full[image] = true
+			p.begin(image, pool)
 			pool.For(p.all(), 1, findCentre)
 			pool.For(p.chunks, 1, measure)
+			p.wrap()
+			pool.For(p.chunks*p.k, 1, correlate)
 			p.join(image)
+			p.halved.full[image] = true
 		}
 	}
 }
@@ -228,57 +233,77 @@ func wholeBlocks(n int) int { return max(1, (n+momentBlock-1)/momentBlock) * mom
 // totalsOf is how many sums a chunk has.
 func (p *bandMoments[T]) totalsOf() int { return p.accumulators() + p.k*p.width*p.width }
 
-// measure adds up the moments of a chunk of rows.
+// chunkTotals returns the sums of a chunk.
+func (p *bandMoments[T]) chunkTotals(chunk int) []float64 {
+	return p.totals[chunk*p.totalsOf():][:p.totalsOf()]
+}
+
+// bounds returns the rows of a chunk.
+func (p *bandMoments[T]) bounds(chunk int) (lo, hi int) {
+	return chunk * p.chunk, min((chunk+1)*p.chunk, p.h)
+}
+
+// measure adds up the moments of a chunk of rows and makes the spectra of their
+// magnitudes.
 func (p *bandMoments[T]) measure(worker, chunk int) {
-	w := &p.workers[worker]
-	totals := p.totals[chunk*p.totalsOf():][:p.totalsOf()]
-	clear(totals)
+	w, totals := &p.workers[worker], p.chunkTotals(chunk)
 	clear(w.acc)
-	clear(w.sums)
-	begin, end := chunk*p.chunk, min((chunk+1)*p.chunk, p.h)
-	have := 0 // rows of spectra
-	for y := begin; y < end+p.halo; {
-		n := min(momentBlock, p.h-y%p.h)
-		if y < end {
-			n = min(n, end-y)
-			p.measureRows(worker, y, n)
-		} else {
-			n = min(n, end+p.halo-y)
-			p.ownMagnitudes(worker, y%p.h, p.whole(n))
+	for y, hi := p.bounds(chunk); y < hi; y += p.few {
+		n := min(p.few, hi-y)
+		for k := range p.all() {
+			p.rows(worker, p.line(w, k, 0, n*p.w), k, y, n)
 		}
-		have = p.correlate(w, have, n)
-		y += n
+		p.measureStrips(w, n*p.w)
+		for k := range p.k {
+			p.rowSpectra(w, p.spectra(k, y), p.magnitude(w, k, 0, n*p.w), n)
+		}
 	}
-	for i := range totals[:p.accumulators()] {
+	for i := range p.accumulators() {
 		totals[i] = p.tex.Total(w.acc, i)
 	}
+}
+
+// correlate adds up the autocorrelation of band k in a chunk of rows.
+func (p *bandMoments[T]) correlate(w *momentWorker[T], chunk, k int) {
+	clear(w.sums)
+	for y, hi := p.bounds(chunk); y < hi; y += momentBlock {
+		w.auto.AddProducts(w.sums, w.work, p.spectra(k, y), min(momentBlock, hi-y))
+	}
 	size := p.width * p.width
+	totals := p.chunkTotals(chunk)[p.accumulators()+k*size:][:size]
+	clear(totals)
+	w.auto.AddWindow(totals, w.window, w.sums)
+}
+
+// spectraLen is how many elements the spectra of the magnitudes of an image take.
+func (p *bandMoments[T]) spectraLen() int { return p.k * (p.h + 2*p.halo) * p.workers[0].auto.Stride() }
+
+// spectra returns those of band k, from row y on.
+func (p *bandMoments[T]) spectra(k, y int) []T {
+	n := p.spectraLen() / p.k
+	return p.m[k*n:][:n][(p.halo+y)*p.workers[0].auto.Stride():]
+}
+
+// wrap copies the spectra of the last rows before the first, and the reverse.
+func (p *bandMoments[T]) wrap() {
+	ld := p.workers[0].auto.Stride()
 	for k := range p.k {
-		w.auto.AddWindow(totals[p.accumulators()+k*size:][:size], w.window, w.sums[k*w.auto.SumsLen():][:w.auto.SumsLen()])
-	}
-}
-
-// measureRows writes the magnitudes of n rows and adds up their moments.
-func (p *bandMoments[T]) measureRows(worker, y, n int) {
-	w := &p.workers[worker]
-	for row := 0; row < n; row += p.few {
-		some := min(p.few, n-row)
-		for k := range p.all() {
-			p.rows(worker, p.line(w, k, 0, some*p.w), k, y+row, some)
+		for i := range p.halo {
+			copy(p.spectra(k, p.h+i)[:ld], p.spectra(k, i%p.h))
+			copy(p.spectra(k, -1-i)[:ld], p.spectra(k, p.h-1-i%p.h))
 		}
-		p.measureStrips(w, row*p.w, some*p.w)
 	}
 }
 
-// measureStrips does so for the rows in progress, strip by strip; they go to the
-// magnitudes from pixel to on.
-func (p *bandMoments[T]) measureStrips(w *momentWorker[T], to, pixels int) {
+// measureStrips does so for the rows in progress, strip by strip, and sets the
+// magnitudes.
+func (p *bandMoments[T]) measureStrips(w *momentWorker[T], pixels int) {
 	for at := 0; at < pixels; at += p.strip {
 		n := min(p.strip, pixels-at)
 		for k := range p.k {
 			m := p.row(w.m, k, n)
 			p.tex.Modulus(m, p.row(w.re, k, n), p.line(w, k, at, n), p.centre[k])
-			copy(p.magnitude(w, k, to+at, n), m)
+			copy(p.magnitude(w, k, at, n), m)
 			if p.parents {
 				p.tex.Double(p.row(w.q, k, n), p.row(w.dr, k, n), p.row(w.di, k, n), p.line(w, p.k+k, at, n), p.centre[p.k+k])
 			}
@@ -296,19 +321,9 @@ func (p *bandMoments[T]) all() int {
 	return p.k
 }
 
-// magnitude returns n magnitudes of band k in the block, less a constant.
+// magnitude returns n magnitudes of band k, less a constant, or their cotangents.
 func (p *bandMoments[T]) magnitude(w *momentWorker[T], k, at, n int) []T {
 	return w.magnitudes[k*momentBlock*p.w+at:][:n]
-}
-
-// ownMagnitudes writes the magnitudes of n rows of the bands without parents.
-func (p *bandMoments[T]) ownMagnitudes(worker, y, n int) {
-	w := &p.workers[worker]
-	for k := range p.k {
-		z := p.line(w, k, 0, n*p.w)
-		p.rows(worker, z, k, y, n)
-		p.moduli(w, p.magnitude(w, k, 0, n*p.w), z, p.centre[k])
-	}
 }
 
 // moduli sets m to |z| - mean.
@@ -317,29 +332,6 @@ func (p *bandMoments[T]) moduli(w *momentWorker[T], m, z []T, mean T) {
 		n := min(p.strip, len(m)-at)
 		p.tex.Modulus(m[at:][:n], p.row(w.re, 0, n), z[2*at:][:2*n], mean)
 	}
-}
-
-// correlate transforms n rows of magnitudes behind the spectra of others, adds up
-// the products of those that have all rows after them that they need, and keeps the
-// rest, whose number it returns.
-func (p *bandMoments[T]) correlate(w *momentWorker[T], have, n int) int {
-	ld, done := w.auto.Stride(), max(0, have+n-p.halo)
-	for k := range p.k {
-		m := p.spectra(w, k)
-		p.rowSpectra(w, m[have*ld:], p.magnitude(w, k, 0, p.whole(n)*p.w), n)
-		if done > 0 {
-			size := w.auto.SumsLen()
-			w.auto.AddProducts(w.sums[k*size:][:size], w.work, m, done)
-			copy(m, m[done*ld:(have+n)*ld])
-		}
-	}
-	return have + n - done
-}
-
-// spectra returns the row spectra of band k.
-func (p *bandMoments[T]) spectra(w *momentWorker[T], k int) []T {
-	n := len(w.spectra) / p.k
-	return w.spectra[k*n:][:n]
 }
 
 // findCentre sets values near the mean magnitudes of the bands [lo, hi), so that sums of

@@ -2,14 +2,6 @@ package models
 
 // How rows of bands lie while they are worked on.
 
-// whole is n, or how many rows whole tiles have.
-func (p *bandMoments[T]) whole(n int) int {
-	if p.tiled {
-		n = (n + p.few - 1) / p.few * p.few
-	}
-	return n
-}
-
 // rows sets z to n rows of band k: tiles, or rows of whole blocks of numbers.
 func (p *bandMoments[T]) rows(worker int, z []T, k, y, n int) {
 	w := &p.workers[worker]

@@ -34,15 +34,19 @@ var opSpectrumMoments = &autograd.Op{
 		return []autograd.Value{g.Tape().Apply(opSpectrumMomentsAdjoint, n.Attr, n.In[0], n.Out, g)}
 	},
 	CPU:     bindMoments,
-	Room:    func(attr any, in []tensor.Type, threads int) int64 { return momentsRoom(attr, in, threads, 2, 120) },
+	Room:    func(attr any, in []tensor.Type, threads int) int64 { return momentsRoom(attr, in, threads, true) },
 	Samples: spectrumSamples(false),
 }
 
-// momentsRoom returns the bytes of half bands, which forward and backward share, and of
-// rows of each band that every thread works in.
-func momentsRoom(attr any, in []tensor.Type, threads, halves, rows int) int64 {
-	b, t := attr.(spectrumAttr).bands, in[0]
-	numbers := t.Dim[0]*t.Dim[1]*halves*b.n*b.h*b.w/2 + threads*rows*b.n*b.w
+// momentsRoom returns the bytes of rows of each band that every thread works in, and of
+// what forward keeps for backward: half bands and the spectra of magnitudes.
+func momentsRoom(attr any, in []tensor.Type, threads int, keeps bool) int64 {
+	a, t := attr.(spectrumAttr), in[0]
+	b := a.bands
+	numbers := threads * 55 * b.n * b.w
+	if keeps {
+		numbers += t.Dim[0] * t.Dim[1] * (b.n + a.k) * b.h * b.w
+	}
 	return int64(numbers * t.DType.Real().Size())
 }
 
@@ -71,7 +75,7 @@ var opSpectrumMomentsAdjoint = &autograd.Op{
 		return tape.Apply(opJoinBands, a.bands, tape.Apply(opMomentsAdjoint, a.momentAttr, bands, in[1], in[2]))
 	},
 	CPU:     bindMomentsAdjoint,
-	Room:    func(attr any, in []tensor.Type, threads int) int64 { return momentsRoom(attr, in, threads, 0, 170) },
+	Room:    func(attr any, in []tensor.Type, threads int) int64 { return momentsRoom(attr, in, threads, false) },
 	Samples: spectrumSamples(true),
 }
 
