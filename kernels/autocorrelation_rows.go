@@ -1,5 +1,7 @@
 package kernels
 
+import "unsafe"
+
 // An AutocorrelationRows computes the central window of circular autocorrelations of
 // real maps without their mean, and the adjoint of its differential, a few rows at a
 // time. Maps are transformed along their rows only; products of rows then are
@@ -18,6 +20,7 @@ type AutocorrelationRows[T Float] struct {
 	dot           Reduction[T]
 	add           Elementwise[T]
 	texture       *Texture[T]
+	prefetch      func(src []T, stride, rows int) // or nil
 	lags          func(acc, a, b []T, ld, rows, n, stride int)
 	adjoint       func(dst, m, c []T, ld, rows, n, stride, first int, more bool)
 	cos, sin      []T // of each lag along rows: weights of the products
@@ -41,7 +44,9 @@ func NewAutocorrelationRows[T Float](h, w, width int, level Level) *Autocorrelat
 	p.mixed, p.matrix = fftAligned[T](TextureRows*p.n), make([]T, 16)
 	p.setKernels(level)
 	p.setTables()
-	p.setTile(fftBodyOf[T](level.Resolve()))
+	body := fftBodyOf[T](level.Resolve())
+	p.prefetch = body.prefetch
+	p.setTile(body)
 	return p
 }
 
@@ -114,6 +119,15 @@ func (p *AutocorrelationRows[T]) Spectra(m, x []T, n int) { p.few.run(m, x, n) }
 // Maps sets n rows of x to w times the maps whose spectra m are, as TileOfMaps does
 // for a tile.
 func (p *AutocorrelationRows[T]) Maps(x, m []T, n int) { p.fewBack.run(x, m, n) }
+
+// Fetch has n rows of spectra brought near.
+func (p *AutocorrelationRows[T]) Fetch(m []T, n int) {
+	const line = 64
+	step := line / int(unsafe.Sizeof(m[0]))
+	if p.prefetch != nil && n > 0 {
+		p.prefetch(m[:n*p.ld], step, n*p.ld/step)
+	}
+}
 
 // AddProducts adds to the sums those of n rows from m on with themselves and the rows
 // after them, Halo rows beyond n. work is of the length of sums.

@@ -8102,84 +8102,180 @@ TEXT ·lagsAdjointAVX2F32(SB), NOSPLIT, $8-72
 	MOVQ   c+16(FP), DX
 	MOVQ   ld+24(FP), BX
 	IMUL3Q $0x00000004, BX, BX
-	MOVQ   rows+32(FP), SI
-	MOVQ   n+40(FP), DI
-	MOVQ   first+56(FP), R8
-	MOVQ   more+64(FP), R9
-	IMULQ  BX, R8
-	MOVQ   stride+48(FP), R10
-	IMUL3Q $0x00000004, R10, R10
+	MOVQ   first+56(FP), SI
+	IMULQ  BX, SI
+	MOVQ   SI, (SP)
+	MOVQ   stride+48(FP), SI
+	IMUL3Q $0x00000004, SI, SI
+	LEAQ   (BX)(BX*2), DI
 
 column:
-	MOVQ DX, R11
-	MOVQ CX, R11
-	MOVQ AX, R14
-	MOVQ SI, R15
+	MOVQ CX, R8
+	MOVQ CX, R9
+	ADDQ (SP), R9
+	MOVQ CX, R10
+	SUBQ (SP), R10
+	SUBQ DI, R10
+	MOVQ AX, R11
+	MOVQ rows+32(FP), R12
+	SUBQ $0x02, R12
+	JL   odd
 
-row:
-	MOVQ        DX, BP
-	VMOVUPS     (R11), Y0
-	VMULPS      (BP), Y0, Y0
-	VXORPS      Y1, Y1, Y1
-	MOVQ        R11, R12
-	ADDQ        R8, R12
-	MOVQ        R11, R13
-	SUBQ        R8, R13
-	VMOVUPS     (R12), Y2
-	VMOVUPS     (R13), Y3
-	ADDQ        R10, BP
-	VADDPS      Y3, Y2, Y4
-	VFMADD231PS (BP), Y4, Y0
-	VSUBPS      Y3, Y2, Y2
-	ADDQ        BX, R12
-	SUBQ        BX, R13
-	VMOVUPS     (R12), Y3
-	VMOVUPS     (R13), Y4
-	ADDQ        R10, BP
+pair:
+	MOVQ        DX, R13
+	VMOVUPS     (R13), Y0
+	ADDQ        SI, R13
+	VMULPS      (R8), Y0, Y1
+	VMULPS      (R8)(BX*1), Y0, Y0
+	VMOVUPS     (R13), Y2
+	ADDQ        SI, R13
+	VMOVUPS     (R9), Y3
+	VMOVUPS     (R10)(DI*1), Y4
 	VADDPS      Y4, Y3, Y5
-	VFMADD231PS (BP), Y5, Y0
+	VFMADD231PS Y5, Y2, Y1
 	VSUBPS      Y4, Y3, Y3
-	ADDQ        BX, R12
-	SUBQ        BX, R13
-	VMOVUPS     (R12), Y4
-	VMOVUPS     (R13), Y5
-	ADDQ        R10, BP
-	VADDPS      Y5, Y4, Y6
-	VFMADD231PS (BP), Y6, Y0
-	VSUBPS      Y5, Y4, Y4
-	ADDQ        BX, R12
-	SUBQ        BX, R13
-	VMOVUPS     (R12), Y5
-	VMOVUPS     (R13), Y6
-	ADDQ        R10, BP
+	VMOVUPS     (R9)(BX*1), Y5
+	VMOVUPS     (R10)(BX*4), Y6
 	VADDPS      Y6, Y5, Y7
-	VFMADD231PS (BP), Y7, Y0
-	VSUBPS      Y6, Y5, Y5
-	ADDQ        R10, BP
-	VFMADD231PS (BP), Y2, Y1
-	ADDQ        R10, BP
-	VFMADD231PS (BP), Y3, Y1
-	ADDQ        R10, BP
-	VFMADD231PS (BP), Y4, Y1
-	ADDQ        R10, BP
-	VFMADD231PS (BP), Y5, Y1
+	VFMADD231PS Y7, Y2, Y0
+	VSUBPS      Y6, Y5, Y2
+	VMOVUPS     (R13), Y6
+	ADDQ        SI, R13
+	VMOVUPS     (R10)(BX*2), Y7
+	VADDPS      Y7, Y5, Y8
+	VFMADD231PS Y8, Y6, Y1
+	VSUBPS      Y7, Y5, Y5
+	VMOVUPS     (R9)(BX*2), Y8
+	VADDPS      Y4, Y8, Y9
+	VFMADD231PS Y9, Y6, Y0
+	VSUBPS      Y4, Y8, Y4
+	VMOVUPS     (R13), Y6
+	ADDQ        SI, R13
+	VMOVUPS     (R10)(BX*1), Y9
+	VADDPS      Y9, Y8, Y10
+	VFMADD231PS Y10, Y6, Y1
+	VSUBPS      Y9, Y8, Y8
+	VMOVUPS     (R9)(DI*1), Y10
+	VADDPS      Y7, Y10, Y11
+	VFMADD231PS Y11, Y6, Y0
+	VSUBPS      Y7, Y10, Y6
+	VMOVUPS     (R13), Y7
+	ADDQ        SI, R13
+	VMOVUPS     (R10), Y11
+	VADDPS      Y11, Y10, Y12
+	VFMADD231PS Y12, Y7, Y1
+	VSUBPS      Y11, Y10, Y10
+	VMOVUPS     (R9)(BX*4), Y11
+	VADDPS      Y9, Y11, Y12
+	VFMADD231PS Y12, Y7, Y0
+	VSUBPS      Y9, Y11, Y7
+	VMOVUPS     (R13), Y9
+	ADDQ        SI, R13
+	VMULPS      Y3, Y9, Y3
+	VMULPS      Y2, Y9, Y2
+	VMOVUPS     (R13), Y9
+	ADDQ        SI, R13
+	VFMADD231PS Y5, Y9, Y3
+	VFMADD231PS Y4, Y9, Y2
+	VMOVUPS     (R13), Y4
+	ADDQ        SI, R13
+	VFMADD231PS Y8, Y4, Y3
+	VFMADD231PS Y6, Y4, Y2
+	VMOVUPS     (R13), Y4
+	VFMADD231PS Y10, Y4, Y3
+	VFMADD231PS Y7, Y4, Y2
+	VPERMILPS   $0xb1, Y3, Y3
+	VADDPS      Y3, Y1, Y1
+	CMPQ        more+64(FP), $0x00
+	JE          store20
+	VADDPS      (R11), Y1, Y1
+
+store20:
+	VMOVUPS   Y1, (R11)
+	VPERMILPS $0xb1, Y2, Y1
+	VADDPS    Y1, Y0, Y0
+	CMPQ      more+64(FP), $0x00
+	JE        store21
+	VADDPS    (R11)(BX*1), Y0, Y0
+
+store21:
+	VMOVUPS Y0, (R11)(BX*1)
+	ADDQ    BX, R8
+	ADDQ    BX, R8
+	ADDQ    BX, R9
+	ADDQ    BX, R9
+	ADDQ    BX, R10
+	ADDQ    BX, R10
+	ADDQ    BX, R11
+	ADDQ    BX, R11
+	SUBQ    $0x02, R12
+	JGE     pair
+
+odd:
+	ADDQ        $0x02, R12
+	JZ          done
+	MOVQ        DX, R12
+	VMOVUPS     (R12), Y0
+	ADDQ        SI, R12
+	VMULPS      (R8), Y0, Y0
+	VMOVUPS     (R12), Y1
+	ADDQ        SI, R12
+	VMOVUPS     (R9), Y2
+	VMOVUPS     (R10)(DI*1), Y3
+	VADDPS      Y3, Y2, Y4
+	VFMADD231PS Y4, Y1, Y0
+	VSUBPS      Y3, Y2, Y1
+	VMOVUPS     (R12), Y2
+	ADDQ        SI, R12
+	VMOVUPS     (R9)(BX*1), Y3
+	VMOVUPS     (R10)(BX*2), Y4
+	VADDPS      Y4, Y3, Y5
+	VFMADD231PS Y5, Y2, Y0
+	VSUBPS      Y4, Y3, Y2
+	VMOVUPS     (R12), Y3
+	ADDQ        SI, R12
+	VMOVUPS     (R9)(BX*2), Y4
+	VMOVUPS     (R10)(BX*1), Y5
+	VADDPS      Y5, Y4, Y6
+	VFMADD231PS Y6, Y3, Y0
+	VSUBPS      Y5, Y4, Y3
+	VMOVUPS     (R12), Y4
+	ADDQ        SI, R12
+	VMOVUPS     (R9)(DI*1), Y5
+	VMOVUPS     (R10), Y6
+	VADDPS      Y6, Y5, Y7
+	VFMADD231PS Y7, Y4, Y0
+	VSUBPS      Y6, Y5, Y4
+	VMOVUPS     (R12), Y5
+	ADDQ        SI, R12
+	VMULPS      Y1, Y5, Y1
+	VMOVUPS     (R12), Y5
+	ADDQ        SI, R12
+	VFMADD231PS Y2, Y5, Y1
+	VMOVUPS     (R12), Y2
+	ADDQ        SI, R12
+	VFMADD231PS Y3, Y2, Y1
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y4, Y2, Y1
 	VPERMILPS   $0xb1, Y1, Y1
 	VADDPS      Y1, Y0, Y0
-	TESTQ       R9, R9
-	JZ          store
-	VADDPS      (R14), Y0, Y0
+	CMPQ        more+64(FP), $0x00
+	JE          store10
+	VADDPS      (R11), Y0, Y0
 
-store:
-	VMOVUPS Y0, (R14)
+store10:
+	VMOVUPS Y0, (R11)
+	ADDQ    BX, R8
+	ADDQ    BX, R9
+	ADDQ    BX, R10
 	ADDQ    BX, R11
-	ADDQ    BX, R14
-	DECQ    R15
-	JNZ     row
-	ADDQ    $0x00000020, AX
-	ADDQ    $0x00000020, CX
-	ADDQ    $0x00000020, DX
-	SUBQ    $0x00000008, DI
-	JG      column
+
+done:
+	ADDQ $0x00000020, AX
+	ADDQ $0x00000020, CX
+	ADDQ $0x00000020, DX
+	SUBQ $0x00000008, n+40(FP)
+	JG   column
 	VZEROUPPER
 	RET
 

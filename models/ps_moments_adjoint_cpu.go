@@ -61,14 +61,24 @@ func (p *bandMoments[T]) ownSpectra(worker, lo, hi int) {
 
 // spreadRows computes the rows [lo, hi) of the adjoint.
 func (p *bandMoments[T]) spreadRows(worker, image, lo, hi int) {
+	p.fetch(worker, lo-p.halo, lo+momentBlock+p.halo)
 	for y := lo; y < hi; y += momentBlock {
 		n := min(momentBlock, hi-y)
+		p.fetch(worker, y+momentBlock+p.halo, y+2*momentBlock+p.halo)
 		for k := range p.k {
 			p.spreadLags(&p.workers[worker], k, y, n)
 		}
 		for row := 0; row < n; row += p.few {
 			p.spreadSome(worker, image, y, row, min(p.few, n-row))
 		}
+	}
+}
+
+// fetch has the spectra of the rows [lo, hi) brought near.
+func (p *bandMoments[T]) fetch(worker, lo, hi int) {
+	hi = min(hi, p.h+p.halo)
+	for k := range p.k {
+		p.workers[worker].auto.Fetch(p.spectra(k, min(lo, hi)), hi-lo)
 	}
 }
 
