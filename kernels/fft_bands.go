@@ -218,6 +218,21 @@ func (p *FFTBands[T]) nextColumns(t int) {
 	}
 }
 
+// nextHalved has the first tile that JoinHalved reads from tile t of band k on brought near.
+func (p *FFTBands[T]) nextHalved(k, t int) {
+	if !p.far {
+		return
+	}
+	for ; t < p.w/p.body.lanes; k, t = 0, t+1 {
+		for ; k < p.bands; k++ {
+			if p.adds[k][t] != nil {
+				p.body.prefetch(p.tile(k, t), p.rowLen[k], p.h)
+				return
+			}
+		}
+	}
+}
+
 // JoinHalved sets the spectrum x (h, w) to the adjoint of Halve applied to z, on the
 // threads of pool. It panics if a slice is too short.
 func (p *FFTBands[T]) JoinHalved(x, z []T, pool *Pool) {
@@ -239,6 +254,7 @@ func (p *FFTBands[T]) joinColumns(worker, lo, hi int) {
 		p.nextColumns(t)
 		for k := range p.bands {
 			if mask := p.adds[k][t]; mask != nil {
+				p.nextHalved(k+1, t)
 				done := l.load(w.tile, p.tile(k, t), fftAtStart, p.rowLen[k], fftColumns, false, true)
 				l.transform(w.tile, done, last)
 				p.body.addMasked[p.last.radix](w.column, width, w.tile, l.heads, l.n/p.last.radix, mask)
