@@ -17,14 +17,14 @@ type AutocorrelationRows[T Float] struct {
 	line          *fftLine[T] // of half rows side by side, see SpectraOfTile; or nil
 	u, uBack      []T         // for tangle
 	inOrder, off  []int
-	dot           Reduction[T]
-	add           Elementwise[T]
+	level         Level
+	dot           Reduction[float64]
 	texture       *Texture[T]
 	prefetch      func(src []T, stride, rows int) // or nil
 	lags          func(acc, a, b []T, ld, rows, n, stride int)
 	adjoint       func(dst, m, c []T, ld, rows, n, stride, first int, more bool)
-	cos, sin      []T // of each lag along rows: weights of the products
-	cosT, sinT    []T // the same for the adjoint, in groups of four rows
+	cos, sin      []float64 // of each lag along rows: weights of the products
+	cosT, sinT    []T       // the same for the adjoint, in groups of four rows
 	mixed, matrix []T
 }
 
@@ -40,7 +40,7 @@ func NewAutocorrelationRows[T Float](h, w, width int, level Level) *Autocorrelat
 	}
 	p.halo = max(roundUp(p.most+1, lagGroup)-1, roundUp(p.most, lagSpread))
 	p.few, p.fewBack = newFFTRowSet[T](FFTReal, w, p.ld/2, w, level), newFFTRowSet[T](FFTRealInverse, w, w, p.ld/2, level)
-	p.dot, p.add, p.texture = LookupReduction[T]("dot", level), Lookup[T]("add", level), TextureOf[T](level)
+	p.level, p.dot, p.texture = level, LookupReduction[float64]("dot", level), TextureOf[T](level)
 	p.mixed, p.matrix = fftAligned[T](TextureRows*p.n), make([]T, 16)
 	p.setKernels(level)
 	p.setTables()
@@ -131,24 +131,21 @@ func (p *AutocorrelationRows[T]) Fetch(m []T, n int) {
 
 // AddProducts adds to the sums those of n rows from m on with themselves and the rows
 // after them, Halo rows beyond n. work is of the length of sums.
-func (p *AutocorrelationRows[T]) AddProducts(sums, work, m []T, n int) {
+func (p *AutocorrelationRows[T]) AddProducts(sums []float64, work, m []T, n int) {
+	size := 2 * lagGroup * p.n
 	for first := 0; first <= p.most; first += lagGroup {
 		p.lags(work, m, m[first*p.ld:], p.ld, n, p.n, p.n)
-		size := 2 * lagGroup * p.n
-		p.add(sums[:size], sums[:size], work, nil, 0, 0)
-		sums = sums[min(size, len(sums)):]
+		Accumulate(sums[:size], work, p.level)
+		sums = sums[size:]
 	}
 }
 
-// AddWindow adds to out, width² elements, what sums give of the autocorrelation: of lags
-// -⌊width/2⌋…, divided by the number of elements, h·w, of maps as they are: whoever wants
-// it of maps without their mean makes the spectra of such.
-func (p *AutocorrelationRows[T]) AddWindow(out, work []float64, sums []T) {
+// Window sets out, width² elements, to what sums of all rows are of the autocorrelation:
+// of lags -⌊width/2⌋…, divided by the number of elements, h·w, of maps as they are: whoever
+// wants it of maps without their mean makes the spectra of such.
+func (p *AutocorrelationRows[T]) Window(out, sums []float64) {
 	for first := 0; first <= p.most; first += lagGroup {
-		p.window(work, sums[first*2*p.n:], first)
-	}
-	for i := range out {
-		out[i] += work[i]
+		p.window(out, sums[first*2*p.n:], first)
 	}
 }
 
@@ -234,7 +231,7 @@ func (p *AutocorrelationRows[T]) setKernels(level Level) {
 func (p *AutocorrelationRows[T]) setTables() {
 	even := p.w / 2 * 2
 	fours := roundUp(p.most+1, TextureRows)
-	p.cos, p.sin = fftAligned[T](fours*p.n), fftAligned[T](fours*p.n)
+	p.cos, p.sin = fftAligned[float64](fours*p.n), fftAligned[float64](fours*p.n)
 	p.cosT, p.sinT = fftAligned[T](fours*p.n), fftAligned[T](fours*p.n)
 	scale := 1 / (float64(even) * float64(p.h) * float64(p.w))
 	for d := range p.most + 1 {
@@ -249,8 +246,8 @@ func (p *AutocorrelationRows[T]) setTables() {
 				back = 1
 			}
 			at := d*p.n + 2*k
-			p.cos[at], p.cos[at+1] = T(weight*scale*c), T(weight*scale*c)
-			p.sin[at], p.sin[at+1] = T(-weight*scale*s), T(weight*scale*s)
+			p.cos[at], p.cos[at+1] = weight*scale*c, weight*scale*c
+			p.sin[at], p.sin[at+1] = -weight*scale*s, weight*scale*s
 			weight *= scale / back
 			p.cosT[at], p.cosT[at+1] = T(weight*c), T(weight*c)
 			p.sinT[at], p.sinT[at+1] = T(weight*s), T(-weight*s)
@@ -259,7 +256,7 @@ func (p *AutocorrelationRows[T]) setTables() {
 }
 
 // window makes the lags from first on of acc.
-func (p *AutocorrelationRows[T]) window(out []float64, acc []T, first int) {
+func (p *AutocorrelationRows[T]) window(out, acc []float64, first int) {
 	low := p.width / 2
 	for j := range min(lagGroup, p.most+1-first) {
 		d := first + j

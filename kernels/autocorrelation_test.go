@@ -32,12 +32,12 @@ func testAutocorrelation[T Float](t *testing.T, h, w, width int, l Level, bound 
 	}
 	p := NewAutocorrelationRows[T](h, w, width, l)
 	got, want := make([]float64, width*width), make([]float64, width*width)
-	m := paddedSpectra(p, x)
-	sums, work := make([]T, p.SumsLen()), make([]T, max(p.SumsLen(), h*p.Stride()))
+	m := paddedSpectra(p, x, true)
+	sums, work := make([]float64, p.SumsLen()), make([]T, max(p.SumsLen(), h*p.Stride()))
 	for y := 0; y < h; y += 7 { // in blocks
 		p.AddProducts(sums, work, m[(p.Halo()+y)*p.Stride():], min(7, h-y))
 	}
-	p.AddWindow(got, make([]float64, width*width), sums)
+	p.Window(got, sums)
 	at := func(y, x int) int { return (y%h+h)%h*w + (x%w+w)%w }
 	adjoint := make([]T, h*w)
 	for a := range width {
@@ -64,11 +64,19 @@ func testAutocorrelation[T Float](t *testing.T, h, w, width int, l Level, bound 
 	if d := relativeError(dx.values, adjoint); !(d <= 10*bound) {
 		t.Errorf("%T: adjoint: relative error %.2g", T(0), d)
 	}
+	ones, of := make([]T, h*w), make([]T, h*w)
+	for i := range ones {
+		ones[i], of[i] = 1, p.SpreadOfOne(c)
+	}
+	p.Spread(dx.values, work, paddedSpectra(p, ones, false), c, h)
+	if d := relativeError(dx.values, of); !(d <= 100*bound) {
+		t.Errorf("%T: adjoint of one: relative error %.2g", T(0), d)
+	}
 }
 
-// paddedSpectra returns the spectra of the rows of x less its mean, and of those around
-// them.
-func paddedSpectra[T Float](p *AutocorrelationRows[T], x []T) []T {
+// paddedSpectra returns the spectra of the rows of x, if centred less its mean, and of
+// those around them.
+func paddedSpectra[T Float](p *AutocorrelationRows[T], x []T, centred bool) []T {
 	halo, ld := p.Halo(), p.Stride()
 	m := make([]T, (p.h+2*halo)*ld)
 	rows := m[halo*ld:]
@@ -77,7 +85,7 @@ func paddedSpectra[T Float](p *AutocorrelationRows[T], x []T) []T {
 	for y := range p.h {
 		sum += float64(rows[y*ld]) / float64(p.h)
 	}
-	for y := range p.h {
+	for y := 0; y < p.h && centred; y++ {
 		rows[y*ld] -= T(sum)
 	}
 	for j := range halo {
@@ -134,8 +142,8 @@ func BenchmarkAutocorrelation(b *testing.B) {
 
 func benchAutocorrelation[T Float](b *testing.B, n int) {
 	p := NewAutocorrelationRows[T](n, n, 9, Auto)
-	m := paddedSpectra(p, make([]T, n*n))
-	sums, work, c := make([]T, p.SumsLen()), make([]T, max(p.SumsLen(), n*p.Stride())), make([]T, p.SpreadLen())
+	m := paddedSpectra(p, make([]T, n*n), true)
+	sums, work, c := make([]float64, p.SumsLen()), make([]T, max(p.SumsLen(), n*p.Stride())), make([]T, p.SpreadLen())
 	b.Run("products", func(b *testing.B) {
 		for b.Loop() {
 			p.AddProducts(sums, work, m[p.Halo()*p.Stride():], n)

@@ -20,13 +20,14 @@ type marginal[T kernels.Float] struct {
 	rows                *rowSpectra[T]
 	columns, back       *kernels.FFT[T]
 	workers             []marginalWorker[T]
-	chunk, chunks, halo int // rows of a range, and how many
-	ld                  int // reals from row to row of spectra
-	tile                int // rows at a time that lie in tiles, or 0
-	totals              []float64
-	spread, cotangents  []T // of each image: coefficients of the adjoint; of all: its row spectra
+	chunk, chunks, halo int       // rows of a range, and how many
+	ld                  int       // reals from row to row of spectra
+	tile                int       // rows at a time that lie in tiles, or 0
+	totals              []float64 // of each range: the sums of autocorrelations, and two of powers
+	spread, cotangents  []T       // of each image: coefficients of the adjoint; of all: its row spectra
 	affine, square      kernels.Elementwise[T]
 	mul, add            kernels.Elementwise[T]
+	addWide             kernels.Elementwise[float64]
 	dot, sumSquares     kernels.Reduction[T]
 }
 
@@ -41,7 +42,7 @@ type rowSpectra[T kernels.Float] struct {
 // marginalWorker is the memory of one thread.
 type marginalWorker[T kernels.Float] struct {
 	auto       *kernels.AutocorrelationRows[T]
-	sums, work []T
+	work       []T
 	window     []float64
 	maps, tile []T // a block of rows
 	powers     []T
@@ -59,7 +60,7 @@ func newMarginal[T kernels.Float](b *autograd.Bind) func() {
 	x, attr := b.Contiguous(0), b.Attr.(marginalAttr)
 	m := &marginal[T]{x: tensor.Span[T](x), images: x.Dim[0] * x.Dim[1], h: x.Dim[2], w: attr.w, width: attr.width,
 		affine: kernels.Lookup[T]("affine", b.Level), square: kernels.Lookup[T]("square", b.Level),
-		mul: kernels.Lookup[T]("mul", b.Level), add: kernels.Lookup[T]("add", b.Level),
+		mul: kernels.Lookup[T]("mul", b.Level), add: kernels.Lookup[T]("add", b.Level), addWide: kernels.Lookup[float64]("add", b.Level),
 		dot: kernels.LookupReduction[T]("dot", b.Level), sumSquares: kernels.LookupReduction[T]("sumsq", b.Level)}
 	for range b.Pool.Threads() {
 		m.workers = append(m.workers, m.newWorker(b.Level))
@@ -91,7 +92,7 @@ func newMarginal[T kernels.Float](b *autograd.Bind) func() {
 func (m *marginal[T]) newWorker(level kernels.Level) marginalWorker[T] {
 	w := marginalWorker[T]{auto: kernels.NewAutocorrelationRows[T](m.h, m.w, m.width, level), window: make([]float64, m.width*m.width)}
 	ld := w.auto.Stride()
-	w.sums, w.work = make([]T, w.auto.SumsLen()), kernels.NewTextureRows[T](1, max(w.auto.SumsLen(), momentBlock*ld))
+	w.work = kernels.NewTextureRows[T](1, max(w.auto.SumsLen(), momentBlock*ld))
 	w.maps, w.tile = kernels.NewTextureRows[T](momentBlock, m.w), kernels.NewTextureRows[T](momentBlock, m.w)
 	w.powers, w.g = make([]T, kernels.Block), make([]T, m.width*m.width)
 	return w
@@ -99,21 +100,35 @@ func (m *marginal[T]) newWorker(level kernels.Level) marginalWorker[T] {
 
 // forward returns what runs opMarginal.
 func (m *marginal[T]) forward(pool *kernels.Pool) func() {
-	m.totals = make([]float64, m.images*m.chunks*(m.width*m.width+2))
+	m.totals = make([]float64, m.images*m.chunks*m.totalsLen())
 	transform := m.transform(pool)
 	measure := func(worker, lo, hi int) {
 		for c := lo; c < hi; c++ {
 			m.measure(&m.workers[worker], c)
 		}
 	}
+	join := func(worker, lo, hi int) {
+		for i := lo; i < hi; i++ {
+			m.join(&m.workers[worker], i)
+		}
+	}
 	return func() {
 		transform()
 		m.rows.full = true
 		pool.For(m.images*m.chunks, 1, measure)
-		for i := range m.images {
-			m.join(i)
-		}
+		pool.For(m.images, 1, join)
 	}
+}
+
+// totalsLen is how many sums a range has.
+func (m *marginal[T]) totalsLen() int { return m.workers[0].auto.SumsLen() + 2 }
+
+// totalsOf returns the sums of range c, counted over all maps: of autocorrelations, and of
+// third and fourth powers.
+func (m *marginal[T]) totalsOf(c int) (products, powers []float64) {
+	n := m.totalsLen()
+	t := m.totals[c*n:][:n]
+	return t[:n-2], t[n-2:]
 }
 
 // transform returns what makes the row spectra of all maps.
@@ -170,41 +185,40 @@ func (m *marginal[T]) maps(w *marginalWorker[T], i int, spectra []T, n int) []T 
 
 // measure adds up what a range of rows gives.
 func (m *marginal[T]) measure(w *marginalWorker[T], c int) {
-	n := m.width * m.width
-	totals := m.totals[c*(n+2):][:n+2]
-	clear(totals)
-	clear(w.sums)
+	products, powers := m.totalsOf(c)
+	clear(products)
+	clear(powers)
 	i, lo := c/m.chunks, c%m.chunks*m.chunk
 	for y, hi := lo, min(lo+m.chunk, m.h); y < hi; y += momentBlock {
 		rows := min(momentBlock, hi-y)
 		spectra := m.rowsOf(i)[(m.halo+y)*m.ld:]
-		w.auto.AddProducts(w.sums, w.work, spectra, rows)
+		w.auto.AddProducts(products, w.work, spectra, rows)
 		x := m.maps(w, i, spectra, rows)
 		for at := 0; at < len(x); at += kernels.Block {
 			v := x[at:min(at+kernels.Block, len(x))]
 			v2 := w.powers[:len(v)]
 			m.square(v2, v, nil, nil, 0, 0)
-			totals[n] += m.dot(v2, v)
-			totals[n+1] += m.sumSquares(v2, nil)
+			powers[0] += m.dot(v2, v)
+			powers[1] += m.sumSquares(v2, nil)
 		}
 	}
-	w.auto.AddWindow(totals[:n], w.window, w.sums)
 }
 
-// join adds the ranges of a map in order and writes its result.
-func (m *marginal[T]) join(i int) {
-	n := m.width*m.width + 2
-	y, t := m.y[i*n:][:n], m.totals[i*m.chunks*n:][:n]
+// join adds the ranges of map i in order and writes its result.
+func (m *marginal[T]) join(w *marginalWorker[T], i int) {
+	products, powers := m.totalsOf(i * m.chunks)
 	for c := 1; c < m.chunks; c++ {
-		for j, v := range m.totals[(i*m.chunks+c)*n:][:n] {
-			t[j] += v
-		}
+		more, p := m.totalsOf(i*m.chunks + c)
+		m.addWide(products, products, more, nil, 0, 0)
+		powers[0], powers[1] = powers[0]+p[0], powers[1]+p[1]
 	}
-	pixels := float64(m.h * m.w)
-	t[n-2], t[n-1] = t[n-2]/pixels, t[n-1]/pixels
-	for j, v := range t {
+	n := m.width * m.width
+	y, window, pixels := m.y[i*(n+2):][:n+2], w.window, float64(m.h*m.w)
+	w.auto.Window(window, products)
+	for j, v := range window {
 		y[j] = T(v)
 	}
+	y[n], y[n+1] = T(powers[0]/pixels), T(powers[1]/pixels)
 }
 
 // backward returns what runs opMarginalAdjoint.

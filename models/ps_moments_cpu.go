@@ -14,6 +14,9 @@ const (
 	momentChunks = 4
 )
 
+// momentParts is into how many parts the rows are divided for autocorrelations.
+const momentParts = 4
+
 // momentBlock is how many rows of magnitudes are transformed at a time.
 const momentBlock = 16
 
@@ -36,7 +39,9 @@ type bandMoments[T kernels.Float] struct {
 	sum            kernels.Reduction[T]
 	workers        []momentWorker[T]
 	chunk, chunks  int       // rows of a chunk, and how many
-	totals         []float64 // of each chunk: the accumulators, then the windows
+	totals         []float64 // of each chunk: the accumulators
+	products       []float64 // of each of momentParts of the rows and each band: the sums of autocorrelations
+	windows        []float64 // of each band: its autocorrelation
 	coefficients   []T       // of an image: the matrices of the adjoint
 	spread, shifts []T       // the coefficients of the autocorrelations, and what the cotangents of all magnitudes of a band have in common
 	halo           int
@@ -63,15 +68,14 @@ type momentWorker[T kernels.Float] struct {
 	pairs                 []T // rows that are no tile
 	tile                  []T
 	magnitudes            []T // of each band without parents: rows in progress, or the cotangents of a block
-	sums, work            []T
-	window                []float64
+	work                  []T
 }
 
 func bindMoments(b *autograd.Bind) func() {
 	if b.Out.DType.Real() == tensor.Float32 {
-		return newBandMoments[float32](b, b.Attr.(spectrumAttr).bands.f32, false).forward(b.Pool)
+		return newBandMoments[float32](b, b.Attr.(spectrumAttr).bands.f32, false).forward(b.Pool, b.Level)
 	}
-	return newBandMoments[float64](b, b.Attr.(spectrumAttr).bands.f64, false).forward(b.Pool)
+	return newBandMoments[float64](b, b.Attr.(spectrumAttr).bands.f64, false).forward(b.Pool, b.Level)
 }
 
 func bindMomentsAdjoint(b *autograd.Bind) func() {
@@ -115,7 +119,7 @@ func (p *bandMoments[T]) newWorker(adjoint bool, level kernels.Level) momentWork
 	rows := func() textureRows[T] {
 		return kernels.NewTextureRows[T](p.groups*kernels.TextureRows, p.strip)
 	}
-	w := momentWorker[T]{m: rows(), re: rows(), q: rows(), dr: rows(), di: rows(), window: make([]float64, p.width*p.width)}
+	w := momentWorker[T]{m: rows(), re: rows(), q: rows(), dr: rows(), di: rows()}
 	w.auto = kernels.NewAutocorrelationRows[T](p.h, p.w, p.width, level)
 	w.lines = kernels.NewTextureRows[T](2*p.k, 2*momentBlock*p.w)
 	w.pairs, w.tile = kernels.NewTextureRows[T](2, momentBlock*p.w), kernels.NewTextureRows[T](2, momentBlock*p.w)
@@ -125,7 +129,6 @@ func (p *bandMoments[T]) newWorker(adjoint bool, level kernels.Level) momentWork
 		w.work = kernels.NewTextureRows[T](momentBlock, w.auto.Stride())
 	} else {
 		w.acc = kernels.NewTextureRows[T](p.accumulators(), p.tex.Lanes)
-		w.sums = kernels.NewTextureRows[T](1, w.auto.SumsLen())
 		w.work = kernels.NewTextureRows[T](1, w.auto.SumsLen())
 	}
 	return w
@@ -198,10 +201,12 @@ func (p *bandMoments[T]) begin(image int, pool *kernels.Pool) {
 }
 
 // forward returns what runs opSpectrumMoments, image by image.
-func (p *bandMoments[T]) forward(pool *kernels.Pool) func() {
+func (p *bandMoments[T]) forward(pool *kernels.Pool, level kernels.Level) func() {
 	p.chunk = wholeBlocks(min(momentChunk/p.w, (p.h+momentChunks-1)/momentChunks))
 	p.chunks = (p.h + p.chunk - 1) / p.chunk
-	p.totals = make([]float64, p.chunks*p.totalsOf())
+	p.totals, p.windows = make([]float64, p.chunks*p.accumulators()), make([]float64, p.k*p.width*p.width)
+	p.products = make([]float64, momentParts*p.k*p.workers[0].auto.SumsLen())
+	add := kernels.Lookup[float64]("add", level)
 	findCentre := p.findCentre
 	measure := func(worker, lo, hi int) {
 		for c := lo; c < hi; c++ {
@@ -213,6 +218,15 @@ func (p *bandMoments[T]) forward(pool *kernels.Pool) func() {
 			p.correlate(&p.workers[worker], i/p.k, i%p.k)
 		}
 	}
+	join := func(worker, lo, hi int) {
+		for k := lo; k < hi; k++ {
+			all := p.productsOf(0, k)
+			for part := 1; part < momentParts; part++ {
+				add(all, all, p.productsOf(part, k), nil, 0, 0)
+			}
+			p.workers[worker].auto.Window(p.windowOf(k), all)
+		}
+	}
 	return func() {
 		for image := range p.images {
 			p.halved.full[image] = false
@@ -220,7 +234,8 @@ func (p *bandMoments[T]) forward(pool *kernels.Pool) func() {
 			pool.For(p.all(), 1, findCentre)
 			pool.For(p.chunks, 1, measure)
 			p.wrap()
-			pool.For(p.chunks*p.k, 1, correlate)
+			pool.For(momentParts*p.k, 1, correlate)
+			pool.For(p.k, 1, join)
 			p.join(image)
 			p.halved.full[image] = true
 		}
@@ -230,12 +245,21 @@ func (p *bandMoments[T]) forward(pool *kernels.Pool) func() {
 // wholeBlocks rounds a number of rows up to whole blocks.
 func wholeBlocks(n int) int { return max(1, (n+momentBlock-1)/momentBlock) * momentBlock }
 
-// totalsOf is how many sums a chunk has.
-func (p *bandMoments[T]) totalsOf() int { return p.accumulators() + p.k*p.width*p.width }
-
 // chunkTotals returns the sums of a chunk.
 func (p *bandMoments[T]) chunkTotals(chunk int) []float64 {
-	return p.totals[chunk*p.totalsOf():][:p.totalsOf()]
+	return p.totals[chunk*p.accumulators():][:p.accumulators()]
+}
+
+// productsOf returns the sums of the autocorrelation of band k in a part of the rows.
+func (p *bandMoments[T]) productsOf(part, k int) []float64 {
+	n := p.workers[0].auto.SumsLen()
+	return p.products[(part*p.k+k)*n:][:n]
+}
+
+// windowOf returns the autocorrelation of band k as it is summed up, see joinWindow.
+func (p *bandMoments[T]) windowOf(k int) []float64 {
+	n := p.width * p.width
+	return p.windows[k*n:][:n]
 }
 
 // bounds returns the rows of a chunk.
@@ -258,21 +282,18 @@ func (p *bandMoments[T]) measure(worker, chunk int) {
 			p.rowSpectra(w, p.spectra(k, y), p.magnitude(w, k, 0, n*p.w), n)
 		}
 	}
-	for i := range p.accumulators() {
+	for i := range totals {
 		totals[i] = p.tex.Total(w.acc, i)
 	}
 }
 
-// correlate adds up the autocorrelation of band k in a chunk of rows.
-func (p *bandMoments[T]) correlate(w *momentWorker[T], chunk, k int) {
-	clear(w.sums)
-	for y, hi := p.bounds(chunk); y < hi; y += momentBlock {
-		w.auto.AddProducts(w.sums, w.work, p.spectra(k, y), min(momentBlock, hi-y))
+// correlate adds up the autocorrelation of band k in a part of the rows.
+func (p *bandMoments[T]) correlate(w *momentWorker[T], part, k int) {
+	sums, rows := p.productsOf(part, k), wholeBlocks((p.h+momentParts-1)/momentParts)
+	clear(sums)
+	for y, hi := part*rows, min((part+1)*rows, p.h); y < hi; y += momentBlock {
+		w.auto.AddProducts(sums, w.work, p.spectra(k, y), min(momentBlock, hi-y))
 	}
-	size := p.width * p.width
-	totals := p.chunkTotals(chunk)[p.accumulators()+k*size:][:size]
-	clear(totals)
-	w.auto.AddWindow(totals, w.window, w.sums)
 }
 
 // spectraLen is how many elements the spectra of the magnitudes of an image take.
@@ -387,10 +408,9 @@ func (p *bandMoments[T]) accumulate(w *momentWorker[T], n int) {
 
 // join adds the chunks of an image in order and writes its moments.
 func (p *bandMoments[T]) join(image int) {
-	n := p.totalsOf()
-	t := p.totals[:n]
+	t := p.chunkTotals(0)
 	for c := 1; c < p.chunks; c++ {
-		for i, v := range p.totals[c*n:][:n] {
+		for i, v := range p.chunkTotals(c) {
 			t[i] += v
 		}
 	}
@@ -399,7 +419,7 @@ func (p *bandMoments[T]) join(image int) {
 	product := func(kind, i, j int) float64 { return t[p.product(kind, i, j)] / float64(p.pixels) }
 	y := p.image(p.y, image)
 	for i := range p.k {
-		p.joinWindow(y, t, i, mean(accM, i))
+		p.joinWindow(y, i, mean(accM, i))
 		y[p.mean+i] = T(float64(centre[i]) + mean(accM, i))
 		for j := range p.k {
 			y[p.gram+i*p.k+j] = T(product(accGram, i, j) - mean(accM, i)*mean(accM, j))
@@ -423,11 +443,11 @@ func (p *bandMoments[T]) join(image int) {
 
 // joinWindow writes the autocorrelation of the magnitudes of band k. Their sums are
 // those of magnitudes less the centre, whose mean has still to be taken away.
-func (p *bandMoments[T]) joinWindow(y []T, t []float64, k int, mean float64) {
-	n := p.width * p.width
+func (p *bandMoments[T]) joinWindow(y []T, k int, mean float64) {
 	constant := mean * mean * p.workers[0].auto.Constant()
-	for i, v := range t[p.accumulators()+k*n:][:n] {
-		y[p.auto+k*n+i] = T(v - constant)
+	window := p.windowOf(k)
+	for i, v := range window {
+		y[p.auto+k*len(window)+i] = T(v - constant)
 	}
 }
 
