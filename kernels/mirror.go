@@ -1,11 +1,11 @@
 package kernels
 
-// Mirror sets dst (h, w) to the whole spectrum of which half (h, w/2+1) holds the
-// first columns, both complex and contiguous: that of a real image. It panics if
-// a slice is too short.
-func Mirror[T Float](dst, half []T, h, w int, l Level) {
+// Mirror sets the rows [lo, hi) of dst (h, w) to those of the whole spectrum of which half
+// (h, w/2+1) holds the first columns, both complex and contiguous: that of a real image.
+// It panics if a slice is too short.
+func Mirror[T Float](dst, half []T, h, w, lo, hi int, l Level) {
 	columns := w/2 + 1
-	for y := range h {
+	for y := lo; y < hi; y++ {
 		row := dst[2*w*y:][:2*w]
 		copy(row, half[2*columns*y:][:2*columns])
 		other := half[2*columns*((h-y)%h):]
@@ -13,11 +13,11 @@ func Mirror[T Float](dst, half []T, h, w int, l Level) {
 	}
 }
 
-// Fold sets half (h, w/2+1) to the adjoint of Mirror applied to g (h, w). It panics
-// if a slice is too short.
-func Fold[T Float](half, g []T, h, w int, l Level) {
+// Fold sets the rows [lo, hi) of half (h, w/2+1) to those of the adjoint of Mirror applied
+// to g (h, w). It panics if a slice is too short.
+func Fold[T Float](half, g []T, h, w, lo, hi int, l Level) {
 	columns := w/2 + 1
-	for y := range h {
+	for y := lo; y < hi; y++ {
 		row := half[2*columns*y:][:2*columns]
 		copy(row, g[2*w*y:])
 		other := g[2*w*((h-y)%h):][:2*w]

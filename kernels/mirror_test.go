@@ -24,8 +24,10 @@ func testMirror[T Float](t *testing.T, h, w int, l Level) {
 	fillNormal(r, half)
 	fillNormal(r, g)
 	full, folded := newGuarded[T](2*h*w, 1), newGuarded[T](len(half), 3)
-	Mirror(full.values, half, h, w, l)
-	Fold(folded.values, g, h, w, l)
+	for _, rows := range [][2]int{{0, h / 3}, {h / 3, h}} {
+		Mirror(full.values, half, h, w, rows[0], rows[1], l)
+		Fold(folded.values, g, h, w, rows[0], rows[1], l)
+	}
 	full.check(t)
 	folded.check(t)
 	for y := range h {

@@ -92,17 +92,23 @@ func bindMirrorOf[T kernels.Float](b *autograd.Bind) func() {
 	images, whole := x.Dim[0]*x.Dim[1], b.Out.Dim[3] == w && x.Dim[3] != w
 	nd, ns := 2*h*b.Out.Dim[3], 2*h*x.Dim[3]
 	work := func(_, lo, hi int) {
-		for i := lo; i < hi; i++ {
+		for lo < hi {
+			i, from := lo/h, lo%h
+			to := min(h, from+hi-lo)
 			if whole {
-				kernels.Mirror(dst[i*nd:(i+1)*nd], src[i*ns:], h, w, level)
+				kernels.Mirror(dst[i*nd:(i+1)*nd], src[i*ns:], h, w, from, to, level)
 			} else {
-				kernels.Fold(dst[i*nd:(i+1)*nd], src[i*ns:], h, w, level)
+				kernels.Fold(dst[i*nd:(i+1)*nd], src[i*ns:], h, w, from, to, level)
 			}
+			lo += to - from
 		}
 	}
-	pool := b.Pool
-	return func() { pool.For(images, 1, work) }
+	pool, grain := b.Pool, max(1, mirrorGrain/w)
+	return func() { pool.For(images*h, grain, work) }
 }
+
+// mirrorGrain is how many frequencies are worth a thread.
+const mirrorGrain = 1 << 13
 
 // wholeSpectrum returns the transforms of real images x (N, C, h, w): the half
 // that determines them, and the whole.
