@@ -114,14 +114,14 @@ type Eigendistortion struct {
 	jac     *jacobian // nil until it is needed
 }
 
-// eigenRun is the search for one image. Rows in its state are never written
-// again, so that a copy of the struct is a copy of the state.
+// eigenRun is the search for one image. A step does not write to the rows of the
+// state before it until it can no longer fail, so that a copy of the struct is a
+// copy of the state.
 type eigenRun struct {
 	eigenState
 	rows map[string]dense.Rows
-	// unfinished is the state before the step that was the first to end a stage
-	// for want of steps, nil if none did. Given more steps the search goes on from
-	// there.
+	// unfinished is where the search goes on when it is given more steps than
+	// RanOut, nil if no stage ended for want of them: see unfinishedAt.
 	unfinished *eigenRun
 	// What a step works with, and what it has to say.
 	o    *EigendistortionOptions
@@ -142,6 +142,7 @@ type eigenState struct {
 	Generator []byte
 	Stopped   StopReason
 	Missed    bool // a stage ended before it converged
+	RanOut    int  // MaxSteps when the first did
 	Null      int  // NullDimension
 	NullExact bool
 	Estimate  float64 // SpectralError
@@ -181,8 +182,7 @@ func NewEigendistortion(dev autograd.Backend, images tensor.Tensor, m Model, o E
 	s := &Eigendistortion{model: m, options: o, dtype: images.DType, images: tensor.New(tensor.Float64, images.Shape()...), device: dev}
 	tensor.Copy(s.images, images)
 	for k := range images.Dim[0] {
-		g, _ := rng.New(o.Seed + uint64(k)).MarshalBinary() // never errs
-		s.runs = append(s.runs, s.newRun(eigenState{Generator: g}))
+		s.runs = append(s.runs, s.newRun(s.start(k)))
 	}
 	for k := range slices.Backward(s.runs) { // ends with the first
 		if err := s.try(k); err != nil {
@@ -191,6 +191,12 @@ func NewEigendistortion(dev autograd.Backend, images tensor.Tensor, m Model, o E
 		}
 	}
 	return s, nil
+}
+
+// start returns the state in which the search for image k begins.
+func (s *Eigendistortion) start(k int) eigenState {
+	g, _ := rng.New(s.options.Seed + uint64(k)).MarshalBinary() // never errs
+	return eigenState{Generator: g}
 }
 
 // newRun returns a search in a state, without its rows.
@@ -255,8 +261,7 @@ func (s *Eigendistortion) vectors() int {
 	case EigenExact:
 		return 3 * s.jac.n // the right singular vectors
 	case EigenLanczos:
-		steps := r.block() * (s.options.maxSteps() + 1)
-		return min(2*(r.limit()+r.block()), 2*steps) + workBlocks*r.block()
+		return r.room() + workBlocks*r.block()
 	}
 	return workBlocks * (s.options.count() + s.options.oversampling())
 }

@@ -184,35 +184,43 @@ func (r *eigenRun) bottomStep() error {
 	if err := r.prepareFilter(); err != nil {
 		return err
 	}
-	v, w, _, y, err := r.expand()
+	k, _, err := r.expand()
 	if err != nil {
 		return err
 	}
-	y = reversed(y)
-	x, _, fx, values, err := r.ritz(dense.Combine(y.Slice(0, min(r.block(), y.Len())), v))
+	y := reversed(k.y)
+	slices.Reverse(k.values)
+	x, _, fx, values, err := r.ritz(dense.Combine(y.Slice(0, min(r.block(), y.Len())), k.v))
 	if err != nil {
 		return err
 	}
 	x, fx = reversed(x), reversed(fx)
-	for i, j := 0, len(values)-1; i < j; i, j = i+1, j-1 {
-		values[i], values[j] = values[j], values[i]
-	}
+	slices.Reverse(values)
 	res := residuals(x, fx, values)
 	sizes := norms(res)
 	open := r.open(values, sizes)
 	r.tell(true, values[0], slices.Max(sizes[:min(len(sizes), r.o.count())])/r.largest())
-	full := v.Len() >= r.j.n
+	full := k.v.Len() >= r.j.n
 	if len(open) == 0 || full || r.Step >= r.o.maxSteps() {
 		r.Missed = r.Missed || len(open) > 0 && !full
 		return r.keepBottom(x, fx, values)
 	}
-	r.store(v, w, y)
-	return r.correct(x, res, values, open)
+	t, err := r.correct(x, res, values, open)
+	if err != nil {
+		return err
+	}
+	r.store(k, y, k.values)
+	next := dense.Orthonormal(t, r.rows["basis"], 1e-8)
+	if next.Len() == 0 {
+		next = dense.Orthonormal(noise(r.g, r.block(), r.j.n), r.rows["basis"], 1e-6)
+	}
+	r.rows["next"] = next
+	return nil
 }
 
-// correct finds the next block of the bottom: solutions for the residuals of the
-// given vectors and of the guards.
-func (r *eigenRun) correct(x, res dense.Rows, values []float64, open []int) error {
+// correct returns what is to expand the basis of the bottom: solutions for the
+// residuals of the given vectors and of the guards.
+func (r *eigenRun) correct(x, res dense.Rows, values []float64, open []int) (dense.Rows, error) {
 	locked, wrong := dense.Rows{N: x.N}, dense.Rows{N: x.N}
 	for i, null := range nulls(values, r.largest()) {
 		if null {
@@ -225,16 +233,7 @@ func (r *eigenRun) correct(x, res dense.Rows, values []float64, open []int) erro
 	for _, i := range open {
 		wrong = wrong.Append(res.Slice(i, i+1))
 	}
-	t, err := r.j.solve(wrong, locked, bottomShift*r.largest(), innerTolerance, innerIterations, r.more)
-	if err != nil {
-		return err
-	}
-	next := dense.Orthonormal(t, r.rows["basis"], 1e-8)
-	if next.Len() == 0 {
-		next = dense.Orthonormal(noise(r.g, r.block(), r.j.n), r.rows["basis"], 1e-6)
-	}
-	r.rows["next"] = next
-	return nil
+	return r.j.solve(wrong, locked, bottomShift*r.largest(), innerTolerance, innerIterations, r.more)
 }
 
 // open returns which of the wanted bottom pairs have not converged: null ones

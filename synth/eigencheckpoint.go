@@ -18,8 +18,12 @@ import (
 	"github.com/percept-go/percept/tensor"
 )
 
-// eigenMethodName is what a checkpoint calls its method.
-const eigenMethodName = "eigendistortion"
+// eigenMethodName is what a checkpoint calls its method, eigenCheckpointVersion
+// changes when older ones can no longer be read.
+const (
+	eigenMethodName        = "eigendistortion"
+	eigenCheckpointVersion = 3
+)
 
 // eigenCheckpoint is the header of a checkpoint, JSON under the key "percept" of
 // a safetensors file. The tensors are the rows of image K's state, "K.NAME", and
@@ -60,7 +64,7 @@ func (s *Eigendistortion) Save(w io.Writer, images ...int) error {
 	if len(images) == 0 {
 		images = upTo(len(s.runs))
 	}
-	head := eigenCheckpoint{Version: checkpointVersion, Method: eigenMethodName, Unfinished: map[int]*eigenState{}}
+	head := eigenCheckpoint{Version: eigenCheckpointVersion, Method: eigenMethodName, Unfinished: map[int]*eigenState{}}
 	var ts []safetensors.Source
 	for i, k := range images {
 		r := s.runs[k]
@@ -111,7 +115,7 @@ func (s *Eigendistortion) Load(readers ...io.Reader) error {
 		}
 	}
 	for k, r := range runs {
-		if u := r.unfinished; u != nil && u.Step+1 < s.options.maxSteps() {
+		if u := r.unfinished; u != nil && r.RanOut < s.options.maxSteps() {
 			runs[k] = u
 		}
 	}
@@ -141,8 +145,8 @@ func (s *Eigendistortion) readRuns(r io.Reader, first int) ([]*eigenRun, error) 
 	}
 	n := len(head.Runs)
 	switch {
-	case head.Version != checkpointVersion || head.Method != eigenMethodName:
-		return nil, fmt.Errorf("synth: %w: it is one of version %d of %q; version %d of %q is expected", ErrCheckpoint, head.Version, head.Method, checkpointVersion, eigenMethodName)
+	case head.Version != eigenCheckpointVersion || head.Method != eigenMethodName:
+		return nil, fmt.Errorf("synth: %w: it is one of version %d of %q; version %d of %q is expected", ErrCheckpoint, head.Version, head.Method, eigenCheckpointVersion, eigenMethodName)
 	case n == 0 || first+n > len(s.runs) || len(head.Images) != n:
 		return nil, fmt.Errorf("synth: %w: it holds %d images; %d expected", ErrCheckpoint, n, len(s.runs)-first)
 	}

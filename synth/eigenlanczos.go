@@ -26,6 +26,9 @@ const (
 	crowdResidual = 1e-4
 	// residualFloor is the residual, in largest eigenvalues, that rounding leaves.
 	residualFloor = 1e-15
+	// krylovFloor is the part of a product with F that is new at which it is left
+	// out of a Krylov space: rounding.
+	krylovFloor = 1e-14
 	// Inner solves: of the first vectors, and of corrections.
 	startTolerance, startIterations = 1e-6, 400
 	innerTolerance, innerIterations = 1e-2, 200
@@ -35,8 +38,9 @@ const (
 )
 
 // lanczos makes one step of EigenLanczos: both searches expand an orthonormal
-// basis, of which products with F are kept, by one block, and take the best
-// approximations in the space it spans (Rayleigh and Ritz).
+// basis by one block and take the best approximations in the space it spans
+// (Rayleigh and Ritz). The state has the vectors of the basis V in "basis", VᵀFV
+// in "quotient" and the next block in "next".
 func (r *eigenRun) lanczos() error {
 	switch r.Stage {
 	case "":
@@ -53,24 +57,48 @@ func (r *eigenRun) lanczos() error {
 
 func (r *eigenRun) block() int { return min(r.o.count()+guards, r.j.n) }
 
-// expand adds the next block to the basis and returns the eigenvalues of F in
-// the space, largest first, with their coefficients.
-func (r *eigenRun) expand() (v, w dense.Rows, values []float64, y dense.Rows, err error) {
+// A krylov is the space of a basis V, and what F is in it.
+type krylov struct {
+	v, quotient dense.Rows // V and VᵀFV
+	values      []float64  // of the quotient, largest first
+	y           dense.Rows // its eigenvectors: coefficients of vectors of the space
+}
+
+// expand adds the next block to the basis. It returns the products of the block
+// with F too.
+func (r *eigenRun) expand() (k krylov, products dense.Rows, err error) {
 	next := r.rows["next"]
-	_, fv, err := r.j.apply(next)
-	if err != nil {
-		return v, w, nil, y, err
+	if _, products, err = r.j.apply(next); err != nil {
+		return k, products, err
 	}
-	v, w = r.grown(r.rows["basis"], next), r.grown(r.rows["products"], fv)
-	values, y = dense.Eigen(dense.Dots(v, w))
-	return v, w, values, y, nil
+	k.v = r.grown(r.rows["basis"], next)
+	k.quotient = bordered(r.rows["quotient"], dense.Dots(products, k.v))
+	k.values, k.y = dense.Eigen(k.quotient)
+	return k, products, nil
+}
+
+// bordered returns the symmetric matrix whose first rows and columns are those of
+// a, and whose last ones have the given rows.
+func bordered(a, last dense.Rows) dense.Rows {
+	n, old := last.N, last.N-last.Len()
+	b := dense.New(n, n)
+	for i := range old {
+		copy(b.At(i), a.At(i))
+	}
+	for i := range last.Len() {
+		copy(b.At(old+i), last.At(i))
+		for j := range old {
+			b.At(j)[old+i] = last.At(i)[j]
+		}
+	}
+	return b
 }
 
 // grown returns x with the vectors of more behind its own, in memory for all that a
 // basis may have. That is shared with x, which has fewer.
 func (r *eigenRun) grown(x, more dense.Rows) dense.Rows {
 	if size := len(x.V) + len(more.V); size > cap(x.V) {
-		x.V = append(make([]float64, 0, max(size, min(r.limit()+r.block(), r.j.n)*r.j.n)), x.V...)
+		x.V = append(make([]float64, 0, max(size, r.room()*r.j.n)), x.V...)
 	}
 	return x.Append(more)
 }
@@ -78,14 +106,28 @@ func (r *eigenRun) grown(x, more dense.Rows) dense.Rows {
 // limit is how many vectors a basis has at most.
 func (r *eigenRun) limit() int { return max(eigenBasis, eigenBlocks*r.block()) }
 
+// room is how many of them a search can come to.
+func (r *eigenRun) room() int { return min(r.limit(), r.j.n, r.block()*r.o.maxSteps()) }
+
 // store keeps the basis, or, where it has become too large, the best half: the
-// eigenvectors whose coefficients are the first of y.
-func (r *eigenRun) store(v, w, y dense.Rows) {
-	if limit := r.limit(); v.Len()+r.block() > limit && v.Len() < v.N {
-		best := y.Slice(0, limit/2)
-		v, w = dense.Combine(best, v), dense.Combine(best, w)
+// eigenvectors of which y has the coefficients, with their eigenvalues, best first.
+// These are written over the basis, so that a step must not fail afterwards.
+func (r *eigenRun) store(k krylov, y dense.Rows, values []float64) {
+	if limit := r.limit(); k.v.Len()+r.block() > limit && k.v.Len() < k.v.N {
+		half := limit / 2
+		k.v, k.quotient = dense.Recombine(y.Slice(0, half), k.v), dense.New(half, half)
+		for i := range half {
+			k.quotient.At(i)[i] = values[i]
+		}
 	}
-	r.rows["basis"], r.rows["products"] = v, w
+	r.rows["basis"], r.rows["quotient"] = k.v, k.quotient
+}
+
+// forget drops the basis but keeps its memory for the next.
+func (r *eigenRun) forget() {
+	r.rows["basis"] = dense.Rows{N: r.j.n, V: r.rows["basis"].V[:0]}
+	delete(r.rows, "quotient")
+	delete(r.rows, "next")
 }
 
 // beyond notes whether the first pair that was not asked for agrees with the last
@@ -111,32 +153,33 @@ func residuals(x, fx dense.Rows, values []float64) dense.Rows {
 	return res
 }
 
-// lanczosTop makes a step at the top: the residuals of the best vectors expand a
-// Krylov space.
+// lanczosTop makes a step at the top. F maps the space of the basis into itself,
+// but for the last block (Krylov): what its products have outside of the space is
+// the next block, and the residual of a vector of the space is made of it with the
+// vector's coefficients of the last block.
 func (r *eigenRun) lanczosTop() error {
 	if err := r.more(); err != nil {
 		return err
 	}
-	v, w, values, y, err := r.expand()
+	k, outside, err := r.expand()
 	if err != nil {
 		return err
 	}
-	best := y.Slice(0, min(r.block(), y.Len()))
-	x, fx := dense.Combine(best, v), dense.Combine(best, w)
-	res := residuals(x, fx, values)
-	worst := slices.Max(norms(res.Slice(0, min(x.Len(), r.o.count()))))
-	converged := x.Len() >= r.o.count() && worst <= r.o.tolerance(1e-8)*values[0]
-	r.store(v, w, y)
-	next := dense.Orthonormal(large(res, residualFloor*values[0]), r.rows["basis"], 1e-6)
+	dense.Remove(outside, k.v)
+	size, wanted := k.v.Len(), min(k.v.Len(), r.o.count())
+	worst := slices.Max(norms(dense.Combine(k.y.Slice(0, wanted).Columns(size-outside.Len(), size), outside)))
+	converged := wanted >= r.o.count() && worst <= r.o.tolerance(1e-8)*k.values[0]
+	next := dense.Orthonormal(large(outside, residualFloor*k.values[0]), k.v, krylovFloor)
 	if next.Len() == 0 && !converged {
-		next = dense.Orthonormal(noise(r.g, r.block(), r.j.n), r.rows["basis"], 1e-6)
+		next = dense.Orthonormal(noise(r.g, r.block(), r.j.n), k.v, 1e-6)
+	}
+	r.tell(false, k.values[0], worst/k.values[0])
+	if full := size >= r.j.n || next.Len() == 0; converged || full || r.Step >= r.o.maxSteps() {
+		r.Missed = r.Missed || !converged && !full
+		return r.endTop(dense.Combine(k.y.Slice(0, min(r.block(), size)), k.v))
 	}
 	r.rows["next"] = next
-	r.tell(false, values[0], worst/values[0])
-	if full := v.Len() >= r.j.n || next.Len() == 0; converged || full || r.Step >= r.o.maxSteps() {
-		r.Missed = r.Missed || !converged && !full
-		return r.endTop(x)
-	}
+	r.store(k, k.y, k.values)
 	return nil
 }
 
@@ -162,7 +205,7 @@ func (r *eigenRun) endTop(x dense.Rows) error {
 	sizes := norms(residuals(x, fx, values))
 	r.keep("top", x.Slice(0, k), values[:k], sizes[:k], nulls(values[:k], values[0]))
 	r.beyond("top", values, sizes)
-	r.rows["basis"], r.rows["products"], r.rows["next"] = dense.Rows{}, dense.Rows{}, dense.Rows{}
+	r.forget()
 	r.Stage, r.Step = "start", 0
 	return nil
 }

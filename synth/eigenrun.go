@@ -72,12 +72,26 @@ func (s *Eigendistortion) step(k int, more func() error) error {
 		next.rows["history"] = next.rows["history"].Clone().Append(dense.Rows{N: recordColumns, V: told.row()})
 	}
 	if next.Missed && next.unfinished == nil {
-		was := *s.runs[k]
-		next.unfinished = &was
+		next.unfinished, next.RanOut = s.unfinishedAt(k), s.options.maxSteps()
 	}
 	next.j, next.g, next.more, next.told = nil, nil, nil, nil
 	*s.runs[k] = next
 	return nil
+}
+
+// unfinishedAt returns where the search for image k, of which a step ended a stage
+// for want of steps, goes on with more: before that step, or, if it was at the top of
+// EigenLanczos, at the start. That basis would take its memory for as long as the
+// bottom is searched; to make it again takes one product a step, where the bottom,
+// which has to be searched again in any case, takes hundreds.
+func (s *Eigendistortion) unfinishedAt(k int) *eigenRun {
+	was := *s.runs[k]
+	if s.options.Method == EigenLanczos && (was.Stage == "" || was.Stage == "top") {
+		start := s.newRun(s.start(k))
+		start.Probe = was.Probe
+		return start
+	}
+	return &was
 }
 
 // tell counts a step that found an eigenvalue and what its convergence is

@@ -36,6 +36,16 @@ func (r Rows) At(i int) []float64 { return r.V[i*r.N : (i+1)*r.N : (i+1)*r.N] }
 // if there are none.
 func (r Rows) Slice(i, j int) Rows { return Rows{r.N, r.V[i*r.N : j*r.N : j*r.N]} }
 
+// Columns returns the elements from i up to and without j of every vector. It panics
+// if there are none such.
+func (r Rows) Columns(i, j int) Rows {
+	c := New(r.Len(), j-i)
+	for k := range c.Len() {
+		copy(c.At(k), r.At(k)[i:j])
+	}
+	return c
+}
+
 // Append returns r with the vectors of s behind its own. It does not panic.
 func (r Rows) Append(s Rows) Rows { return Rows{s.N, append(r.V, s.V...)} }
 
@@ -64,6 +74,27 @@ func Combine(y, v Rows) Rows {
 		blas64.Gemm(blas.NoTrans, blas.NoTrans, 1, y.general(), v.general(), 0, c.general())
 	}
 	return c
+}
+
+// recombined is how many elements of all vectors Recombine takes at once.
+const recombined = 4096
+
+// Recombine is Combine into the memory of v, whose first vectors it returns, with
+// room for the others. It panics as Combine does, and if y has more vectors than v.
+func Recombine(y, v Rows) Rows {
+	r := Rows{v.N, v.V[:y.Len()*v.N]}
+	if len(y.V) == 0 {
+		return r
+	}
+	for from := 0; from < v.N; from += recombined {
+		part, c := v.general(), New(y.Len(), min(recombined, v.N-from))
+		part.Cols, part.Data = c.N, v.V[from:]
+		blas64.Gemm(blas.NoTrans, blas.NoTrans, 1, y.general(), part, 0, c.general())
+		for i := range c.Len() {
+			copy(r.At(i)[from:], c.At(i))
+		}
+	}
+	return r
 }
 
 // Dot returns the scalar product of x and y. It panics if their lengths differ.
