@@ -25,7 +25,7 @@ type room struct {
 
 const (
 	// hostBase is what the command, its tables and its reports take.
-	hostBase = 34e6
+	hostBase = 30e6
 	// hostPer counts the garbage between two collections, and what most kernels work in.
 	hostPer = 1 + (garbagePercent+15)/100.
 	// deviceTables are those of kernels and transforms on a GPU.

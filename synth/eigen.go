@@ -250,28 +250,31 @@ func (s *Eigendistortion) count() error {
 	if !onCPU(l) {
 		return nil
 	}
-	_, err := l.Alloc(8 * (s.vectors()*s.jac.n + s.outputs()*s.jac.m))
+	vectors, outputs := s.workspace()
+	_, err := l.Alloc(8 * (vectors*s.jac.n + outputs*s.jac.m))
 	return err
 }
 
-// vectors is how many of an image's elements a search keeps and works in at a time.
-func (s *Eigendistortion) vectors() int {
-	r := eigenRun{o: &s.options, j: s.jac}
+// workspace returns how many vectors of the image's elements, and of the
+// representation's, a search keeps and works in at a time.
+func (s *Eigendistortion) workspace() (vectors, outputs int) {
+	k := s.options.count()
 	switch s.options.Method {
-	case EigenExact:
-		return 3 * s.jac.n // the right singular vectors
-	case EigenLanczos:
-		return r.room() + workBlocks*r.block()
+	case EigenExact: // the Jacobian, its copy and singular vectors; then these and those of its null space
+		n, m := s.jac.n, s.jac.m
+		vectors = min(n, m) + max(2*m, n)
+		if s.options.K == 0 { // all are the result
+			vectors = max(vectors, 3*n)
+		}
+		return vectors, 0
+	case EigenPower:
+		return 2 * workBlocks * k, 2 * k
+	case EigenRandomized: // to decompose them, or to estimate what is outside of them
+		searched := k + s.options.oversampling()
+		return max(3*searched, searched+2*k+2*estimateVectors), max(searched, estimateVectors)
 	}
-	return workBlocks * (s.options.count() + s.options.oversampling())
-}
-
-// outputs is how many of a representation's elements it works in.
-func (s *Eigendistortion) outputs() int {
-	if s.options.Method == EigenExact {
-		return 3 * s.jac.n // the Jacobian
-	}
-	return 2 * (s.options.count() + guards)
+	r := eigenRun{o: &s.options, j: s.jac}
+	return r.room() + workBlocks*r.block(), 2 * r.block()
 }
 
 // workBlocks is how many blocks of vectors a step makes that are not kept.

@@ -12,8 +12,12 @@ import (
 // bottomStart finds the first block of the bottom: seeded noise, multiplied by
 // what is nearly the inverse of F, which leaves what F is nearly blind to.
 func (r *eigenRun) bottomStart() error {
+	outside := 2*r.j.m < r.j.n && r.j.m <= rangeLimit && r.j.n-r.j.m >= r.block()
+	if !outside && !r.measured() { // a step of its own, which is not lost with the next
+		return r.prepareFilter()
+	}
 	z := noise(r.g, r.block(), r.j.n)
-	if 2*r.j.m < r.j.n && r.j.m <= rangeLimit && r.j.n-r.j.m >= r.block() {
+	if outside {
 		return r.outsideRange(z)
 	}
 	if err := r.prepareFilter(); err != nil {
@@ -35,10 +39,21 @@ func (r *eigenRun) bottomStart() error {
 	return nil
 }
 
+// measured reports whether the state has the response that the filter is made of.
+func (r *eigenRun) measured() bool {
+	for i := range filterBases {
+		if r.rows[responseIn(i)].Len() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // prepareFilter makes the filter, from what was measured before where there is
 // that.
 func (r *eigenRun) prepareFilter() (err error) {
-	if r.j.filter != nil {
+	if f := r.j.filter; f != nil {
+		r.rows[responseIn(f.number)] = dense.Rows{N: r.j.n, V: f.response}
 		return nil
 	}
 	for i := range filterBases {
@@ -49,11 +64,11 @@ func (r *eigenRun) prepareFilter() (err error) {
 			return err
 		}
 	}
-	f, number, err := newFilter(r.j)
+	f, err := newFilter(r.j)
 	if err != nil {
 		return err
 	}
-	r.j.filter, r.rows[responseIn(number)] = f, dense.Rows{N: r.j.n, V: f.response}
+	r.j.filter, r.rows[responseIn(f.number)] = f, dense.Rows{N: r.j.n, V: f.response}
 	return nil
 }
 
@@ -105,6 +120,7 @@ func (r *eigenRun) outsideRange(z dense.Rows) error {
 
 // gramOfJ returns JJᵀ.
 func (r *eigenRun) gramOfJ() (gram dense.Rows, err error) {
+	gram.V = make([]float64, 0, r.j.m*r.j.m)
 	for from := 0; from < r.j.m; from += r.j.width {
 		if err := r.more(); err != nil {
 			return gram, err

@@ -125,7 +125,7 @@ func (r *eigenRun) endPower(v, fv dense.Rows, values []float64) {
 
 // rowsOfJ multiplies the Jacobian out.
 func (r *eigenRun) rowsOfJ() (rows dense.Rows, err error) {
-	rows.N = r.j.n
+	rows = dense.Rows{N: r.j.n, V: make([]float64, 0, r.j.m*r.j.n)}
 	for from := 0; from < r.j.m; from += r.j.width {
 		if err := r.more(); err != nil {
 			return rows, err

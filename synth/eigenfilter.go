@@ -22,6 +22,7 @@ const filterSeed = 0x5eed
 // of the bottom of the spectrum converge. It only affects how fast.
 type filter struct {
 	j        *jacobian
+	number   int            // of the basis in filterBases
 	weight   autograd.Value // Var (C, H, W), a factor for each frequency
 	prog     *autograd.Program
 	typ      tensor.Type
@@ -37,30 +38,30 @@ type filter struct {
 var filterBases = []func(n int) (dense.Rows, []float64){cosines, waves}
 
 // newFilter measures F in the basis that has the smaller response to high
-// frequencies, and returns the basis' number.
-func newFilter(j *jacobian) (*filter, int, error) {
+// frequencies.
+func newFilter(j *jacobian) (*filter, error) {
 	var best *filter
-	least, number := math.Inf(1), 0
+	least := math.Inf(1)
 	for i := range filterBases {
 		f, err := compileFilter(j, i)
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		high, err := f.high()
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		if high < least || best == nil {
-			best, least, number = f, high, i
+			best, least = f, high
 		}
 	}
-	return best, number, best.measure()
+	return best, best.measure()
 }
 
 // compileFilter records and compiles a filter with a basis of filterBases.
 func compileFilter(j *jacobian, number int) (*filter, error) {
 	shape := j.v.Type().Shape()
-	f := &filter{j: j, typ: tensor.MakeType(tensor.Float64, shape[1:]...)}
+	f := &filter{j: j, number: number, typ: tensor.MakeType(tensor.Float64, shape[1:]...)}
 	f.rows, f.fy = filterBases[number](shape[2])
 	f.columns, f.fx = filterBases[number](shape[3])
 	var out autograd.Value

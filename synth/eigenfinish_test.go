@@ -193,35 +193,77 @@ func TestEigendistortionsResumeToTheBit(t *testing.T) {
 }
 
 // A search that had run out of steps goes on when it is given more, as if it had
-// had them from the beginning.
+// had them from the beginning: at either end, before and after a restart.
 func TestEigendistortionsGoOnWithMoreSteps(t *testing.T) {
-	m := frontEnd(t, models.NewLuminanceContrastGainControl)
+	gain := frontEnd(t, models.NewLuminanceContrastGainControl)
+	slow := weighted(16, 18, func(i int) float64 { return 1 + float64(i%100)/100 + float64(i/280) }) // 15 steps at the top, 29 at the bottom
 	x := texture(16, 18, 0)
-	for _, method := range []synth.EigenMethod{synth.EigenLanczos, synth.EigenPower} {
-		o := synth.EigendistortionOptions{Method: method, K: 2, MaxSteps: 15}
-		want := spectrum(t, x, m, o)
-		for _, few := range []int{1, 3} {
-			o.MaxSteps = few
-			a, err := synth.NewEigendistortion(nil, x, m, o)
+	for _, c := range []struct {
+		method    synth.EigenMethod
+		model     synth.Model
+		few, more int
+		keeps     bool // a basis, which at the top is made again
+	}{
+		{synth.EigenLanczos, gain, 1, 15, false}, {synth.EigenLanczos, gain, 3, 15, false}, {synth.EigenLanczos, gain, 14, 30, false},
+		{synth.EigenLanczos, slow, 20, 40, true}, {synth.EigenLanczos, slow, 25, 27, true},
+		{synth.EigenPower, gain, 1, 15, false}, {synth.EigenPower, gain, 3, 15, false},
+	} {
+		o := synth.EigendistortionOptions{Method: c.method, K: 2, MaxSteps: c.more}
+		want := spectrum(t, x, c.model, o)
+		o.MaxSteps = c.few
+		a, err := synth.NewEigendistortion(nil, x, c.model, o)
+		require.NoError(t, err)
+		finish(t, a)
+		require.False(t, a.Spectrum(0).Converged)
+		var file bytes.Buffer
+		require.NoError(t, a.Save(&file))
+		require.Equal(t, c.keeps, bytes.Contains(file.Bytes(), []byte(`"unfinished.0.basis"`)))
+		short := a.Spectrum(0)
+		a.Close()
+		for _, steps := range []int{c.few, c.more} {
+			o.MaxSteps = steps
+			b, err := synth.NewEigendistortion(nil, x, c.model, o)
 			require.NoError(t, err)
-			finish(t, a)
-			require.False(t, a.Spectrum(0).Converged)
-			var file bytes.Buffer
-			require.NoError(t, a.Save(&file))
-			short := a.Spectrum(0)
-			a.Close()
-			for _, steps := range []int{few, 15} {
-				o.MaxSteps = steps
-				b, err := synth.NewEigendistortion(nil, x, m, o)
-				require.NoError(t, err)
-				require.NoError(t, b.Load(bytes.NewReader(file.Bytes())))
-				require.Equal(t, steps == few, b.Done())
-				finish(t, b)
-				requireSameSpectrum(t, map[bool]synth.Spectrum{true: short, false: want}[steps == few], b.Spectrum(0))
-				b.Close()
-			}
+			require.NoError(t, b.Load(bytes.NewReader(file.Bytes())))
+			require.Equal(t, steps == c.few, b.Done())
+			finish(t, b)
+			requireSameSpectrum(t, map[bool]synth.Spectrum{true: short, false: want}[steps == c.few], b.Spectrum(0))
+			b.Close()
 		}
 	}
+}
+
+// A step that is interrupted changes nothing, also where it would have restarted.
+func TestEigendistortionsInterruptedWithinSteps(t *testing.T) {
+	slow := weighted(16, 18, func(i int) float64 { return 1 + float64(i%100)/100 + float64(i/280) })
+	x, o := texture(16, 18, 0), synth.EigendistortionOptions{K: 2}
+	want := spectrum(t, x, slow, o)
+	s, err := synth.NewEigendistortion(nil, x, slow, o)
+	require.NoError(t, err)
+	defer s.Close()
+	for asked := 1; !s.Done(); asked *= 2 {
+		was := s.Spectrum(0).Steps
+		if _, err := s.Run(&ending{context.Background(), asked}, synth.Stop{}); err != nil {
+			require.ErrorIs(t, err, context.Canceled)
+		}
+		if s.Spectrum(0).Steps > was {
+			asked = 1
+		}
+	}
+	requireSameSpectrum(t, want, s.Spectrum(0))
+}
+
+// An ending context ends after it was asked so many times.
+type ending struct {
+	context.Context
+	left int
+}
+
+func (c *ending) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
 }
 
 func TestForeignEigenCheckpointsAreRefused(t *testing.T) {

@@ -245,6 +245,9 @@ func (r *eigenRun) ritz(x dense.Rows) (y, jy, fy dense.Rows, values []float64, e
 
 // complete extends an orthonormal list of vectors of n elements to n of them.
 func complete(u dense.Rows, n int) dense.Rows {
+	if u.Len() < n {
+		u.V = append(make([]float64, 0, n*u.N), u.V...)
+	}
 	for i := 0; i < n && u.Len() < n; i++ {
 		e := dense.New(1, n)
 		e.V[i] = 1

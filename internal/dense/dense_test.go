@@ -37,6 +37,20 @@ func TestDotsAndCombinations(t *testing.T) {
 	require.Equal(t, 5., Norm(a.At(1)))
 }
 
+func TestRecombine(t *testing.T) {
+	y, v := rows(3, 5), rows(5, 2*recombined+7)
+	want := Combine(y, v)
+	got := Recombine(y, v)
+	require.Equal(t, want, got)
+	require.Equal(t, want.V, v.V[:len(want.V)], "in place")
+	require.Equal(t, cap(v.V), cap(got.V))
+	require.Zero(t, Recombine(Rows{N: 5}, v).Len())
+}
+
+func TestColumns(t *testing.T) {
+	require.Equal(t, Rows{2, []float64{2, 3, 5, 6}}, Rows{3, []float64{1, 2, 3, 4, 5, 6}}.Columns(1, 3))
+}
+
 func TestOrthonormal(t *testing.T) {
 	x := rows(70, 90) // more than a block
 	copy(x.At(40), x.At(3))
