@@ -48,6 +48,7 @@ func estimated() string {
 		"eigendistortion example:pebbles --iterations 14 --size 256x256 --model steerable-pyramid", // too few at the top
 		"eigendistortion example:pebbles --iterations 40 --size 256x256 --model steerable-pyramid",
 		"eigendistortion example:pebbles --size 64x64 --model linear-nonlinear",
+		"eigendistortion example:pebbles --iterations 5 --size 64x64 --model portilla-simoncelli:scales=3", // few rows
 		"eigendistortion example:pebbles --size 32x32 --model on-off --method exact",
 		"geodesic example:pebbles example:bark --iterations 5 --size 64x64 --model laplacian-pyramid",
 		"geodesic example:pebbles example:bark --iterations 2 --size 64x64 --model on-off",

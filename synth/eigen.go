@@ -274,7 +274,11 @@ func (s *Eigendistortion) workspace() (vectors, outputs int) {
 		return max(3*searched, searched+2*k+2*estimateVectors), max(searched, estimateVectors)
 	}
 	r := eigenRun{o: &s.options, j: s.jac}
-	return r.room() + workBlocks*r.block(), 2 * r.block()
+	vectors, outputs = r.room()+workBlocks*r.block(), 2*r.block()
+	if r.fewRows() {
+		outputs += 5 * s.jac.m // JJᵀ, and what decomposes it
+	}
+	return vectors, outputs
 }
 
 // workBlocks is how many blocks of vectors a step makes that are not kept.

@@ -12,12 +12,12 @@ import (
 // bottomStart finds the first block of the bottom: seeded noise, multiplied by
 // what is nearly the inverse of F, which leaves what F is nearly blind to.
 func (r *eigenRun) bottomStart() error {
-	outside := 2*r.j.m < r.j.n && r.j.m <= rangeLimit && r.j.n-r.j.m >= r.block()
-	if !outside && !r.measured() { // a step of its own, which is not lost with the next
+	few := r.fewRows()
+	if !few && !r.measured() { // a step of its own, which is not lost with the next
 		return r.prepareFilter()
 	}
 	z := noise(r.g, r.block(), r.j.n)
-	if outside {
+	if few {
 		return r.outsideRange(z)
 	}
 	if err := r.prepareFilter(); err != nil {
@@ -37,6 +37,11 @@ func (r *eigenRun) bottomStart() error {
 	}
 	r.rows["next"] = next
 	return nil
+}
+
+// fewRows reports whether J has so few rows that JJᵀ is decomposed.
+func (r *eigenRun) fewRows() bool {
+	return 2*r.j.m < r.j.n && r.j.m <= rangeLimit && r.j.n-r.j.m >= r.block()
 }
 
 // measured reports whether the state has the response that the filter is made of.
