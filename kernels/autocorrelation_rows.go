@@ -1,7 +1,5 @@
 package kernels
 
-import "unsafe"
-
 // An AutocorrelationRows computes the central window of circular autocorrelations of
 // real maps without their mean, and the adjoint of its differential, a few rows at a
 // time. Maps are transformed along their rows only; products of rows then are
@@ -14,13 +12,13 @@ type AutocorrelationRows[T Float] struct {
 	n, ld         int // reals of a padded row, and between rows
 	halo          int // rows before and after a block that go into it
 	few, fewBack  *fftRowSet[T]
+	body          *fftBody[T]
 	line          *fftLine[T] // of half rows side by side, see SpectraOfTile; or nil
 	u, uBack      []T         // for tangle
 	inOrder, off  []int
 	level         Level
 	dot           Reduction[float64]
 	texture       *Texture[T]
-	prefetch      func(src []T, stride, rows int) // or nil
 	lags          func(acc, a, b []T, ld, rows, n, stride int)
 	adjoint       func(dst, m, c []T, ld, rows, n, stride, first int, more bool)
 	cos, sin      []float64 // of each lag along rows: weights of the products
@@ -44,14 +42,14 @@ func NewAutocorrelationRows[T Float](h, w, width int, level Level) *Autocorrelat
 	p.mixed, p.matrix = fftAligned[T](TextureRows*p.n), make([]T, 16)
 	p.setKernels(level)
 	p.setTables()
-	body := fftBodyOf[T](level.Resolve())
-	p.prefetch = body.prefetch
-	p.setTile(body)
+	p.body = fftBodyOf[T](level.Resolve())
+	p.setTile()
 	return p
 }
 
 // setTile prepares SpectraOfTile, for rows of whole tiles.
-func (p *AutocorrelationRows[T]) setTile(body *fftBody[T]) {
+func (p *AutocorrelationRows[T]) setTile() {
+	body := p.body
 	if p.w%body.lanes > 0 || body.storer(fftTiles, 1, true, 1) == nil {
 		return
 	}
@@ -122,10 +120,9 @@ func (p *AutocorrelationRows[T]) Maps(x, m []T, n int) { p.fewBack.run(x, m, n) 
 
 // Fetch has n rows of spectra brought near.
 func (p *AutocorrelationRows[T]) Fetch(m []T, n int) {
-	const line = 64
-	step := line / int(unsafe.Sizeof(m[0]))
-	if p.prefetch != nil && n > 0 {
-		p.prefetch(m[:n*p.ld], step, n*p.ld/step)
+	if p.body.prefetch != nil && n > 0 {
+		step := 2 * p.body.lanes
+		p.body.prefetch(m[:n*p.ld], step, n*p.ld/step, 0, 1)
 	}
 }
 

@@ -214,7 +214,7 @@ func (p *FFTBands[T]) cutColumns(worker, lo, hi int) {
 // nextColumns has tile t of the columns of the spectrum brought near.
 func (p *FFTBands[T]) nextColumns(t int) {
 	if p.far && t*p.body.lanes < p.w {
-		p.body.prefetch(p.x[2*t*p.body.lanes:], 2*p.w, p.h)
+		p.body.prefetch(p.x[2*t*p.body.lanes:], 2*p.w, p.h, 0, 1)
 	}
 }
 
@@ -226,7 +226,7 @@ func (p *FFTBands[T]) nextHalved(k, t int) {
 	for ; t < p.w/p.body.lanes; k, t = 0, t+1 {
 		for ; k < p.bands; k++ {
 			if p.adds[k][t] != nil {
-				p.body.prefetch(p.tile(k, t), p.rowLen[k], p.h)
+				p.body.prefetch(p.tile(k, t), p.rowLen[k], p.h, 0, 1)
 				return
 			}
 		}

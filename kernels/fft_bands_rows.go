@@ -57,13 +57,11 @@ func (p *FFTBands[T]) clear(rows []T, from, to, n int) {
 
 // nextRows has n rows from y on brought near, if they are far.
 func (p *FFTBands[T]) nextRows(z []T, k, y, n int) {
-	if !p.far {
+	if n = min(n, p.h-y); !p.far || n <= 0 {
 		return
 	}
-	for ; n > 0 && y < p.h; n, y = n-1, y+1 {
-		for i, r := range p.runs[k] {
-			p.body.prefetch(z[p.piece(k, i, y):], 2*p.body.lanes, r.n)
-		}
+	for i, r := range p.runs[k] {
+		p.body.prefetch(z[p.piece(k, i, y):], 2*p.body.lanes, r.n, p.rowLen[k], n)
 	}
 }
 

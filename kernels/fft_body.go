@@ -58,8 +58,9 @@ type fftBody[T Float] struct {
 	// loadMasked and addMasked by radix, see FFTBands; nil if the body has none.
 	loadMasked [fftMaxOdd + 1]fftLoadMasked[T]
 	addMasked  [fftMaxOdd + 1]fftAddMasked[T]
-	// prefetch has the columns side by side from src on brought near; or nil.
-	prefetch func(src []T, stride, rows int)
+	// prefetch has rows of a tile, 2·lanes reals, brought near: in each of rows rows count of
+	// them, which lie stride apart, and the rows next; or nil.
+	prefetch func(src []T, stride, count, next, rows int)
 	// pieces copies a row of a tile, 2·lanes reals, for each of rows rows and of tiles
 	// tiles, which lie so far apart; or nil.
 	pieces func(dst, src []T, dstRow, srcRow, dstNext, srcNext, rows, tiles int)

@@ -107,7 +107,7 @@ func fftLoadMasked4AVX2F32(tile []float32, src []float32, stride int, tw []float
 func fftAddMasked4AVX2F32(dst []float32, stride int, tile []float32, heads []int, q int, mask []float32)
 
 //go:noescape
-func fftPrefetchAVX2F32(src []float32, stride int, rows int)
+func fftPrefetchAVX2F32(src []float32, stride int, count int, next int, rows int)
 
 //go:noescape
 func fftPiecesAVX2F32(dst []float32, src []float32, dstRow int, srcRow int, dstNext int, srcNext int, rows int, tiles int)

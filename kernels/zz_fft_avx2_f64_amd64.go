@@ -113,7 +113,7 @@ func fftLoadMasked4AVX2F64(tile []float64, src []float64, stride int, tw []float
 func fftAddMasked4AVX2F64(dst []float64, stride int, tile []float64, heads []int, q int, mask []float64)
 
 //go:noescape
-func fftPrefetchAVX2F64(src []float64, stride int, rows int)
+func fftPrefetchAVX2F64(src []float64, stride int, count int, next int, rows int)
 
 //go:noescape
 func fftPiecesAVX2F64(dst []float64, src []float64, dstRow int, srcRow int, dstNext int, srcNext int, rows int, tiles int)

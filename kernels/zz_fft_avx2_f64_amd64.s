@@ -2251,18 +2251,28 @@ row:
 	VZEROUPPER
 	RET
 
-// func fftPrefetchAVX2F64(src []float64, stride int, rows int)
+// func fftPrefetchAVX2F64(src []float64, stride int, count int, next int, rows int)
 // Requires: AVX, MMX+
-TEXT ·fftPrefetchAVX2F64(SB), NOSPLIT, $0-40
+TEXT ·fftPrefetchAVX2F64(SB), NOSPLIT, $0-56
 	MOVQ src_base+0(FP), AX
 	MOVQ stride+24(FP), CX
 	SHLQ $0x03, CX
-	MOVQ rows+32(FP), DX
+	MOVQ count+32(FP), DX
+	MOVQ next+40(FP), BX
+	SHLQ $0x03, BX
+	MOVQ rows+48(FP), SI
 
 row:
-	PREFETCHT1 (AX)
-	ADDQ       CX, AX
-	DECQ       DX
+	MOVQ AX, DI
+	MOVQ DX, R8
+
+piece:
+	PREFETCHT1 (DI)
+	ADDQ       CX, DI
+	DECQ       R8
+	JNZ        piece
+	ADDQ       BX, AX
+	DECQ       SI
 	JNZ        row
 	VZEROUPPER
 	RET

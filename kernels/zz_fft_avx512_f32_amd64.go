@@ -146,7 +146,7 @@ func fftLoadMasked8AVX512F32(tile []float32, src []float32, stride int, tw []flo
 func fftAddMasked8AVX512F32(dst []float32, stride int, tile []float32, heads []int, q int, mask []float32)
 
 //go:noescape
-func fftPrefetchAVX512F32(src []float32, stride int, rows int)
+func fftPrefetchAVX512F32(src []float32, stride int, count int, next int, rows int)
 
 //go:noescape
 func fftPiecesAVX512F32(dst []float32, src []float32, dstRow int, srcRow int, dstNext int, srcNext int, rows int, tiles int)

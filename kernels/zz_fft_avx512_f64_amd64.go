@@ -152,7 +152,7 @@ func fftLoadMasked8AVX512F64(tile []float64, src []float64, stride int, tw []flo
 func fftAddMasked8AVX512F64(dst []float64, stride int, tile []float64, heads []int, q int, mask []float64)
 
 //go:noescape
-func fftPrefetchAVX512F64(src []float64, stride int, rows int)
+func fftPrefetchAVX512F64(src []float64, stride int, count int, next int, rows int)
 
 //go:noescape
 func fftPiecesAVX512F64(dst []float64, src []float64, dstRow int, srcRow int, dstNext int, srcNext int, rows int, tiles int)

@@ -5554,19 +5554,29 @@ row:
 	VZEROUPPER
 	RET
 
-// func fftPrefetchAVX512F64(src []float64, stride int, rows int)
+// func fftPrefetchAVX512F64(src []float64, stride int, count int, next int, rows int)
 // Requires: AVX, MMX+
-TEXT ·fftPrefetchAVX512F64(SB), NOSPLIT, $0-40
+TEXT ·fftPrefetchAVX512F64(SB), NOSPLIT, $0-56
 	MOVQ src_base+0(FP), AX
 	MOVQ stride+24(FP), CX
 	SHLQ $0x03, CX
-	MOVQ rows+32(FP), DX
+	MOVQ count+32(FP), DX
+	MOVQ next+40(FP), BX
+	SHLQ $0x03, BX
+	MOVQ rows+48(FP), SI
 
 row:
-	PREFETCHT1 (AX)
-	PREFETCHT1 64(AX)
-	ADDQ       CX, AX
-	DECQ       DX
+	MOVQ AX, DI
+	MOVQ DX, R8
+
+piece:
+	PREFETCHT1 (DI)
+	PREFETCHT1 64(DI)
+	ADDQ       CX, DI
+	DECQ       R8
+	JNZ        piece
+	ADDQ       BX, AX
+	DECQ       SI
 	JNZ        row
 	VZEROUPPER
 	RET

@@ -81,15 +81,22 @@ func (k *isa) addMasked(radix int) {
 	k.end()
 }
 
-// prefetch is an fftPrefetch of package kernels.
+// prefetch is an fftBody.prefetch of package kernels.
 func (k *isa) prefetch() {
-	k.function("prefetch", "Prefetch", "func(src []T, stride, rows int)")
-	src, stride, rows := k.slice("src"), k.argBytes("stride"), k.arg("rows")
+	k.function("prefetch", "Prefetch", "func(src []T, stride, count, next, rows int)")
+	src, stride, count := k.slice("src"), k.argBytes("stride"), k.arg("count")
+	next, rows := k.argBytes("next"), k.arg("rows")
 	k.loop("row", rows, func() {
-		for line := 0; line < k.rowBytes(); line += 64 {
-			k.PREFETCHT1(Mem{Base: src, Disp: line})
-		}
-		k.ADDQ(stride, src)
+		at, n := k.GP64(), k.GP64()
+		k.MOVQ(src, at)
+		k.MOVQ(count, n)
+		k.loop("piece", n, func() {
+			for line := 0; line < k.rowBytes(); line += 64 {
+				k.PREFETCHT1(Mem{Base: at, Disp: line})
+			}
+			k.ADDQ(stride, at)
+		})
+		k.ADDQ(next, src)
 	})
 	k.end()
 }
