@@ -24,6 +24,7 @@ type (
 	spectrum struct {
 		first, blocks        int32
 		channels, h, w, fold int32
+		turns, _             int32
 		n                    int64
 		x                    view
 		out                  uint64
@@ -196,8 +197,9 @@ func (b *binder) copied(t tensor.Tensor) (tensor.Tensor, error) {
 func bindSpectrum(b *binder, s *autograd.Step) error {
 	x, out := s.In[0], s.Out[0]
 	p := spectrum{channels: int32(x.Dim[1]), h: int32(x.Dim[2]), w: int32(out.Dim[3]), n: int64(out.Len()), x: viewOf(x), out: address(out)}
+	p.turns = int32(s.Attr.(interface{ Turns() int }).Turns())
 	if s.Op.Name == "fold" {
-		p.w, p.fold = int32(x.Dim[3]), 1
+		p.w, p.fold, p.turns = int32(x.Dim[3]), 1, -p.turns&3
 	}
 	ask(b, b.phase, "spectrum_"+suffix(x.DType), blocksOf(out.Len(), threads), threads, 0, p)
 	return nil

@@ -27,7 +27,7 @@ type asmTable[T Float] struct {
 	doubleAdjoint  func(dz, z, q, dr, di *T, n int, p *[4]T)
 
 	// Spectra of reals, see Mirror. n is a multiple of half the lanes.
-	mirror, mirrorAdd func(dst, src *T, n int)
+	mirror, mirrorAdd, mirrorSub func(dst, src *T, n int)
 
 	// Autocorrelations, see Autocorrelation.
 	lags        func(acc, a, b *T, ld, rows, n, stride int)

@@ -6,27 +6,30 @@ import (
 	"testing"
 )
 
-// A mirrored half is symmetric, and Fold is the adjoint of Mirror.
+// A mirrored half is symmetric, but for the turn, and Fold is the adjoint of Mirror.
 func TestMirror(t *testing.T) {
 	for _, s := range [][2]int{{1, 1}, {2, 2}, {3, 5}, {4, 16}, {7, 41}, {16, 64}} {
 		for _, l := range Levels() {
 			t.Run(fmt.Sprintf("%v/%v", s, l), func(t *testing.T) {
-				testMirror[float32](t, s[0], s[1], l)
-				testMirror[float64](t, s[0], s[1], l)
+				for turns := range 4 {
+					testMirror[float32](t, s[0], s[1], turns, l)
+					testMirror[float64](t, s[0], s[1], turns, l)
+				}
 			})
 		}
 	}
 }
 
-func testMirror[T Float](t *testing.T, h, w int, l Level) {
+func testMirror[T Float](t *testing.T, h, w, turns int, l Level) {
 	r := rand.New(rand.NewPCG(3, uint64(w)))
 	half, g := make([]T, 2*h*(w/2+1)), make([]T, 2*h*w)
 	fillNormal(r, half)
 	fillNormal(r, g)
 	full, folded := newGuarded[T](2*h*w, 1), newGuarded[T](len(half), 3)
+	m := NewMirroring[T](h, w, turns, l)
 	for _, rows := range [][2]int{{0, h / 3}, {h / 3, h}} {
-		Mirror(full.values, half, h, w, rows[0], rows[1], l)
-		Fold(folded.values, g, h, w, rows[0], rows[1], l)
+		m.Mirror(full.values, half, rows[0], rows[1])
+		m.Fold(folded.values, g, rows[0], rows[1])
 	}
 	full.check(t)
 	folded.check(t)
@@ -37,8 +40,12 @@ func testMirror[T Float](t *testing.T, h, w int, l Level) {
 			if x > w/2 {
 				want, im = half[2*((h-y)%h*(w/2+1)+w-x):], -1
 			}
-			if got := full.values[2*(y*w+x):]; got[0] != want[0] || got[1] != im*want[1] {
-				t.Fatalf("%T: frequency %d, %d is %v, want %v", T(0), y, x, got[:2], want[:2])
+			a, b := want[0], im*want[1]
+			for range turns {
+				a, b = -b, a
+			}
+			if got := full.values[2*(y*w+x):]; got[0] != a || got[1] != b {
+				t.Fatalf("%T: frequency %d, %d, %d turns, is %v, want %v", T(0), y, x, turns, got[:2], []T{a, b})
 			}
 		}
 	}

@@ -236,6 +236,9 @@ func mirrorAVX2F32(dst *float32, src *float32, n int)
 func mirrorAddAVX2F32(dst *float32, src *float32, n int)
 
 //go:noescape
+func mirrorSubAVX2F32(dst *float32, src *float32, n int)
+
+//go:noescape
 func tile00AVX2F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
 
 //go:noescape

@@ -8338,6 +8338,32 @@ turn:
 	VZEROUPPER
 	RET
 
+// func mirrorSubAVX2F32(dst *float32, src *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·mirrorSubAVX2F32(SB), NOSPLIT, $0-24
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    n+16(FP), DX
+	MOVQ    DX, BX
+	IMUL3Q  $0x00000008, BX, BX
+	ADDQ    CX, BX
+	ADDQ    DX, DX
+	VMOVUPS conjugation32<>+0(SB), Y0
+
+turn:
+	SUBQ    $0x00000020, BX
+	VMOVUPS (BX), Y1
+	VPERMPD $0x1b, Y1, Y1
+	VXORPS  Y0, Y1, Y1
+	VMOVUPS (AX), Y2
+	VSUBPS  Y1, Y2, Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000008, DX
+	JG      turn
+	VZEROUPPER
+	RET
+
 // func tile00AVX2F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile00AVX2F32(SB), NOSPLIT, $0-48

@@ -236,6 +236,9 @@ func mirrorAVX2F64(dst *float64, src *float64, n int)
 func mirrorAddAVX2F64(dst *float64, src *float64, n int)
 
 //go:noescape
+func mirrorSubAVX2F64(dst *float64, src *float64, n int)
+
+//go:noescape
 func tile00AVX2F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
 
 //go:noescape

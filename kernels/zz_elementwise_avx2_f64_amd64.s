@@ -8197,6 +8197,32 @@ turn:
 	VZEROUPPER
 	RET
 
+// func mirrorSubAVX2F64(dst *float64, src *float64, n int)
+// Requires: AVX
+TEXT ·mirrorSubAVX2F64(SB), NOSPLIT, $0-24
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    n+16(FP), DX
+	MOVQ    DX, BX
+	IMUL3Q  $0x00000010, BX, BX
+	ADDQ    CX, BX
+	ADDQ    DX, DX
+	VMOVUPD conjugation64<>+0(SB), Y0
+
+turn:
+	SUBQ       $0x00000020, BX
+	VMOVUPD    (BX), Y1
+	VPERM2F128 $0x01, Y1, Y1, Y1
+	VXORPD     Y0, Y1, Y1
+	VMOVUPD    (AX), Y2
+	VSUBPD     Y1, Y2, Y1
+	VMOVUPS    Y1, (AX)
+	ADDQ       $0x00000020, AX
+	SUBQ       $0x00000004, DX
+	JG         turn
+	VZEROUPPER
+	RET
+
 // func tile00AVX2F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile00AVX2F64(SB), NOSPLIT, $0-48

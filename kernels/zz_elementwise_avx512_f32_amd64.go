@@ -236,6 +236,9 @@ func mirrorAVX512F32(dst *float32, src *float32, n int)
 func mirrorAddAVX512F32(dst *float32, src *float32, n int)
 
 //go:noescape
+func mirrorSubAVX512F32(dst *float32, src *float32, n int)
+
+//go:noescape
 func dotRowsAVX512F32(dst *float64, a *float32, b *float32, lda int, n int)
 
 //go:noescape

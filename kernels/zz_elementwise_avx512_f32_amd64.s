@@ -7099,6 +7099,33 @@ turn:
 	VZEROUPPER
 	RET
 
+// func mirrorSubAVX512F32(dst *float32, src *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·mirrorSubAVX512F32(SB), NOSPLIT, $0-24
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    n+16(FP), DX
+	MOVQ    DX, BX
+	IMUL3Q  $0x00000008, BX, BX
+	ADDQ    CX, BX
+	ADDQ    DX, DX
+	VMOVUPS conjugation32<>+0(SB), Z0
+
+turn:
+	SUBQ    $0x00000040, BX
+	VMOVUPS (BX), Z1
+	VMOVUPS reversed<>+0(SB), Z2
+	VPERMPD Z1, Z2, Z1
+	VXORPS  Z0, Z1, Z1
+	VMOVUPS (AX), Z2
+	VSUBPS  Z1, Z2, Z1
+	VMOVUPS Z1, (AX)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000010, DX
+	JG      turn
+	VZEROUPPER
+	RET
+
 // func dotRowsAVX512F32(dst *float64, a *float32, b *float32, lda int, n int)
 // Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·dotRowsAVX512F32(SB), NOSPLIT, $0-40

@@ -236,6 +236,9 @@ func mirrorAVX512F64(dst *float64, src *float64, n int)
 func mirrorAddAVX512F64(dst *float64, src *float64, n int)
 
 //go:noescape
+func mirrorSubAVX512F64(dst *float64, src *float64, n int)
+
+//go:noescape
 func dotRowsAVX512F64(dst *float64, a *float64, b *float64, lda int, n int)
 
 //go:noescape

@@ -7308,6 +7308,32 @@ turn:
 	VZEROUPPER
 	RET
 
+// func mirrorSubAVX512F64(dst *float64, src *float64, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·mirrorSubAVX512F64(SB), NOSPLIT, $0-24
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    n+16(FP), DX
+	MOVQ    DX, BX
+	IMUL3Q  $0x00000010, BX, BX
+	ADDQ    CX, BX
+	ADDQ    DX, DX
+	VMOVUPD conjugation64<>+0(SB), Z0
+
+turn:
+	SUBQ       $0x00000040, BX
+	VMOVUPD    (BX), Z1
+	VSHUFF64X2 $0x1b, Z1, Z1, Z1
+	VXORPD     Z0, Z1, Z1
+	VMOVUPD    (AX), Z2
+	VSUBPD     Z1, Z2, Z1
+	VMOVUPS    Z1, (AX)
+	ADDQ       $0x00000040, AX
+	SUBQ       $0x00000008, DX
+	JG         turn
+	VZEROUPPER
+	RET
+
 // func dotRowsAVX512F64(dst *float64, a *float64, b *float64, lda int, n int)
 // Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·dotRowsAVX512F64(SB), NOSPLIT, $0-40

@@ -186,12 +186,8 @@ const (
 func (p *PortillaSimoncelli) measure(x autograd.Value) psStats {
 	st := psStats{}
 	v := p.pixels(x, st)
-	half, spectrum := wholeSpectrum(x, autograd.Backward)
-	// Bands carry (−i)^order, order = K−1.
-	turned := spectrum
-	for range (4 - (p.o.Orientations-1)%4) % 4 {
-		turned = turned.TimesI()
-	}
+	half := x.RFFT(autograd.Backward, 2, 3)
+	turned := wholeSpectrum(half, p.w, 1-p.o.Orientations) // bands carry (−i)^order, order = K−1
 	st[psHighVariance] = []autograd.Value{half.Abs2().Mul(p.high.on(x)).Sum(2, 3).Reshape(append(lead(x), 1)...)}
 	for s, l := range p.levels {
 		p.reconstruction(half, v, l, st)

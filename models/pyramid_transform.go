@@ -53,15 +53,14 @@ func (p *SteerablePyramid) Coefficients(x autograd.Value, scales ...string) *Coe
 	}
 	want := p.chosen(x, scales)
 	half := x.RFFT(p.norm, 2, 3)
-	spectrum := half
-	if p.o.Complex {
-		spectrum = x.Tape().Apply(opMirror, p.w, half)
-	}
 	c := &Coefficients{Bands: make([]autograd.Value, p.height)}
 	if want[ResidualHighpass] {
 		c.Highpass = p.analyseResidual(half, p.high)
 	}
-	turned := turn(spectrum, -(p.k - 1))
+	turned := turn(half, 1-p.k)
+	if p.o.Complex {
+		turned = wholeSpectrum(half, p.w, 1-p.k)
+	}
 	for s, l := range p.level {
 		if want[strconv.Itoa(s)] {
 			c.Bands[s] = p.analyse(turned, l)
@@ -71,17 +70,6 @@ func (p *SteerablePyramid) Coefficients(x autograd.Value, scales ...string) *Coe
 		c.Lowpass = p.analyseResidual(half, p.low)
 	}
 	return c
-}
-
-// turn returns iⁿ·x.
-func turn(x autograd.Value, n int) autograd.Value {
-	if n&2 != 0 {
-		x = x.Neg()
-	}
-	if n&1 != 0 {
-		x = x.TimesI()
-	}
-	return x
 }
 
 // transform returns the spectrum of x over its last two axes, half of it where

@@ -8,13 +8,20 @@ import (
 	"github.com/percept-go/percept/tensor"
 )
 
+// mirrorAttr is the attribute of opMirror and opFold: how many columns a whole spectrum
+// has, and by how many quarters of a turn it is turned.
+type mirrorAttr struct{ w, turns int }
+
+// Turns returns by how many quarters of a turn mirror turns a spectrum, 0 to 3.
+func (a mirrorAttr) Turns() int { return a.turns }
+
 var opMirror, opFold *autograd.Op
 
 func init() {
 	opMirror = &autograd.Op{
-		Name: "mirror", Doc: "whole spectra (N, C, h, w) of real images, of which x (N, C, h, w/2+1) is the first half; the attribute is w", Linear: 1,
+		Name: "mirror", Doc: "whole spectra (N, C, h, w), times a power of i, of real images, of which x (N, C, h, w/2+1) is the first half", Linear: 1,
 		Type: func(attr any, in []tensor.Type) (tensor.Type, error) {
-			w, t := attr.(int), in[0]
+			w, t := attr.(mirrorAttr).w, in[0]
 			if t.Rank != 4 || !t.DType.IsComplex() || t.Dim[3] != w/2+1 {
 				return t, fmt.Errorf("half spectra (N, C, h, %d) expected", w/2+1)
 			}
@@ -22,24 +29,25 @@ func init() {
 			return t, nil
 		},
 		Lower: func(attr any, in []autograd.Value) autograd.Value {
-			half, w := in[0], attr.(int)
-			if w < 3 {
-				return half
+			x, a := in[0], attr.(mirrorAttr)
+			if a.w > 2 {
+				x = autograd.Concat(3, x, opposite(x.Crop(3, 1, a.w-a.w/2)))
 			}
-			return autograd.Concat(3, half, turned(half.Crop(3, 1, w-w/2)))
+			return turn(x, a.turns)
 		},
 		VJP: func(n autograd.Node, g autograd.Value) []autograd.Value {
 			return []autograd.Value{g.Tape().Apply(opFold, n.Attr, g)}
 		},
-		CPU: bindMirror,
+		CPU: func(b *autograd.Bind) func() { return bindMirror(b, true) },
 		Samples: []autograd.Sample{
-			{Attr: 6, In: []tensor.Type{tensor.MakeType(tensor.Complex128, 2, 1, 3, 4)}},
-			{Attr: 5, In: []tensor.Type{tensor.MakeType(tensor.Complex128, 1, 2, 4, 3)}}},
+			{Attr: mirrorAttr{6, 0}, In: []tensor.Type{tensor.MakeType(tensor.Complex128, 2, 1, 3, 4)}},
+			{Attr: mirrorAttr{5, 1}, In: []tensor.Type{tensor.MakeType(tensor.Complex128, 1, 2, 4, 3)}},
+			{Attr: mirrorAttr{4, 2}, In: []tensor.Type{tensor.MakeType(tensor.Complex128, 1, 1, 2, 3)}}},
 	}
 	opFold = &autograd.Op{
 		Name: "fold", Doc: "the adjoint of mirror: half spectra (N, C, h, w/2+1), to which the conjugates of the other half of x (N, C, h, w) are added", Linear: 1,
 		Type: func(attr any, in []tensor.Type) (tensor.Type, error) {
-			w, t := attr.(int), in[0]
+			w, t := attr.(mirrorAttr).w, in[0]
 			if t.Rank != 4 || !t.DType.IsComplex() || t.Dim[3] != w {
 				return t, fmt.Errorf("spectra (N, C, h, %d) expected", w)
 			}
@@ -47,26 +55,38 @@ func init() {
 			return t, nil
 		},
 		Lower: func(attr any, in []autograd.Value) autograd.Value {
-			x, w := in[0], attr.(int)
+			a := attr.(mirrorAttr)
+			x, w := turn(in[0], -a.turns), a.w
 			half := x.Crop(3, 0, w/2+1)
 			if w < 3 {
 				return half
 			}
-			return half.Add(turned(x.Crop(3, w/2+1, w)).Pad(autograd.PadConstant, [2]int{1, w/2 + 1 - (w - w/2)}))
+			return half.Add(opposite(x.Crop(3, w/2+1, w)).Pad(autograd.PadConstant, [2]int{1, w/2 + 1 - (w - w/2)}))
 		},
 		VJP: func(n autograd.Node, g autograd.Value) []autograd.Value {
 			return []autograd.Value{g.Tape().Apply(opMirror, n.Attr, g)}
 		},
-		CPU: bindMirror,
+		CPU: func(b *autograd.Bind) func() { return bindMirror(b, false) },
 		Samples: []autograd.Sample{
-			{Attr: 6, In: []tensor.Type{tensor.MakeType(tensor.Complex128, 2, 1, 3, 6)}},
-			{Attr: 5, In: []tensor.Type{tensor.MakeType(tensor.Complex128, 1, 2, 4, 5)}}},
+			{Attr: mirrorAttr{6, 3}, In: []tensor.Type{tensor.MakeType(tensor.Complex128, 2, 1, 3, 6)}},
+			{Attr: mirrorAttr{5, 0}, In: []tensor.Type{tensor.MakeType(tensor.Complex128, 1, 2, 4, 5)}}},
 	}
 }
 
-// turned returns the conjugates of x (N, C, h, m), columns in reverse order and
+// turn returns iⁿ·x.
+func turn(x autograd.Value, n int) autograd.Value {
+	if n&2 != 0 {
+		x = x.Neg()
+	}
+	if n&1 != 0 {
+		x = x.TimesI()
+	}
+	return x
+}
+
+// opposite returns the conjugates of x (N, C, h, m), columns in reverse order and
 // rows modulo h.
-func turned(x autograd.Value) autograd.Value {
+func opposite(x autograd.Value) autograd.Value {
 	d := x.Type().Dim
 	rows, columns := make([]int, d[2]), make([]int, d[3])
 	for y := range rows {
@@ -78,41 +98,40 @@ func turned(x autograd.Value) autograd.Value {
 	return x.Gather(2, rows).Gather(3, columns).Conj()
 }
 
-// bindMirror binds either op.
-func bindMirror(b *autograd.Bind) func() {
+// bindMirror binds opMirror or, if not whole, opFold.
+func bindMirror(b *autograd.Bind, whole bool) func() {
 	if b.Out.DType.Real() == tensor.Float32 {
-		return bindMirrorOf[float32](b)
+		return bindMirrorOf[float32](b, whole)
 	}
-	return bindMirrorOf[float64](b)
+	return bindMirrorOf[float64](b, whole)
 }
 
-func bindMirrorOf[T kernels.Float](b *autograd.Bind) func() {
-	x, w, h := b.Contiguous(0), b.Attr.(int), b.Out.Dim[2]
-	dst, src, level := tensor.Span[T](b.Out), tensor.Span[T](x), b.Level
-	images, whole := x.Dim[0]*x.Dim[1], b.Out.Dim[3] == w && x.Dim[3] != w
+func bindMirrorOf[T kernels.Float](b *autograd.Bind, whole bool) func() {
+	x, a, h := b.Contiguous(0), b.Attr.(mirrorAttr), b.Out.Dim[2]
+	m := kernels.NewMirroring[T](h, a.w, a.turns, b.Level)
+	dst, src, images := tensor.Span[T](b.Out), tensor.Span[T](x), x.Dim[0]*x.Dim[1]
+	do := m.Fold
+	if whole {
+		do = m.Mirror
+	}
 	nd, ns := 2*h*b.Out.Dim[3], 2*h*x.Dim[3]
 	work := func(_, lo, hi int) {
 		for lo < hi {
 			i, from := lo/h, lo%h
 			to := min(h, from+hi-lo)
-			if whole {
-				kernels.Mirror(dst[i*nd:(i+1)*nd], src[i*ns:], h, w, from, to, level)
-			} else {
-				kernels.Fold(dst[i*nd:(i+1)*nd], src[i*ns:], h, w, from, to, level)
-			}
+			do(dst[i*nd:(i+1)*nd], src[i*ns:], from, to)
 			lo += to - from
 		}
 	}
-	pool, grain := b.Pool, max(1, mirrorGrain/w)
+	pool, grain := b.Pool, max(1, mirrorGrain/a.w)
 	return func() { pool.For(images*h, grain, work) }
 }
 
 // mirrorGrain is how many frequencies are worth a thread.
 const mirrorGrain = 1 << 13
 
-// wholeSpectrum returns the transforms of real images x (N, C, h, w): the half
-// that determines them, and the whole.
-func wholeSpectrum(x autograd.Value, norm autograd.Norm) (half, whole autograd.Value) {
-	half = x.RFFT(norm, 2, 3)
-	return half, x.Tape().Apply(opMirror, x.Type().Dim[3], half)
+// wholeSpectrum returns the whole spectra (N, C, h, w), times i to the power of turns, of
+// real images, of which half (N, C, h, w/2+1) is the first half.
+func wholeSpectrum(half autograd.Value, w, turns int) autograd.Value {
+	return half.Tape().Apply(opMirror, mirrorAttr{w, turns & 3}, half)
 }

@@ -25,9 +25,10 @@ func (k *isa) reversed(v V) V {
 }
 
 // emitMirror writes func(dst, src *T, n int): the conjugates of n complex numbers in
-// reverse order, or, added to dst, mirrorAdd. n is a multiple of half the lanes.
+// reverse order, or, added to dst or taken from it, mirrorAdd and mirrorSub. n is a
+// multiple of half the lanes.
 func (k *isa) emitMirror() {
-	for _, name := range []string{"mirror", "mirrorAdd"} {
+	for _, name := range []string{"mirror", "mirrorAdd", "mirrorSub"} {
 		k.declare(name, fmt.Sprintf("func(dst, src *%s, n int)", k.goType()))
 		dst, src, n := k.pointer("dst"), k.pointer("src"), k.pointer("n")
 		from := k.GP64()
@@ -39,8 +40,11 @@ func (k *isa) emitMirror() {
 		k.eachVector("turn", n, []reg.Register{dst}, func() {
 			k.SUBQ(U32(uint32(k.width)), from)
 			v := k.xor(k.reversed(k.load(Mem{Base: from})), sign)
-			if name == "mirrorAdd" {
+			switch name {
+			case "mirrorAdd":
 				v = k.add(v, Mem{Base: dst})
+			case "mirrorSub":
+				v = k.sub(k.load(Mem{Base: dst}), v)
 			}
 			k.VMOVUPS(v, Mem{Base: dst})
 		})

@@ -25,7 +25,7 @@ func (k *isa) emitTexture() []string {
 	k.emitLags()
 	k.emitLagsAdjoint()
 	k.emitMirror()
-	return []string{"mirror", "mirrorAdd", "gram", "moments", "mix", "modulus", "modulusAdjoint", "double", "doubleAdjoint", "lags", "lagsAdjoint"}
+	return []string{"mirror", "mirrorAdd", "mirrorSub", "gram", "moments", "mix", "modulus", "modulusAdjoint", "double", "doubleAdjoint", "lags", "lagsAdjoint"}
 }
 
 // rowsOf returns the addresses of the four rows at a pointer, from a moving base.
