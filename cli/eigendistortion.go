@@ -112,9 +112,10 @@ func (f *eigenFlags) paths(_ *cobra.Command, given []string) ([]string, error) {
 	return given, nil
 }
 
-func (f *eigenFlags) options(seed uint64) synth.EigendistortionOptions {
-	o := synth.EigendistortionOptions{Method: synth.EigenMethod(f.way.value), K: f.k.n, Seed: seed, Reference: f.recipe.value == "reference",
-		MaxSteps: max(1, f.iterations.steps/2)}
+// options returns what synth needs to know of j.
+func (f *eigenFlags) options(j *job) synth.EigendistortionOptions {
+	o := synth.EigendistortionOptions{Method: synth.EigenMethod(f.way.value), K: f.k.n, Seed: j.seed, Reference: f.recipe.value == "reference",
+		MaxSteps: max(1, j.iterations()/2)}
 	if f.tolerance.given {
 		o.Tolerance = &f.tolerance.v
 	}
@@ -144,7 +145,7 @@ func (f *eigenFlags) jobs(a *app, list []picture) (jobs []*job, err error) {
 		if err := a.checkMemory(j); err != nil {
 			return nil, err
 		}
-		s, err := synth.NewEigendistortion(backend, p.x, model, f.options(f.seed))
+		s, err := synth.NewEigendistortion(backend, p.x, model, f.options(j))
 		if err != nil {
 			return nil, usage("%s: %w", p.label(), err)
 		}
@@ -171,7 +172,7 @@ func (f *eigenFlags) joins(_, _ *job) bool { return false }
 func (f *eigenFlags) shortest() int { return 1 }
 
 func (f *eigenFlags) start(dev autograd.Backend, jobs []*job) (running, error) {
-	s, err := synth.NewEigendistortion(dev, jobs[0].target, jobs[0].model, f.options(jobs[0].seed))
+	s, err := synth.NewEigendistortion(dev, jobs[0].target, jobs[0].model, f.options(jobs[0]))
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -161,6 +162,24 @@ func TestEigendistortionResumes(t *testing.T) {
 	code, _, errs = percept("eigendistortion", "--resume", whole, "--progress", "none")
 	require.Equal(t, ExitOK, code, errs)
 	assert.Equal(t, want, tensor.Floats(readNPY(t, whole, runfolder.Result)))
+}
+
+// With as many steps more, a search goes on as if it had had all from the beginning.
+func TestEigendistortionGoesOnWithMoreSteps(t *testing.T) {
+	dir := t.TempDir()
+	whole, parts := filepath.Join(dir, "whole"), filepath.Join(dir, "parts")
+	for _, model := range []string{"luminance-gain-control", "on-off"} {
+		code, out, _ := eigen("--model", model, "--iterations", "8", "-o", parts, "--force")
+		require.Equal(t, ExitNotMatched, code, out)
+		few := readEigenRecord(t, parts).Iterations
+		percept("eigendistortion", "--resume", parts, "--iterations", "+8", "--progress", "none")
+		eigen("--model", model, "--iterations", fmt.Sprint(few+8), "-o", whole, "--force")
+		want, got := readEigenRecord(t, whole), readEigenRecord(t, parts)
+		assert.Greater(t, got.Iterations, few, model)
+		assert.Equal(t, want.Iterations, got.Iterations, model)
+		assert.Equal(t, want.Settings["iterations"], got.Settings["iterations"], model)
+		assert.Equal(t, want.Eigenvalues, got.Eigenvalues, model)
+	}
 }
 
 func TestEigendistortionOutOfTime(t *testing.T) {

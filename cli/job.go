@@ -32,6 +32,7 @@ type job struct {
 	command  []string
 	started  time.Time
 	resumes  int
+	done     int // iterations, when it was last heard of
 	fit      int // how many jobs from this one on are one synthesis; 0: not known yet
 }
 
@@ -55,6 +56,15 @@ func (p *picture) record() inputRecord {
 		r.Index = &p.index
 	}
 	return r
+}
+
+// iterations returns how many j is to have made in all.
+func (j *job) iterations() int {
+	b := j.run().iterations
+	if b.more {
+		return j.done + b.steps
+	}
+	return b.steps
 }
 
 // run returns the flags that every method has.

@@ -26,6 +26,8 @@ type recordedRun struct {
 	Command  []string
 	Started  time.Time
 	Resumes  int
+
+	Iterations int // that were made
 }
 
 // inputs returns what the run was made from.
@@ -141,7 +143,7 @@ func (a *app) resumedJob(c *cobra.Command, m *method, folder runfolder.Folder) (
 		return nil, err
 	}
 	j := &job{method: m, flags: f, inputs: r.inputs(), seed: f.common().seed, folder: folder, settings: settings(own.Flags()),
-		command: r.Command, started: r.Started, resumes: r.Resumes + 1}
+		command: r.Command, started: r.Started, resumes: r.Resumes + 1, done: r.Iterations}
 	if j.target, err = folder.ReadNPY(runfolder.Target); err != nil {
 		return nil, err
 	}

@@ -154,6 +154,7 @@ func (d *drive) begin() error {
 		return nil
 	}
 	for k, j := range d.jobs {
+		j.done = 0
 		x, err := d.m.result(k)
 		if err != nil {
 			return err
@@ -278,11 +279,7 @@ const stretchTime = 300 * time.Millisecond
 // run runs until all images have ended or ctx does.
 func (d *drive) run(ctx context.Context) error {
 	f := d.jobs[0].run()
-	at, most := d.iterations()
-	total := f.iterations.steps
-	if f.iterations.more {
-		total += most
-	}
+	at, total := d.iterations()
 	for _, j := range d.jobs {
 		with(j.settings, "iterations", total)
 	}
@@ -344,9 +341,9 @@ func (d *drive) label() string {
 	return d.jobs[0].label()
 }
 
-// iterations returns the least and the most that a job has done.
-func (d *drive) iterations() (least, most int) {
-	for k := range d.jobs {
+// iterations returns the least that a job has done, and how many all are to do.
+func (d *drive) iterations() (least, total int) {
+	for k, j := range d.jobs {
 		n := 0
 		if h := d.m.History(k); len(h) > 0 {
 			n = h[len(h)-1].Iteration
@@ -354,9 +351,10 @@ func (d *drive) iterations() (least, most int) {
 		if k == 0 {
 			least = n
 		}
-		least, most = min(least, n), max(most, n)
+		j.done = max(j.done, n)
+		least, total = min(least, n), max(total, j.iterations())
 	}
-	return least, most
+	return least, total
 }
 
 // adapt makes the next stretch take about stretchTime.
