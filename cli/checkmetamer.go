@@ -11,8 +11,6 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -62,15 +60,13 @@ func (v *runView) checkMetamer(f *checkFlags) (c checked, err error) {
 		return c, err
 	}
 	if m.Matched == nil {
-		if m.Crops, m.Set, err = v.crops(m.Target, f.crops); err != nil {
-			return c, err
-		}
+		m.Crops, m.Set = v.crops(m.Target, f.crops)
 	}
 	path := v.words("input", "path")
 	if m.Set && !strings.HasPrefix(path, "example:") && m.Result.SameShape(m.Target.Type) {
-		m.Unrelated = m.Crops // the same textures, which take a while to make
-	} else if m.Unrelated, err = unrelated(m.Result, path, f.crops); err != nil {
-		return c, err
+		m.Both = true // they would be the same textures
+	} else {
+		m.Unrelated = unrelated(m.Result, path, f.crops)
 	}
 	var groups []judge.Group
 	c.Verdict, groups, err = m.Judge()
@@ -132,14 +128,13 @@ func (v *runView) claim(m *judge.Metamer) error {
 // crops returns n images of the target's kind: other crops of the source at the
 // same scale. set says that the source has no room for them, so that they are
 // of example textures.
-func (v *runView) crops(target tensor.Tensor, n int) (list []tensor.Tensor, set bool, err error) {
+func (v *runView) crops(target tensor.Tensor, n int) (list judge.Images, set bool) {
 	h, w := target.Dim[2], target.Dim[3]
 	source, err := v.source(target)
 	if err == nil && source.Dim[2]*source.Dim[3] >= 2*h*w && source.Dim[2] >= h && source.Dim[3] >= w {
-		return cropsOf(source, target, n), false, nil
+		return cropsOf(source, target, n), false
 	}
-	list, err = unrelated(target, "", n)
-	return list, true, err
+	return unrelated(target, "", n), true
 }
 
 // source reads the image that the run was made from, at the target's scale. It
@@ -181,42 +176,60 @@ func (v *runView) source(target tensor.Tensor) (x tensor.Tensor, err error) {
 
 // cropsOf returns n parts of x of the target's shape, at places that depend on
 // nothing but n, none of them the target itself.
-func cropsOf(x, target tensor.Tensor, n int) []tensor.Tensor {
+func cropsOf(x, target tensor.Tensor, n int) judge.Images {
 	h, w := target.Dim[2], target.Dim[3]
-	rng := rand.New(rand.NewPCG(1, uint64(n)))
-	var list []tensor.Tensor
-	for try := 0; len(list) < n && try < 10*n; try++ {
-		y, z := rng.IntN(x.Dim[2]-h+1), rng.IntN(x.Dim[3]-w+1)
-		crop := tensor.Contiguous(x.Crop(0, 0, 1, 1).Crop(2, y, y+h, 1).Crop(3, z, z+w, 1))
-		if correlation(crop, target) < .5 {
-			list = append(list, crop)
+	return func(yield func(tensor.Tensor, error) bool) {
+		rng := rand.New(rand.NewPCG(1, uint64(n)))
+		found := 0
+		for try := 0; found < n && try < 10*n; try++ {
+			y, z := rng.IntN(x.Dim[2]-h+1), rng.IntN(x.Dim[3]-w+1)
+			crop := tensor.Contiguous(x.Crop(0, 0, 1, 1).Crop(2, y, y+h, 1).Crop(3, z, z+w, 1))
+			if correlation(crop, target) >= .5 {
+				continue
+			}
+			if found++; !yield(crop, nil) {
+				return
+			}
 		}
 	}
-	return list
 }
+
+// texturesAtOnce returns how many textures are made at a time: each takes memory.
+func texturesAtOnce() int { return min(runtime.GOMAXPROCS(0), 4) }
 
 // unrelated returns n images of the target's shape: example textures, but not
 // the one called but.
-func unrelated(target tensor.Tensor, but string, n int) ([]tensor.Tensor, error) {
+func unrelated(target tensor.Tensor, but string, n int) judge.Images {
 	var names []string
 	for _, e := range images.Examples() {
 		if e.Texture && "example:"+e.Name != but {
 			names = append(names, e.Name)
 		}
 	}
-	list, errs := make([]tensor.Tensor, n), make([]error, n)
-	var wait sync.WaitGroup
-	var next atomic.Int64
-	for range min(n, runtime.GOMAXPROCS(0)) {
-		wait.Go(func() {
-			for k := int(next.Add(1)) - 1; k < n; k = int(next.Add(1)) - 1 {
-				x, err := images.Example(names[k%len(names)], target.Dim[2], target.Dim[3], uint64(100+k/len(names)))
-				list[k], errs[k] = channels(x, target.Dim[1]), err
-			}
-		})
+	type made struct {
+		x   tensor.Tensor
+		err error
 	}
-	wait.Wait()
-	return list, errors.Join(errs...)
+	begin := func(k int) chan made {
+		c := make(chan made, 1)
+		go func() {
+			x, err := images.Example(names[k%len(names)], target.Dim[2], target.Dim[3], uint64(100+k/len(names)))
+			c <- made{channels(x, target.Dim[1]), err}
+		}()
+		return c
+	}
+	return func(yield func(tensor.Tensor, error) bool) {
+		var ahead []chan made
+		for k := range n {
+			for next := k + len(ahead); next < n && len(ahead) < texturesAtOnce(); next++ {
+				ahead = append(ahead, begin(next))
+			}
+			m := <-ahead[0]
+			if ahead = ahead[1:]; !yield(m.x, m.err) {
+				return
+			}
+		}
+	}
 }
 
 // channels repeats the one channel of x (1, 1, H, W).
@@ -254,9 +267,7 @@ func (a *app) checkImage(f *checkFlags, path string) (c checked, err error) {
 		return c, &exitError{ExitUsage, err}
 	}
 	m.Set = true
-	if m.Crops, err = unrelated(m.Target, "", f.crops); err != nil {
-		return c, err
-	}
+	m.Crops = unrelated(m.Target, "", f.crops)
 	c.Verdict, _, err = m.Judge()
 	return c, err
 }

@@ -94,7 +94,8 @@ func (f field) shade(relief float64) field {
 // spread maps f linearly so that all but one value in 250 at either end fall
 // into [0.02, 0.98], and clips the rest to [0, 1].
 func (f field) spread() field {
-	sorted := slices.Sorted(slices.Values(f.v))
+	sorted := slices.Clone(f.v)
+	slices.Sort(sorted)
 	cut := len(sorted) / 250
 	lo, hi := sorted[cut], sorted[len(sorted)-1-cut]
 	if hi == lo {

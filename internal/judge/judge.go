@@ -9,6 +9,7 @@ package judge
 
 import (
 	"fmt"
+	"iter"
 	"math"
 
 	"github.com/percept-go/percept/autograd"
@@ -60,35 +61,54 @@ func (v *Verdict) note(format string, args ...any) {
 // A Func records something of images (1, C, H, W).
 type Func func(x autograd.Value) []autograd.Value
 
+// Images are made one by one, as they are ranged over: of many large ones few are in
+// memory at a time. An error ends them.
+type Images = iter.Seq2[tensor.Tensor, error]
+
+// ImagesOf returns the images x.
+func ImagesOf(x ...tensor.Tensor) Images {
+	return func(yield func(tensor.Tensor, error) bool) {
+		for _, one := range x {
+			if !yield(one, nil) {
+				return
+			}
+		}
+	}
+}
+
 // evaluate returns what f records of each image, as real numbers: the parts of
 // complex ones side by side.
 func evaluate(f Func, x ...tensor.Tensor) (all [][][]float64, err error) {
-	err = evaluateEach(f, x, func(y [][]float64) error {
+	err = evaluateEach(f, ImagesOf(x...), func(y [][]float64) error {
 		all = append(all, y)
 		return nil
 	})
 	return all, err
 }
 
-// evaluateEach calls use with what evaluate returns of each image, in order.
-func evaluateEach(f Func, x []tensor.Tensor, use func(y [][]float64) error) error {
+// evaluateEach calls use with what evaluate returns of each of images, in order.
+func evaluateEach(f Func, images Images, use func(y [][]float64) error) error {
 	t := autograd.New(nil)
 	defer t.Close()
 	var in autograd.Value
+	var prog *autograd.Program
 	var outs []autograd.Value
-	if err := autograd.Try(func() {
-		in = t.Var("image", x[0])
-		outs = f(in)
-	}); err != nil {
-		return err
-	}
-	prog, err := t.Compile(outs, autograd.Value{})
-	if err != nil {
-		return err
-	}
-	for i := range x {
-		if err := t.Set(in, x[i]); err != nil {
-			return fmt.Errorf("an image of the shape %v: %w", x[i].Shape(), err)
+	for x, err := range images {
+		if err != nil {
+			return err
+		}
+		if prog == nil {
+			if err := autograd.Try(func() {
+				in = t.Var("image", x)
+				outs = f(in)
+			}); err != nil {
+				return err
+			}
+			if prog, err = t.Compile(outs, autograd.Value{}); err != nil {
+				return err
+			}
+		} else if err := t.Set(in, x); err != nil {
+			return fmt.Errorf("an image of the shape %v: %w", x.Shape(), err)
 		}
 		if err := prog.Run(); err != nil {
 			return err

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/percept-go/percept/autograd"
@@ -48,10 +47,10 @@ type Metamer struct {
 	// representations: nothing of the pixels is compared with it then.
 	Matched []synth.Source
 	// Crops are images of the target's kind and size, such as other crops of its
-	// source; Unrelated are others. Crops that are of a texture set, since the
-	// source is too small, are said so by Set.
-	Crops, Unrelated []tensor.Tensor
-	Set              bool
+	// source; Unrelated are others. nil is none. Crops that are of a texture set, since
+	// the source is too small, are said so by Set; Both says that they are Unrelated too.
+	Crops, Unrelated Images
+	Set, Both        bool
 	// Loss is that of the run and Recorded what it wrote down for the result; nil
 	// means that there is nothing to compare.
 	Loss     func(x, target autograd.Value) (objective autograd.Value)
@@ -130,25 +129,21 @@ func (m *Metamer) Judge() (v Verdict, groups []Group, err error) {
 		return v, nil, fmt.Errorf("target %v, start %v and result %v differ in shape", m.Target.Shape(), m.Start.Shape(), m.Result.Shape())
 	}
 	v.Good = true
-	images := []tensor.Tensor{m.Target, m.Result}
+	first := m.Target
 	if m.Matched != nil {
-		images[0] = m.Result // of the model's size, until it is replaced
+		first = m.Result // of the model's size, until it is replaced
 	}
-	if m.Start.Mem != nil {
-		images = append(images, m.Start)
-	} else { // what the start would have been
-		images = append(images, synth.NoiseStart(m.Result.Type, 0))
+	start := m.Start
+	if start.Mem == nil { // what the start would have been
+		start = synth.NoiseStart(m.Result.Type, 0)
 		v.note("there is no start: white noise stands for it")
 	}
-	target, list, far, err := m.distances(append(images, append(slices.Clone(m.Crops), m.Unrelated...)...))
+	size, groups, err := m.measured(first, start)
 	if err != nil {
 		return v, nil, err
 	}
-	for i, p := range list {
-		groups = append(groups, m.measure(p, target, far[i]))
-	}
 	m.table(&v, groups)
-	m.pixels(&v, len(target))
+	m.pixels(&v, size)
 	if err := m.consistent(&v); err != nil {
 		return v, nil, err
 	}
@@ -174,42 +169,62 @@ func (m *Metamer) mean(size int) ([]float64, error) {
 	return sum, nil
 }
 
-// distances returns the representation of the target, which is the first of images,
-// its parts, and for each part how far every image is from it. Of the
-// representations of the others one is in memory at a time; an image that is there
-// twice is evaluated once.
-func (m *Metamer) distances(images []tensor.Tensor) (target []float64, list []part, far [][]float64, err error) {
-	var unique []tensor.Tensor
-	at := make([]int, len(images))
-	for i, x := range images {
-		if at[i] = slices.Index(unique, x); at[i] < 0 {
-			at[i], unique = len(unique), append(unique, x)
-		}
+// measured compares the images in all groups; first stands for the target, where that
+// is what was matched. It returns the size of the representation too.
+func (m *Metamer) measured(first, start tensor.Tensor) (size int, groups []Group, err error) {
+	d, err := m.distances(ImagesOf(first, m.Result, start), m.Crops, m.Unrelated)
+	if err != nil {
+		return 0, nil, err
 	}
-	var of [][]float64 // by image
-	err = evaluateEach(func(x autograd.Value) []autograd.Value { return []autograd.Value{m.Model.Forward(x)} }, unique, func(y [][]float64) (err error) {
-		if target == nil {
-			if target, list, err = m.targetAndParts(y[0]); err != nil {
-				return err
+	for i, p := range d.parts {
+		far := d.far[i]
+		if m.Both {
+			far[2] = far[1]
+		}
+		groups = append(groups, m.measure(p, d.target, far))
+	}
+	return len(d.target), groups, nil
+}
+
+// distances are how far images are from the target.
+type distances struct {
+	target []float64     // its representation
+	parts  []part        // of it
+	far    [][][]float64 // by part, by kind of image, by image
+}
+
+// distances returns how far images are from the target, which is the first of all. Of
+// the representations of the others one is in memory at a time.
+func (m *Metamer) distances(kinds ...Images) (d distances, err error) {
+	kind := 0
+	all := func(yield func(tensor.Tensor, error) bool) {
+		for k, images := range kinds {
+			if images == nil {
+				continue
+			}
+			kind = k
+			for x, err := range images {
+				if !yield(x, err) {
+					return
+				}
 			}
 		}
-		var d []float64
-		for _, p := range list {
-			d = append(d, distance(y[0], target, p.entries))
+	}
+	err = evaluateEach(func(x autograd.Value) []autograd.Value { return []autograd.Value{m.Model.Forward(x)} }, all, func(y [][]float64) (err error) {
+		if d.target == nil {
+			if d.target, d.parts, err = m.targetAndParts(y[0]); err != nil {
+				return err
+			}
+			for range d.parts {
+				d.far = append(d.far, make([][]float64, len(kinds)))
+			}
 		}
-		of = append(of, d)
+		for i, p := range d.parts {
+			d.far[i][kind] = append(d.far[i][kind], distance(y[0], d.target, p.entries))
+		}
 		return nil
 	})
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	far = make([][]float64, len(list))
-	for k := range list {
-		for _, i := range at {
-			far[k] = append(far[k], of[i][k])
-		}
-	}
-	return target, list, far, nil
+	return d, err
 }
 
 // targetAndParts returns what is to be matched, given the representation of the
@@ -227,33 +242,31 @@ func (m *Metamer) targetAndParts(first []float64) (target []float64, list []part
 	return target, parts(named, len(target)), nil
 }
 
-// measure compares the images in one group; far holds the distances of target,
-// result, start, crops and unrelated images from the target.
-func (m *Metamer) measure(p part, target, far []float64) Group {
-	g := Group{Name: p.name, Entries: len(p.entries), Crops: len(m.Crops), Unrelated: len(m.Unrelated)}
+// measure compares the images in one group; far holds the distances of target, result
+// and start, of crops and of unrelated images from the target.
+func (m *Metamer) measure(p part, target []float64, far [][]float64) Group {
+	crops, unrelated := far[1], far[2]
+	g := Group{Name: p.name, Entries: len(p.entries), Crops: len(crops), Unrelated: len(unrelated)}
 	if p.entries == nil {
 		g.Entries = len(target)
 	}
-	g.Error, g.Start = far[1], far[2]
-	from := math.Max(g.Start, leastStart*norm(target, p.entries))
+	g.Error, g.Start = far[0][1], far[0][2]
+	length := norm(target, p.entries)
 	if g.Error > 0 {
-		g.Remains = g.Error / from
+		g.Remains = g.Error / math.Max(g.Start, leastStart*length)
 	}
 	if math.IsNaN(g.Error) || math.IsInf(g.Error, 0) {
 		g.Remains = math.Inf(1)
 	}
-	var crops []float64
-	for i, d := range far[3:] {
-		closer := d < g.Error && d > 1e-9*norm(target, p.entries) // another crop, not the same
-		if i < len(m.Crops) {
-			crops = append(crops, d)
-			g.CropRank += count(closer)
-		} else {
-			g.UnrelatedRank += count(closer)
+	closer := func(list []float64) (n int) {
+		for _, d := range list {
+			n += count(d < g.Error && d > 1e-9*length) // another crop, not the same
 		}
+		return n
 	}
-	if sort.Float64s(crops); len(crops) > 0 {
-		g.CropMedian = crops[len(crops)/2]
+	g.CropRank, g.UnrelatedRank = closer(crops), closer(unrelated)
+	if len(crops) > 0 {
+		g.CropMedian = slices.Sorted(slices.Values(crops))[len(crops)/2]
 	}
 	return g
 }
@@ -383,7 +396,7 @@ func (m *Metamer) sentence(v *Verdict, groups []Group) {
 		}
 	}
 	v.Sentence = fmt.Sprintf("A metamer: at most %s of a group's error at the start remains (%s)", Percent(worst.Remains), worst.Name)
-	if n := len(m.Crops); n > 0 {
+	if n := groups[0].Crops; n > 0 {
 		what := "other crops of its source"
 		if m.Set {
 			what = "other textures"

@@ -27,7 +27,7 @@ func image(v ...float64) tensor.Tensor { return tensor.Of(v, 1, 1, 2, 2) }
 // metamer is a good one: the rows of the result have the target's means.
 func metamer() *Metamer {
 	return &Metamer{Model: means{}, Target: image(.1, .5, .2, .4), Start: image(.9, .9, 0, 0), Result: image(.2, .4, .05, .55), Range: [2]float64{0, 1},
-		Crops: []tensor.Tensor{image(.1, .6, .2, .5), image(.5, .5, .5, .5)}, Unrelated: []tensor.Tensor{image(1, 1, 1, 1)}}
+		Crops: ImagesOf(image(.1, .6, .2, .5), image(.5, .5, .5, .5)), Unrelated: ImagesOf(image(1, 1, 1, 1))}
 }
 
 func verdict(t *testing.T, m *Metamer) (Verdict, []Group) {
@@ -100,9 +100,8 @@ func TestRank(t *testing.T) {
 	m := metamer()
 	m.Model = sums{}
 	m.Result = image(.401, .2, .501, .1) // the target's sums are .6, .7, .6
-	for range 3 {
-		m.Crops = append(m.Crops, image(.39, .2101, .4899, .1101))
-	}
+	near := image(.39, .2101, .4899, .1101)
+	m.Crops = ImagesOf(image(.5, .5, .5, .5), near, near, near)
 	v, g := verdict(t, m)
 	assert.Contains(t, v.Sentence, "sums")
 	assert.Equal(t, 3, g[0].CropRank)
