@@ -225,7 +225,8 @@ func init() {
 		Eval: func(attr any, out tensor.Tensor, in []tensor.Tensor) {
 			evalCorrelation(attr.(corrAttr), partResults, [3]tensor.Tensor{in[0], in[1], out})
 		},
-		CPU: bindCorrelate,
+		CPU:  bindCorrelate,
+		Room: roomCorrelate,
 		FLOPs: func(attr any, _ tensor.Type, in []tensor.Type) int64 {
 			s, _ := attr.(corrAttr).shape(in[0], in[1])
 			return s.flops()
@@ -252,7 +253,8 @@ func init() {
 		Eval: func(attr any, out tensor.Tensor, in []tensor.Tensor) {
 			evalCorrelation(attr.(corrAttr), partImages, [3]tensor.Tensor{out, in[1], in[0]})
 		},
-		CPU: bindCorrelateAdjoint,
+		CPU:  bindCorrelateAdjoint,
+		Room: roomCorrelateAdjoint,
 		FLOPs: func(attr any, out tensor.Type, in []tensor.Type) int64 {
 			s, _ := attr.(corrAttr).shape(out, in[1])
 			return s.flops()

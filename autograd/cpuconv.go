@@ -73,6 +73,7 @@ type stencil[T kernels.Float] struct {
 	dstPlane, srcPlane int
 	wGroup, wm, wc     int // distances of weights
 	pitch, span        int // of flat elements: a row, a unit
+	window, taps       int // elements of a thread's source, of a filter
 	sources            []grid
 	inPlace            bool // the source is flat as it lies in memory
 	jobs               []job
@@ -96,10 +97,14 @@ func bindCorrelate(b *Bind) func() {
 }
 
 func correlateOf[T kernels.Float](b *Bind) func() {
-	a := b.Attr.(corrAttr)
-	s, _ := a.shape(b.In[0].Type, b.In[1].Type)
+	return newCorrelate[T](b.Attr.(corrAttr), b.In[0].Type, b.In[1].Type).bind(b)
+}
+
+// newCorrelate returns the correlation of images x with filters w, to be bound.
+func newCorrelate[T kernels.Float](a corrAttr, x, w tensor.Type) *stencil[T] {
+	s, _ := a.shape(x, w)
 	taps := s.kernel[0] * s.kernel[1]
-	st := &stencil[T]{n: s.n, groups: a.groups, m: s.og, c: s.cg,
+	st := &stencil[T]{n: s.n, groups: a.groups, m: s.og, c: s.cg, taps: taps,
 		dstPlane: s.out[0] * s.out[1], srcPlane: s.size[0] * s.size[1],
 		wGroup: s.og * s.cg * taps, wm: s.cg * taps, wc: taps,
 		sources: phases(s.size, a.stride), pitch: (s.size[1] + a.stride[1] - 1) / a.stride[1],
@@ -109,7 +114,12 @@ func correlateOf[T kernels.Float](b *Bind) func() {
 		all = append(all, tap{phase, shift, weight})
 	})
 	st.jobs = []job{{dst: grid{0, s.out[0], s.out[1], s.out[1], 1}, rows: tapRows(all)}}
-	return st.bind(b, taps)
+	return st.lay()
+}
+
+// roomCorrelate is the memory of the threads of a correlation.
+func roomCorrelate(attr any, in []tensor.Type, threads int) int64 {
+	return newCorrelate[float64](attr.(corrAttr), in[0], in[1]).room(in[0].DType, threads)
 }
 
 // eachTap calls f for every filter element with the phase of the image that it
@@ -175,10 +185,15 @@ func bindCorrelateAdjoint(b *Bind) func() {
 // correlateAdjointOf turns the roles around: each phase of the images is a
 // destination, and a tap reads the results that lie before it.
 func correlateAdjointOf[T kernels.Float](b *Bind) func() {
-	a := b.Attr.(corrAttr)
-	s, _ := a.shape(b.Out.Type, b.In[1].Type)
+	return newCorrelateAdjoint[T](b.Attr.(corrAttr), b.Out.Type, b.In[1].Type).bind(b)
+}
+
+// newCorrelateAdjoint returns the adjoint of the correlation of images x with filters
+// w, to be bound.
+func newCorrelateAdjoint[T kernels.Float](a corrAttr, x, w tensor.Type) *stencil[T] {
+	s, _ := a.shape(x, w)
 	taps := s.kernel[0] * s.kernel[1]
-	st := &stencil[T]{n: s.n, groups: a.groups, m: s.cg, c: s.og,
+	st := &stencil[T]{n: s.n, groups: a.groups, m: s.cg, c: s.og, taps: taps,
 		dstPlane: s.size[0] * s.size[1], srcPlane: s.out[0] * s.out[1],
 		wGroup: s.og * s.cg * taps, wm: taps, wc: s.cg * taps,
 		sources: []grid{{0, s.out[0], s.out[1], s.out[1], 1}}, pitch: (s.size[1] + a.stride[1] - 1) / a.stride[1]}
@@ -193,13 +208,39 @@ func correlateAdjointOf[T kernels.Float](b *Bind) func() {
 		slices.Reverse(r) // the smallest shift first
 		st.jobs[i].rows = tapRows(r)
 	}
-	return st.bind(b, taps)
+	return st.lay()
 }
 
-// spanWords is how many flat elements a unit computes.
+// roomCorrelateAdjoint is the memory of the threads of an adjoint of a correlation.
+func roomCorrelateAdjoint(attr any, in []tensor.Type, threads int) int64 {
+	a := attr.(corrAttr)
+	return newCorrelateAdjoint[float64](a, a.images(in[0], in[1]), in[1]).room(in[0].DType, threads)
+}
+
+// spanWords is how many flat elements a unit computes, at most.
 const spanWords = 1024
 
-func (s *stencil[T]) bind(b *Bind, taps int) func() {
+// lay cuts the jobs of s, which it returns, into spans, no longer than any needs.
+func (s *stencil[T]) lay() *stencil[T] {
+	for i := range s.jobs {
+		s.span = min(max(s.span, s.jobs[i].dst.flat(s.pitch)), spanWords)
+	}
+	s.span = max(s.span, 1)
+	for i := range s.jobs {
+		j := &s.jobs[i]
+		j.spans = (j.dst.flat(s.pitch) + s.span - 1) / s.span
+		s.per += j.spans
+		s.window = max(s.window, s.reach(j))
+	}
+	return s
+}
+
+// room returns the bytes of all work of threads on elements of type d.
+func (s *stencil[T]) room(d tensor.DType, threads int) int64 {
+	return int64(threads * (2*s.span + s.window + s.taps) * d.Size())
+}
+
+func (s *stencil[T]) bind(b *Bind) func() {
 	if b.Out.Len() == 0 {
 		return func() {}
 	}
@@ -207,21 +248,13 @@ func (s *stencil[T]) bind(b *Bind, taps int) func() {
 		return bindClear(b.Out, b.Pool)
 	}
 	s.src, s.w, s.dst = tensor.Span[T](b.Contiguous(0)), tensor.Span[T](b.Contiguous(1)), tensor.Span[T](b.Out)
-	s.level, s.add, s.span = b.Level, kernels.Lookup[T]("add", b.Level), spanWords
-	window := 0
-	for i := range s.jobs {
-		j := &s.jobs[i]
-		flat := j.dst.flat(s.pitch)
-		j.spans = (flat + s.span - 1) / s.span
-		s.per += j.spans
-		window = max(window, s.reach(j))
-	}
+	s.level, s.add = b.Level, kernels.Lookup[T]("add", b.Level)
 	s.work = make([]stencilWork[T], b.Pool.Threads())
 	for i := range s.work {
-		s.work[i] = stencilWork[T]{make([]T, s.span), make([]T, s.span), make([]T, window), make([]T, taps), make([]int, len(s.sources))}
+		s.work[i] = stencilWork[T]{make([]T, s.span), make([]T, s.span), make([]T, s.window), make([]T, s.taps), make([]int, len(s.sources))}
 	}
 	units := s.n * s.groups * s.m * s.per
-	grain := max(1, 1<<15/(s.c*taps*s.span+1))
+	grain := max(1, 1<<15/(s.c*s.taps*s.span+1))
 	pool, work := b.Pool, s.units
 	return func() { pool.For(units, grain, work) }
 }

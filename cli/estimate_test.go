@@ -44,6 +44,7 @@ func estimated() string {
 	}
 	return strings.Join([]string{
 		"metamer example:pebbles --iterations 5 --size 256x256",
+		"metamer example:pebbles --iterations 5 --size 384x384 --model gaussian --optimizer adam", // the report takes as much
 		"metamer example:pebbles --iterations 5 --size 128x128 --model on-off --dtype float32 --optimizer lbfgs:history=40",
 		"eigendistortion example:pebbles --iterations 14 --size 256x256 --model steerable-pyramid", // too few at the top
 		"eigendistortion example:pebbles --iterations 40 --size 256x256 --model steerable-pyramid",
@@ -52,6 +53,7 @@ func estimated() string {
 		"eigendistortion example:pebbles --size 32x32 --model on-off --method exact",
 		"geodesic example:pebbles example:bark --iterations 5 --size 64x64 --model laplacian-pyramid",
 		"geodesic example:pebbles example:bark --iterations 2 --size 64x64 --model on-off",
+		"mad example:pebbles --iterations 5 --size 64x64 --optimized-metric nlpd --target min", // many small steps
 		"mad example:pebbles --iterations 5 --size 128x128 --optimized-metric nlpd --target min",
 	}, "\n")
 }
