@@ -77,6 +77,38 @@ func (v *runView) checkMetamer(f *checkFlags) (c checked, err error) {
 	return c, err
 }
 
+// planReport allocates what checkMetamer works in: target, start and result, the image
+// that crops are taken from, the textures that are being made, and the model with the
+// representations of the target and another image, all in float64.
+func (f *metamerFlags) planReport(l *autograd.Ledger, j *job) error {
+	typ := tensor.MakeType(tensor.Float64, j.shape...)
+	pixels := j.shape[2] * j.shape[3]
+	numbers := 3*typ.Len() + texturesAtOnce()*images.ExampleFields*pixels
+	if in := j.inputs[0]; strings.HasPrefix(in.Path, "example:") {
+		numbers += 4 * pixels // see source
+	} else {
+		numbers += j.shape[1] * in.Height * in.Width
+	}
+	t := autograd.New(l)
+	defer t.Close()
+	var out autograd.Value
+	if err := autograd.Try(func() { out = j.model.Forward(t.Var("image", tensor.New(typ.DType, j.shape...))) }); err != nil {
+		return err
+	}
+	parts := 1
+	if out.Type().DType.IsComplex() {
+		parts = 2
+	}
+	numbers += 2 * parts * out.Type().Len()
+	held, err := l.Alloc(numbers * typ.DType.Size())
+	if err != nil {
+		return err
+	}
+	defer held.Free()
+	_, err = t.Compile([]autograd.Value{out}, autograd.Value{})
+	return err
+}
+
 // claim gives m the loss of the run and what the run says that it was.
 func (v *runView) claim(m *judge.Metamer) error {
 	recorded, ok := v.number("loss")

@@ -27,7 +27,7 @@ const (
 	// hostBase is what the command, its tables and its reports take.
 	hostBase = 30e6
 	// hostPer counts the garbage between two collections, and what most kernels work in.
-	hostPer = 1 + (garbagePercent+15)/100.
+	hostPer = 1 + (garbagePercent+10)/100.
 	// deviceTables are those of kernels and transforms on a GPU.
 	deviceTables = 64 << 20
 )
@@ -138,25 +138,44 @@ func builder(f *specFlag[modelKind]) func(h, w int) (any, error) {
 	return func(h, w int) (any, error) { return f.make.construct(f.spec, h, w) }
 }
 
-// plan makes the synthesis of jobs and what judges it, of which l counts the memory.
+// reporting are flags of runs whose report may take more memory than the synthesis.
+type reporting interface {
+	// planReport allocates what the report of j takes at most.
+	planReport(l *autograd.Ledger, j *job) error
+}
+
+// plan makes the synthesis of jobs and what judges it, and then what their reports
+// need, of which l counts the memory.
 func plan(l *autograd.Ledger, jobs []*job) error {
 	m, err := jobs[0].flags.start(l, jobs)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	if _, gpu := l.Backend().(*cuda.Device); !gpu {
-		for _, j := range jobs { // what they are resumed from is read whole
-			size, err := j.checkpointBytes()
-			if err != nil {
-				return err
-			}
-			if _, err := l.Alloc(size); err != nil {
-				return err
-			}
-		}
+	if _, gpu := l.Backend().(*cuda.Device); gpu {
+		return m.outcomes()
 	}
-	return m.outcomes()
+	resumed := 0 // what they are resumed from is read whole
+	for _, j := range jobs {
+		size, err := j.checkpointBytes()
+		if err != nil {
+			return err
+		}
+		resumed += size
+	}
+	checkpoints, err := l.Alloc(resumed)
+	if err != nil {
+		return err
+	}
+	if err := m.outcomes(); err != nil {
+		return err
+	}
+	checkpoints.Free()
+	m.Close()
+	if f, ok := jobs[0].flags.(reporting); ok {
+		return f.planReport(l, jobs[0])
+	}
+	return nil
 }
 
 // checkpointBytes returns the size of the checkpoint that j continues from, or 0.

@@ -44,7 +44,8 @@ func estimated() string {
 	}
 	return strings.Join([]string{
 		"metamer example:pebbles --iterations 5 --size 256x256",
-		"metamer example:pebbles --iterations 5 --size 384x384 --model gaussian --optimizer adam", // the report takes as much
+		"metamer example:pebbles --iterations 5 --size 384x384 --model gaussian --optimizer adam",              // the report takes as much
+		"metamer example:bark --iterations 5 --size 384x384 --model gaussian --optimizer adam --dtype float32", // and more
 		"metamer example:pebbles --iterations 5 --size 128x128 --model on-off --dtype float32 --optimizer lbfgs:history=40",
 		"eigendistortion example:pebbles --iterations 14 --size 256x256 --model steerable-pyramid", // too few at the top
 		"eigendistortion example:pebbles --iterations 40 --size 256x256 --model steerable-pyramid",

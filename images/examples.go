@@ -64,6 +64,10 @@ func Examples() []ExampleInfo {
 	return list
 }
 
+// ExampleFields is about how many float64 numbers Example works in for each pixel of a
+// texture.
+const ExampleFields = 6
+
 // Example makes an example picture of shape 1×1×h×w with values in [0, 1],
 // which the seed varies if it is a texture or noise. It errs if there is none
 // of that name, or if the size is not positive or exceeds 2²⁸ pixels.
