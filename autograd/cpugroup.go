@@ -341,7 +341,7 @@ func (g *group[T]) stage(i, row, from, n int, tmp []T, held *repeat) []T {
 	if inner != 0 {
 		n = min(n, g.loop.n)
 	}
-	gather(dst, p, inner, n, o.words)
+	gather(dst[:n*o.words], p, inner, n, o.words)
 	for done := n * o.words; done < len(dst); done *= 2 { // the row again
 		copy(dst[done:], dst[:done])
 	}
