@@ -34,9 +34,11 @@ type asmTable[T Float] struct {
 	lagsAdjoint func(dst, m, c *T, ld, rows, n, stride, first, more int)
 
 	// The matrix product: tiles of tileRows × tileColumns of dst, or half of them
-	// each way, and g rows becoming columns, g = 32 bytes.
+	// each way, up to tileDepth elements of rows of a, which are tileStride apart; and g
+	// rows becoming columns, g = 32 bytes.
 	tiles                 [2][2]rawTile[T]
 	tileRows, tileColumns int
+	tileDepth, tileStride int
 	transpose             func(dst, src *T, ldd, lds, n int)
 	pack                  func(dst, src *T, lds, n int) // n rows of tileColumns
 }
@@ -44,7 +46,7 @@ type asmTable[T Float] struct {
 type (
 	rawElementwise[T Float] func(dst, a, b, c *T, n int, s, t T)
 	rawBlock[T Float]       func(a, b *T, n int) (even, odd float64)
-	rawTile[T Float]        func(a, b, c *T, k, ldc, more int)
+	rawTile[T Float]        func(a, b, c, next, ahead *T, tiles, k, ldc, lda, more int)
 )
 
 // asmChunk is the most elements that one call of assembly does: the runtime

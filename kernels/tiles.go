@@ -7,23 +7,20 @@ import (
 
 // The tiled matrix product (Goto and van de Geijn, "Anatomy of high-performance
 // matrix multiplication", 2008): b is packed into strips as wide as a tile, in
-// panels tileDepth rows deep; of a, a block of rows; then tiles of dst, which stay
+// panels some hundred rows deep; of a, a block of rows; then tiles of dst, which stay
 // in registers, are passed over. An element is one chain of fused multiply-adds
 // in index order, whatever the tile, the block or the thread. Threads meet when
 // what fits packedSize is packed and when it is used up; between, at every panel
 // that is work enough, so that each finds that panel in its second-level cache.
 
 const (
-	tileDepth     = 256     // rows of b in a panel: a strip fits the first-level cache
-	packedSize    = 1 << 20 // values of b packed at a time
-	packedColumns = 1024    // columns of b packed at a time
-	blockRows     = 96      // rows of a in a block: it fits the second-level cache
-	threadWork    = 1 << 16 // multiplications below which threads do not pay
-	panelWork     = 1 << 21 // multiplications for which they may wait for each other
+	packedSize    = 1 << 20                // values of b packed at a time
+	packedColumns = 1024                   // columns of b packed at a time
+	blockRows     = 72                     // rows of a in a block, at most: it fits the second-level cache
+	blockSize     = blockRows * (512 + 16) // of a, in values, at most
+	threadWork    = 1 << 16                // multiplications below which threads do not pay
+	panelWork     = 1 << 21                // multiplications for which they may wait for each other
 )
-
-// tileStride is the distance of rows in a packed block.
-func tileStride[T Float]() int { return tileDepth + 64/int(unsafe.Sizeof(T(0))) }
 
 // A tiled is a product in progress, and its memory, which is kept.
 type tiled[T Float] struct {
@@ -36,7 +33,7 @@ type tiled[T Float] struct {
 	at, deep      int // rows of b that are packed
 	panel, panels int // those of them that are multiplied
 	from, columns int // columns
-	strips, units int // of the columns; of the rows
+	strips, units int // of the columns; of the rows, each a block
 	packed        []T
 	threads       []tiledThread[T]
 
@@ -78,7 +75,7 @@ func (s *tiledStore[T]) take(threads int) *tiled[T] {
 		t.packStrips, t.multiplyUnits = t.packB, t.multiply
 	}
 	for len(t.threads) < threads {
-		t.threads = append(t.threads, tiledThread[T]{make([]T, blockRows*tileStride[T]()), make([]T, 12*32)})
+		t.threads = append(t.threads, tiledThread[T]{make([]T, blockSize), make([]T, 12*32)})
 	}
 	return t
 }
@@ -105,23 +102,19 @@ func gemmTiled[T Float](asm *asmTable[T], dst []T, ldd int, a []T, lda int, b []
 	t := storeOf[T]().take(pool.Threads())
 	t.asm, t.dst, t.a, t.b, t.ldd, t.lda, t.ldb = asm, dst, a, b, ldd, lda, ldb
 	t.m, t.n, t.transA, t.transB = m, n, transA, transB
-	tiles := (m + asm.tileRows - 1) / asm.tileRows
-	t.units = min(tiles, pool.Threads()*chunksPerThread)
-	if pool.Threads() == 1 {
-		t.units = 1
-	}
+	t.setUnits(pool.Threads())
 	for t.from = 0; t.from < n; t.from += packedColumns {
 		t.columns = min(packedColumns, n-t.from)
 		t.strips = (t.columns + asm.tileColumns - 1) / asm.tileColumns
 		width := t.strips * asm.tileColumns
-		deep := packedSize / width / tileDepth * tileDepth
+		deep := packedSize / width / asm.tileDepth * asm.tileDepth
 		t.reserve(width * min(deep, k))
 		for t.at = 0; t.at < k; t.at += deep {
 			t.deep = min(deep, k-t.at)
-			pool.For((t.deep+tileDepth-1)/tileDepth*t.strips, 4, t.packStrips)
+			pool.For((t.deep+asm.tileDepth-1)/asm.tileDepth*t.strips, 4, t.packStrips)
 			panels := t.deep
-			if m*t.columns*tileDepth >= panelWork {
-				panels = tileDepth
+			if m*t.columns*asm.tileDepth >= panelWork {
+				panels = asm.tileDepth
 			}
 			for t.panel = 0; t.panel < t.deep; t.panel += panels {
 				t.panels = min(panels, t.deep-t.panel)
@@ -130,6 +123,16 @@ func gemmTiled[T Float](asm *asmTable[T], dst []T, ldd int, a []T, lda int, b []
 		}
 	}
 	storeOf[T]().give(t)
+}
+
+// setUnits divides the rows into units of about as many tiles, blockRows at most.
+func (t *tiled[T]) setUnits(threads int) {
+	tiles := (t.m + t.asm.tileRows - 1) / t.asm.tileRows
+	most := blockRows / t.asm.tileRows
+	t.units = (tiles + most - 1) / most
+	if chunks := threads * chunksPerThread; threads > 1 {
+		t.units = min(tiles, (t.units+chunks-1)/chunks*chunks)
+	}
 }
 
 // reserve makes packed at least n long.
@@ -142,7 +145,7 @@ func (t *tiled[T]) reserve(n int) {
 // strip returns strip s of the panel that begins p rows into what is packed, and
 // how many rows that panel has.
 func (t *tiled[T]) strip(p, s int) (strip []T, depth int) {
-	width, depth := t.asm.tileColumns, min(tileDepth, t.deep-p)
+	width, depth := t.asm.tileColumns, min(t.asm.tileDepth, t.deep-p)
 	at := (p*t.strips + s*depth) * width
 	return t.packed[at : at+width*depth], depth
 }
@@ -151,7 +154,7 @@ func (t *tiled[T]) strip(p, s int) (strip []T, depth int) {
 func (t *tiled[T]) packB(_, lo, hi int) {
 	width := t.asm.tileColumns
 	for u := lo; u < hi; u++ {
-		p, s := u/t.strips*tileDepth, u%t.strips
+		p, s := u/t.strips*t.asm.tileDepth, u%t.strips
 		strip, depth := t.strip(p, s)
 		at, j := t.at+p, t.from+s*width
 		columns := min(width, t.from+t.columns-j)
@@ -175,7 +178,7 @@ func (t *tiled[T]) packB(_, lo, hi int) {
 
 // packA packs rows lo up to hi of a, tileStride apart, columns at up to at+depth.
 func (t *tiled[T]) packA(block []T, lo, hi, at, depth int) {
-	stride := tileStride[T]()
+	stride := t.asm.tileStride
 	if t.transA {
 		t.transpose(block, stride, t.a[at*t.lda+lo:], t.lda, depth, hi-lo)
 		return
@@ -207,26 +210,60 @@ func (t *tiled[T]) transpose(dst []T, ldd int, src []T, lds, m, n int) {
 func (t *tiled[T]) multiply(worker, lo, hi int) {
 	step := t.asm.tileRows
 	tiles := (t.m + step - 1) / step
-	first, end := lo*tiles/t.units*step, min(hi*tiles/t.units*step, t.m)
-	rows := blockRows / step * step
-	for p := t.panel; p < t.panel+t.panels; p += tileDepth {
-		for i := first; i < end; i += rows {
-			t.multiplyBlock(&t.threads[worker], i, min(i+rows, end), p)
+	for p := t.panel; p < t.panel+t.panels; p += t.asm.tileDepth {
+		for u := lo; u < hi; u++ {
+			t.multiplyBlock(&t.threads[worker], u*tiles/t.units*step, min((u+1)*tiles/t.units*step, t.m), p)
 		}
 	}
 }
 
 // multiplyBlock computes rows lo up to hi of dst, as far as the panel goes that
-// begins p rows into what is packed.
+// begins p rows into what is packed. Meanwhile the rows of a of the next block, as far
+// as there are so many strips, are brought near.
 func (t *tiled[T]) multiplyBlock(th *tiledThread[T], lo, hi, p int) {
-	step := t.asm.tileRows
-	t.packA(th.block, lo, hi, t.at+p, min(tileDepth, t.deep-p))
+	step, stride := t.asm.tileRows, t.asm.tileStride
+	depth, sum := min(t.asm.tileDepth, t.deep-p), t.at+p > 0
+	t.packA(th.block, lo, hi, t.at+p, depth)
+	whole := (hi - lo) / step
 	for s := range t.strips {
-		b, depth := t.strip(p, s)
-		for r := lo; r < hi; r += step {
-			t.tile(th, th.block[(r-lo)*tileStride[T]():], b, r, min(step, hi-r), s*t.asm.tileColumns, depth, t.at+p > 0)
+		b, _ := t.strip(p, s)
+		j := s * t.asm.tileColumns
+		done := 0
+		if whole > 0 && t.columns-j >= t.asm.tileColumns {
+			t.column(th.block, b, lo, whole, j, depth, sum, t.ahead(hi, whole*s, t.at+p))
+			done = whole * step
+		}
+		for r := lo + done; r < hi; r += step {
+			t.tile(th, th.block[(r-lo)*stride:], b, r, min(step, hi-r), j, depth, sum)
 		}
 	}
+}
+
+// ahead returns where row lo+i of a has its part from column at on; nil where there is
+// none, or it is not in one piece.
+func (t *tiled[T]) ahead(lo, i, at int) *T {
+	if t.transA || i >= blockRows || lo+i >= t.m {
+		return nil
+	}
+	return &t.a[(lo+i)*t.lda+at]
+}
+
+// column computes so many whole tiles of dst, from row r and column j of those packed
+// down. It brings as many rows of a near as there are tiles, from ahead on; if that is
+// nil, what is near already.
+func (t *tiled[T]) column(a, b []T, r, tiles, j, depth int, sum bool, ahead *T) {
+	c := &t.dst[r*t.ldd+t.from+j]
+	next, lda, more := c, t.lda, 0
+	if j+2*t.asm.tileColumns <= t.columns {
+		next = &t.dst[r*t.ldd+t.from+j+t.asm.tileColumns]
+	}
+	if ahead == nil {
+		ahead, lda = &a[0], 0
+	}
+	if sum {
+		more = 1
+	}
+	t.asm.tiles[0][0](&a[0], &b[0], c, next, ahead, tiles, depth, t.ldd, lda, more)
 }
 
 // tile computes the tile of dst at row r and at column j of those packed, rows
@@ -249,13 +286,13 @@ func (t *tiled[T]) tile(th *tiledThread[T], a, b []T, r, rows, j, depth int, sum
 	f := t.asm.tiles[half][narrow]
 	dst := t.dst[r*t.ldd+t.from+j:]
 	if rows == high && columns == wide {
-		f(&a[0], &b[0], &dst[0], depth, t.ldd, more)
+		f(&a[0], &b[0], &dst[0], &dst[0], &a[0], 1, depth, t.ldd, 0, more)
 		return
 	}
 	for i := range rows {
 		copy(th.edge[i*width:i*width+columns], dst[i*t.ldd:])
 	}
-	f(&a[0], &b[0], &th.edge[0], depth, width, more)
+	f(&a[0], &b[0], &th.edge[0], &th.edge[0], &a[0], 1, depth, width, 0, more)
 	for i := range rows {
 		copy(dst[i*t.ldd:i*t.ldd+columns], th.edge[i*width:])
 	}

@@ -239,16 +239,16 @@ func mirrorAddAVX2F32(dst *float32, src *float32, n int)
 func mirrorSubAVX2F32(dst *float32, src *float32, n int)
 
 //go:noescape
-func tile00AVX2F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
+func tile00AVX2F32(a *float32, b *float32, c *float32, next *float32, ahead *float32, tiles int, k int, ldc int, lda int, more int)
 
 //go:noescape
-func tile01AVX2F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
+func tile01AVX2F32(a *float32, b *float32, c *float32, next *float32, ahead *float32, tiles int, k int, ldc int, lda int, more int)
 
 //go:noescape
-func tile10AVX2F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
+func tile10AVX2F32(a *float32, b *float32, c *float32, next *float32, ahead *float32, tiles int, k int, ldc int, lda int, more int)
 
 //go:noescape
-func tile11AVX2F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
+func tile11AVX2F32(a *float32, b *float32, c *float32, next *float32, ahead *float32, tiles int, k int, ldc int, lda int, more int)
 
 //go:noescape
 func packAVX2F32(dst *float32, src *float32, lds int, n int)

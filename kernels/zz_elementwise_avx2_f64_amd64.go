@@ -239,16 +239,16 @@ func mirrorAddAVX2F64(dst *float64, src *float64, n int)
 func mirrorSubAVX2F64(dst *float64, src *float64, n int)
 
 //go:noescape
-func tile00AVX2F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+func tile00AVX2F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)
 
 //go:noescape
-func tile01AVX2F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+func tile01AVX2F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)
 
 //go:noescape
-func tile10AVX2F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+func tile10AVX2F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)
 
 //go:noescape
-func tile11AVX2F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+func tile11AVX2F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)
 
 //go:noescape
 func packAVX2F64(dst *float64, src *float64, lds int, n int)

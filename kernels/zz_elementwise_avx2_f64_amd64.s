@@ -8223,49 +8223,60 @@ turn:
 	VZEROUPPER
 	RET
 
-// func tile00AVX2F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+// func tile00AVX2F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile00AVX2F64(SB), NOSPLIT, $0-48
-	MOVQ       a+0(FP), AX
-	MOVQ       b+8(FP), CX
-	MOVQ       k+24(FP), DX
-	MOVQ       ldc+32(FP), BX
-	IMUL3Q     $0x00000008, BX, BX
-	MOVQ       c+16(FP), SI
-	IMUL3Q     $0x00000006, BX, DI
-	ADDQ       DI, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	MOVQ       more+40(FP), SI
-	TESTQ      SI, SI
+TEXT ·tile00AVX2F64(SB), NOSPLIT, $0-80
+	MOVQ   a+0(FP), AX
+	MOVQ   b+8(FP), CX
+	MOVQ   c+16(FP), DX
+	MOVQ   ahead+32(FP), BX
+	MOVQ   tiles+40(FP), SI
+	MOVQ   k+48(FP), DI
+	MOVQ   ldc+56(FP), R8
+	IMUL3Q $0x00000008, R8, R8
+	IMUL3Q $0x00000006, R8, R9
+
+tile:
+	MOVQ DX, R10
+	ADDQ R9, R10
+	CMPQ SI, $0x01
+	JNE  near
+	MOVQ next+24(FP), R10
+
+near:
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	MOVQ       more+72(FP), R10
+	TESTQ      R10, R10
 	JZ         clear
-	MOVQ       c+16(FP), SI
-	VMOVUPS    (SI), Y0
-	VMOVUPS    32(SI), Y1
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Y2
-	VMOVUPS    32(SI), Y3
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Y4
-	VMOVUPS    32(SI), Y5
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Y6
-	VMOVUPS    32(SI), Y7
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Y8
-	VMOVUPS    32(SI), Y9
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Y10
-	VMOVUPS    32(SI), Y11
+	VMOVUPS    (DX), Y0
+	VMOVUPS    32(DX), Y1
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Y2
+	VMOVUPS    32(DX), Y3
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Y4
+	VMOVUPS    32(DX), Y5
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Y6
+	VMOVUPS    32(DX), Y7
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Y8
+	VMOVUPS    32(DX), Y9
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Y10
+	VMOVUPS    32(DX), Y11
+	SUBQ       R9, DX
+	ADDQ       R8, DX
 	JMP        four
 
 clear:
@@ -8283,8 +8294,9 @@ clear:
 	VXORPS Y11, Y11, Y11
 
 four:
-	CMPQ         DX, $0x04
+	CMPQ         DI, $0x04
 	JL           one
+	PREFETCHT1   (BX)
 	VMOVUPD      (CX), Y12
 	VMOVUPD      32(CX), Y13
 	VBROADCASTSD (AX), Y14
@@ -8366,12 +8378,13 @@ four:
 	VFMADD231PD  Y12, Y14, Y10
 	VFMADD231PD  Y13, Y14, Y11
 	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000100, CX
-	SUBQ         $0x00000004, DX
+	SUBQ         $0x00000004, DI
 	JMP          four
 
 one:
-	TESTQ        DX, DX
+	TESTQ        DI, DI
 	JZ           store
 	VMOVUPD      (CX), Y12
 	VMOVUPD      32(CX), Y13
@@ -8394,69 +8407,93 @@ one:
 	VFMADD231PD  Y12, Y14, Y10
 	VFMADD231PD  Y13, Y14, Y11
 	ADDQ         $0x00000008, AX
+	ADDQ         $0x00000008, BX
 	ADDQ         $0x00000040, CX
-	SUBQ         $0x00000001, DX
+	SUBQ         $0x00000001, DI
 	JMP          one
 
 store:
-	MOVQ    c+16(FP), AX
-	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, 32(AX)
-	ADDQ    BX, AX
-	VMOVUPS Y2, (AX)
-	VMOVUPS Y3, 32(AX)
-	ADDQ    BX, AX
-	VMOVUPS Y4, (AX)
-	VMOVUPS Y5, 32(AX)
-	ADDQ    BX, AX
-	VMOVUPS Y6, (AX)
-	VMOVUPS Y7, 32(AX)
-	ADDQ    BX, AX
-	VMOVUPS Y8, (AX)
-	VMOVUPS Y9, 32(AX)
-	ADDQ    BX, AX
-	VMOVUPS Y10, (AX)
-	VMOVUPS Y11, 32(AX)
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ    R8, DX
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, 32(DX)
+	ADDQ    R8, DX
+	VMOVUPS Y4, (DX)
+	VMOVUPS Y5, 32(DX)
+	ADDQ    R8, DX
+	VMOVUPS Y6, (DX)
+	VMOVUPS Y7, 32(DX)
+	ADDQ    R8, DX
+	VMOVUPS Y8, (DX)
+	VMOVUPS Y9, 32(DX)
+	ADDQ    R8, DX
+	VMOVUPS Y10, (DX)
+	VMOVUPS Y11, 32(DX)
+	ADDQ    R8, DX
+	MOVQ    k+48(FP), DI
+	MOVQ    DI, CX
+	SHLQ    $0x03, CX
+	SUBQ    CX, AX
+	ADDQ    $0x00003180, AX
+	SUBQ    CX, BX
+	MOVQ    lda+64(FP), CX
+	SHLQ    $0x03, CX
+	ADDQ    CX, BX
+	MOVQ    b+8(FP), CX
+	DECQ    SI
+	JNZ     tile
 	VZEROUPPER
 	RET
 
-// func tile01AVX2F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+// func tile01AVX2F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile01AVX2F64(SB), NOSPLIT, $0-48
-	MOVQ       a+0(FP), AX
-	MOVQ       b+8(FP), CX
-	MOVQ       k+24(FP), DX
-	MOVQ       ldc+32(FP), BX
-	IMUL3Q     $0x00000008, BX, BX
-	MOVQ       c+16(FP), SI
-	IMUL3Q     $0x00000006, BX, DI
-	ADDQ       DI, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	MOVQ       more+40(FP), SI
-	TESTQ      SI, SI
+TEXT ·tile01AVX2F64(SB), NOSPLIT, $0-80
+	MOVQ   a+0(FP), AX
+	MOVQ   b+8(FP), CX
+	MOVQ   c+16(FP), DX
+	MOVQ   ahead+32(FP), BX
+	MOVQ   tiles+40(FP), SI
+	MOVQ   k+48(FP), DI
+	MOVQ   ldc+56(FP), R8
+	IMUL3Q $0x00000008, R8, R8
+	IMUL3Q $0x00000006, R8, R9
+
+tile:
+	MOVQ DX, R10
+	ADDQ R9, R10
+	CMPQ SI, $0x01
+	JNE  near
+	MOVQ next+24(FP), R10
+
+near:
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	MOVQ       more+72(FP), R10
+	TESTQ      R10, R10
 	JZ         clear
-	MOVQ       c+16(FP), SI
-	VMOVUPS    (SI), Y0
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Y1
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Y2
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Y3
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Y4
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Y5
+	VMOVUPS    (DX), Y0
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Y1
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Y2
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Y3
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Y4
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Y5
+	SUBQ       R9, DX
+	ADDQ       R8, DX
 	JMP        four
 
 clear:
@@ -8468,8 +8505,9 @@ clear:
 	VXORPS Y5, Y5, Y5
 
 four:
-	CMPQ         DX, $0x04
+	CMPQ         DI, $0x04
 	JL           one
+	PREFETCHT1   (BX)
 	VMOVUPD      (CX), Y6
 	VBROADCASTSD (AX), Y7
 	VFMADD231PD  Y6, Y7, Y0
@@ -8523,12 +8561,13 @@ four:
 	VBROADCASTSD 10584(AX), Y7
 	VFMADD231PD  Y6, Y7, Y5
 	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000100, CX
-	SUBQ         $0x00000004, DX
+	SUBQ         $0x00000004, DI
 	JMP          four
 
 one:
-	TESTQ        DX, DX
+	TESTQ        DI, DI
 	JZ           store
 	VMOVUPD      (CX), Y6
 	VBROADCASTSD (AX), Y7
@@ -8544,54 +8583,78 @@ one:
 	VBROADCASTSD 10560(AX), Y7
 	VFMADD231PD  Y6, Y7, Y5
 	ADDQ         $0x00000008, AX
+	ADDQ         $0x00000008, BX
 	ADDQ         $0x00000040, CX
-	SUBQ         $0x00000001, DX
+	SUBQ         $0x00000001, DI
 	JMP          one
 
 store:
-	MOVQ    c+16(FP), AX
-	VMOVUPS Y0, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Y1, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Y2, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Y3, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Y4, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Y5, (AX)
+	VMOVUPS Y0, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Y1, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Y2, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Y3, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Y4, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Y5, (DX)
+	ADDQ    R8, DX
+	MOVQ    k+48(FP), DI
+	MOVQ    DI, CX
+	SHLQ    $0x03, CX
+	SUBQ    CX, AX
+	ADDQ    $0x00003180, AX
+	SUBQ    CX, BX
+	MOVQ    lda+64(FP), CX
+	SHLQ    $0x03, CX
+	ADDQ    CX, BX
+	MOVQ    b+8(FP), CX
+	DECQ    SI
+	JNZ     tile
 	VZEROUPPER
 	RET
 
-// func tile10AVX2F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+// func tile10AVX2F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile10AVX2F64(SB), NOSPLIT, $0-48
-	MOVQ       a+0(FP), AX
-	MOVQ       b+8(FP), CX
-	MOVQ       k+24(FP), DX
-	MOVQ       ldc+32(FP), BX
-	IMUL3Q     $0x00000008, BX, BX
-	MOVQ       c+16(FP), SI
-	IMUL3Q     $0x00000003, BX, DI
-	ADDQ       DI, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	MOVQ       more+40(FP), SI
-	TESTQ      SI, SI
+TEXT ·tile10AVX2F64(SB), NOSPLIT, $0-80
+	MOVQ   a+0(FP), AX
+	MOVQ   b+8(FP), CX
+	MOVQ   c+16(FP), DX
+	MOVQ   ahead+32(FP), BX
+	MOVQ   tiles+40(FP), SI
+	MOVQ   k+48(FP), DI
+	MOVQ   ldc+56(FP), R8
+	IMUL3Q $0x00000008, R8, R8
+	IMUL3Q $0x00000003, R8, R9
+
+tile:
+	MOVQ DX, R10
+	ADDQ R9, R10
+	CMPQ SI, $0x01
+	JNE  near
+	MOVQ next+24(FP), R10
+
+near:
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	MOVQ       more+72(FP), R10
+	TESTQ      R10, R10
 	JZ         clear
-	MOVQ       c+16(FP), SI
-	VMOVUPS    (SI), Y0
-	VMOVUPS    32(SI), Y1
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Y2
-	VMOVUPS    32(SI), Y3
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Y4
-	VMOVUPS    32(SI), Y5
+	VMOVUPS    (DX), Y0
+	VMOVUPS    32(DX), Y1
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Y2
+	VMOVUPS    32(DX), Y3
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Y4
+	VMOVUPS    32(DX), Y5
+	SUBQ       R9, DX
+	ADDQ       R8, DX
 	JMP        four
 
 clear:
@@ -8603,8 +8666,9 @@ clear:
 	VXORPS Y5, Y5, Y5
 
 four:
-	CMPQ         DX, $0x04
+	CMPQ         DI, $0x04
 	JL           one
+	PREFETCHT1   (BX)
 	VMOVUPD      (CX), Y6
 	VMOVUPD      32(CX), Y7
 	VBROADCASTSD (AX), Y8
@@ -8650,12 +8714,13 @@ four:
 	VFMADD231PD  Y6, Y8, Y4
 	VFMADD231PD  Y7, Y8, Y5
 	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000100, CX
-	SUBQ         $0x00000004, DX
+	SUBQ         $0x00000004, DI
 	JMP          four
 
 one:
-	TESTQ        DX, DX
+	TESTQ        DI, DI
 	JZ           store
 	VMOVUPD      (CX), Y6
 	VMOVUPD      32(CX), Y7
@@ -8669,48 +8734,72 @@ one:
 	VFMADD231PD  Y6, Y8, Y4
 	VFMADD231PD  Y7, Y8, Y5
 	ADDQ         $0x00000008, AX
+	ADDQ         $0x00000008, BX
 	ADDQ         $0x00000040, CX
-	SUBQ         $0x00000001, DX
+	SUBQ         $0x00000001, DI
 	JMP          one
 
 store:
-	MOVQ    c+16(FP), AX
-	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, 32(AX)
-	ADDQ    BX, AX
-	VMOVUPS Y2, (AX)
-	VMOVUPS Y3, 32(AX)
-	ADDQ    BX, AX
-	VMOVUPS Y4, (AX)
-	VMOVUPS Y5, 32(AX)
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ    R8, DX
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, 32(DX)
+	ADDQ    R8, DX
+	VMOVUPS Y4, (DX)
+	VMOVUPS Y5, 32(DX)
+	ADDQ    R8, DX
+	MOVQ    k+48(FP), DI
+	MOVQ    DI, CX
+	SHLQ    $0x03, CX
+	SUBQ    CX, AX
+	ADDQ    $0x000018c0, AX
+	SUBQ    CX, BX
+	MOVQ    lda+64(FP), CX
+	SHLQ    $0x03, CX
+	ADDQ    CX, BX
+	MOVQ    b+8(FP), CX
+	DECQ    SI
+	JNZ     tile
 	VZEROUPPER
 	RET
 
-// func tile11AVX2F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+// func tile11AVX2F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile11AVX2F64(SB), NOSPLIT, $0-48
-	MOVQ       a+0(FP), AX
-	MOVQ       b+8(FP), CX
-	MOVQ       k+24(FP), DX
-	MOVQ       ldc+32(FP), BX
-	IMUL3Q     $0x00000008, BX, BX
-	MOVQ       c+16(FP), SI
-	IMUL3Q     $0x00000003, BX, DI
-	ADDQ       DI, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	MOVQ       more+40(FP), SI
-	TESTQ      SI, SI
+TEXT ·tile11AVX2F64(SB), NOSPLIT, $0-80
+	MOVQ   a+0(FP), AX
+	MOVQ   b+8(FP), CX
+	MOVQ   c+16(FP), DX
+	MOVQ   ahead+32(FP), BX
+	MOVQ   tiles+40(FP), SI
+	MOVQ   k+48(FP), DI
+	MOVQ   ldc+56(FP), R8
+	IMUL3Q $0x00000008, R8, R8
+	IMUL3Q $0x00000003, R8, R9
+
+tile:
+	MOVQ DX, R10
+	ADDQ R9, R10
+	CMPQ SI, $0x01
+	JNE  near
+	MOVQ next+24(FP), R10
+
+near:
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	MOVQ       more+72(FP), R10
+	TESTQ      R10, R10
 	JZ         clear
-	MOVQ       c+16(FP), SI
-	VMOVUPS    (SI), Y0
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Y1
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Y2
+	VMOVUPS    (DX), Y0
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Y1
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Y2
+	SUBQ       R9, DX
+	ADDQ       R8, DX
 	JMP        four
 
 clear:
@@ -8719,8 +8808,9 @@ clear:
 	VXORPS Y2, Y2, Y2
 
 four:
-	CMPQ         DX, $0x04
+	CMPQ         DI, $0x04
 	JL           one
+	PREFETCHT1   (BX)
 	VMOVUPD      (CX), Y3
 	VBROADCASTSD (AX), Y4
 	VFMADD231PD  Y3, Y4, Y0
@@ -8750,12 +8840,13 @@ four:
 	VBROADCASTSD 4248(AX), Y4
 	VFMADD231PD  Y3, Y4, Y2
 	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000100, CX
-	SUBQ         $0x00000004, DX
+	SUBQ         $0x00000004, DI
 	JMP          four
 
 one:
-	TESTQ        DX, DX
+	TESTQ        DI, DI
 	JZ           store
 	VMOVUPD      (CX), Y3
 	VBROADCASTSD (AX), Y4
@@ -8765,17 +8856,30 @@ one:
 	VBROADCASTSD 4224(AX), Y4
 	VFMADD231PD  Y3, Y4, Y2
 	ADDQ         $0x00000008, AX
+	ADDQ         $0x00000008, BX
 	ADDQ         $0x00000040, CX
-	SUBQ         $0x00000001, DX
+	SUBQ         $0x00000001, DI
 	JMP          one
 
 store:
-	MOVQ    c+16(FP), AX
-	VMOVUPS Y0, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Y1, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Y2, (AX)
+	VMOVUPS Y0, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Y1, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Y2, (DX)
+	ADDQ    R8, DX
+	MOVQ    k+48(FP), DI
+	MOVQ    DI, CX
+	SHLQ    $0x03, CX
+	SUBQ    CX, AX
+	ADDQ    $0x000018c0, AX
+	SUBQ    CX, BX
+	MOVQ    lda+64(FP), CX
+	SHLQ    $0x03, CX
+	ADDQ    CX, BX
+	MOVQ    b+8(FP), CX
+	DECQ    SI
+	JNZ     tile
 	VZEROUPPER
 	RET
 

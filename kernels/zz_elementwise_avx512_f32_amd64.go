@@ -242,16 +242,16 @@ func mirrorSubAVX512F32(dst *float32, src *float32, n int)
 func dotRowsAVX512F32(dst *float64, a *float32, b *float32, lda int, n int)
 
 //go:noescape
-func tile00AVX512F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
+func tile00AVX512F32(a *float32, b *float32, c *float32, next *float32, ahead *float32, tiles int, k int, ldc int, lda int, more int)
 
 //go:noescape
-func tile01AVX512F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
+func tile01AVX512F32(a *float32, b *float32, c *float32, next *float32, ahead *float32, tiles int, k int, ldc int, lda int, more int)
 
 //go:noescape
-func tile10AVX512F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
+func tile10AVX512F32(a *float32, b *float32, c *float32, next *float32, ahead *float32, tiles int, k int, ldc int, lda int, more int)
 
 //go:noescape
-func tile11AVX512F32(a *float32, b *float32, c *float32, k int, ldc int, more int)
+func tile11AVX512F32(a *float32, b *float32, c *float32, next *float32, ahead *float32, tiles int, k int, ldc int, lda int, more int)
 
 //go:noescape
 func packAVX512F32(dst *float32, src *float32, lds int, n int)

@@ -242,16 +242,16 @@ func mirrorSubAVX512F64(dst *float64, src *float64, n int)
 func dotRowsAVX512F64(dst *float64, a *float64, b *float64, lda int, n int)
 
 //go:noescape
-func tile00AVX512F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+func tile00AVX512F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)
 
 //go:noescape
-func tile01AVX512F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+func tile01AVX512F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)
 
 //go:noescape
-func tile10AVX512F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+func tile10AVX512F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)
 
 //go:noescape
-func tile11AVX512F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+func tile11AVX512F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)
 
 //go:noescape
 func packAVX512F64(dst *float64, src *float64, lds int, n int)

@@ -7482,91 +7482,102 @@ whole:
 	VZEROUPPER
 	RET
 
-// func tile00AVX512F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+// func tile00AVX512F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile00AVX512F64(SB), NOSPLIT, $0-48
-	MOVQ       a+0(FP), AX
-	MOVQ       b+8(FP), CX
-	MOVQ       k+24(FP), DX
-	MOVQ       ldc+32(FP), BX
-	IMUL3Q     $0x00000008, BX, BX
-	MOVQ       c+16(FP), SI
-	IMUL3Q     $0x0000000c, BX, DI
-	ADDQ       DI, SI
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	MOVQ       more+40(FP), SI
-	TESTQ      SI, SI
+TEXT ·tile00AVX512F64(SB), NOSPLIT, $0-80
+	MOVQ   a+0(FP), AX
+	MOVQ   b+8(FP), CX
+	MOVQ   c+16(FP), DX
+	MOVQ   ahead+32(FP), BX
+	MOVQ   tiles+40(FP), SI
+	MOVQ   k+48(FP), DI
+	MOVQ   ldc+56(FP), R8
+	IMUL3Q $0x00000008, R8, R8
+	IMUL3Q $0x0000000c, R8, R9
+
+tile:
+	MOVQ DX, R10
+	ADDQ R9, R10
+	CMPQ SI, $0x01
+	JNE  near
+	MOVQ next+24(FP), R10
+
+near:
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	MOVQ       more+72(FP), R10
+	TESTQ      R10, R10
 	JZ         clear
-	MOVQ       c+16(FP), SI
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z2
-	VMOVUPS    64(SI), Z3
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z4
-	VMOVUPS    64(SI), Z5
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z6
-	VMOVUPS    64(SI), Z7
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z8
-	VMOVUPS    64(SI), Z9
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z10
-	VMOVUPS    64(SI), Z11
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z12
-	VMOVUPS    64(SI), Z13
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z14
-	VMOVUPS    64(SI), Z15
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z16
-	VMOVUPS    64(SI), Z17
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z18
-	VMOVUPS    64(SI), Z19
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z20
-	VMOVUPS    64(SI), Z21
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z22
-	VMOVUPS    64(SI), Z23
+	VMOVUPS    (DX), Z0
+	VMOVUPS    64(DX), Z1
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z2
+	VMOVUPS    64(DX), Z3
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z4
+	VMOVUPS    64(DX), Z5
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z6
+	VMOVUPS    64(DX), Z7
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z8
+	VMOVUPS    64(DX), Z9
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z10
+	VMOVUPS    64(DX), Z11
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z12
+	VMOVUPS    64(DX), Z13
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z14
+	VMOVUPS    64(DX), Z15
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z16
+	VMOVUPS    64(DX), Z17
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z18
+	VMOVUPS    64(DX), Z19
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z20
+	VMOVUPS    64(DX), Z21
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z22
+	VMOVUPS    64(DX), Z23
+	SUBQ       R9, DX
+	ADDQ       R8, DX
 	JMP        four
 
 clear:
@@ -7596,8 +7607,9 @@ clear:
 	VPXORD Z23, Z23, Z23
 
 four:
-	CMPQ         DX, $0x04
+	CMPQ         DI, $0x04
 	JL           one
+	PREFETCHT1   (BX)
 	VMOVUPD      (CX), Z24
 	VMOVUPD      64(CX), Z25
 	VBROADCASTSD (AX), Z26
@@ -7751,12 +7763,13 @@ four:
 	VFMADD231PD  Z24, Z26, Z22
 	VFMADD231PD  Z25, Z26, Z23
 	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000200, CX
-	SUBQ         $0x00000004, DX
+	SUBQ         $0x00000004, DI
 	JMP          four
 
 one:
-	TESTQ        DX, DX
+	TESTQ        DI, DI
 	JZ           store
 	VMOVUPD      (CX), Z24
 	VMOVUPD      64(CX), Z25
@@ -7797,111 +7810,135 @@ one:
 	VFMADD231PD  Z24, Z26, Z22
 	VFMADD231PD  Z25, Z26, Z23
 	ADDQ         $0x00000008, AX
+	ADDQ         $0x00000008, BX
 	ADDQ         $0x00000080, CX
-	SUBQ         $0x00000001, DX
+	SUBQ         $0x00000001, DI
 	JMP          one
 
 store:
-	MOVQ    c+16(FP), AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    BX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    BX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    BX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    BX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    BX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    BX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    BX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    BX, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, 64(AX)
-	ADDQ    BX, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, 64(AX)
-	ADDQ    BX, AX
-	VMOVUPS Z20, (AX)
-	VMOVUPS Z21, 64(AX)
-	ADDQ    BX, AX
-	VMOVUPS Z22, (AX)
-	VMOVUPS Z23, 64(AX)
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    R8, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    R8, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    R8, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    R8, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    R8, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+	ADDQ    R8, DX
+	VMOVUPS Z12, (DX)
+	VMOVUPS Z13, 64(DX)
+	ADDQ    R8, DX
+	VMOVUPS Z14, (DX)
+	VMOVUPS Z15, 64(DX)
+	ADDQ    R8, DX
+	VMOVUPS Z16, (DX)
+	VMOVUPS Z17, 64(DX)
+	ADDQ    R8, DX
+	VMOVUPS Z18, (DX)
+	VMOVUPS Z19, 64(DX)
+	ADDQ    R8, DX
+	VMOVUPS Z20, (DX)
+	VMOVUPS Z21, 64(DX)
+	ADDQ    R8, DX
+	VMOVUPS Z22, (DX)
+	VMOVUPS Z23, 64(DX)
+	ADDQ    R8, DX
+	MOVQ    k+48(FP), DI
+	MOVQ    DI, CX
+	SHLQ    $0x03, CX
+	SUBQ    CX, AX
+	ADDQ    $0x00006300, AX
+	SUBQ    CX, BX
+	MOVQ    lda+64(FP), CX
+	SHLQ    $0x03, CX
+	ADDQ    CX, BX
+	MOVQ    b+8(FP), CX
+	DECQ    SI
+	JNZ     tile
 	VZEROUPPER
 	RET
 
-// func tile01AVX512F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+// func tile01AVX512F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile01AVX512F64(SB), NOSPLIT, $0-48
-	MOVQ       a+0(FP), AX
-	MOVQ       b+8(FP), CX
-	MOVQ       k+24(FP), DX
-	MOVQ       ldc+32(FP), BX
-	IMUL3Q     $0x00000008, BX, BX
-	MOVQ       c+16(FP), SI
-	IMUL3Q     $0x0000000c, BX, DI
-	ADDQ       DI, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	MOVQ       more+40(FP), SI
-	TESTQ      SI, SI
+TEXT ·tile01AVX512F64(SB), NOSPLIT, $0-80
+	MOVQ   a+0(FP), AX
+	MOVQ   b+8(FP), CX
+	MOVQ   c+16(FP), DX
+	MOVQ   ahead+32(FP), BX
+	MOVQ   tiles+40(FP), SI
+	MOVQ   k+48(FP), DI
+	MOVQ   ldc+56(FP), R8
+	IMUL3Q $0x00000008, R8, R8
+	IMUL3Q $0x0000000c, R8, R9
+
+tile:
+	MOVQ DX, R10
+	ADDQ R9, R10
+	CMPQ SI, $0x01
+	JNE  near
+	MOVQ next+24(FP), R10
+
+near:
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	MOVQ       more+72(FP), R10
+	TESTQ      R10, R10
 	JZ         clear
-	MOVQ       c+16(FP), SI
-	VMOVUPS    (SI), Z0
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z1
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z2
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z3
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z4
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z5
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z6
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z7
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z8
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z9
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z10
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z11
+	VMOVUPS    (DX), Z0
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z1
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z2
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z3
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z4
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z5
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z6
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z7
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z8
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z9
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z10
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z11
+	SUBQ       R9, DX
+	ADDQ       R8, DX
 	JMP        four
 
 clear:
@@ -7919,8 +7956,9 @@ clear:
 	VPXORD Z11, Z11, Z11
 
 four:
-	CMPQ         DX, $0x04
+	CMPQ         DI, $0x04
 	JL           one
+	PREFETCHT1   (BX)
 	VMOVUPD      (CX), Z12
 	VBROADCASTSD (AX), Z13
 	VFMADD231PD  Z12, Z13, Z0
@@ -8022,12 +8060,13 @@ four:
 	VBROADCASTSD 23256(AX), Z13
 	VFMADD231PD  Z12, Z13, Z11
 	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000200, CX
-	SUBQ         $0x00000004, DX
+	SUBQ         $0x00000004, DI
 	JMP          four
 
 one:
-	TESTQ        DX, DX
+	TESTQ        DI, DI
 	JZ           store
 	VMOVUPD      (CX), Z12
 	VBROADCASTSD (AX), Z13
@@ -8055,87 +8094,111 @@ one:
 	VBROADCASTSD 23232(AX), Z13
 	VFMADD231PD  Z12, Z13, Z11
 	ADDQ         $0x00000008, AX
+	ADDQ         $0x00000008, BX
 	ADDQ         $0x00000080, CX
-	SUBQ         $0x00000001, DX
+	SUBQ         $0x00000001, DI
 	JMP          one
 
 store:
-	MOVQ    c+16(FP), AX
-	VMOVUPS Z0, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Z6, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Z7, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Z8, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Z9, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Z10, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Z11, (AX)
+	VMOVUPS Z0, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Z2, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Z3, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Z4, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Z5, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Z6, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Z7, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Z8, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Z9, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Z10, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Z11, (DX)
+	ADDQ    R8, DX
+	MOVQ    k+48(FP), DI
+	MOVQ    DI, CX
+	SHLQ    $0x03, CX
+	SUBQ    CX, AX
+	ADDQ    $0x00006300, AX
+	SUBQ    CX, BX
+	MOVQ    lda+64(FP), CX
+	SHLQ    $0x03, CX
+	ADDQ    CX, BX
+	MOVQ    b+8(FP), CX
+	DECQ    SI
+	JNZ     tile
 	VZEROUPPER
 	RET
 
-// func tile10AVX512F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+// func tile10AVX512F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile10AVX512F64(SB), NOSPLIT, $0-48
-	MOVQ       a+0(FP), AX
-	MOVQ       b+8(FP), CX
-	MOVQ       k+24(FP), DX
-	MOVQ       ldc+32(FP), BX
-	IMUL3Q     $0x00000008, BX, BX
-	MOVQ       c+16(FP), SI
-	IMUL3Q     $0x00000006, BX, DI
-	ADDQ       DI, SI
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	MOVQ       more+40(FP), SI
-	TESTQ      SI, SI
+TEXT ·tile10AVX512F64(SB), NOSPLIT, $0-80
+	MOVQ   a+0(FP), AX
+	MOVQ   b+8(FP), CX
+	MOVQ   c+16(FP), DX
+	MOVQ   ahead+32(FP), BX
+	MOVQ   tiles+40(FP), SI
+	MOVQ   k+48(FP), DI
+	MOVQ   ldc+56(FP), R8
+	IMUL3Q $0x00000008, R8, R8
+	IMUL3Q $0x00000006, R8, R9
+
+tile:
+	MOVQ DX, R10
+	ADDQ R9, R10
+	CMPQ SI, $0x01
+	JNE  near
+	MOVQ next+24(FP), R10
+
+near:
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	MOVQ       more+72(FP), R10
+	TESTQ      R10, R10
 	JZ         clear
-	MOVQ       c+16(FP), SI
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z2
-	VMOVUPS    64(SI), Z3
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z4
-	VMOVUPS    64(SI), Z5
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z6
-	VMOVUPS    64(SI), Z7
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z8
-	VMOVUPS    64(SI), Z9
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z10
-	VMOVUPS    64(SI), Z11
+	VMOVUPS    (DX), Z0
+	VMOVUPS    64(DX), Z1
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z2
+	VMOVUPS    64(DX), Z3
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z4
+	VMOVUPS    64(DX), Z5
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z6
+	VMOVUPS    64(DX), Z7
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z8
+	VMOVUPS    64(DX), Z9
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z10
+	VMOVUPS    64(DX), Z11
+	SUBQ       R9, DX
+	ADDQ       R8, DX
 	JMP        four
 
 clear:
@@ -8153,8 +8216,9 @@ clear:
 	VPXORD Z11, Z11, Z11
 
 four:
-	CMPQ         DX, $0x04
+	CMPQ         DI, $0x04
 	JL           one
+	PREFETCHT1   (BX)
 	VMOVUPD      (CX), Z12
 	VMOVUPD      64(CX), Z13
 	VBROADCASTSD (AX), Z14
@@ -8236,12 +8300,13 @@ four:
 	VFMADD231PD  Z12, Z14, Z10
 	VFMADD231PD  Z13, Z14, Z11
 	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000200, CX
-	SUBQ         $0x00000004, DX
+	SUBQ         $0x00000004, DI
 	JMP          four
 
 one:
-	TESTQ        DX, DX
+	TESTQ        DI, DI
 	JZ           store
 	VMOVUPD      (CX), Z12
 	VMOVUPD      64(CX), Z13
@@ -8264,69 +8329,93 @@ one:
 	VFMADD231PD  Z12, Z14, Z10
 	VFMADD231PD  Z13, Z14, Z11
 	ADDQ         $0x00000008, AX
+	ADDQ         $0x00000008, BX
 	ADDQ         $0x00000080, CX
-	SUBQ         $0x00000001, DX
+	SUBQ         $0x00000001, DI
 	JMP          one
 
 store:
-	MOVQ    c+16(FP), AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    BX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    BX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    BX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    BX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    BX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    R8, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    R8, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    R8, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    R8, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    R8, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+	ADDQ    R8, DX
+	MOVQ    k+48(FP), DI
+	MOVQ    DI, CX
+	SHLQ    $0x03, CX
+	SUBQ    CX, AX
+	ADDQ    $0x00003180, AX
+	SUBQ    CX, BX
+	MOVQ    lda+64(FP), CX
+	SHLQ    $0x03, CX
+	ADDQ    CX, BX
+	MOVQ    b+8(FP), CX
+	DECQ    SI
+	JNZ     tile
 	VZEROUPPER
 	RET
 
-// func tile11AVX512F64(a *float64, b *float64, c *float64, k int, ldc int, more int)
+// func tile11AVX512F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile11AVX512F64(SB), NOSPLIT, $0-48
-	MOVQ       a+0(FP), AX
-	MOVQ       b+8(FP), CX
-	MOVQ       k+24(FP), DX
-	MOVQ       ldc+32(FP), BX
-	IMUL3Q     $0x00000008, BX, BX
-	MOVQ       c+16(FP), SI
-	IMUL3Q     $0x00000006, BX, DI
-	ADDQ       DI, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	ADDQ       BX, SI
-	PREFETCHT0 (SI)
-	MOVQ       more+40(FP), SI
-	TESTQ      SI, SI
+TEXT ·tile11AVX512F64(SB), NOSPLIT, $0-80
+	MOVQ   a+0(FP), AX
+	MOVQ   b+8(FP), CX
+	MOVQ   c+16(FP), DX
+	MOVQ   ahead+32(FP), BX
+	MOVQ   tiles+40(FP), SI
+	MOVQ   k+48(FP), DI
+	MOVQ   ldc+56(FP), R8
+	IMUL3Q $0x00000008, R8, R8
+	IMUL3Q $0x00000006, R8, R9
+
+tile:
+	MOVQ DX, R10
+	ADDQ R9, R10
+	CMPQ SI, $0x01
+	JNE  near
+	MOVQ next+24(FP), R10
+
+near:
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	PREFETCHT0 (R10)
+	MOVQ       more+72(FP), R10
+	TESTQ      R10, R10
 	JZ         clear
-	MOVQ       c+16(FP), SI
-	VMOVUPS    (SI), Z0
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z1
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z2
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z3
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z4
-	ADDQ       BX, SI
-	VMOVUPS    (SI), Z5
+	VMOVUPS    (DX), Z0
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z1
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z2
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z3
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z4
+	ADDQ       R8, DX
+	VMOVUPS    (DX), Z5
+	SUBQ       R9, DX
+	ADDQ       R8, DX
 	JMP        four
 
 clear:
@@ -8338,8 +8427,9 @@ clear:
 	VPXORD Z5, Z5, Z5
 
 four:
-	CMPQ         DX, $0x04
+	CMPQ         DI, $0x04
 	JL           one
+	PREFETCHT1   (BX)
 	VMOVUPD      (CX), Z6
 	VBROADCASTSD (AX), Z7
 	VFMADD231PD  Z6, Z7, Z0
@@ -8393,12 +8483,13 @@ four:
 	VBROADCASTSD 10584(AX), Z7
 	VFMADD231PD  Z6, Z7, Z5
 	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000200, CX
-	SUBQ         $0x00000004, DX
+	SUBQ         $0x00000004, DI
 	JMP          four
 
 one:
-	TESTQ        DX, DX
+	TESTQ        DI, DI
 	JZ           store
 	VMOVUPD      (CX), Z6
 	VBROADCASTSD (AX), Z7
@@ -8414,23 +8505,36 @@ one:
 	VBROADCASTSD 10560(AX), Z7
 	VFMADD231PD  Z6, Z7, Z5
 	ADDQ         $0x00000008, AX
+	ADDQ         $0x00000008, BX
 	ADDQ         $0x00000080, CX
-	SUBQ         $0x00000001, DX
+	SUBQ         $0x00000001, DI
 	JMP          one
 
 store:
-	MOVQ    c+16(FP), AX
-	VMOVUPS Z0, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    BX, AX
-	VMOVUPS Z5, (AX)
+	VMOVUPS Z0, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Z2, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Z3, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Z4, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Z5, (DX)
+	ADDQ    R8, DX
+	MOVQ    k+48(FP), DI
+	MOVQ    DI, CX
+	SHLQ    $0x03, CX
+	SUBQ    CX, AX
+	ADDQ    $0x00003180, AX
+	SUBQ    CX, BX
+	MOVQ    lda+64(FP), CX
+	SHLQ    $0x03, CX
+	ADDQ    CX, BX
+	MOVQ    b+8(FP), CX
+	DECQ    SI
+	JNZ     tile
 	VZEROUPPER
 	RET
 

@@ -93,6 +93,8 @@ var asmAVX2F32 = asmTable[float32]{
 	tiles:          [2][2]rawTile[float32]{{tile00AVX2F32, tile01AVX2F32}, {tile10AVX2F32, tile11AVX2F32}},
 	tileRows:       6,
 	tileColumns:    16,
+	tileDepth:      256,
+	tileStride:     272,
 	transpose:      transposeAVX2F32,
 }
 
@@ -183,6 +185,8 @@ var asmAVX2F64 = asmTable[float64]{
 	tiles:          [2][2]rawTile[float64]{{tile00AVX2F64, tile01AVX2F64}, {tile10AVX2F64, tile11AVX2F64}},
 	tileRows:       6,
 	tileColumns:    8,
+	tileDepth:      256,
+	tileStride:     264,
 	transpose:      transposeAVX2F64,
 }
 
@@ -276,6 +280,8 @@ var asmAVX512F32 = asmTable[float32]{
 	tiles:          [2][2]rawTile[float32]{{tile00AVX512F32, tile01AVX512F32}, {tile10AVX512F32, tile11AVX512F32}},
 	tileRows:       12,
 	tileColumns:    32,
+	tileDepth:      512,
+	tileStride:     528,
 	transpose:      transposeAVX2F32,
 }
 
@@ -367,5 +373,7 @@ var asmAVX512F64 = asmTable[float64]{
 	tiles:          [2][2]rawTile[float64]{{tile00AVX512F64, tile01AVX512F64}, {tile10AVX512F64, tile11AVX512F64}},
 	tileRows:       12,
 	tileColumns:    16,
+	tileDepth:      256,
+	tileStride:     264,
 	transpose:      transposeAVX2F64,
 }

@@ -148,7 +148,7 @@ func writeTables(ts []table) {
 			fmt.Fprintf(&b, "%s: %s%s,\n", name, name, t.suffix())
 		}
 		fmt.Fprintf(&b, "tiles: [2][2]rawTile[%s]{{%s, %s}, {%s, %s}},\n", t.goType(), t.tiles[0], t.tiles[1], t.tiles[2], t.tiles[3])
-		fmt.Fprintf(&b, "tileRows: %d,\ntileColumns: %d,\n", tileRows[t.level], 2*t.lanes())
+		fmt.Fprintf(&b, "tileRows: %d,\ntileColumns: %d,\ntileDepth: %d,\ntileStride: %d,\n", tileRows[t.level], 2*t.lanes(), t.tileDepth(), t.tileStride())
 		fmt.Fprintf(&b, "transpose: transposeAVX2F%d,\n}\n", t.bits)
 	}
 	src, err := format.Source(b.Bytes())

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/bits"
 
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -14,9 +15,17 @@ import (
 // vectors of b and one factor.
 var tileRows = map[string]int{"AVX2": 6, "AVX512": 12}
 
+// tileDepth is how many elements of packed rows are combined at a time.
+func (k *isa) tileDepth() int {
+	if k.level == "AVX512" {
+		return 2048 / k.size()
+	}
+	return 256
+}
+
 // tileStride is the distance of rows in packed a, in elements: no power of two,
 // so that rows do not share cache sets.
-func (k *isa) tileStride() int { return 256 + 64/k.size() }
+func (k *isa) tileStride() int { return k.tileDepth() + 64/k.size() }
 
 // emitTiles writes tile00, tile01, tile10, tile11: full or half rows, two or one
 // vectors.
@@ -32,49 +41,82 @@ func (k *isa) emitTiles() []string {
 	return names
 }
 
-// emitTile writes func(a, b, c *T, k, ldc, more int): c, rows of ldc, becomes the
-// product of rows of packed a and k rows of packed b, added to c if more is not 0,
-// every element by fused multiply-adds in order.
+// emitTile writes func(a, b, c, next, ahead *T, tiles, k, ldc, lda, more int): so many
+// tiles of c, one below another, become the products of rows of packed a and k rows of
+// packed b, added to c if more is not 0, every element by fused multiply-adds in order.
+// The tile at next and, for each tile, k elements at ahead, lda apart, are brought near.
 func (k *isa) emitTile(name string, rows, vectors int) {
-	k.declare(name, fmt.Sprintf("func(a, b, c *%s, k, ldc, more int)", k.goType()))
-	a, b := k.Load(k.Param("a"), k.GP64()), k.Load(k.Param("b"), k.GP64())
-	depth, ldc := k.Load(k.Param("k"), k.GP64()), k.Load(k.Param("ldc"), k.GP64())
-	k.IMUL3Q(U32(uint32(k.size())), ldc, ldc)
+	k.declare(name, fmt.Sprintf("func(a, b, c, next, ahead *%s, tiles, k, ldc, lda, more int)", k.goType()))
+	t := k.tileRegisters(rows)
 	sums := make([][]V, rows)
 	for i := range sums {
 		for range vectors {
 			sums[i] = append(sums[i], k.vec())
 		}
 	}
-	k.prefetchNext(rows, vectors, ldc)
-	k.tileStart(sums, ldc)
+	k.Label("tile")
+	k.prefetchNext(t, rows, vectors)
+	k.tileStart(t, sums)
 	const unroll = 4
 	k.Label("four")
-	k.CMPQ(depth, Imm(unroll))
+	k.CMPQ(t.depth, Imm(unroll))
 	k.JL(LabelRef("one"))
+	k.PREFETCHT1(Mem{Base: t.ahead})
 	for o := range unroll {
-		k.tileStep(a, b, o, sums)
+		k.tileStep(t.a, t.b, o, sums)
 	}
-	k.tileAdvance(a, b, depth, unroll)
+	k.tileAdvance(t, unroll)
 	k.JMP(LabelRef("four"))
 	k.Label("one")
-	k.TESTQ(depth, depth)
+	k.TESTQ(t.depth, t.depth)
 	k.JZ(LabelRef("store"))
-	k.tileStep(a, b, 0, sums)
-	k.tileAdvance(a, b, depth, 1)
+	k.tileStep(t.a, t.b, 0, sums)
+	k.tileAdvance(t, 1)
 	k.JMP(LabelRef("one"))
 	k.Label("store")
-	k.eachRow(ldc, sums, func(m Mem, r V) { k.VMOVUPS(r, m) })
+	k.eachRow(t, sums, func(m Mem, r V) { k.VMOVUPS(r, m) })
+	k.ADDQ(t.ldc, t.c)
+	k.nextTile(t, rows)
+	k.DECQ(t.tiles)
+	k.JNZ(LabelRef("tile"))
 	k.VZEROUPPER()
 	k.RET()
 }
 
+// tileRegisters are where a tile is at: c is the row at hand.
+type tileRegisters struct{ a, b, c, ahead, tiles, depth, ldc, below reg.GPVirtual }
+
+func (k *isa) tileRegisters(rows int) tileRegisters {
+	load := func(name string) reg.GPVirtual { return k.Load(k.Param(name), k.GP64()).(reg.GPVirtual) }
+	t := tileRegisters{load("a"), load("b"), load("c"), load("ahead"), load("tiles"), load("k"), load("ldc"), k.GP64()}
+	k.IMUL3Q(U32(uint32(k.size())), t.ldc, t.ldc)
+	k.IMUL3Q(U32(uint32(rows)), t.ldc, t.below)
+	return t
+}
+
+// nextTile goes to the rows below of a and ahead, and to the first rows of b.
+func (k *isa) nextTile(t tileRegisters, rows int) {
+	bytes, width := k.GP64(), k.GP64()
+	k.Load(k.Param("k"), t.depth)
+	k.MOVQ(t.depth, bytes)
+	k.SHLQ(Imm(uint64(bits.TrailingZeros(uint(k.size())))), bytes)
+	k.SUBQ(bytes, t.a)
+	k.ADDQ(U32(uint32(rows*k.tileStride()*k.size())), t.a)
+	k.SUBQ(bytes, t.ahead)
+	k.Load(k.Param("lda"), width)
+	k.SHLQ(Imm(uint64(bits.TrailingZeros(uint(k.size())))), width)
+	k.ADDQ(width, t.ahead)
+	k.Load(k.Param("b"), t.b)
+}
+
 // tileStart sets the sums to c, or to 0.
-func (k *isa) tileStart(sums [][]V, ldc reg.Register) {
+func (k *isa) tileStart(t tileRegisters, sums [][]V) {
 	more := k.Load(k.Param("more"), k.GP64())
 	k.TESTQ(more, more)
 	k.JZ(LabelRef("clear"))
-	k.eachRow(ldc, sums, func(m Mem, r V) { k.VMOVUPS(m, r) })
+	k.eachRow(t, sums, func(m Mem, r V) { k.VMOVUPS(m, r) })
+	k.SUBQ(t.below, t.c)
+	k.ADDQ(t.ldc, t.c)
 	k.JMP(LabelRef("four"))
 	k.Label("clear")
 	for _, row := range sums {
@@ -84,30 +126,34 @@ func (k *isa) tileStart(sums [][]V, ldc reg.Register) {
 	}
 }
 
-// prefetchNext brings the rows of c below the tile near: the next call's.
-func (k *isa) prefetchNext(rows, vectors int, ldc reg.Register) {
-	c, below := k.Load(k.Param("c"), k.GP64()), k.GP64()
-	k.IMUL3Q(U32(uint32(rows)), ldc, below)
-	k.ADDQ(below, c)
+// prefetchNext brings the next tile of c near: the one below, in the end that at next.
+func (k *isa) prefetchNext(t tileRegisters, rows, vectors int) {
+	c := k.GP64()
+	k.MOVQ(t.c, c)
+	k.ADDQ(t.below, c)
+	k.CMPQ(t.tiles, Imm(1))
+	k.JNE(LabelRef("near"))
+	k.Load(k.Param("next"), c)
+	k.Label("near")
 	for i := range rows {
 		for line := 0; line < vectors*k.width; line += 64 {
 			k.PREFETCHT0(Mem{Base: c, Disp: line})
 		}
 		if i+1 < rows {
-			k.ADDQ(ldc, c)
+			k.ADDQ(t.ldc, c)
 		}
 	}
 }
 
-// eachRow calls f for every vector of the tile with its place in c.
-func (k *isa) eachRow(ldc reg.Register, sums [][]V, f func(m Mem, r V)) {
-	c := k.Load(k.Param("c"), k.GP64())
+// eachRow calls f for every vector of the tile with its place in c, whose last row is
+// at hand then.
+func (k *isa) eachRow(t tileRegisters, sums [][]V, f func(m Mem, r V)) {
 	for i, row := range sums {
 		for j, r := range row {
-			f(Mem{Base: c, Disp: j * k.width}, r)
+			f(Mem{Base: t.c, Disp: j * k.width}, r)
 		}
 		if i+1 < len(sums) {
-			k.ADDQ(ldc, c)
+			k.ADDQ(t.ldc, t.c)
 		}
 	}
 }
@@ -127,10 +173,11 @@ func (k *isa) tileStep(a, b reg.Register, o int, sums [][]V) {
 	}
 }
 
-func (k *isa) tileAdvance(a, b, depth reg.Register, steps int) {
-	k.ADDQ(U32(uint32(steps*k.size())), a)
-	k.ADDQ(U32(uint32(steps*2*k.width)), b)
-	k.SUBQ(U32(uint32(steps)), depth)
+func (k *isa) tileAdvance(t tileRegisters, steps int) {
+	k.ADDQ(U32(uint32(steps*k.size())), t.a)
+	k.ADDQ(U32(uint32(steps*k.size())), t.ahead)
+	k.ADDQ(U32(uint32(steps*2*k.width)), t.b)
+	k.SUBQ(U32(uint32(steps)), t.depth)
 }
 
 // emitPack writes func(dst, src *T, lds, n int): n rows of a strip as wide as a
