@@ -77,9 +77,10 @@ type fftBody[T Float] struct {
 	// fftCross; nil if the body has none.
 	cross [2]func(dst, tile []T, pos []int, tw []T, q int)
 	// short has kernels by kind and length; shortWide is how many numbers of a line
-	// those for multiples of 16 have in 128 bits.
-	short     [FFTRealInverse + 1][fftShortMost + 1]fftShort[T]
-	shortWide int
+	// those for multiples of 16 have in 128 bits; wideRows, if not 0, how many vectors of
+	// such numbers of lines, twice the lanes long or longer, are done at a time instead.
+	short               [FFTRealInverse + 1][fftShortMost + 1]fftShort[T]
+	shortWide, wideRows int
 	// tangleLine is fftTangleGo from x to y, contiguous lines of a multiple of 16
 	// numbers, but for number 0; x may be y. Nil if the body has none.
 	tangleLine func(y, x, u []T)

@@ -51,22 +51,69 @@ func (s *fftPass[T]) setShort() bool {
 	}
 	if s.shortTurns != nil {
 		s.shortLines = body.lanes / body.shortWide
+		if body.wide(s.line.n) {
+			s.shortLines = max(1, body.wideRows*body.lanes/s.line.n)
+		}
 	} else { // those of AVX2 serve all levels; lines of one vector are read before they are written
 		s.shortLines = 32 / int(unsafe.Sizeof(*new(T)))
 	}
 	return s.short != nil || s.half != nil
 }
 
-// fftShortTurns returns the factors of a kernel for lines of n = 4q numbers, which
+// wide reports whether the kernel for lines of n has them along vectors.
+func (b *fftBody[T]) wide(n int) bool { return b.wideRows > 0 && n >= 2*b.lanes }
+
+// fftShortTurns returns the factors of a kernel for lines of n, a multiple of 16; nil
+// for others.
+func fftShortTurns[T Float](body *fftBody[T], n int, scale T) []T {
+	switch {
+	case n%16 != 0:
+		return nil
+	case body.wide(n):
+		return fftWideTurns(body, n, scale)
+	}
+	return fftGroupTurns(body, n, scale)
+}
+
+// fftWideTurns are those for n = lanes·m numbers that begin with a transform of m rows
+// of them: if that is in two stages, of radices r and m/r, the factors of the first, in
+// whole vectors, and then e^{-2πi kc/n} times the scale, a row for each k, as they are
+// made.
+func fftWideTurns[T Float](body *fftBody[T], n int, scale T) []T {
+	m, r := n/body.lanes, 1
+	switch {
+	case m == 64:
+		r = 8
+	case m > 8:
+		r = 4
+	}
+	var first []T
+	if r > 1 {
+		first = newFFTStage[T](r, m/r, 1).tw
+	}
+	whole := (len(first) + body.lanes - 1) / body.lanes * body.lanes
+	tw := fftAligned[T](whole + 2*n)
+	copy(tw, first)
+	row := tw[whole:]
+	for a := range r {
+		for b := range m / r {
+			for c := range body.lanes {
+				re, im := fftTwiddle((a+r*b)*c, n)
+				row[c], row[body.lanes+c] = T(re)*scale, T(im)*scale
+			}
+			row = row[2*body.lanes:]
+		}
+	}
+	return tw
+}
+
+// fftGroupTurns are those for n = 4q numbers with a kernel that
 // begins with a stage of radix 4, as its tile has them: in each group of 128 bits as
 // many numbers of the line as fit. They are e^{-2πi jt/n} for j < q, 0 < t < 4, times
 // the scale, a group's j in turn, then those of stages of radix 4 of a transform of
 // length q, down to one of length 4 or 8.
-func fftShortTurns[T Float](body *fftBody[T], n int, scale T) []T {
+func fftGroupTurns[T Float](body *fftBody[T], n int, scale T) []T {
 	q, wide := n/4, body.shortWide
-	if n%16 != 0 {
-		return nil
-	}
 	var tw []T
 	for j := 0; j < q; j += wide {
 		for t := 1; t < 4; t++ {

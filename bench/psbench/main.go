@@ -1,6 +1,7 @@
 // Command psbench times one evaluation of the Portilla–Simoncelli model, or of
 // the steerable pyramid: loss and gradient with respect to the image. It prints JSON with the milliseconds
-// of every run, on the clock and of the processor, or with -profile the cost of each step.
+// of every run, on the clock and of the processor, and of recording and compiling, or
+// with -profile the cost of each step.
 package main
 
 import (
@@ -42,6 +43,7 @@ func main() {
 	}
 	device := autograd.CPU{Threads: *threads, Level: l}
 	var p *autograd.Program
+	start := time.Now()
 	switch *model {
 	case "portilla-simoncelli":
 		p, err = evaluation(device, d, *batch, *size, *width)
@@ -51,6 +53,7 @@ func main() {
 		err = fmt.Errorf("there is no model %q", *model)
 	}
 	check(err)
+	compiled := time.Since(start)
 	switch {
 	case *dump:
 		fmt.Print(p.Dump())
@@ -71,7 +74,7 @@ func main() {
 			ms = append(ms, float64(time.Since(start).Microseconds())/1000)
 			cpuMS = append(cpuMS, float64((cpuTime()-used).Microseconds())/1000)
 		}
-		check(json.NewEncoder(os.Stdout).Encode(map[string]any{"ms": ms, "cpu_ms": cpuMS, "counts": p.Counts()}))
+		check(json.NewEncoder(os.Stdout).Encode(map[string]any{"ms": ms, "cpu_ms": cpuMS, "compile_ms": float64(compiled.Microseconds()) / 1000, "counts": p.Counts()}))
 	}
 }
 

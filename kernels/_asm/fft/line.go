@@ -18,8 +18,13 @@ import (
 // emitLines emits the kernels for lines: up to what fits the first-level cache.
 func (k *isa) emitLines() {
 	for n := 16; n*k.size() <= 4096; n *= 2 {
-		k.line(n, false)
-		k.line(n, true)
+		for _, swap := range []bool{false, true} {
+			if k.wideRows() > 0 && n >= 2*k.lanes() {
+				k.wideLine(n, swap)
+			} else {
+				k.line(n, swap)
+			}
+		}
 	}
 }
 
