@@ -39,9 +39,8 @@ func Gemm[T Float](dst []T, ldd int, a []T, lda int, b []T, ldb int, m, n, k int
 	})
 }
 
-// GemmPacks reports whether Gemm packs a b of these sizes at level l: threads then
-// share what is packed, and a transposed b costs no more than another. It does not
-// panic.
+// GemmPacks reports whether Gemm packs a b of these sizes at level l: a transposed b
+// costs no more than another then. It does not panic.
 func GemmPacks[T Float](m, n, k int, l Level) bool {
 	return asmOf[T](l.Resolve()).tileRows > 0 && worthTiles(m, n, k, false)
 }

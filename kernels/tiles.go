@@ -6,42 +6,41 @@ import (
 )
 
 // The tiled matrix product (Goto and van de Geijn, "Anatomy of high-performance
-// matrix multiplication", 2008): b is packed into strips as wide as a tile, in
-// panels some hundred rows deep; of a, a block of rows; then tiles of dst, which stay
-// in registers, are passed over. An element is one chain of fused multiply-adds
-// in index order, whatever the tile, the block or the thread. Threads meet when
-// what fits packedSize is packed and when it is used up; between, at every panel
-// that is work enough, so that each finds that panel in its second-level cache.
+// matrix multiplication", 2008): a panel of b, some hundred rows deep, is packed into
+// strips as wide as a tile; of a, a block of rows; then tiles of dst, which stay in
+// registers, are passed over. An element is one chain of fused multiply-adds in index
+// order, whatever the tile, the block or the thread. Threads share the columns or the
+// rows of dst, whichever are more, and each packs what it needs of the other: that costs
+// less than to fetch what another has packed, and nobody waits.
 
 const (
-	packedSize    = 1 << 20                // values of b packed at a time
 	packedColumns = 1024                   // columns of b packed at a time
 	blockRows     = 72                     // rows of a in a block, at most: it fits the second-level cache
 	blockSize     = blockRows * (512 + 16) // of a, in values, at most
 	threadWork    = 1 << 16                // multiplications below which threads do not pay
-	panelWork     = 1 << 21                // multiplications for which they may wait for each other
+	partSize      = 512                    // rows or columns of a part beyond one for each thread, at least
 )
 
 // A tiled is a product in progress, and its memory, which is kept.
 type tiled[T Float] struct {
 	dst, a, b      []T
 	ldd, lda, ldb  int
-	m, n           int
+	m, n, k        int
 	transA, transB bool
 	asm            *asmTable[T]
 
-	at, deep      int // rows of b that are packed
-	panel, panels int // those of them that are multiplied
-	from, columns int // columns
-	strips, units int // of the columns; of the rows, each a block
-	packed        []T
-	threads       []tiledThread[T]
-
-	packStrips, multiplyUnits func(worker, lo, hi int)
+	byRows  bool // how threads share dst
+	part    int  // that many rows or columns at a time
+	threads []tiledThread[T]
+	run     func(worker, lo, hi int)
 }
 
-// A tiledThread is the memory of one thread.
-type tiledThread[T Float] struct{ block, edge []T }
+// A tiledThread is the memory of one thread, and the panel it has packed.
+type tiledThread[T Float] struct {
+	packed, block, edge   []T
+	from, columns, strips int // of b
+	at, depth             int // rows of b
+}
 
 // A tiledStore keeps products for the next call: as many as ever ran at once.
 type tiledStore[T Float] struct {
@@ -72,10 +71,10 @@ func (s *tiledStore[T]) take(threads int) *tiled[T] {
 	s.mu.Unlock()
 	if t == nil {
 		t = &tiled[T]{}
-		t.packStrips, t.multiplyUnits = t.packB, t.multiply
+		t.run = t.parts
 	}
 	for len(t.threads) < threads {
-		t.threads = append(t.threads, tiledThread[T]{make([]T, blockSize), make([]T, 12*32)})
+		t.threads = append(t.threads, tiledThread[T]{block: make([]T, blockSize), edge: make([]T, 12*32)})
 	}
 	return t
 }
@@ -101,90 +100,84 @@ func gemmTiled[T Float](asm *asmTable[T], dst []T, ldd int, a []T, lda int, b []
 	}
 	t := storeOf[T]().take(pool.Threads())
 	t.asm, t.dst, t.a, t.b, t.ldd, t.lda, t.ldb = asm, dst, a, b, ldd, lda, ldb
-	t.m, t.n, t.transA, t.transB = m, n, transA, transB
-	t.setUnits(pool.Threads())
-	for t.from = 0; t.from < n; t.from += packedColumns {
-		t.columns = min(packedColumns, n-t.from)
-		t.strips = (t.columns + asm.tileColumns - 1) / asm.tileColumns
-		width := t.strips * asm.tileColumns
-		deep := packedSize / width / asm.tileDepth * asm.tileDepth
-		t.reserve(width * min(deep, k))
-		for t.at = 0; t.at < k; t.at += deep {
-			t.deep = min(deep, k-t.at)
-			pool.For((t.deep+asm.tileDepth-1)/asm.tileDepth*t.strips, 4, t.packStrips)
-			panels := t.deep
-			if m*t.columns*asm.tileDepth >= panelWork {
-				panels = asm.tileDepth
-			}
-			for t.panel = 0; t.panel < t.deep; t.panel += panels {
-				t.panels = min(panels, t.deep-t.panel)
-				pool.For(t.units, 1, t.multiplyUnits)
-			}
-		}
+	t.m, t.n, t.k, t.transA, t.transB = m, n, k, transA, transB
+	size, tile := n, asm.tileColumns
+	if t.byRows = m > n; t.byRows {
+		size, tile = m, asm.tileRows
 	}
+	parts := pool.Threads()
+	for parts > 1 && parts < pool.Threads()*chunksPerThread && size >= 2*parts*partSize {
+		parts *= 2
+	}
+	t.part = (size + parts*tile - 1) / (parts * tile) * tile
+	pool.For((size+t.part-1)/t.part, 1, t.run)
 	storeOf[T]().give(t)
 }
 
-// setUnits divides the rows into units of about as many tiles, blockRows at most.
-func (t *tiled[T]) setUnits(threads int) {
-	tiles := (t.m + t.asm.tileRows - 1) / t.asm.tileRows
-	most := blockRows / t.asm.tileRows
-	t.units = (tiles + most - 1) / most
-	if chunks := threads * chunksPerThread; threads > 1 {
-		t.units = min(tiles, (t.units+chunks-1)/chunks*chunks)
+// parts computes parts lo up to hi of dst.
+func (t *tiled[T]) parts(worker, lo, hi int) {
+	top, bottom, left, right := 0, t.m, lo*t.part, min(hi*t.part, t.n)
+	if t.byRows {
+		top, bottom, left, right = lo*t.part, min(hi*t.part, t.m), 0, t.n
+	}
+	th, step := &t.threads[worker], t.asm.tileRows
+	tiles := (bottom - top + step - 1) / step
+	blocks := (tiles*step + blockRows - 1) / (blockRows / step * step)
+	for th.from = left; th.from < right; th.from += packedColumns {
+		th.columns = min(packedColumns, right-th.from)
+		th.strips = (th.columns + t.asm.tileColumns - 1) / t.asm.tileColumns
+		for th.at = 0; th.at < t.k; th.at += t.asm.tileDepth {
+			th.depth = min(t.asm.tileDepth, t.k-th.at)
+			t.packB(th)
+			for i := range blocks {
+				t.block(th, top+i*tiles/blocks*step, min(top+(i+1)*tiles/blocks*step, bottom))
+			}
+		}
 	}
 }
 
-// reserve makes packed at least n long.
-func (t *tiled[T]) reserve(n int) {
-	if len(t.packed) < n {
-		t.packed = make([]T, n)
-	}
+// strip returns strip s of the panel: rows of tileColumns.
+func (t *tiled[T]) strip(th *tiledThread[T], s int) []T {
+	size := th.depth * t.asm.tileColumns
+	return th.packed[s*size : (s+1)*size]
 }
 
-// strip returns strip s of the panel that begins p rows into what is packed, and
-// how many rows that panel has.
-func (t *tiled[T]) strip(p, s int) (strip []T, depth int) {
-	width, depth := t.asm.tileColumns, min(t.asm.tileDepth, t.deep-p)
-	at := (p*t.strips + s*depth) * width
-	return t.packed[at : at+width*depth], depth
-}
-
-// packB packs strips lo up to hi, counted over the panels: rows of tileColumns.
-func (t *tiled[T]) packB(_, lo, hi int) {
+// packB packs the panel.
+func (t *tiled[T]) packB(th *tiledThread[T]) {
 	width := t.asm.tileColumns
-	for u := lo; u < hi; u++ {
-		p, s := u/t.strips*t.asm.tileDepth, u%t.strips
-		strip, depth := t.strip(p, s)
-		at, j := t.at+p, t.from+s*width
-		columns := min(width, t.from+t.columns-j)
+	if n := th.strips * width * th.depth; len(th.packed) < n {
+		th.packed = make([]T, n)
+	}
+	for s := range th.strips {
+		strip, j := t.strip(th, s), th.from+s*width
+		columns := min(width, th.from+th.columns-j)
 		if columns < width {
 			clear(strip)
 		}
 		if t.transB {
-			t.transpose(strip, width, t.b[j*t.ldb+at:], t.ldb, columns, depth)
+			t.transpose(strip, width, t.b[j*t.ldb+th.at:], t.ldb, columns, th.depth)
 			continue
 		}
 		if columns == width {
-			_ = t.b[(at+depth-1)*t.ldb+j+width-1]
-			t.asm.pack(&strip[0], &t.b[at*t.ldb+j], t.ldb, depth)
+			_ = t.b[(th.at+th.depth-1)*t.ldb+j+width-1]
+			t.asm.pack(&strip[0], &t.b[th.at*t.ldb+j], t.ldb, th.depth)
 			continue
 		}
-		for q := range depth {
-			copy(strip[q*width:q*width+columns], t.b[(at+q)*t.ldb+j:])
+		for q := range th.depth {
+			copy(strip[q*width:q*width+columns], t.b[(th.at+q)*t.ldb+j:])
 		}
 	}
 }
 
-// packA packs rows lo up to hi of a, tileStride apart, columns at up to at+depth.
-func (t *tiled[T]) packA(block []T, lo, hi, at, depth int) {
+// packA packs rows lo up to hi of a, tileStride apart, as deep as the panel.
+func (t *tiled[T]) packA(th *tiledThread[T], lo, hi int) {
 	stride := t.asm.tileStride
 	if t.transA {
-		t.transpose(block, stride, t.a[at*t.lda+lo:], t.lda, depth, hi-lo)
+		t.transpose(th.block, stride, t.a[th.at*t.lda+lo:], t.lda, th.depth, hi-lo)
 		return
 	}
 	for i := lo; i < hi; i++ {
-		copy(block[(i-lo)*stride:(i-lo)*stride+depth], t.a[i*t.lda+at:])
+		copy(th.block[(i-lo)*stride:(i-lo)*stride+th.depth], t.a[i*t.lda+th.at:])
 	}
 }
 
@@ -206,35 +199,20 @@ func (t *tiled[T]) transpose(dst []T, ldd int, src []T, lds, m, n int) {
 	}
 }
 
-// multiply computes units lo up to hi of the rows of dst, by the panels at hand.
-func (t *tiled[T]) multiply(worker, lo, hi int) {
-	step := t.asm.tileRows
-	tiles := (t.m + step - 1) / step
-	for p := t.panel; p < t.panel+t.panels; p += t.asm.tileDepth {
-		for u := lo; u < hi; u++ {
-			t.multiplyBlock(&t.threads[worker], u*tiles/t.units*step, min((u+1)*tiles/t.units*step, t.m), p)
-		}
-	}
-}
-
-// multiplyBlock computes rows lo up to hi of dst, as far as the panel goes that
-// begins p rows into what is packed. Meanwhile the rows of a of the next block, as far
-// as there are so many strips, are brought near.
-func (t *tiled[T]) multiplyBlock(th *tiledThread[T], lo, hi, p int) {
-	step, stride := t.asm.tileRows, t.asm.tileStride
-	depth, sum := min(t.asm.tileDepth, t.deep-p), t.at+p > 0
-	t.packA(th.block, lo, hi, t.at+p, depth)
+// block computes rows lo up to hi of dst, as far as the panel goes. Meanwhile the rows
+// of a of the next block, as far as there are so many strips, are brought near.
+func (t *tiled[T]) block(th *tiledThread[T], lo, hi int) {
+	step, width := t.asm.tileRows, t.asm.tileColumns
+	t.packA(th, lo, hi)
 	whole := (hi - lo) / step
-	for s := range t.strips {
-		b, _ := t.strip(p, s)
-		j := s * t.asm.tileColumns
+	for s := range th.strips {
 		done := 0
-		if whole > 0 && t.columns-j >= t.asm.tileColumns {
-			t.column(th.block, b, lo, whole, j, depth, sum, t.ahead(hi, whole*s, t.at+p))
+		if whole > 0 && (s+1)*width <= th.columns {
+			t.column(th, s, lo, whole, t.ahead(hi, whole*s, th.at))
 			done = whole * step
 		}
 		for r := lo + done; r < hi; r += step {
-			t.tile(th, th.block[(r-lo)*stride:], b, r, min(step, hi-r), j, depth, sum)
+			t.tile(th, th.block[(r-lo)*t.asm.tileStride:], s, r, min(step, hi-r))
 		}
 	}
 }
@@ -248,33 +226,27 @@ func (t *tiled[T]) ahead(lo, i, at int) *T {
 	return &t.a[(lo+i)*t.lda+at]
 }
 
-// column computes so many whole tiles of dst, from row r and column j of those packed
-// down. It brings as many rows of a near as there are tiles, from ahead on; if that is
-// nil, what is near already.
-func (t *tiled[T]) column(a, b []T, r, tiles, j, depth int, sum bool, ahead *T) {
-	c := &t.dst[r*t.ldd+t.from+j]
-	next, lda, more := c, t.lda, 0
-	if j+2*t.asm.tileColumns <= t.columns {
-		next = &t.dst[r*t.ldd+t.from+j+t.asm.tileColumns]
+// column computes so many whole tiles of dst from row r down, in strip s. It brings as
+// many rows of a near as there are tiles, from ahead on; if that is nil, what is near
+// already.
+func (t *tiled[T]) column(th *tiledThread[T], s, r, tiles int, ahead *T) {
+	at, width := r*t.ldd+th.from+s*t.asm.tileColumns, t.asm.tileColumns
+	c, next, lda := &t.dst[at], &t.dst[at], t.lda
+	if (s+2)*width <= th.columns {
+		next = &t.dst[at+width]
 	}
 	if ahead == nil {
-		ahead, lda = &a[0], 0
+		ahead, lda = &th.block[0], 0
 	}
-	if sum {
-		more = 1
-	}
-	t.asm.tiles[0][0](&a[0], &b[0], c, next, ahead, tiles, depth, t.ldd, lda, more)
+	t.asm.tiles[0][0](&th.block[0], &t.strip(th, s)[0], c, next, ahead, tiles, th.depth, t.ldd, lda, min(th.at, 1))
 }
 
-// tile computes the tile of dst at row r and at column j of those packed, rows
-// high, from the packed rows of a and the strip b; it adds to what is there if
-// sum. What is less than a tile goes by way of edge.
-func (t *tiled[T]) tile(th *tiledThread[T], a, b []T, r, rows, j, depth int, sum bool) {
-	width, more := t.asm.tileColumns, 0
-	if sum {
-		more = 1
-	}
-	columns := min(width, t.columns-j)
+// tile computes the tile of dst at row r in strip s, rows high, from the packed rows of
+// a. What is less than a tile goes by way of edge.
+func (t *tiled[T]) tile(th *tiledThread[T], a []T, s, r, rows int) {
+	width := t.asm.tileColumns
+	j := s * width
+	columns := min(width, th.columns-j)
 	high, wide := t.asm.tileRows, width
 	var half, narrow int
 	if rows <= high/2 {
@@ -283,16 +255,16 @@ func (t *tiled[T]) tile(th *tiledThread[T], a, b []T, r, rows, j, depth int, sum
 	if columns <= width/2 {
 		narrow, wide = 1, width/2
 	}
-	f := t.asm.tiles[half][narrow]
-	dst := t.dst[r*t.ldd+t.from+j:]
+	f, b := t.asm.tiles[half][narrow], t.strip(th, s)
+	dst, more := t.dst[r*t.ldd+th.from+j:], min(th.at, 1)
 	if rows == high && columns == wide {
-		f(&a[0], &b[0], &dst[0], &dst[0], &a[0], 1, depth, t.ldd, 0, more)
+		f(&a[0], &b[0], &dst[0], &dst[0], &a[0], 1, th.depth, t.ldd, 0, more)
 		return
 	}
 	for i := range rows {
 		copy(th.edge[i*width:i*width+columns], dst[i*t.ldd:])
 	}
-	f(&a[0], &b[0], &th.edge[0], &th.edge[0], &a[0], 1, depth, width, 0, more)
+	f(&a[0], &b[0], &th.edge[0], &th.edge[0], &a[0], 1, th.depth, width, 0, more)
 	for i := range rows {
 		copy(dst[i*t.ldd:i*t.ldd+columns], th.edge[i*width:])
 	}
