@@ -15,7 +15,7 @@ import (
 
 const (
 	packedColumns = 1024                   // columns of b packed at a time
-	blockRows     = 72                     // rows of a in a block, at most: it fits the second-level cache
+	blockRows     = 48                     // rows of a in a block, at most: it fits the second-level cache
 	blockSize     = blockRows * (512 + 16) // of a, in values, at most
 	threadWork    = 1 << 16                // multiplications below which threads do not pay
 	partSize      = 512                    // rows or columns of a part beyond one for each thread, at least
