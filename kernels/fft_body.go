@@ -81,9 +81,10 @@ type fftBody[T Float] struct {
 	// such numbers of lines, twice the lanes long or longer, are done at a time instead.
 	short               [FFTRealInverse + 1][fftShortMost + 1]fftShort[T]
 	shortWide, wideRows int
-	// tangleLine is fftTangleGo from x to y, contiguous lines of a multiple of 16
-	// numbers, but for number 0; x may be y. Nil if the body has none.
-	tangleLine func(y, x, u []T)
+	// tangleLines is fftTangleGo, but for number 0, from contiguous lines of n numbers, a
+	// multiple of 16, those from from[i] on in x, to those from to[i] on in y, which may be
+	// the same; at least one. Nil if the body has none.
+	tangleLines func(y []T, to []int, x []T, from []int, n int, u []T)
 	// tangle, see fftTangleGo, and product: dst row k, k < n, is the row of src at
 	// pos[k] times w[k], with real and imaginary parts exchanged.
 	tangle  func(re, im []T, pos []int, u []T)

@@ -355,26 +355,36 @@ func fftKernelTangle[T Float](t *testing.T, b *fftBody[T]) {
 					fftClose[T](t, x, rowsOf(b, tile)[j][i], "h %d, row %d, lane %d", h, j, i)
 				}
 			}
-			if b.tangleLine != nil && h%16 == 0 {
-				fftKernelTangleLine(t, b, h, u)
+			if b.tangleLines != nil && h%16 == 0 {
+				fftKernelTangleLines(t, b, h, u)
 			}
 		}
 	}
 }
 
-func fftKernelTangleLine[T Float](t *testing.T, b *fftBody[T], h int, u []T) {
-	line, after := fftGuarded[T](2 * h)
-	want := append([]T(nil), line...)
+// Two lines in place, and from others.
+func fftKernelTangleLines[T Float](t *testing.T, b *fftBody[T], h int, u []T) {
+	lines, after := fftGuarded[T](2 * 2 * h)
+	x := append([]T{0}, lines...)
+	want := append([]T(nil), lines...)
 	pos := make([]int, h)
 	for k := range pos {
 		pos[k] = 2 * k
 	}
-	fftTangleGo(want, want[1:], pos, u, 1)
-	fftTangleGo(line, line[1:], pos[:1], u, 1) // number 0
-	b.tangleLine(line, line, u)
+	y := append([]T(nil), lines...)
+	for _, o := range []int{0, 2 * h} {
+		for _, z := range [][]T{lines, y} {
+			fftTangleGo(z[o:], z[o+1:], pos[:1], u, 1) // number 0
+		}
+		fftTangleGo(want[o:], want[o+1:], pos, u, 1)
+	}
+	b.tangleLines(lines, []int{2 * h, 0}, lines, []int{2 * h, 0}, h, u)
+	b.tangleLines(y, []int{0, 2 * h}, x, []int{1, 2*h + 1}, h, u)
 	requireGuards(t, after)
-	for i := range line {
-		fftClose[T](t, complex(float64(want[i]), 0), complex(float64(line[i]), 0), "h %d, element %d", h, i)
+	for i := range lines {
+		for _, z := range [][]T{lines, y} {
+			fftClose[T](t, complex(float64(want[i]), 0), complex(float64(z[i]), 0), "h %d, element %d", h, i)
+		}
 	}
 }
 

@@ -123,15 +123,15 @@ func (s *fftPass[T]) evenRealRows(tile, dst, src []T, to, from []int) {
 	if s.half != nil {
 		s.half(dst, src, tile, s.unrepeated(to), from, s.shortTurns, s.scale)
 	}
-	for i := range to {
-		if i > 0 && to[i] == to[i-1] {
-			return // the tile is not full
-		}
+	to = distinct(to)
+	for i, o := range to {
 		if s.half == nil {
-			s.cross.transform(tile, dst, src, to[i], from[i], false)
+			s.cross.transform(tile, dst, src, o, from[i], false)
 		}
-		y := dst[to[i]:]
-		s.line.body.tangleLine(y[:h], y[:h], s.u)
+	}
+	s.line.body.tangleLines(dst, to, dst, to, s.line.n, s.u)
+	for _, o := range to {
+		y := dst[o:]
 		first, last := 2*(y[0]+y[1]), 2*(y[0]-y[1])
 		if y[0], y[1] = first, last; !s.packed {
 			y[1], y[h], y[h+1] = 0, last, 0
@@ -139,36 +139,44 @@ func (s *fftPass[T]) evenRealRows(tile, dst, src []T, to, from []int) {
 	}
 }
 
+// distinct returns the lines of a tile, of which the last one is repeated where it is
+// not full.
+func distinct(lines []int) []int {
+	n := len(lines)
+	for n > 1 && lines[n-1] == lines[n-2] {
+		n--
+	}
+	return lines[:n]
+}
+
 // evenInverseRows is evenInverse of contiguous lines, each transformed on its own.
 func (s *fftPass[T]) evenInverseRows(tile, dst, src []T, to, from []int) {
 	h := 2 * s.line.n
 	if s.half == nil {
-		for i := range to {
-			if i > 0 && to[i] == to[i-1] {
-				return // the tile is not full
-			}
-			s.tangleInverse(tile[:h], src[from[i]:])
-			s.cross.transform(tile[h:], dst, tile, to[i], 0, true)
+		for i, o := range distinct(to) {
+			s.tangleInverse(tile, src, fftAtStart, from[i:][:1])
+			s.cross.transform(tile[h:], dst, tile, o, 0, true)
 		}
 		return
 	}
 	spare := len(to) * h
 	to = s.unrepeated(to)
-	for i, o := range s.halfOff[:len(to)] {
-		s.tangleInverse(tile[o:o+h], src[from[i]:])
-	}
+	s.tangleInverse(tile, src, s.halfOff[:len(to)], from[:len(to)])
 	s.half(dst, tile, tile[spare:], to, s.halfOff, s.shortTurns, s.scale)
 }
 
-// tangleInverse makes the half of a contiguous line that remains to be transformed.
-func (s *fftPass[T]) tangleInverse(y, x []T) {
-	h := len(y)
-	last := x[1]
-	if !s.packed {
-		last = x[h]
+// tangleInverse makes the halves of contiguous lines that remain to be transformed.
+func (s *fftPass[T]) tangleInverse(y, x []T, to, from []int) {
+	h := 2 * s.line.n
+	s.line.body.tangleLines(y, to, x, from, s.line.n, s.u)
+	for i, o := range to {
+		x, y := x[from[i]:], y[o:]
+		last := x[1]
+		if !s.packed {
+			last = x[h]
+		}
+		y[0], y[1] = x[0]+last, x[0]-last
 	}
-	s.line.body.tangleLine(y, x[:h], s.u)
-	y[0], y[1] = x[0]+last, x[0]-last
 }
 
 // oddReal is FFTReal of odd length with a factor that is a radix.

@@ -37,7 +37,7 @@ func (s *fftPass[T]) setShort() bool {
 	if s.n <= fftShortMost && !s.packed {
 		s.short = body.short[s.kind][s.n]
 	}
-	if s.short == nil && s.u != nil && s.line.n%16 == 0 && body.tangleLine != nil {
+	if s.short == nil && s.u != nil && s.line.n%16 == 0 && body.tangleLines != nil {
 		s.half = body.short[s.kind-FFTReal][s.line.n]
 	}
 	switch {

@@ -3846,43 +3846,56 @@ done:
 	VZEROUPPER
 	RET
 
-// func fftTangleLineAVX2F32(y []float32, x []float32, u []float32)
+// func fftTangleLinesAVX2F32(y []float32, to []int, x []float32, from []int, n int, u []float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·fftTangleLineAVX2F32(SB), NOSPLIT, $0-72
-	MOVQ    x_base+24(FP), AX
-	MOVQ    y_base+0(FP), CX
-	MOVQ    u_base+48(FP), DX
-	MOVQ    x_len+32(FP), BX
-	MOVQ    $0x00000008, SI
-	IMUL3Q  $0x00000004, BX, DI
-	SUBQ    $0x00000020, DI
-	SHRQ    $0x04, BX
+TEXT ·fftTangleLinesAVX2F32(SB), NOSPLIT, $0-128
+	MOVQ    to_base+24(FP), AX
+	MOVQ    from_base+72(FP), CX
+	MOVQ    u_base+104(FP), DX
+	MOVQ    to_len+32(FP), BX
 	VMOVUPS fftAVX2F323f800000<>+0(SB), Y0
 	VMOVUPS fftAVX2F320x80000000<>+0(SB), Y1
 
+line:
+	MOVQ   x_base+48(FP), SI
+	MOVQ   y_base+0(FP), DI
+	MOVQ   (CX), R9
+	LEAQ   (SI)(R9*4), SI
+	ADDQ   $0x08, CX
+	MOVQ   (AX), R9
+	LEAQ   (DI)(R9*4), DI
+	ADDQ   $0x08, AX
+	MOVQ   n+96(FP), R8
+	MOVQ   $0x00000008, R9
+	IMUL3Q $0x00000008, R8, R10
+	SUBQ   $0x00000020, R10
+	SHRQ   $0x03, R8
+
 pair:
-	VMOVUPS        (AX)(SI*1), Y2
-	VMOVUPS        (AX)(DI*1), Y3
+	VMOVUPS        (SI)(R9*1), Y2
+	VMOVUPS        (SI)(R10*1), Y3
 	VPERMPD        $0x1b, Y3, Y3
 	VMOVAPS        Y2, Y4
 	VMOVAPS        Y2, Y2
 	VFMSUBADD213PS Y3, Y0, Y4
 	VFMADDSUB213PS Y3, Y0, Y2
-	VMOVSLDUP      (DX)(SI*1), Y3
-	VMOVSHDUP      (DX)(SI*1), Y5
+	VMOVSLDUP      (DX)(R9*1), Y3
+	VMOVSHDUP      (DX)(R9*1), Y5
 	VPERMILPS      $0xb1, Y2, Y6
 	VMULPS         Y5, Y6, Y5
 	VFMADDSUB213PS Y5, Y3, Y2
 	VSUBPS         Y2, Y4, Y3
 	VXORPD         Y1, Y3, Y3
 	VADDPS         Y2, Y4, Y2
-	VMOVUPS        Y2, (CX)(SI*1)
+	VMOVUPS        Y2, (DI)(R9*1)
 	VPERMPD        $0x1b, Y3, Y2
-	VMOVUPS        Y2, (CX)(DI*1)
-	ADDQ           $0x00000020, SI
-	SUBQ           $0x00000020, DI
-	DECQ           BX
+	VMOVUPS        Y2, (DI)(R10*1)
+	ADDQ           $0x00000020, R9
+	SUBQ           $0x00000020, R10
+	DECQ           R8
 	JNZ            pair
+	DECQ           BX
+	JNZ            line
 	VZEROUPPER
 	RET
 

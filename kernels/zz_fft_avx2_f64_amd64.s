@@ -3676,29 +3676,40 @@ done:
 	VZEROUPPER
 	RET
 
-// func fftTangleLineAVX2F64(y []float64, x []float64, u []float64)
+// func fftTangleLinesAVX2F64(y []float64, to []int, x []float64, from []int, n int, u []float64)
 // Requires: AVX, FMA3
-TEXT ·fftTangleLineAVX2F64(SB), NOSPLIT, $0-72
-	MOVQ    x_base+24(FP), AX
-	MOVQ    y_base+0(FP), CX
-	MOVQ    u_base+48(FP), DX
-	MOVQ    x_len+32(FP), BX
-	MOVQ    $0x00000010, SI
-	IMUL3Q  $0x00000008, BX, DI
-	SUBQ    $0x00000020, DI
-	SHRQ    $0x03, BX
+TEXT ·fftTangleLinesAVX2F64(SB), NOSPLIT, $0-128
+	MOVQ    to_base+24(FP), AX
+	MOVQ    from_base+72(FP), CX
+	MOVQ    u_base+104(FP), DX
+	MOVQ    to_len+32(FP), BX
 	VMOVUPD fftAVX2F643ff0000000000000<>+0(SB), Y0
 	VMOVUPD fftAVX2F640x8000000000000000<>+0(SB), Y1
 
+line:
+	MOVQ   x_base+48(FP), SI
+	MOVQ   y_base+0(FP), DI
+	MOVQ   (CX), R9
+	LEAQ   (SI)(R9*8), SI
+	ADDQ   $0x08, CX
+	MOVQ   (AX), R9
+	LEAQ   (DI)(R9*8), DI
+	ADDQ   $0x08, AX
+	MOVQ   n+96(FP), R8
+	MOVQ   $0x00000010, R9
+	IMUL3Q $0x00000010, R8, R10
+	SUBQ   $0x00000020, R10
+	SHRQ   $0x02, R8
+
 pair:
-	VMOVUPD        (AX)(SI*1), Y2
-	VMOVUPD        (AX)(DI*1), Y3
+	VMOVUPD        (SI)(R9*1), Y2
+	VMOVUPD        (SI)(R10*1), Y3
 	VPERM2F128     $0x01, Y3, Y3, Y3
 	VMOVAPD        Y2, Y4
 	VMOVAPD        Y2, Y2
 	VFMSUBADD213PD Y3, Y0, Y4
 	VFMADDSUB213PD Y3, Y0, Y2
-	VMOVUPD        (DX)(SI*1), Y5
+	VMOVUPD        (DX)(R9*1), Y5
 	VMOVDDUP       Y5, Y3
 	VPERMILPD      $0xff, Y5, Y5
 	VPERMILPD      $0x55, Y2, Y6
@@ -3707,13 +3718,15 @@ pair:
 	VSUBPD         Y2, Y4, Y3
 	VXORPD         Y1, Y3, Y3
 	VADDPD         Y2, Y4, Y2
-	VMOVUPD        Y2, (CX)(SI*1)
+	VMOVUPD        Y2, (DI)(R9*1)
 	VPERM2F128     $0x01, Y3, Y3, Y2
-	VMOVUPD        Y2, (CX)(DI*1)
-	ADDQ           $0x00000020, SI
-	SUBQ           $0x00000020, DI
-	DECQ           BX
+	VMOVUPD        Y2, (DI)(R10*1)
+	ADDQ           $0x00000020, R9
+	SUBQ           $0x00000020, R10
+	DECQ           R8
 	JNZ            pair
+	DECQ           BX
+	JNZ            line
 	VZEROUPPER
 	RET
 

@@ -188,7 +188,7 @@ func fftNegateAVX512F32(part []float32, rows []int)
 func fftTangleAVX512F32(re []float32, im []float32, pos []int, u []float32)
 
 //go:noescape
-func fftTangleLineAVX512F32(y []float32, x []float32, u []float32)
+func fftTangleLinesAVX512F32(y []float32, to []int, x []float32, from []int, n int, u []float32)
 
 //go:noescape
 func fftProductAVX512F32(dst []float32, src []float32, pos []int, w []float32, n int)

@@ -8200,45 +8200,58 @@ done:
 	VZEROUPPER
 	RET
 
-// func fftTangleLineAVX512F32(y []float32, x []float32, u []float32)
+// func fftTangleLinesAVX512F32(y []float32, to []int, x []float32, from []int, n int, u []float32)
 // Requires: AVX, AVX512DQ, AVX512F
-TEXT ·fftTangleLineAVX512F32(SB), NOSPLIT, $0-72
-	MOVQ    x_base+24(FP), AX
-	MOVQ    y_base+0(FP), CX
-	MOVQ    u_base+48(FP), DX
-	MOVQ    x_len+32(FP), BX
-	MOVQ    $0x00000008, SI
-	IMUL3Q  $0x00000004, BX, DI
-	SUBQ    $0x00000040, DI
-	SHRQ    $0x05, BX
+TEXT ·fftTangleLinesAVX512F32(SB), NOSPLIT, $0-128
+	MOVQ    to_base+24(FP), AX
+	MOVQ    from_base+72(FP), CX
+	MOVQ    u_base+104(FP), DX
+	MOVQ    to_len+32(FP), BX
 	VMOVUPS fftAVX512F323f800000<>+0(SB), Z0
 	VMOVUPS fftAVX512F320x80000000<>+0(SB), Z1
 
+line:
+	MOVQ   x_base+48(FP), SI
+	MOVQ   y_base+0(FP), DI
+	MOVQ   (CX), R9
+	LEAQ   (SI)(R9*4), SI
+	ADDQ   $0x08, CX
+	MOVQ   (AX), R9
+	LEAQ   (DI)(R9*4), DI
+	ADDQ   $0x08, AX
+	MOVQ   n+96(FP), R8
+	MOVQ   $0x00000008, R9
+	IMUL3Q $0x00000008, R8, R10
+	SUBQ   $0x00000040, R10
+	SHRQ   $0x04, R8
+
 pair:
-	VMOVUPS        (AX)(SI*1), Z2
-	VMOVUPS        (AX)(DI*1), Z3
+	VMOVUPS        (SI)(R9*1), Z2
+	VMOVUPS        (SI)(R10*1), Z3
 	VSHUFF64X2     $0x4e, Z3, Z3, Z3
 	VPERMPD        $0x1b, Z3, Z3
 	VMOVAPS        Z2, Z4
 	VMOVAPS        Z2, Z2
 	VFMSUBADD213PS Z3, Z0, Z4
 	VFMADDSUB213PS Z3, Z0, Z2
-	VMOVSLDUP      (DX)(SI*1), Z3
-	VMOVSHDUP      (DX)(SI*1), Z5
+	VMOVSLDUP      (DX)(R9*1), Z3
+	VMOVSHDUP      (DX)(R9*1), Z5
 	VPERMILPS      $0xb1, Z2, Z6
 	VMULPS         Z5, Z6, Z5
 	VFMADDSUB213PS Z5, Z3, Z2
 	VSUBPS         Z2, Z4, Z3
 	VXORPD         Z1, Z3, Z3
 	VADDPS         Z2, Z4, Z2
-	VMOVUPS        Z2, (CX)(SI*1)
+	VMOVUPS        Z2, (DI)(R9*1)
 	VSHUFF64X2     $0x4e, Z3, Z3, Z2
 	VPERMPD        $0x1b, Z2, Z2
-	VMOVUPS        Z2, (CX)(DI*1)
-	ADDQ           $0x00000040, SI
-	SUBQ           $0x00000040, DI
-	DECQ           BX
+	VMOVUPS        Z2, (DI)(R10*1)
+	ADDQ           $0x00000040, R9
+	SUBQ           $0x00000040, R10
+	DECQ           R8
 	JNZ            pair
+	DECQ           BX
+	JNZ            line
 	VZEROUPPER
 	RET
 

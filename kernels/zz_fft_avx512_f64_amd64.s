@@ -7360,29 +7360,40 @@ done:
 	VZEROUPPER
 	RET
 
-// func fftTangleLineAVX512F64(y []float64, x []float64, u []float64)
+// func fftTangleLinesAVX512F64(y []float64, to []int, x []float64, from []int, n int, u []float64)
 // Requires: AVX, AVX512DQ, AVX512F
-TEXT ·fftTangleLineAVX512F64(SB), NOSPLIT, $0-72
-	MOVQ    x_base+24(FP), AX
-	MOVQ    y_base+0(FP), CX
-	MOVQ    u_base+48(FP), DX
-	MOVQ    x_len+32(FP), BX
-	MOVQ    $0x00000010, SI
-	IMUL3Q  $0x00000008, BX, DI
-	SUBQ    $0x00000040, DI
-	SHRQ    $0x04, BX
+TEXT ·fftTangleLinesAVX512F64(SB), NOSPLIT, $0-128
+	MOVQ    to_base+24(FP), AX
+	MOVQ    from_base+72(FP), CX
+	MOVQ    u_base+104(FP), DX
+	MOVQ    to_len+32(FP), BX
 	VMOVUPD fftAVX512F643ff0000000000000<>+0(SB), Z0
 	VMOVUPD fftAVX512F640x8000000000000000<>+0(SB), Z1
 
+line:
+	MOVQ   x_base+48(FP), SI
+	MOVQ   y_base+0(FP), DI
+	MOVQ   (CX), R9
+	LEAQ   (SI)(R9*8), SI
+	ADDQ   $0x08, CX
+	MOVQ   (AX), R9
+	LEAQ   (DI)(R9*8), DI
+	ADDQ   $0x08, AX
+	MOVQ   n+96(FP), R8
+	MOVQ   $0x00000010, R9
+	IMUL3Q $0x00000010, R8, R10
+	SUBQ   $0x00000040, R10
+	SHRQ   $0x03, R8
+
 pair:
-	VMOVUPD        (AX)(SI*1), Z2
-	VMOVUPD        (AX)(DI*1), Z3
+	VMOVUPD        (SI)(R9*1), Z2
+	VMOVUPD        (SI)(R10*1), Z3
 	VSHUFF64X2     $0x1b, Z3, Z3, Z3
 	VMOVAPD        Z2, Z4
 	VMOVAPD        Z2, Z2
 	VFMSUBADD213PD Z3, Z0, Z4
 	VFMADDSUB213PD Z3, Z0, Z2
-	VMOVUPD        (DX)(SI*1), Z5
+	VMOVUPD        (DX)(R9*1), Z5
 	VMOVDDUP       Z5, Z3
 	VPERMILPD      $0xff, Z5, Z5
 	VPERMILPD      $0x55, Z2, Z6
@@ -7391,13 +7402,15 @@ pair:
 	VSUBPD         Z2, Z4, Z3
 	VXORPD         Z1, Z3, Z3
 	VADDPD         Z2, Z4, Z2
-	VMOVUPD        Z2, (CX)(SI*1)
+	VMOVUPD        Z2, (DI)(R9*1)
 	VSHUFF64X2     $0x1b, Z3, Z3, Z2
-	VMOVUPD        Z2, (CX)(DI*1)
-	ADDQ           $0x00000040, SI
-	SUBQ           $0x00000040, DI
-	DECQ           BX
+	VMOVUPD        Z2, (DI)(R10*1)
+	ADDQ           $0x00000040, R9
+	SUBQ           $0x00000040, R10
+	DECQ           R8
 	JNZ            pair
+	DECQ           BX
+	JNZ            line
 	VZEROUPPER
 	RET
 

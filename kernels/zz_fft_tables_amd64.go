@@ -57,7 +57,7 @@ func fftSetAVX2F32(b *fftBody[float32]) {
 	b.arrange = fftArrangeAVX2F32
 	b.negate = fftNegateAVX2F32
 	b.tangle = fftTangleAVX2F32
-	b.tangleLine = fftTangleLineAVX2F32
+	b.tangleLines = fftTangleLinesAVX2F32
 	b.product = fftProductAVX2F32
 	b.short[FFTForward][16] = fftShortForward16AVX2F32
 	b.short[FFTInverse][16] = fftShortInverse16AVX2F32
@@ -184,7 +184,7 @@ func fftSetAVX2F64(b *fftBody[float64]) {
 	b.arrange = fftArrangeAVX2F64
 	b.negate = fftNegateAVX2F64
 	b.tangle = fftTangleAVX2F64
-	b.tangleLine = fftTangleLineAVX2F64
+	b.tangleLines = fftTangleLinesAVX2F64
 	b.product = fftProductAVX2F64
 	b.short[FFTForward][16] = fftShortForward16AVX2F64
 	b.short[FFTInverse][16] = fftShortInverse16AVX2F64
@@ -321,7 +321,7 @@ func fftSetAVX512F32(b *fftBody[float32]) {
 	b.arrange = fftArrangeAVX512F32
 	b.negate = fftNegateAVX512F32
 	b.tangle = fftTangleAVX512F32
-	b.tangleLine = fftTangleLineAVX512F32
+	b.tangleLines = fftTangleLinesAVX512F32
 	b.product = fftProductAVX512F32
 	b.short[FFTForward][16] = fftShortForward16AVX512F32
 	b.short[FFTInverse][16] = fftShortInverse16AVX512F32
@@ -462,7 +462,7 @@ func fftSetAVX512F64(b *fftBody[float64]) {
 	b.arrange = fftArrangeAVX512F64
 	b.negate = fftNegateAVX512F64
 	b.tangle = fftTangleAVX512F64
-	b.tangleLine = fftTangleLineAVX512F64
+	b.tangleLines = fftTangleLinesAVX512F64
 	b.product = fftProductAVX512F64
 	b.short[FFTForward][16] = fftShortForward16AVX512F64
 	b.short[FFTInverse][16] = fftShortInverse16AVX512F64

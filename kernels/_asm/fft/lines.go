@@ -363,20 +363,29 @@ func (k *isa) cross(swap bool) {
 	k.end()
 }
 
-// tangleLine is fftTangleGo from the contiguous line x to y, but for number 0. A
-// vector of numbers meets the reversed vector from the other end; the last two
-// overlap in the number in the middle, which both set to the same value.
-func (k *isa) tangleLine() {
-	k.function("tangleLine", "TangleLine", "func(y, x, u []T)")
-	x, y, u := k.slice("x"), k.slice("y"), k.slice("u")
-	n := k.Load(k.Param("x").Len(), k.GP64()).(R)
-	lo, hi := k.GP64(), k.GP64()
-	k.MOVQ(U32(uint32(2*k.size())), lo)
-	k.IMUL3Q(U32(uint32(k.size())), n, hi)
-	k.SUBQ(U32(uint32(k.bytes)), hi)
-	k.SHRQ(Imm(map[int]uint64{4: 3, 8: 4, 16: 5}[k.lanes()]), n) // pairs of vectors
+// tangleLines is fftTangleGo from contiguous lines of n numbers of x to those of y, but
+// for number 0. A vector of numbers meets the reversed vector from the other end; the
+// last two overlap in the number in the middle, which both set to the same value.
+func (k *isa) tangleLines() {
+	k.function("tangleLines", "TangleLines", "func(y []T, to []int, x []T, from []int, n int, u []T)")
+	to, from, u := k.slice("to"), k.slice("from"), k.slice("u")
+	lines := k.Load(k.Param("to").Len(), k.GP64()).(R)
+	x, y, n, lo, hi := k.GP64(), k.GP64(), k.GP64(), k.GP64(), k.GP64()
 	one, conj := k.load1(k.constant(1)), k.load1(k.alternating(0, 1<<(k.bits-1)))
 	at := func(base, o R) Mem { return Mem{Base: base, Index: o, Scale: 1} }
+	k.Label("line")
+	k.Load(k.Param("x").Base(), x)
+	k.Load(k.Param("y").Base(), y)
+	for _, l := range [][2]R{{x, from}, {y, to}} {
+		k.MOVQ(Mem{Base: l[1]}, lo)
+		k.LEAQ(k.element(l[0], lo), l[0])
+		k.ADDQ(Imm(8), l[1])
+	}
+	k.Load(k.Param("n"), n)
+	k.MOVQ(U32(uint32(2*k.size())), lo)
+	k.IMUL3Q(U32(uint32(2*k.size())), n, hi)
+	k.SUBQ(U32(uint32(k.bytes)), hi)
+	k.SHRQ(Imm(map[int]uint64{4: 2, 8: 3, 16: 4}[k.lanes()]), n) // pairs of vectors
 	k.loop("pair", n, func() {
 		a, b := k.load1(at(x, lo)), k.reverse(k.load1(at(x, hi)))
 		s, d := k.copy(a), k.copy(a)
@@ -402,5 +411,7 @@ func (k *isa) tangleLine() {
 		k.ADDQ(U32(uint32(k.bytes)), lo)
 		k.SUBQ(U32(uint32(k.bytes)), hi)
 	})
+	k.DECQ(lines)
+	k.JNZ(LabelRef("line"))
 	k.end()
 }

@@ -109,7 +109,7 @@ func emitAll(k *isa) {
 	k.arrange()
 	k.negate()
 	k.tangle()
-	k.tangleLine()
+	k.tangleLines()
 	k.product()
 	if k.level == "AVX2" {
 		table := k.table
