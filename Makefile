@@ -22,6 +22,7 @@ levels:
 race:
 	CGO_ENABLED=1 go test -race -short -skip 'Accuracy|Exp|Elementwise' ./kernels
 	CGO_ENABLED=1 go test -race -short ./autograd
+	CGO_ENABLED=1 go test -race -short -run 'Run|Twice' ./models
 	CGO_ENABLED=1 go test -race -short -run 'Batch|Steps|Move' ./synth
 	CGO_ENABLED=1 go test -race -short -run 'Interrupt|Signal|Serve|Control|Batch|Progress' ./cli
 

@@ -20,27 +20,26 @@ func (p *bandMoments[T]) matrix(kind, i, j int) []T {
 	return p.coefficients[((kind*p.groups+i)*p.groups+j)*gramSize:]
 }
 
-// backward returns what runs opSpectrumMomentsAdjoint, image by image. It leaves the
+// backward returns what runs opSpectrumMomentsAdjoint for an image. It leaves the
 // cotangents of the halved bands in their place.
-func (p *bandMoments[T]) backward(pool *kernels.Pool) func() {
+func (p *bandMoments[T]) backward(pool *kernels.Pool) func(image int) {
 	p.coefficients = make([]T, mixes*p.groups*p.groups*gramSize)
 	p.spread, p.shifts = kernels.NewTextureRows[T](p.k, p.workers[0].auto.SpreadLen()), make([]T, p.k)
 	image := 0
 	findCentre, own := p.findCentre, p.ownSpectra
 	spread := func(worker, lo, hi int) { p.spreadRows(worker, image, lo, hi) }
-	return func() {
-		for image = range p.images {
-			p.begin(image, pool)
-			if !p.halved.full[image] {
-				pool.For(p.k, 1, findCentre)
-				pool.For(p.h, momentBlock, own)
-				p.wrap()
-			}
-			p.halved.full[image] = false
-			p.prepare(image)
-			pool.For(p.h, momentBlock, spread)
-			p.bands.JoinHalved(p.spectrum(p.dx, image), p.z, pool)
+	return func(i int) {
+		image = i
+		p.begin(image, pool)
+		if !p.halved.full[image] {
+			pool.For(p.k, 1, findCentre)
+			pool.For(p.h, momentBlock, own)
+			p.wrap()
 		}
+		p.halved.full[image] = false
+		p.prepare(image)
+		pool.For(p.h, momentBlock, spread)
+		p.bands.JoinHalved(p.spectrum(p.dx, image), p.z, pool)
 	}
 }
 

@@ -71,21 +71,56 @@ type momentWorker[T kernels.Float] struct {
 	work                  []T
 }
 
-func bindMoments(b *autograd.Bind) func() {
-	if b.Out.DType.Real() == tensor.Float32 {
-		return newBandMoments[float32](b, b.Attr.(spectrumAttr).bands.f32, false).forward(b.Pool, b.Level)
+func bindMoments(b *autograd.Bind) func()        { return bindBandMoments(b, false) }
+func bindMomentsAdjoint(b *autograd.Bind) func() { return bindBandMoments(b, true) }
+
+func bindBandMoments(b *autograd.Bind, adjoint bool) func() {
+	if masks := b.Attr.(spectrumAttr).bands; b.Out.DType.Real() == tensor.Float32 {
+		return runMoments[float32](b, masks.f32, adjoint)
+	} else {
+		return runMoments[float64](b, masks.f64, adjoint)
 	}
-	return newBandMoments[float64](b, b.Attr.(spectrumAttr).bands.f64, false).forward(b.Pool, b.Level)
 }
 
-func bindMomentsAdjoint(b *autograd.Bind) func() {
-	if b.Out.DType.Real() == tensor.Float32 {
-		return newBandMoments[float32](b, b.Attr.(spectrumAttr).bands.f32, true).backward(b.Pool)
-	}
-	return newBandMoments[float64](b, b.Attr.(spectrumAttr).bands.f64, true).backward(b.Pool)
+// sharesImages reports whether threads share images rather than the rows of each: they
+// need not meet then. Small images leave little to do between two such points; of larger
+// ones all threads should have as many.
+func sharesImages(images, pixels, threads int) bool {
+	return threads > 1 && images >= 2*threads && (pixels <= 128*128 || images%threads == 0 || images >= 8*threads)
 }
 
-func newBandMoments[T kernels.Float](b *autograd.Bind, masks tensor.Tensor, adjoint bool) *bandMoments[T] {
+// runMoments returns what runs opSpectrumMoments or its adjoint.
+func runMoments[T kernels.Float](b *autograd.Bind, masks tensor.Tensor, adjoint bool) func() {
+	x, pool := b.Contiguous(0), b.Pool
+	images := x.Dim[0] * x.Dim[1]
+	bind := func(pool *kernels.Pool) func(image int) {
+		p := newBandMoments[T](b, masks, adjoint, pool.Threads())
+		if adjoint {
+			return p.backward(pool)
+		}
+		return p.forward(pool, b.Level)
+	}
+	if !sharesImages(images, x.Dim[2]*x.Dim[3], pool.Threads()) {
+		run := bind(pool)
+		return func() {
+			for i := range images {
+				run(i)
+			}
+		}
+	}
+	runs := make([]func(image int), pool.Threads())
+	for i := range runs {
+		runs[i] = bind(nil)
+	}
+	share := func(worker, lo, hi int) {
+		for i := lo; i < hi; i++ {
+			runs[worker](i)
+		}
+	}
+	return func() { pool.For(images, 1, share) }
+}
+
+func newBandMoments[T kernels.Float](b *autograd.Bind, masks tensor.Tensor, adjoint bool, threads int) *bandMoments[T] {
 	x, attr := b.Contiguous(0), b.Attr.(spectrumAttr)
 	p := &bandMoments[T]{momentLayout: attr.layout(x.Type), x: tensor.Span[T](x),
 		images: x.Dim[0] * x.Dim[1], strip: kernels.TextureStrip[T]()}
@@ -95,11 +130,11 @@ func newBandMoments[T kernels.Float](b *autograd.Bind, masks tensor.Tensor, adjo
 	} else {
 		p.y = tensor.Span[T](b.Out)
 	}
-	p.bands = kernels.NewFFTBands(masksOf[T](attr.bands, masks, b.Level), b.Pool.Threads())
+	p.bands = kernels.NewFFTBands(masksOf[T](attr.bands, masks, b.Level), threads)
 	p.groups = (p.k + kernels.TextureRows - 1) / kernels.TextureRows
 	p.shift = kernels.Lookup[T]("shift", b.Level)
 	p.sum = kernels.LookupReduction[T]("sum", b.Level)
-	p.workers = make([]momentWorker[T], b.Pool.Threads())
+	p.workers = make([]momentWorker[T], threads)
 	for i := range p.workers {
 		p.workers[i] = p.newWorker(adjoint, b.Level)
 	}
@@ -200,8 +235,8 @@ func (p *bandMoments[T]) begin(image int, pool *kernels.Pool) {
 	}
 }
 
-// forward returns what runs opSpectrumMoments, image by image.
-func (p *bandMoments[T]) forward(pool *kernels.Pool, level kernels.Level) func() {
+// forward returns what runs opSpectrumMoments for an image.
+func (p *bandMoments[T]) forward(pool *kernels.Pool, level kernels.Level) func(image int) {
 	p.chunk = wholeBlocks(min(momentChunk/p.w, (p.h+momentChunks-1)/momentChunks))
 	p.chunks = (p.h + p.chunk - 1) / p.chunk
 	p.totals, p.windows = make([]float64, p.chunks*p.accumulators()), make([]float64, p.k*p.width*p.width)
@@ -227,18 +262,16 @@ func (p *bandMoments[T]) forward(pool *kernels.Pool, level kernels.Level) func()
 			p.workers[worker].auto.Window(p.windowOf(k), all)
 		}
 	}
-	return func() {
-		for image := range p.images {
-			p.halved.full[image] = false
-			p.begin(image, pool)
-			pool.For(p.all(), 1, findCentre)
-			pool.For(p.chunks, 1, measure)
-			p.wrap()
-			pool.For(momentParts*p.k, 1, correlate)
-			pool.For(p.k, 1, join)
-			p.join(image)
-			p.halved.full[image] = true
-		}
+	return func(image int) {
+		p.halved.full[image] = false
+		p.begin(image, pool)
+		pool.For(p.all(), 1, findCentre)
+		pool.For(p.chunks, 1, measure)
+		p.wrap()
+		pool.For(momentParts*p.k, 1, correlate)
+		pool.For(p.k, 1, join)
+		p.join(image)
+		p.halved.full[image] = true
 	}
 }
 

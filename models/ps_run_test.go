@@ -8,29 +8,34 @@ import (
 	"github.com/percept-go/percept/tensor"
 )
 
-// An evaluation gives the same bits on any number of threads, and allocates
-// nothing.
+// An evaluation gives the same bits on any number of threads, whether they share the
+// images or their rows, and allocates nothing.
 func TestPortillaSimoncelliRun(t *testing.T) {
 	m, err := NewPortillaSimoncelli(64, 96, PortillaSimoncelliOptions{Scales: 3, CorrelationWidth: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, d := range []tensor.DType{tensor.Float32, tensor.Float64} {
-		t.Run(fmt.Sprint(d), func(t *testing.T) {
-			one, three := gradientOn(t, m, d, 1), gradientOn(t, m, d, 3)
-			for i := range one.Len() {
-				if one.LoadReal(i) != three.LoadReal(i) {
-					t.Fatalf("element %d of the gradient is %v on one thread, %v on three", i, one.LoadReal(i), three.LoadReal(i))
+		for _, images := range []int{2, 7} {
+			t.Run(fmt.Sprint(d, images), func(t *testing.T) {
+				if sharesImages(images, 64*96, 3) != (images == 7) {
+					t.Fatalf("%d images are shared, or not, against expectation", images)
 				}
-			}
-		})
+				one, three := gradientOn(t, m, d, images, 1), gradientOn(t, m, d, images, 3)
+				for i := range one.Len() {
+					if one.LoadReal(i) != three.LoadReal(i) {
+						t.Fatalf("element %d of the gradient is %v on one thread, %v on three", i, one.LoadReal(i), three.LoadReal(i))
+					}
+				}
+			})
+		}
 	}
 }
 
 // gradientOn returns the gradient of the sum of squared statistics.
-func gradientOn(t *testing.T, m *PortillaSimoncelli, d tensor.DType, threads int) tensor.Tensor {
+func gradientOn(t *testing.T, m *PortillaSimoncelli, d tensor.DType, images, threads int) tensor.Tensor {
 	t.Helper()
-	x := tensor.New(d, 2, 1, 64, 96)
+	x := tensor.New(d, images, 1, 64, 96)
 	for i := range x.Len() {
 		x.StoreReal(i, float64(i*i%1009)/1009)
 	}
@@ -51,7 +56,7 @@ func gradientOn(t *testing.T, m *PortillaSimoncelli, d tensor.DType, threads int
 	if n := testing.AllocsPerRun(2, run); n != 0 {
 		t.Errorf("%v allocations in a Run on %d threads", n, threads)
 	}
-	dst := tensor.New(d, 2, 1, 64, 96)
+	dst := tensor.New(d, images, 1, 64, 96)
 	if err := p.Read(0, dst); err != nil {
 		t.Fatal(err)
 	}
