@@ -14,10 +14,11 @@ import (
 // The direction is that of the limited-memory quasi-Newton method for the
 // Lagrangian, from a diagonal and a filter of spatial frequencies that are both
 // learned, projected; elements at a bound that the loss pushes outwards do not
-// take part. A step along the normal is added that makes up for the curvature of the
-// level set, as trials before have shown it, so that Newton steps are due only where that
-// has changed. The whole satisfies the weak Wolfe conditions (Lewis and Overton 2013,
-// Math. Programming 141:135–163) for the Lagrangian.
+// take part. Where what the bounds leave of the direction does not lead down, the
+// projected gradient is followed instead. A step along the normal is added that makes
+// up for the curvature of the level set, as trials before have shown it, so that Newton
+// steps are due only where that has changed. The whole satisfies the weak Wolfe
+// conditions (Lewis and Overton 2013, Math. Programming 141:135–163) for the Lagrangian.
 //
 // Kinks are smoothed, and made sharp by the method of multipliers (see Evaluation.Kinks
 // and autograd.Kink).
@@ -193,7 +194,8 @@ func (s *tangent) head() {
 	p := norm(s.p)
 	longest := s.length.Scale(tangentLongest)
 	d = d.Mul(per(quotient(longest, norm(d)).Min(s.number(1)), d))
-	steep := either(s.count.Eq(s.number(0)), not(dotWide(s.p, d).Le(p.Mul(norm(d)).Scale(-1e-10))))
+	// Bounds stop elements near them at once, and the others may lead up by themselves.
+	steep := either(s.count.Eq(s.number(0)), not(dotWide(s.p, s.kept(d)).Le(p.Mul(norm(d)).Scale(-1e-10))))
 	d = autograd.Where(per(steep, d), s.p.Mul(per(quotient(s.length, p).Neg(), d)), d)
 	s.direction = autograd.Where(per(s.active, d), d, s.d)
 	s.at = autograd.Where(per(s.phase.Eq(s.number(tangentTrial)), d), s.trial(), s.z)
@@ -235,6 +237,17 @@ func (s *tangent) span() float64 {
 		return b[1] - b[0]
 	}
 	return 1
+}
+
+// kept returns what the bounds leave of step d from x.
+func (s *tangent) kept(d autograd.Value) autograd.Value {
+	b := s.o.Bounds
+	if b == nil {
+		return d
+	}
+	x := flat(s.x)
+	room := func(bound float64) autograd.Value { return s.tape.Scalar(x.Type().DType, bound).Sub(x) }
+	return d.Max(room(b[0])).Min(room(b[1]))
 }
 
 // inside returns x within the bounds.
