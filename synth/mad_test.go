@@ -174,6 +174,26 @@ func madPhotograph(images, h, w int) tensor.Tensor {
 	return x
 }
 
+// Far from an image that the metric held keeps near, most pixels are at a bound, and
+// others come near one in passing: what the bounds leave of a step must lead down.
+func TestMADGoesOnAmongBounds(t *testing.T) {
+	const searches = 30
+	o := synth.MADOptions{Starts: 1}
+	for i := range searches {
+		o.Each, o.Seeds = append(o.Each, synth.Goal{Max: true, Swapped: true}), append(o.Seeds, uint64(i))
+	}
+	x := tensor.New(tensor.Float64, searches, 1, 24, 20)
+	tensor.Copy(x, madPhotograph(1, 24, 20).Expand(searches, 1, 24, 20))
+	s := newMAD(t, nil, x, models.ModelMetric{Model: synth.ModelFunc(gaussian)}, models.MSE{}, o)
+	_, err := s.Run(context.Background(), synth.Stop{Iterations: 1000})
+	require.NoError(t, err)
+	list, err := s.Outcome()
+	require.NoError(t, err)
+	for i, o := range list {
+		require.True(t, o.Matched, "%d: %+v", i, o)
+	}
+}
+
 func TestMADHoldsAMetricWithinBounds(t *testing.T) {
 	for name, metrics := range map[string][2]synth.Metric{
 		"dssim, mse": {models.Dissimilarity{Of: models.SSIM{}}, models.MSE{}},
