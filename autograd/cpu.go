@@ -1,7 +1,9 @@
 package autograd
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"gonum.org/v1/gonum/blas"
@@ -54,23 +56,119 @@ func (c CPU) Close() error { return nil }
 
 // cpuBound is the replay of steps on the CPU.
 type cpuBound struct {
-	run  []func()
-	all  func() // runs them
-	pool *kernels.Pool
+	run    []func()
+	levels []cpuLevel
+	all    func() // runs them
+	pool   *kernels.Pool
+}
+
+// A cpuLevel is the steps of a level, which do not depend on each other: one thread
+// runs those aside while the others share each of the rest.
+type cpuLevel struct {
+	shared []func()
+	aside  func() // or nil
 }
 
 // Bind chooses the body of every step.
 func (c CPU) Bind(steps []Step) (Bound, error) {
 	p, kept := &cpuBound{pool: kernels.NewPool(c.Threads)}, map[keptKey]any{}
-	for i := range steps {
-		p.run = append(p.run, c.bindStep(&steps[i], p.pool, kept))
+	for first := 0; first < len(steps); {
+		end := first
+		for end < len(steps) && steps[end].Level == steps[first].Level {
+			end++
+		}
+		var l cpuLevel
+		var aside []func()
+		apart := stepsApart(steps[first:end], p.pool.Threads())
+		for i := range steps[first:end] {
+			if pool := p.pool; apart[i] {
+				f := c.bindStep(&steps[first+i], nil, kept)
+				aside, p.run = append(aside, f), append(p.run, f)
+			} else {
+				f := c.bindStep(&steps[first+i], pool, kept)
+				l.shared, p.run = append(l.shared, f), append(p.run, f)
+			}
+		}
+		if len(aside) > 0 {
+			l.aside = func() { runAll(aside) }
+		}
+		p.levels = append(p.levels, l)
+		first = end
 	}
-	p.all = func() {
-		for _, f := range p.run {
-			f()
+	p.all = p.once
+	return p, nil
+}
+
+func runAll(run []func()) {
+	for _, f := range run {
+		f()
+	}
+}
+
+// once runs all steps.
+func (p *cpuBound) once() {
+	for i := range p.levels {
+		l := &p.levels[i]
+		if l.aside == nil {
+			runAll(l.shared)
+			continue
+		}
+		p.pool.Aside(l.aside)
+		runAll(l.shared)
+		p.pool.Wait()
+	}
+}
+
+// How long steps aside take, in nanoseconds: together at least leastAside, or it is not
+// worth it, each at most mostAside, or threads share it well.
+const (
+	leastAside = 10000
+	mostAside  = 500000
+)
+
+// stepsApart says which steps of a level one of so many threads runs by itself: as many
+// as take its share of the time, of those that are not the longest, the longer ones
+// first. What threads share costs them time to meet and to fetch what others made, the
+// more the shorter it is.
+func stepsApart(steps []Step, threads int) []bool {
+	apart, took, order, all := make([]bool, len(steps)), make([]float64, len(steps)), make([]int, len(steps)), 0.
+	for i := range steps {
+		took[i], order[i] = steps[i].guess(), i
+		all += took[i]
+	}
+	if threads < 2 || len(steps) < 2 || all < 2*leastAside {
+		return apart
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(took[j], took[i]) })
+	sum := 0.
+	for _, i := range order[1:] {
+		if took[i] <= mostAside && sum+took[i] <= all/float64(threads) && !sharesArgument(steps, i) {
+			apart[i] = true
+			sum += took[i]
 		}
 	}
-	return p, nil
+	if sum < leastAside {
+		clear(apart)
+	}
+	return apart
+}
+
+// sharesArgument reports whether another op of the level has an argument of step i: the
+// two may work in memory of their own that belongs to it, see Bind.Kept.
+func sharesArgument(steps []Step, i int) bool {
+	for j := range steps {
+		if j != i && slices.ContainsFunc(steps[i].args, func(a int32) bool { return slices.Contains(steps[j].args, a) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// guess returns about how many nanoseconds a thread takes for s.
+func (s *Step) guess() float64 {
+	const flops, bytes = 30, 20 // a nanosecond
+	read, written := s.Bytes()
+	return float64(s.FLOPs())/flops + float64(read+written)/bytes
 }
 
 func (p *cpuBound) Run() error {

@@ -111,7 +111,8 @@ type keptKey struct {
 
 // Kept returns what make made for the first step of the program that asked for the
 // same thing about the same Value, its argument i: memory in which it leaves what
-// later ones need. They must be able to do without, as they may be bound alone.
+// later ones need. They must be able to do without, as they may be bound alone. Steps
+// that have an argument in common do not run at the same time.
 func (b *Bind) Kept(i int, what any, make func() any) any {
 	if i >= len(b.args) {
 		return make()

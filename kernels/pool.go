@@ -28,6 +28,8 @@ type Pool struct {
 
 	turns poolTurns
 
+	aside func() // see Aside
+
 	// The loop in progress; written by For only while no chunk is claimed.
 	f        func(worker, lo, hi int)
 	n, chunk int
@@ -37,7 +39,8 @@ type Pool struct {
 	// takes the first and workers the last, so that with two threads each one
 	// finds the same elements in its cache from loop to loop.
 	unclaimed  atomic.Uint64
-	_          [56]byte
+	asideState atomic.Int32 // polled with it
+	_          [52]byte
 	unfinished atomic.Int64
 	_          [56]byte
 }
@@ -100,6 +103,49 @@ func (p *Pool) For(n, grain int, f func(worker, lo, hi int)) {
 		}
 	}
 	p.f = nil
+}
+
+// The states of the call that Aside asks for.
+const (
+	asideNone = iota
+	asideWaits
+	asideRuns
+)
+
+// Aside has a worker call f while the caller goes on, which may call For meanwhile and
+// must call Wait before it calls Aside again. A nil Pool calls f at once, and so does
+// one in some turns, see Turn. It allocates nothing. f must not panic, nor use the Pool.
+func (p *Pool) Aside(f func()) {
+	if p.Threads() == 1 || p.turns.alone {
+		f()
+		return
+	}
+	p.aside = f
+	p.asideState.Store(asideWaits)
+	p.wakeUp(1)
+}
+
+// Wait returns when what Aside was given has ended; if no worker has begun it, the
+// caller calls it. A nil Pool is legal. It allocates nothing and does not panic.
+func (p *Pool) Wait() {
+	if p == nil || p.runAside() {
+		return
+	}
+	for polls := 1; p.asideState.Load() != asideNone; polls++ {
+		if polls%pollsPerYield == 0 {
+			runtime.Gosched()
+		}
+	}
+}
+
+// runAside calls what waits to be called aside and reports whether there was such.
+func (p *Pool) runAside() bool {
+	if p.asideState.Load() != asideWaits || !p.asideState.CompareAndSwap(asideWaits, asideRuns) {
+		return false
+	}
+	p.aside()
+	p.asideState.Store(asideNone)
+	return true
 }
 
 // Close ends the workers; a later For runs on its caller alone. A nil Pool is
@@ -167,7 +213,7 @@ func (p *Pool) run(worker, chunk int) {
 func (p *Pool) work(i int) {
 	w := &p.workers[i]
 	for !p.closed.Load() {
-		if p.runLast(i + 1) {
+		if p.runAside() || p.runLast(i+1) {
 			continue
 		}
 		if p.spin() {
@@ -199,8 +245,8 @@ func (p *Pool) spin() bool {
 	}
 }
 
-// pending reports whether a chunk waits to be claimed.
+// pending reports whether a chunk waits to be claimed, or a call aside.
 func (p *Pool) pending() bool {
 	u := p.unclaimed.Load()
-	return u>>32 != u&0xffffffff
+	return u>>32 != u&0xffffffff || p.asideState.Load() == asideWaits
 }

@@ -111,3 +111,38 @@ func BenchmarkPoolEmpty(b *testing.B) {
 		p.For(16, 1, f)
 	}
 }
+
+// A call aside runs once, beside loops or, where no worker takes it, in Wait.
+func TestPoolAside(t *testing.T) {
+	for _, threads := range []int{1, 2, 3} {
+		p := NewPool(threads)
+		var calls, sum int64 // calls is read after Wait only
+		aside := func() { calls++ }
+		work := func(_, lo, hi int) { atomic.AddInt64(&sum, int64(hi-lo)) }
+		for i := range 2000 {
+			p.turns.alone = i%7 == 6
+			p.Aside(aside)
+			if i%3 > 0 {
+				p.For(100, 1, work)
+			}
+			p.Wait()
+			if calls != int64(i+1) {
+				t.Fatalf("%d threads: %d calls after %d", threads, calls, i+1)
+			}
+		}
+		if sum != 133300 {
+			t.Fatalf("%d threads: the loops did %d", threads, sum)
+		}
+		if n := testing.AllocsPerRun(10, func() { p.Aside(aside); p.Wait() }); n != 0 {
+			t.Errorf("%v allocations", n)
+		}
+		p.Close()
+	}
+	var none *Pool
+	called := false
+	none.Aside(func() { called = true })
+	none.Wait()
+	if !called {
+		t.Error("a nil Pool does not call what it is to call aside")
+	}
+}
