@@ -81,13 +81,12 @@ func (c CPU) Bind(steps []Step) (Bound, error) {
 		var aside []func()
 		apart := stepsApart(steps[first:end], p.pool.Threads())
 		for i := range steps[first:end] {
-			if pool := p.pool; apart[i] {
-				f := c.bindStep(&steps[first+i], nil, kept)
-				aside, p.run = append(aside, f), append(p.run, f)
-			} else {
-				f := c.bindStep(&steps[first+i], pool, kept)
-				l.shared, p.run = append(l.shared, f), append(p.run, f)
+			pool, list := p.pool, &l.shared
+			if apart[i] {
+				pool, list = nil, &aside
 			}
+			f := c.bindStep(&steps[first+i], pool, kept)
+			*list, p.run = append(*list, f), append(p.run, f)
 		}
 		if len(aside) > 0 {
 			l.aside = func() { runAll(aside) }

@@ -107,9 +107,9 @@ func fftWideTurns[T Float](body *fftBody[T], n int, scale T) []T {
 	return tw
 }
 
-// fftGroupTurns are those for n = 4q numbers with a kernel that
-// begins with a stage of radix 4, as its tile has them: in each group of 128 bits as
-// many numbers of the line as fit. They are e^{-2πi jt/n} for j < q, 0 < t < 4, times
+// fftGroupTurns are those for n = 4q numbers with a kernel that begins with a stage of
+// radix 4, as its tile has them: in each group of 128 bits as many numbers of the line
+// as fit. They are e^{-2πi jt/n} for j < q, 0 < t < 4, times
 // the scale, a group's j in turn, then those of stages of radix 4 of a transform of
 // length q, down to one of length 4 or 8.
 func fftGroupTurns[T Float](body *fftBody[T], n int, scale T) []T {

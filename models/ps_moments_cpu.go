@@ -75,11 +75,11 @@ func bindMoments(b *autograd.Bind) func()        { return bindBandMoments(b, fal
 func bindMomentsAdjoint(b *autograd.Bind) func() { return bindBandMoments(b, true) }
 
 func bindBandMoments(b *autograd.Bind, adjoint bool) func() {
-	if masks := b.Attr.(spectrumAttr).bands; b.Out.DType.Real() == tensor.Float32 {
+	masks := b.Attr.(spectrumAttr).bands
+	if b.Out.DType.Real() == tensor.Float32 {
 		return runMoments[float32](b, masks.f32, adjoint)
-	} else {
-		return runMoments[float64](b, masks.f64, adjoint)
 	}
+	return runMoments[float64](b, masks.f64, adjoint)
 }
 
 // sharesImages reports whether threads share images rather than the rows of each: they
