@@ -5,8 +5,8 @@ import (
 	"github.com/percept-go/percept/tensor"
 )
 
-// dots is a contraction by scalar products of rows, summed in float64: for few
-// rows of many elements, which it reads once at the speed of memory.
+// dots is a contraction by scalar products of rows: for few rows of many elements,
+// which it reads once.
 type dots[T kernels.Float] struct {
 	rows, cols     vectors[T] // rows are the more
 	batch, m, n, k int
@@ -14,25 +14,29 @@ type dots[T kernels.Float] struct {
 	symmetric      bool // both are the same: half of the products suffice
 	dot            kernels.Reduction[T]
 	tile           kernels.DotTile[T]
-	sums           []kernels.DotSums // of each thread
-	chunk, chunks  int               // parts of k that units of their own sum
-	part           []float64         // sums of each chunk, where there are several
-	narrow         []T               // the result …
-	wide           []float64         // … or the result in float64
+	sums           []dotSums // of each thread
+	chunk, chunks  int       // parts of k that units of their own sum
+	part           []float64 // sums of each chunk, where there are several
+	narrow         []T       // the result …
+	wide           []float64 // … or the result in float64
 	pool           *kernels.Pool
 	work, join     func(worker, lo, hi int)
 }
 
+// dotSums are the products of the whole tiles of a unit.
+type dotSums [dotRows / dotStep][dotCols / dotStep]kernels.DotSums
+
 const (
-	dotRows  = kernels.DotTileRows // of a unit
-	dotCols  = 16                  // the most columns
-	longDot  = 256                 // from this length on, more than dotRows columns are worth it
-	fewUnits = 32                  // below, k is split into chunks
+	dotStep  = kernels.DotTileRows
+	dotRows  = 16  // of a unit
+	dotCols  = 16  // the most columns
+	longDot  = 256 // from this length on, more than dotStep columns are worth it
+	fewUnits = 32  // below, k is split into chunks
 )
 
 // skinny reports whether p is for scalar products.
 func (p *product[T]) skinny() bool {
-	return min(p.m, p.n) <= dotRows || min(p.m, p.n) <= dotCols && p.k >= longDot
+	return min(p.m, p.n) <= dotStep || min(p.m, p.n) <= dotCols && p.k >= longDot
 }
 
 // vectors is an argument of scalar products: vectors of contiguous elements.
@@ -74,7 +78,7 @@ func vectorsOf[T kernels.Float](b *Bind, i int) vectors[T] {
 
 func newDots[T kernels.Float](b *Bind) func() {
 	out := b.Out
-	d := &dots[T]{batch: out.Dim[0], m: out.Dim[1], n: out.Dim[2], k: b.In[0].Dim[2], pool: b.Pool, dot: kernels.LookupReduction[T]("dot", b.Level), tile: kernels.DotTileOf[T](b.Level)}
+	d := &dots[T]{batch: out.Dim[0], m: out.Dim[1], n: out.Dim[2], k: b.In[0].Dim[2], pool: b.Pool, dot: kernels.LookupReduction[T]("dot", b.Level), tile: kernels.DotTileOf[T](b.Level, out.DType != tensor.DTypeOf[T]())}
 	d.rows, d.cols = vectorsOf[T](b, 0), vectorsOf[T](b, 1)
 	d.symmetric = d.m == d.n && d.rows.ld == d.cols.ld && d.rows.batch == d.cols.batch && &d.rows.data[0] == &d.cols.data[0]
 	if d.n > d.m {
@@ -92,9 +96,9 @@ func newDots[T kernels.Float](b *Bind) func() {
 		d.chunk, d.chunks = kernels.Block, (d.k+kernels.Block-1)/kernels.Block
 		d.part = make([]float64, d.chunks*d.batch*d.m*d.n)
 	}
-	d.sums = make([]kernels.DotSums, d.pool.Threads())
+	d.sums = make([]dotSums, d.pool.Threads())
 	d.work, d.join = d.units, d.sum
-	grain := max(1, 1<<14/(dotRows*d.n*d.chunk))
+	grain := max(1, 1<<14/(min(dotRows, d.m)*d.n*d.chunk))
 	return func() {
 		d.pool.For(units*d.chunks, grain, d.work)
 		if d.part != nil {
@@ -106,46 +110,65 @@ func newDots[T kernels.Float](b *Bind) func() {
 // units computes units lo up to hi: dotRows rows by all columns by one chunk. Those
 // of a chunk follow each other, so that it is read from memory once.
 func (d *dots[T]) units(worker, lo, hi int) {
-	tiles := (d.m + dotRows - 1) / dotRows
+	groups := (d.m + dotRows - 1) / dotRows
 	for u := lo; u < hi; u++ {
-		c, i, r := u/tiles%d.chunks, u/tiles/d.chunks, u%tiles*dotRows
+		c, i, r := u/groups%d.chunks, u/groups/d.chunks, u%groups*dotRows
 		d.unit(&d.sums[worker], c, i, r, min(dotRows, d.m-r))
 	}
 }
 
-// unit multiplies rows r to r+count of matrix i with all columns, block by
-// block, so that a block of each is read from memory once.
-func (d *dots[T]) unit(sums *kernels.DotSums, c, i, r, count int) {
-	var acc [dotRows][dotCols]float64
-	rows, cols := d.rows.of(i), d.cols.of(i)
-	end := min((c+1)*d.chunk, d.k)
-	for from := c * d.chunk; from < end; from += kernels.Block {
-		d.block(&acc, sums, rows[r*d.rows.ld+from:], cols[from:], r, count, min(kernels.Block, end-from))
+// unit multiplies rows r to r+count of matrix i with all columns: tile by tile where
+// there are rows and columns enough, and the others one by one.
+func (d *dots[T]) unit(sums *dotSums, c, i, r, count int) {
+	rows, cols := d.rows.of(i)[r*d.rows.ld:], d.cols.of(i)
+	from, end := c*d.chunk, min((c+1)*d.chunk, d.k)
+	down, across := count/dotStep, d.n/dotStep
+	if end-from < kernels.DotLeast {
+		down = 0
 	}
-	for x := range count {
-		for y := range d.columns(r + x) {
-			d.store(c, i, r+x, y, acc[x][y])
-		}
+	for x := range down {
+		clear(sums[x][:across])
 	}
-}
-
-// block adds the products of n elements of count rows from row r on with all
-// columns: tile by tile where there are rows and columns enough.
-func (d *dots[T]) block(acc *[dotRows][dotCols]float64, sums *kernels.DotSums, rows, cols []T, r, count, n int) {
-	whole := 0
-	if count == dotRows {
-		for columns := d.columns(r + count - 1); whole+dotRows <= columns; whole += dotRows {
-			d.tile(sums, rows, cols[whole*d.cols.ld:], d.rows.ld, d.cols.ld, n)
-			for i, v := range sums.Sum {
-				acc[i/dotRows][whole+i%dotRows] += v
+	for at := from; at < end; at += kernels.DotRun {
+		n := min(kernels.DotRun, end-at)
+		for x := range down {
+			for y := range d.tiles(r, x, across) {
+				d.tile(&sums[x][y], rows[x*dotStep*d.rows.ld+at:], cols[y*dotStep*d.cols.ld+at:], d.rows.ld, d.cols.ld, n)
 			}
 		}
 	}
 	for x := range count {
-		for y := whole; y < d.columns(r+x); y++ {
-			acc[x][y] += d.dot(rows[x*d.rows.ld:][:n], cols[y*d.cols.ld:][:n])
+		whole := 0
+		if x < down*dotStep {
+			whole = d.tiles(r, x/dotStep, across) * dotStep
+		}
+		for y := range d.columns(r + x) {
+			if y < whole {
+				d.store(c, i, r+x, y, sums[x/dotStep][y/dotStep].Sum(x%dotStep, y%dotStep))
+			} else {
+				d.store(c, i, r+x, y, d.product(rows[x*d.rows.ld:][from:end], cols[y*d.cols.ld:][from:end]))
+			}
 		}
 	}
+}
+
+// tiles returns how many tiles the rows of tile x of the unit that begins with row r
+// need.
+func (d *dots[T]) tiles(r, x, across int) int {
+	if d.symmetric {
+		return min(r/dotStep+x+1, across)
+	}
+	return across
+}
+
+// product is the sum of products of one row and one column.
+func (d *dots[T]) product(x, y []T) float64 {
+	total := 0.0
+	for from := 0; from < len(x); from += kernels.Block {
+		to := min(from+kernels.Block, len(x))
+		total += d.dot(x[from:to], y[from:to])
+	}
+	return total
 }
 
 // columns returns how many products row r needs.

@@ -10,9 +10,10 @@ type asmTable[T Float] struct {
 	toFloat64   func(dst *float64, a *float32, n int) // likewise
 	fromFloat64 func(dst *float32, a *float64, n int) // likewise
 
-	// Dot products of rows, see DotTile. n is a multiple of lanes.
-	dots     func(acc *float64, a, b *T, lda, ldb, n int)
-	foldDots func(dst, acc *float64)
+	// Dot products of rows, see DotTile, and, for b = a, half of them. Runs are summed
+	// in float32 at first. n is a multiple of DotLeast.
+	dots, ownDots       rawDots[T]
+	dotRuns, ownDotRuns rawDots[T] // of float32 only
 
 	// dotRowsAtOnce rows times b, see LookupDotRows; n a multiple of asmStretch.
 	dotRows func(dst *float64, a, b *T, lda, n int)
@@ -46,6 +47,7 @@ type asmTable[T Float] struct {
 type (
 	rawElementwise[T Float] func(dst, a, b, c *T, n int, s, t T)
 	rawBlock[T Float]       func(a, b *T, n int) (even, odd float64)
+	rawDots[T Float]        func(acc *float64, a, b *T, lda, ldb, n int)
 	rawTile[T Float]        func(a, b, c, next, ahead *T, tiles, k, ldc, lda, more int)
 )
 

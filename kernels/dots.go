@@ -3,40 +3,59 @@ package kernels
 // DotTileRows is how many rows of each argument a DotTile takes.
 const DotTileRows = 4
 
-// A DotTile sets Sum[DotTileRows·i+j] of s to the reduction dot of row i of a and row j
-// of b: rows of n elements, at most Block, lda and ldb apart. It panics if a slice
-// is too short.
+// DotRun is the most elements of a DotTile, a few rows of which stay in the
+// first-level cache, and DotLeast the fewest for which it is worth while.
+const (
+	DotRun   = 512
+	DotLeast = 32
+)
+
+// A DotTile adds to the sum i, j of s the product of row i of a and row j of b: rows of
+// n elements, at most DotRun, lda and ldb apart. If b is a, sums with j > i mean
+// nothing. It panics if a slice is too short. It does not allocate.
 type DotTile[T Float] func(s *DotSums, a, b []T, lda, ldb, n int)
 
-// DotSums are the results of a DotTile, and its memory.
-type DotSums struct {
-	Sum   [DotTileRows * DotTileRows]float64
-	lanes [DotTileRows * DotTileRows * lanes]float64
-	parts [2 * DotTileRows * DotTileRows]float64
+// DotSums are sums of the products of rows.
+type DotSums [DotTileRows * DotTileRows][dotLanes]float64
+
+// dotLanes is the number of running results of each product, whose sum it is.
+const dotLanes = 8
+
+// Sum returns sum i, j.
+func (s *DotSums) Sum(i, j int) float64 {
+	l := &s[DotTileRows*i+j]
+	return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
 }
 
-// dotStretch is how many elements of all rows stay in the first-level cache.
-const dotStretch = 512
-
-// DotTileOf returns the body of level l, or the best below it. It gives the bits
-// of the reduction. It does not panic.
-func DotTileOf[T Float](l Level) DotTile[T] {
+// DotTileOf returns the body of level l, or the best below it. Sums are those of the
+// reduction dot but for their order: every product is exact in float64, or fused with
+// its sum. With float32, if not wide, up to DotRun/16 products are summed in float32
+// before they are added to a sum in float64, which takes half as long. All levels but
+// PureGo give the same bits. It does not panic.
+func DotTileOf[T Float](l Level, wide bool) DotTile[T] {
 	asm, dot := asmOf[T](l.Resolve()), LookupReduction[T]("dot", l)
+	tile, own := asm.dots, asm.ownDots
+	if asm.dotRuns != nil && !wide {
+		tile, own = asm.dotRuns, asm.ownDotRuns
+	}
 	return func(s *DotSums, a, b []T, lda, ldb, n int) {
 		a, b = a[:(DotTileRows-1)*lda+n], b[:(DotTileRows-1)*ldb+n]
-		if asm.dots == nil || n == 0 || n%lanes > 0 {
-			for i := range s.Sum {
-				s.Sum[i] = dot(a[i/DotTileRows*lda:][:n], b[i%DotTileRows*ldb:][:n])
-			}
+		whole := 0
+		if tile != nil {
+			whole = n / DotLeast * DotLeast
+		}
+		switch {
+		case whole == 0:
+		case &a[0] == &b[0] && lda == ldb:
+			own(&s[0][0], &a[0], &a[0], lda, lda, whole)
+		default:
+			tile(&s[0][0], &a[0], &b[0], lda, ldb, whole)
+		}
+		if whole == n {
 			return
 		}
-		clear(s.lanes[:])
-		for at := 0; at < n; at += dotStretch {
-			asm.dots(&s.lanes[0], &a[at], &b[at], lda, ldb, min(dotStretch, n-at))
-		}
-		asm.foldDots(&s.parts[0], &s.lanes[0])
-		for i := range s.Sum {
-			s.Sum[i] = 0 + (s.parts[2*i] + s.parts[2*i+1])
+		for i := range s {
+			s[i][0] += dot(a[i/DotTileRows*lda+whole:][:n-whole], b[i%DotTileRows*ldb+whole:][:n-whole])
 		}
 	}
 }

@@ -1,8 +1,11 @@
 package kernels
 
 import (
+	"math"
+	"math/big"
 	"math/rand/v2"
 	"testing"
+	"unsafe"
 )
 
 func TestDotTile(t *testing.T) {
@@ -10,30 +13,72 @@ func TestDotTile(t *testing.T) {
 	testDotTile[float64](t)
 }
 
-// testDotTile compares with the reduction, to the bit.
+// testDotTile compares with exact sums, and the levels that have assembly with each
+// other, to the bit.
 func testDotTile[T Float](t *testing.T) {
 	r := rand.New(rand.NewPCG(21, 22))
-	for _, l := range Levels() {
-		tile, dot := DotTileOf[T](l), LookupReduction[T]("dot", PureGo)
-		for _, n := range []int{0, 1, 31, 32, 33, 64, 480, 512, 544, 1000, 1024, Block - 32, Block} {
+	for _, wide := range []bool{false, true} {
+		for _, n := range []int{0, 1, 15, 16, 17, 33, 64, 480, 500, DotRun} {
 			lda, ldb := n+r.IntN(4), n+r.IntN(4)
 			a, b := make([]T, 3*lda+n+1)[1:], make([]T, 3*ldb+n)
 			fillNormal(r, a)
 			fillNormal(r, b)
-			got := new(DotSums)
-			tile(got, a, b, lda, ldb, n)
-			for i, g := range got.Sum {
-				if want := dot(a[i/DotTileRows*lda:][:n], b[i%DotTileRows*ldb:][:n]); g != want {
-					t.Fatalf("%T, %v, n %d, product %d: got %v, want %v", T(0), l, n, i, g, want)
-				}
-			}
+			compareDotTile(t, wide, a, b, lda, ldb, n, false)
+			compareDotTile(t, wide, a, a, lda, lda, n, true)
 		}
 	}
 }
 
+// compareDotTile takes every level; own says that sums with j > i mean nothing.
+func compareDotTile[T Float](t *testing.T, wide bool, a, b []T, lda, ldb, n int, own bool) {
+	bound := 0x1p-52 * float64(n)
+	if unsafe.Sizeof(T(0)) == 4 && !wide { // sums of n/16 terms in float32
+		bound = 0x1p-24 * float64(n/16+2)
+	}
+	var best *DotSums
+	for _, l := range Levels() {
+		got := new(DotSums)
+		for i := range got {
+			got[i][3] = float64(i) // is added to
+		}
+		DotTileOf[T](l, wide)(got, a, b, lda, ldb, n)
+		for i := range DotTileRows {
+			for j := range DotTileRows {
+				if own && j > i {
+					got[DotTileRows*i+j] = [dotLanes]float64{}
+					continue
+				}
+				want, size := exactDot(a[i*lda:][:n], b[j*ldb:][:n])
+				want += float64(DotTileRows*i + j)
+				if g := got.Sum(i, j); !(math.Abs(g-want) <= bound*(size+15)) {
+					t.Errorf("%T, wide %v, own %v, %v, n %d, sum %d, %d: got %v, want %v", T(0), wide, own, l, n, i, j, g, want)
+				}
+			}
+		}
+		if l == PureGo {
+			continue
+		}
+		if best != nil && *best != *got {
+			t.Errorf("%T, wide %v, own %v, n %d: other bits with %v", T(0), wide, own, n, l)
+		}
+		best = got
+	}
+}
+
+// exactDot returns the inner product of x and y and that of their absolute values.
+func exactDot[T Float](x, y []T) (sum, size float64) {
+	total, term := new(big.Float).SetPrec(2000), new(big.Float).SetPrec(2000)
+	for i := range x {
+		total.Add(total, term.Mul(big.NewFloat(float64(x[i])), big.NewFloat(float64(y[i]))))
+		size += math.Abs(float64(x[i]) * float64(y[i]))
+	}
+	sum, _ = total.Float64()
+	return sum, size
+}
+
 func TestDotTileDoesNotAllocate(t *testing.T) {
-	a, tile, dst := make([]float32, 4*Block), DotTileOf[float32](Auto), new(DotSums)
-	if n := testing.AllocsPerRun(10, func() { tile(dst, a, a, Block, Block, Block) }); n != 0 {
+	a, tile, dst := make([]float32, 4*DotRun), DotTileOf[float32](Auto, false), new(DotSums)
+	if n := testing.AllocsPerRun(10, func() { tile(dst, a, a, DotRun, DotRun, DotRun) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

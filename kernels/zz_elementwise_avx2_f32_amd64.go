@@ -197,12 +197,6 @@ func withinAVX2F32(a *float32, n int, limit float32) bool
 func accumulateAVX2F32(dst *float64, a *float32, n int)
 
 //go:noescape
-func dotsAVX2F32(acc *float64, a *float32, b *float32, lda int, ldb int, n int)
-
-//go:noescape
-func foldDotsAVX2F32(dst *float64, acc *float64)
-
-//go:noescape
 func gramAVX2F32(acc *float32, a *float32, b *float32, ld int, n int)
 
 //go:noescape
@@ -237,6 +231,18 @@ func mirrorAddAVX2F32(dst *float32, src *float32, n int)
 
 //go:noescape
 func mirrorSubAVX2F32(dst *float32, src *float32, n int)
+
+//go:noescape
+func dotsAVX2F32(acc *float64, a *float32, b *float32, lda int, ldb int, n int)
+
+//go:noescape
+func ownDotsAVX2F32(acc *float64, a *float32, b *float32, lda int, ldb int, n int)
+
+//go:noescape
+func dotRunsAVX2F32(acc *float64, a *float32, b *float32, lda int, ldb int, n int)
+
+//go:noescape
+func ownDotRunsAVX2F32(acc *float64, a *float32, b *float32, lda int, ldb int, n int)
 
 //go:noescape
 func tile00AVX2F32(a *float32, b *float32, c *float32, next *float32, ahead *float32, tiles int, k int, ldc int, lda int, more int)

@@ -197,12 +197,6 @@ func withinAVX2F64(a *float64, n int, limit float64) bool
 func accumulateAVX2F64(dst *float64, a *float64, n int)
 
 //go:noescape
-func dotsAVX2F64(acc *float64, a *float64, b *float64, lda int, ldb int, n int)
-
-//go:noescape
-func foldDotsAVX2F64(dst *float64, acc *float64)
-
-//go:noescape
 func gramAVX2F64(acc *float64, a *float64, b *float64, ld int, n int)
 
 //go:noescape
@@ -237,6 +231,12 @@ func mirrorAddAVX2F64(dst *float64, src *float64, n int)
 
 //go:noescape
 func mirrorSubAVX2F64(dst *float64, src *float64, n int)
+
+//go:noescape
+func dotsAVX2F64(acc *float64, a *float64, b *float64, lda int, ldb int, n int)
+
+//go:noescape
+func ownDotsAVX2F64(acc *float64, a *float64, b *float64, lda int, ldb int, n int)
 
 //go:noescape
 func tile00AVX2F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)

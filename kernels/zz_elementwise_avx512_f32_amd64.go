@@ -197,12 +197,6 @@ func withinAVX512F32(a *float32, n int, limit float32) bool
 func accumulateAVX512F32(dst *float64, a *float32, n int)
 
 //go:noescape
-func dotsAVX512F32(acc *float64, a *float32, b *float32, lda int, ldb int, n int)
-
-//go:noescape
-func foldDotsAVX512F32(dst *float64, acc *float64)
-
-//go:noescape
 func gramAVX512F32(acc *float32, a *float32, b *float32, ld int, n int)
 
 //go:noescape
@@ -237,6 +231,18 @@ func mirrorAddAVX512F32(dst *float32, src *float32, n int)
 
 //go:noescape
 func mirrorSubAVX512F32(dst *float32, src *float32, n int)
+
+//go:noescape
+func dotsAVX512F32(acc *float64, a *float32, b *float32, lda int, ldb int, n int)
+
+//go:noescape
+func ownDotsAVX512F32(acc *float64, a *float32, b *float32, lda int, ldb int, n int)
+
+//go:noescape
+func dotRunsAVX512F32(acc *float64, a *float32, b *float32, lda int, ldb int, n int)
+
+//go:noescape
+func ownDotRunsAVX512F32(acc *float64, a *float32, b *float32, lda int, ldb int, n int)
 
 //go:noescape
 func dotRowsAVX512F32(dst *float64, a *float32, b *float32, lda int, n int)

@@ -197,12 +197,6 @@ func withinAVX512F64(a *float64, n int, limit float64) bool
 func accumulateAVX512F64(dst *float64, a *float64, n int)
 
 //go:noescape
-func dotsAVX512F64(acc *float64, a *float64, b *float64, lda int, ldb int, n int)
-
-//go:noescape
-func foldDotsAVX512F64(dst *float64, acc *float64)
-
-//go:noescape
 func gramAVX512F64(acc *float64, a *float64, b *float64, ld int, n int)
 
 //go:noescape
@@ -237,6 +231,12 @@ func mirrorAddAVX512F64(dst *float64, src *float64, n int)
 
 //go:noescape
 func mirrorSubAVX512F64(dst *float64, src *float64, n int)
+
+//go:noescape
+func dotsAVX512F64(acc *float64, a *float64, b *float64, lda int, ldb int, n int)
+
+//go:noescape
+func ownDotsAVX512F64(acc *float64, a *float64, b *float64, lda int, ldb int, n int)
 
 //go:noescape
 func dotRowsAVX512F64(dst *float64, a *float64, b *float64, lda int, n int)

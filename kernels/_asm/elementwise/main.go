@@ -115,9 +115,8 @@ func (k *isa) emitAll() table {
 	}
 	k.emitWithin()
 	k.emitAccumulate()
-	k.emitDots()
-	k.emitFoldDots()
-	t.others = append([]string{"within", "accumulate", "dots", "foldDots"}, k.emitTexture()...)
+	t.others = append([]string{"within", "accumulate"}, k.emitTexture()...)
+	t.others = append(t.others, k.emitDots()...)
 	if k.wide() { // the others have no registers for the lanes of several rows
 		k.emitDotRows()
 		t.others = append(t.others, "dotRows")
