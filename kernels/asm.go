@@ -14,9 +14,7 @@ type asmTable[T Float] struct {
 	// in float32 at first. n is a multiple of DotLeast.
 	dots, ownDots       rawDots[T]
 	dotRuns, ownDotRuns rawDots[T] // of float32 only
-
-	// dotRowsAtOnce rows times b, see LookupDotRows; n a multiple of asmStretch.
-	dotRows func(dst *float64, a, b *T, lda, n int)
+	rowDots             rawDots[T] // of dotRowsAtOnce rows with b, in T at first
 
 	// Texture statistics, see Texture. n is a multiple of the lanes of a vector.
 	gram           func(acc, a, b *T, ld, n int)

@@ -22,8 +22,9 @@ type DotSums [DotTileRows * DotTileRows][dotLanes]float64
 const dotLanes = 8
 
 // Sum returns sum i, j.
-func (s *DotSums) Sum(i, j int) float64 {
-	l := &s[DotTileRows*i+j]
+func (s *DotSums) Sum(i, j int) float64 { return foldDot(&s[DotTileRows*i+j]) }
+
+func foldDot(l *[dotLanes]float64) float64 {
 	return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
 }
 

@@ -14,27 +14,50 @@ func AddRows[T Float](dst, b []T, ldb int, x []T, l Level) {
 	}
 }
 
-// DotRows sets dst[i] to what the Reduction dot makes of b and of row i of a, which
-// begins at i·lda. It panics if a is too short.
-type DotRows[T Float] func(dst []float64, a []T, lda int, b []T)
+// DotRows sets dst[i] to the inner product of b and of row i of a, which begins at
+// i·lda. s is memory. It panics if a is too short, and does not allocate.
+type DotRows[T Float] func(s *RowSums, dst []float64, a []T, lda int, b []T)
 
-// dotRowsAtOnce is how many rows the assembly takes at a time.
-const dotRowsAtOnce = 4
+// RowSums are what DotRows works with.
+type RowSums [dotRowsAtOnce][dotLanes]float64
+
+// dotRowsAtOnce is how many rows the assembly takes at a time, and dotRowsRun the most
+// elements of them.
+const (
+	dotRowsAtOnce = 8
+	dotRowsRun    = 1024
+)
 
 // LookupDotRows returns the body at or below level l (Auto: the best of this CPU).
-// All levels give the same bits. It does not panic.
+// Sums are those of the reduction dot but for their order; with float32, up to
+// dotRowsRun/16 products are summed in float32 before they are added to a sum in
+// float64. All levels but PureGo give the same bits. It does not panic.
 func LookupDotRows[T Float](l Level) DotRows[T] {
-	dot, several := LookupReduction[T]("dot", l), asmOf[T](l.Resolve()).dotRows
-	return func(dst []float64, a []T, lda int, b []T) {
-		i := 0
-		if several != nil && len(b) > 0 && len(b) <= Block && len(b)%asmStretch == 0 {
-			for ; i+dotRowsAtOnce <= len(dst); i += dotRowsAtOnce {
-				_ = a[(i+dotRowsAtOnce-1)*lda:][:len(b)]
-				several(&dst[i], &a[i*lda], &b[0], lda, len(b))
-			}
+	dot, several := LookupReduction[T]("dot", l), asmOf[T](l.Resolve()).rowDots
+	return func(s *RowSums, dst []float64, a []T, lda int, b []T) {
+		whole := len(b) / DotLeast * DotLeast
+		if several == nil {
+			whole = 0
 		}
-		for ; i < len(dst); i++ {
-			dst[i] = dot(a[i*lda:][:len(b)], b)
+		if whole == 0 || len(dst) < dotRowsAtOnce {
+			for i := range dst {
+				dst[i] = dot(a[i*lda:][:len(b)], b)
+			}
+			return
+		}
+		for at := 0; at < len(dst); at += dotRowsAtOnce {
+			i := min(at, len(dst)-dotRowsAtOnce) // the last may overlap those before
+			*s = RowSums{}
+			rows := a[i*lda:][:(dotRowsAtOnce-1)*lda+len(b)]
+			for k := 0; k < whole; k += dotRowsRun {
+				several(&s[0][0], &rows[k], &b[k], lda, 0, min(dotRowsRun, whole-k))
+			}
+			for j := range s {
+				dst[i+j] = foldDot(&s[j])
+				if whole < len(b) {
+					dst[i+j] += dot(rows[j*lda+whole:][:len(b)-whole], b[whole:])
+				}
+			}
 		}
 	}
 }

@@ -245,6 +245,9 @@ func dotRunsAVX2F32(acc *float64, a *float32, b *float32, lda int, ldb int, n in
 func ownDotRunsAVX2F32(acc *float64, a *float32, b *float32, lda int, ldb int, n int)
 
 //go:noescape
+func rowDotsAVX2F32(acc *float64, a *float32, b *float32, lda int, ldb int, n int)
+
+//go:noescape
 func tile00AVX2F32(a *float32, b *float32, c *float32, next *float32, ahead *float32, tiles int, k int, ldc int, lda int, more int)
 
 //go:noescape

@@ -239,6 +239,9 @@ func dotsAVX2F64(acc *float64, a *float64, b *float64, lda int, ldb int, n int)
 func ownDotsAVX2F64(acc *float64, a *float64, b *float64, lda int, ldb int, n int)
 
 //go:noescape
+func rowDotsAVX2F64(acc *float64, a *float64, b *float64, lda int, ldb int, n int)
+
+//go:noescape
 func tile00AVX2F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)
 
 //go:noescape

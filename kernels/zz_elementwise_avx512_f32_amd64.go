@@ -245,7 +245,7 @@ func dotRunsAVX512F32(acc *float64, a *float32, b *float32, lda int, ldb int, n 
 func ownDotRunsAVX512F32(acc *float64, a *float32, b *float32, lda int, ldb int, n int)
 
 //go:noescape
-func dotRowsAVX512F32(dst *float64, a *float32, b *float32, lda int, n int)
+func rowDotsAVX512F32(acc *float64, a *float32, b *float32, lda int, ldb int, n int)
 
 //go:noescape
 func tile00AVX512F32(a *float32, b *float32, c *float32, next *float32, ahead *float32, tiles int, k int, ldc int, lda int, more int)

@@ -239,7 +239,7 @@ func dotsAVX512F64(acc *float64, a *float64, b *float64, lda int, ldb int, n int
 func ownDotsAVX512F64(acc *float64, a *float64, b *float64, lda int, ldb int, n int)
 
 //go:noescape
-func dotRowsAVX512F64(dst *float64, a *float64, b *float64, lda int, n int)
+func rowDotsAVX512F64(acc *float64, a *float64, b *float64, lda int, ldb int, n int)
 
 //go:noescape
 func tile00AVX512F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)

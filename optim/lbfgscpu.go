@@ -34,7 +34,10 @@ type body[T, H kernels.Float] struct {
 }
 
 // scratch is memory of one worker.
-type scratch[T kernels.Float] struct{ a, b, c []T }
+type scratch[T kernels.Float] struct {
+	a, b, c []T
+	sums    *kernels.RowSums
+}
 
 // newBody returns a body for images of the given size, in blocks of as many
 // elements as those of a history of type in, or of a reduction.
@@ -52,7 +55,7 @@ func newBody[T, H kernels.Float](b *autograd.Bind, images, size, width int) *bod
 	k.scale, k.add = kernels.Lookup[T]("scale", b.Level), kernels.Lookup[T]("add", b.Level)
 	k.part = make([]float64, images*k.per*width)
 	for i := range k.tmp {
-		k.tmp[i] = scratch[T]{make([]T, k.step), make([]T, k.step), make([]T, k.step)}
+		k.tmp[i] = scratch[T]{make([]T, k.step), make([]T, k.step), make([]T, k.step), new(kernels.RowSums)}
 	}
 	k.work = func(worker, lo, hi int) {
 		for u := lo; u < hi; u++ {

@@ -17,7 +17,7 @@ func productsBody[T, H kernels.Float](b *autograd.Bind) func() {
 	k.block = func(tmp *scratch[T], n, lo, hi int, part []float64) {
 		g := as[H](tmp.a)[:hi-lo] // the gradient in the precision of the history
 		narrow(g, k.gradient(n, lo, hi), k.level)
-		dots(part[:k.used(n)], k.pairs(d, n, 0, lo), k.step, g)
+		dots(tmp.sums, part[:k.used(n)], k.pairs(d, n, 0, lo), k.step, g)
 	}
 	return func() {
 		k.run()
@@ -78,8 +78,8 @@ func overlapsBody[H kernels.Float](b *autograd.Bind) func() {
 	k := newBody[H, H](b, b.In[0].Dim[0], b.In[0].Dim[1], b.In[2].Dim[2]).whereActive(b.In[1], b.In[3])
 	q, y, out := tensor.Span[H](b.Contiguous(0)), tensor.Span[H](b.Contiguous(2)), tensor.Slice[float64](b.Out)
 	dots := kernels.LookupDotRows[H](b.Level)
-	k.block = func(_ *scratch[H], n, lo, hi int, part []float64) {
-		dots(part[:k.used(n)], k.pairs(y, n, 0, lo), k.step, k.image(q, n, lo, hi))
+	k.block = func(tmp *scratch[H], n, lo, hi int, part []float64) {
+		dots(tmp.sums, part[:k.used(n)], k.pairs(y, n, 0, lo), k.step, k.image(q, n, lo, hi))
 	}
 	return func() {
 		k.run()

@@ -170,63 +170,6 @@ func (k *isa) foldVectors(r reduction, sums []V) V {
 	return r.join(d, x.AsX().(V), upper)
 }
 
-// dotRowsAtOnce is how many rows dotRows takes at a time: b is loaded, and
-// converted, once for them.
-const dotRowsAtOnce = 4
-
-// emitDotRows writes func(dst *float64, a, b *T, lda, n int): the sums of the
-// reduction dot for rows of a, lda apart. n is a multiple of the lanes. A product of
-// single precision is exact in double, so that it may be fused with its sum. The rows
-// that lie after these are fetched on the way.
-func (k *isa) emitDotRows() {
-	k.declare("dotRows", fmt.Sprintf("func(dst *float64, a, b *%s, lda, n int)", k.goType()))
-	dst, b, n := k.Load(k.Param("dst"), k.GP64()), k.Load(k.Param("b"), k.GP64()), k.Load(k.Param("n"), k.GP64())
-	lda := k.Load(k.Param("lda"), k.GP64())
-	k.SHLQ(U8(uint8(k.size()/4+1)), lda) // elements to bytes: 4 or 8
-	d := k.at(64, k.width)
-	var rows [dotRowsAtOnce]reg.GPVirtual
-	var sums [dotRowsAtOnce][]V
-	for i := range rows {
-		rows[i] = k.GP64()
-		if i == 0 {
-			k.Load(k.Param("a"), rows[0])
-		} else {
-			k.LEAQ(Mem{Base: rows[i-1], Index: lda, Scale: 1}, rows[i])
-		}
-		for range sumLanes / d.lanes() {
-			sums[i] = append(sums[i], d.zero())
-		}
-	}
-	k.Label("whole")
-	for j := range sums[0] {
-		v := k.widened(b, j)
-		for i, row := range rows {
-			if j*k.narrow().width%64 == 0 {
-				k.PREFETCHT0(Mem{Base: row, Index: lda, Scale: dotRowsAtOnce, Disp: j * k.narrow().width})
-			}
-			w := k.widened(row, j)
-			if k.double() {
-				k.VADDPD(d.mul(w, v), sums[i][j], sums[i][j])
-			} else {
-				k.VFMADD231PD(v, w, sums[i][j])
-			}
-		}
-	}
-	for _, p := range append([]reg.GPVirtual{b.(reg.GPVirtual)}, rows[:]...) {
-		k.ADDQ(U32(uint32(sumLanes*k.size())), p)
-	}
-	k.SUBQ(U32(sumLanes), n)
-	k.JNZ(LabelRef("whole"))
-	for i := range rows {
-		x := d.at(64, 16)
-		even, odd := k.foldVectors(reduction{join: plus}, sums[i]), x.vec()
-		k.VPERMILPD(Imm(1), even, odd)
-		k.VMOVSD(x.add(even, odd), Mem{Base: dst, Disp: 8 * i})
-	}
-	k.VZEROUPPER()
-	k.RET()
-}
-
 // storeFirst returns the first float64 of a register.
 func (k *isa) storeFirst(x V, result string) {
 	p, err := k.Return(result).Resolve()

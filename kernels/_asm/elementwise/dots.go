@@ -85,9 +85,7 @@ func (k *isa) dotsOfLanes(d *isa, own bool, from, step, first, rows int, steps [
 		k.ADDQ(U32(uint32(from*k.size())), a)
 		k.ADDQ(U32(uint32(from*k.size())), b)
 	}
-	lanes := func(i, j, from int) Mem {
-		return Mem{Base: acc, Disp: (((first+i)*dotRows+j)*dotLanes + from%dotLanes) * 8}
-	}
+	lanes := func(i, j int) Mem { return Mem{Base: acc, Disp: ((first+i)*dotRows + j) * dotLanes * 8} }
 	sums := make([][]V, rows)
 	columns := func(i int) int {
 		if own {
@@ -98,7 +96,7 @@ func (k *isa) dotsOfLanes(d *isa, own bool, from, step, first, rows int, steps [
 	for i := range sums {
 		for j := range columns(i) {
 			if d.double() {
-				sums[i] = append(sums[i], d.load(lanes(i, j, from)))
+				sums[i] = append(sums[i], d.load(lanes(i, j).Offset(from*8)))
 			} else {
 				sums[i] = append(sums[i], d.zero())
 			}
@@ -127,13 +125,9 @@ func (k *isa) dotsOfLanes(d *isa, own bool, from, step, first, rows int, steps [
 	for i := range sums {
 		for j, s := range sums[i] {
 			if d.double() {
-				d.VMOVUPD(s, lanes(i, j, from))
-				continue
-			}
-			w := d.at(64, d.width)
-			for half := range 2 {
-				to := lanes(i, j, from+half*w.lanes())
-				w.VMOVUPD(w.add(d.halfToDouble(s, half), to), to)
+				d.VMOVUPD(s, lanes(i, j).Offset(from*8))
+			} else {
+				d.addToLanes(s, lanes(i, j), from)
 			}
 		}
 	}
@@ -160,4 +154,87 @@ func (k *isa) halfToDouble(v V, half int) V {
 	}
 	k.VCVTPS2PD(part, r)
 	return r
+}
+
+// rowDots is how many rows emitRowDots takes at a time.
+const rowDots = 8
+
+// emitRowDots writes func(acc *float64, a, b *T, lda, ldb, n int): to the lanes i of acc,
+// dotLanes each, the products of row i of a and of b, n elements, a multiple of
+// dotLeast, in the precision of a, whose sums are added at the end. ldb is not read.
+// The rows that lie after these are fetched on the way.
+func (k *isa) emitRowDots() {
+	k.declare("rowDots", fmt.Sprintf("func(acc *float64, a, b *%s, lda, ldb, n int)", k.goType()))
+	rows, step := rowDots, 64/k.size()
+	if !k.wide() {
+		rows /= 2 // of two vectors each
+	}
+	lda := k.Load(k.Param("lda"), k.GP64())
+	k.SHLQ(U8(uint8(k.size()/4+1)), lda) // elements to bytes: 4 or 8
+	for first := 0; first < rowDots; first += rows {
+		k.dotsOfRows(lda, step, first, rows)
+	}
+	k.VZEROUPPER()
+	k.RET()
+}
+
+// dotsOfRows is the loop over some of the rows.
+func (k *isa) dotsOfRows(lda reg.Register, step, first, rows int) {
+	acc, b, n := k.Load(k.Param("acc"), k.GP64()), k.Load(k.Param("b"), k.GP64()), k.Load(k.Param("n"), k.GP64())
+	row := make([]reg.Register, rows)
+	sums := make([][]V, rows)
+	for i := range row {
+		row[i] = k.GP64()
+		switch {
+		case i > 0:
+			k.LEAQ(Mem{Base: row[i-1], Index: lda, Scale: 1}, row[i])
+		case first > 0:
+			k.Load(k.Param("a"), row[0])
+			k.LEAQ(Mem{Base: row[0], Index: lda, Scale: uint8(first)}, row[0])
+		default:
+			k.Load(k.Param("a"), row[0])
+		}
+		for range step / k.lanes() {
+			sums[i] = append(sums[i], k.zero())
+		}
+	}
+	label := fmt.Sprintf("row%d", first)
+	k.Label(label)
+	for at := 0; at < dotUnroll*step; at += step {
+		for _, r := range row {
+			k.PREFETCHT0(Mem{Base: r, Index: lda, Scale: rowDots, Disp: at * k.size()})
+		}
+		for j := range sums[0] {
+			d := (at + j*k.lanes()) * k.size()
+			v := k.load(Mem{Base: b, Disp: d})
+			for i, r := range row {
+				k.by(k.VFMADD231PS, k.VFMADD231PD)(Mem{Base: r, Disp: d}, v, sums[i][j])
+			}
+		}
+	}
+	for _, p := range append(row, b) {
+		k.ADDQ(U32(uint32(dotUnroll*step*k.size())), p)
+	}
+	k.SUBQ(U32(uint32(dotUnroll*step)), n)
+	k.JNZ(LabelRef(label))
+	for i := range sums {
+		for j, s := range sums[i] {
+			k.addToLanes(s, Mem{Base: acc, Disp: (first + i) * dotLanes * 8}, j*k.lanes())
+		}
+	}
+}
+
+// addToLanes adds a vector, whose first lane has the given number, to lanes in
+// float64.
+func (k *isa) addToLanes(s V, lanes Mem, from int) {
+	d := k.at(64, k.width)
+	if k.double() {
+		to := lanes.Offset(from % dotLanes * 8)
+		d.VMOVUPD(d.add(s, to), to)
+		return
+	}
+	for half := range 2 {
+		to := lanes.Offset((from + half*d.lanes()) % dotLanes * 8)
+		d.VMOVUPD(d.add(k.halfToDouble(s, half), to), to)
+	}
 }

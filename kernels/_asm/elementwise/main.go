@@ -117,10 +117,8 @@ func (k *isa) emitAll() table {
 	k.emitAccumulate()
 	t.others = append([]string{"within", "accumulate"}, k.emitTexture()...)
 	t.others = append(t.others, k.emitDots()...)
-	if k.wide() { // the others have no registers for the lanes of several rows
-		k.emitDotRows()
-		t.others = append(t.others, "dotRows")
-	}
+	k.emitRowDots()
+	t.others = append(t.others, "rowDots")
 	t.tiles = k.emitTiles()
 	k.emitPack()
 	t.others = append(t.others, "pack")
