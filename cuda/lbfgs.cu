@@ -403,7 +403,7 @@ __device__ static NOINLINE void descend(const LBFGS &p, int block) {
   if (e.i >= p.size || FIELD(search, e.image, Active) == 0) return;
   const Ring r = ring_of(p.arg[3], e.image);
   const double sum = -at(gradient_of(p.arg[0], FIELD(search, e.image, At), e.image), e.i) - combined(p, p.arg[2], p.arg[4], r, e.image, e.i);
-  set(p.out, (i64)e.image * p.size + e.i, p.limit[0] != 0 ? r.Gamma * sum : sum);
+  set(p.out, (i64)e.image * p.size + e.i, at(image_of(p.arg[5], e.image), e.i) * sum);
 }
 
 __device__ static NOINLINE void overlaps(const LBFGS &p, int block) {

@@ -125,9 +125,6 @@ func bindLBFGS(b *binder, s *autograd.Step) (err error) {
 		p.size = int32(s.In[of].Dim[o.size[1]])
 	}
 	p.chunks = int32(blocksOf(int(p.size), int(p.width)))
-	if scaled, ok := s.Attr.(bool); ok && scaled {
-		p.limit[0] = 1
-	}
 	if o.part != nil {
 		if p.part, err = b.temporary(8 * o.part(&p)); err != nil {
 			return err

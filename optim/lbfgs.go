@@ -59,6 +59,7 @@ const (
 	ringCount     = int(unsafe.Offsetof(ring{}.Count) / 8)
 	ringSlot      = int(unsafe.Offsetof(ring{}.Slot) / 8)
 	ringPair      = int(unsafe.Offsetof(ring{}.Pair) / 8)
+	ringGamma     = int(unsafe.Offsetof(ring{}.Gamma) / 8)
 	ringTau       = int(unsafe.Offsetof(ring{}.Tau) / 8)
 	ringCurvature = int(unsafe.Offsetof(ring{}.Curvature) / 8)
 )
@@ -72,7 +73,7 @@ type lbfgs struct {
 	search     autograd.Value // (N, searchColumns)
 	ring       autograd.Value // (N, ringColumns)
 	gradients  autograd.Value // (N, K, P)
-	d, y       autograd.Value // (N, M, R, B): see history
+	d, y       autograd.Value // (N, M, R, B): see history; if spectral, of Hartley transforms, as the gradients
 	pairs      autograd.Value // (N, R, 2): τ and yᵀs
 	gram       autograd.Value // (N, R, R): see recursion
 	products   autograd.Value // (N, R): dᵢᵀg for the gradient at the start of d
@@ -109,7 +110,13 @@ func (o LBFGS) Start(t *autograd.Tape, x0 tensor.Tensor, c Control) State {
 	}
 	s.slope, s.converging = s.scalar("lbfgs.slope", 0), s.scalar("lbfgs.converging", 0)
 	s.moved = t.Var("lbfgs.moved", zeros(kind, s.n, size))
-	s.direction = t.Apply(opInWork, inWork{x0.DType, size}, s.d, s.ring).Reshape(x0.Shape()...)
+	d := t.Apply(opInWork, inWork{x0.DType, size}, s.d, s.ring)
+	if s.spectrum != nil {
+		if d = s.spectrum.hartley(d); s.movable.Valid() { // and not by rounding
+			d = autograd.Where(s.movable, d, t.Scalar(x0.DType, 0))
+		}
+	}
+	s.direction = d.Reshape(x0.Shape()...)
 	s.at = s.x.Add(s.direction.Mul(per(column(s.search, searchT), s.x)))
 	return s
 }
@@ -158,6 +165,9 @@ func (s *lbfgs) Finish(e Evaluation) Tick {
 func (s *lbfgs) newDirection(g, now autograd.Value) []autograd.Update {
 	t := s.tape
 	active := column(now, searchActive)
+	if s.spectrum != nil {
+		g = s.spectrum.hartley(g)
+	}
 	gradients := t.Apply(opKeep, nil, s.gradients, g, now)
 	y := t.Apply(opSecant, nil, s.y, gradients, s.ring, now)
 	r := t.Apply(opRing, s.rows, s.ring, t.Apply(opCurvature, nil, y, s.d, s.ring, now), now)
@@ -169,14 +179,18 @@ func (s *lbfgs) newDirection(g, now autograd.Value) []autograd.Update {
 	} else {
 		products := t.Apply(opProducts, nil, gradients, now, s.d, r, s.products)
 		alphas := t.Apply(opAlphas, nil, products, s.gram, s.pairs, r, now)
-		q := t.Apply(opDescend, s.spectrum == nil, gradients, now, y, r, alphas)
+		kind := s.moved.Type().DType
+		initial := column(r, ringGamma).Cast(kind).Reshape(s.n, 1)
+		filters := s.spectrum != nil && s.movable.Valid() // what has no gradient: the filter reaches it
 		if s.spectrum != nil {
-			q, up = s.spectrum.apply(q, s.d, y, s.ring, r)
-			if s.movable.Valid() { // it is the filter that reaches what has no gradient
-				q = q.Mul(s.movable.Cast(q.Type().DType))
-			}
+			gains, measured := s.spectrum.newest(s.d, y, s.ring, r)
+			initial, up = s.spectrum.everywhere(gains.Cast(kind)), append(up, measured)
 		}
-		overlaps := t.Apply(opOverlaps, nil, q, now, y, r)
+		q := t.Apply(opDescend, overlapped(!filters), gradients, now, y, r, alphas, initial.Expand(s.moved.Type().Shape()...))
+		if filters {
+			q = s.spectrum.hartley(s.spectrum.hartley(q).Mul(s.movable.Cast(q.Type().DType)))
+		}
+		overlaps := t.Apply(opOverlaps, overlapped(!filters), q, now, y, r)
 		shares := t.Apply(opShares, nil, alphas, overlaps, products, s.gram, s.pairs, r, now)
 		d = t.Apply(opDirection, nil, s.d, q, now, r, shares)
 		rows := s.products.Type().Shape()

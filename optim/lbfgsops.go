@@ -25,7 +25,7 @@ import (
 // are: (N, M, R, B), so that whoever goes through one block of all rows reads
 // memory in its order.
 var Ops = []*autograd.Op{opWolfe, opInWork, opMeasure, opMoved, opKeep, opSecant, opCurvature, opRing, opTwoLoop, opProducts, opAlphas, opDescend,
-	opOverlaps, opShares, opDirection, opSlope, opChange, opShells, opFilter}
+	opOverlaps, opShares, opDirection, opSlope, opChange, opShells, opHartley}
 
 // history returns the zeros that a history of images of the given size begins with.
 func history(d tensor.DType, images, rows, size int) tensor.Tensor {

@@ -153,29 +153,30 @@ func clearRow(t *tensor.Tensor, n int) {
 	}
 }
 
-// opDescend makes what the first loop ends with. Its attribute is whether the
-// initial inverse Hessian is γ.
+// opDescend makes what the first loop ends with. Its attribute is whether opOverlaps
+// of the result follows, with the same y.
 var opDescend = rowOp(autograd.Op{
-	Name: "lbfgs-descend", Doc: "−g − Σ αᵢyᵢ, times γ if the attribute is true",
-	Eval: func(attr any, out tensor.Tensor, in []tensor.Tensor) {
+	Name: "lbfgs-descend", Doc: "(−g − Σ αᵢyᵢ)·h, the last argument, which is the initial inverse Hessian's diagonal",
+	Eval: func(_ any, out tensor.Tensor, in []tensor.Tensor) {
 		size, rows := out.Dim[1], in[2].Dim[2]
 		eachActive(&in[1], func(n int, s search) {
-			r, q, g, scale := ringOf(&in[3], n), vectorOf(&out, n), gradientIn(&in[0], s.At, n), 1.
-			if attr.(bool) {
-				scale = r.Gamma
-			}
+			r, q, g, h := ringOf(&in[3], n), vectorOf(&out, n), gradientIn(&in[0], s.At, n), vectorOf(&in[5], n)
 			for k := range size {
 				sum := -g.at(k)
 				for age := range r.count(rows) {
 					i := r.row(age, rows)
 					sum -= vectorOf(&in[4], n).at(i) * rowOf(&in[2], n, i).at(k)
 				}
-				q.set(k, scale*sum)
+				q.set(k, h.at(k)*sum)
 			}
 		})
 	},
 	CPU: bindDescend,
-}, true, "hNP", slotsRow, searchRow, pairsRow, ringRow, "=NR")
+}, overlapped(true), "hNP", slotsRow, searchRow, pairsRow, ringRow, "=NR", "hNP")
+
+// overlapped is the attribute of opDescend and opOverlaps: whether the first leaves the
+// overlaps of its result for the second.
+type overlapped bool
 
 // opOverlaps begins the second loop.
 var opOverlaps = rowOp(autograd.Op{
@@ -192,7 +193,7 @@ var opOverlaps = rowOp(autograd.Op{
 		})
 	},
 	CPU: bindOverlaps,
-}, nil, "=NR", "hNP", searchRow, pairsRow, ringRow)
+}, overlapped(true), "=NR", "hNP", searchRow, pairsRow, ringRow)
 
 // opShares is the second loop of the recursion.
 var opShares = rowOp(autograd.Op{

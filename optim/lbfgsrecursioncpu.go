@@ -38,24 +38,50 @@ func bindDescend(b *autograd.Bind) func() {
 	return byTypes(b, b.In[0].DType, b.Out.DType, descendBody[float64, float64], descendBody[float64, float32], descendBody[float32, float32])
 }
 
+// leftOverlaps are what opDescend leaves for opOverlaps: the results of its blocks.
+type leftOverlaps struct{ sum func(n, row int) float64 }
+
+func keptOverlaps(b *autograd.Bind) *leftOverlaps {
+	return b.Kept(2, "overlaps", func() any { return new(leftOverlaps) }).(*leftOverlaps)
+}
+
+// descendBody takes the overlaps of each block of its result while the block of the
+// history is near, which saves a pass over it.
 func descendBody[T, H kernels.Float](b *autograd.Bind) func() {
-	k := ofGradients[T, H](b, 0, 0)
+	k := ofGradients[T, H](b, 0, b.In[2].Dim[2])
 	y, out, alphas := tensor.Span[H](b.Contiguous(2)), tensor.Slice[H](b.Out), tensor.Span[float64](b.Contiguous(4))
-	parts := make([]H, k.images*k.rows)
-	sub, scale, scaled := kernels.Lookup[H]("sub", b.Level), kernels.Lookup[H]("scale", b.Level), b.Attr.(bool)
-	k.block = func(tmp *scratch[T], n, lo, hi int, _ []float64) {
-		dst, g := out[n*k.size+lo:n*k.size+hi], as[H](tmp.b)[:hi-lo]
-		clear(dst)
-		kernels.AddRows(dst, k.pairs(y, n, 0, lo), k.step, parts[n*k.rows:][:k.used(n)], k.level)
+	parts, dots := make([]H, k.images*k.rows), kernels.LookupDotRows[H](b.Level)
+	sub, overlaps := kernels.Lookup[H]("sub", b.Level), bool(b.Attr.(overlapped))
+	start := initialOf[H](b, 5)
+	k.block = func(tmp *scratch[T], n, lo, hi int, part []float64) {
+		q, g := out[n*k.size+lo:n*k.size+hi], as[H](tmp.b)[:hi-lo]
+		clear(q)
+		kernels.AddRows(q, k.pairs(y, n, 0, lo), k.step, parts[n*k.rows:][:k.used(n)], k.level)
 		narrow(g, k.gradient(n, lo, hi), k.level)
-		if sub(dst, dst, g, nil, 0, 0); scaled {
-			scale(dst, dst, nil, nil, H(k.r[n].Gamma), 0)
+		sub(q, q, g, nil, 0, 0)
+		start(q, n, lo)
+		if overlaps {
+			dots(tmp.sums, part[:k.used(n)], k.pairs(y, n, 0, lo), k.step, q)
 		}
+	}
+	if overlaps {
+		keptOverlaps(b).sum = k.sum
 	}
 	return func() {
 		setParts(parts, &k.rings, k.rows, -1, alphas)
 		k.run()
 	}
+}
+
+// initialOf multiplies a part of a vector of image n, from element lo on, by argument i:
+// one number for each image, repeated, or for each element.
+func initialOf[H kernels.Float](b *autograd.Bind, i int) func(q []H, n, lo int) {
+	if h := b.In[i]; h.Stride[1] == 0 {
+		scale, gains := kernels.Lookup[H]("scale", b.Level), tensor.Span[H](h)
+		return func(q []H, n, _ int) { scale(q, q, nil, nil, gains[n*h.Stride[0]], 0) }
+	}
+	mul, gains, size := kernels.Lookup[H]("mul", b.Level), tensor.Span[H](b.Contiguous(i)), b.In[i].Dim[1]
+	return func(q []H, n, lo int) { mul(q, q, gains[n*size+lo:][:len(q)], nil, 0, 0) }
 }
 
 // setParts takes the coefficients c of pairs, times sign.
@@ -77,12 +103,19 @@ func bindOverlaps(b *autograd.Bind) func() {
 func overlapsBody[H kernels.Float](b *autograd.Bind) func() {
 	k := newBody[H, H](b, b.In[0].Dim[0], b.In[0].Dim[1], b.In[2].Dim[2]).whereActive(b.In[1], b.In[3])
 	q, y, out := tensor.Span[H](b.Contiguous(0)), tensor.Span[H](b.Contiguous(2)), tensor.Slice[float64](b.Out)
-	dots := kernels.LookupDotRows[H](b.Level)
+	dots, left := kernels.LookupDotRows[H](b.Level), new(leftOverlaps)
+	if b.Attr.(overlapped) {
+		left = keptOverlaps(b)
+	}
 	k.block = func(tmp *scratch[H], n, lo, hi int, part []float64) {
 		dots(tmp.sums, part[:k.used(n)], k.pairs(y, n, 0, lo), k.step, k.image(q, n, lo, hi))
 	}
 	return func() {
-		k.run()
+		sum, run := left.sum, k.read
+		if sum == nil { // this op is bound alone
+			sum, run = k.sum, k.run
+		}
+		run()
 		for n := range k.images {
 			if !k.on(n) {
 				continue
@@ -90,7 +123,7 @@ func overlapsBody[H kernels.Float](b *autograd.Bind) func() {
 			clear(out[n*k.rows:][:k.rows])
 			for age := range k.r[n].count(k.rows) {
 				row := k.r[n].row(age, k.rows)
-				out[n*k.rows+row] = k.sum(n, row)
+				out[n*k.rows+row] = sum(n, row)
 			}
 		}
 	}

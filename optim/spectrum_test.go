@@ -12,13 +12,15 @@ import (
 
 func TestShells(t *testing.T) {
 	const h, w = 64, 48
-	shell := shellsOf(h, w)
-	require.Len(t, shell, h*(w/2+1))
-	at := func(i, j int) int { return shell[i*(w/2+1)+j] }
+	shell := plane{h, w}.shells(2 * h * w)
+	require.Len(t, shell, 2*h*w)
+	require.Equal(t, shell[:h*w], shell[h*w:], "of every channel")
+	at := func(i, j int) int { return shell[i*w+j] }
 	require.Equal(t, 0, at(0, 0), "the mean")
 	require.Equal(t, shells-1, at(h/2, 0), "the Nyquist frequency")
 	require.Equal(t, shells-1, at(h/2, w/2), "the corner")
 	require.Equal(t, at(5, 7), at(h-5, 7), "a mirrored frequency")
+	require.Equal(t, at(5, 7), at(5, w-7), "a mirrored frequency")
 	require.Equal(t, 13, at(0, w/4), "an octave below Nyquist: ⌊16·5/6⌋")
 	for i := 1; i <= h/2; i++ {
 		require.GreaterOrEqual(t, at(i, 3), at(i-1, 3))
@@ -28,13 +30,13 @@ func TestShells(t *testing.T) {
 // layered is a quadratic whose curvature differs from shell to shell by up to a
 // factor of 1e4, not in the order of frequencies.
 func layered(x autograd.Value) autograd.Value {
-	d := x.Type().Dim
-	shell := shellsOf(d[2], d[3])
-	weight := tensor.New(tensor.Float64, 1, 1, d[2], d[3]/2+1)
+	h, w := x.Type().Dim[2], x.Type().Dim[3]
+	shell := plane{h, w}.shells(h * w)
+	weight := tensor.New(tensor.Float64, 1, 1, h, w)
 	for i, k := range shell {
-		weight.StoreReal(i, math.Pow(10, float64(k*5%shells)*4/shells)*mirrored(i%(d[3]/2+1), d[3]))
+		weight.StoreReal(i, math.Pow(10, float64(k*5%shells)*4/shells))
 	}
-	return x.RFFT(autograd.Ortho, 2, 3).Abs2().Mul(x.Tape().Const(weight)).SumWide(1, 2, 3)
+	return x.FFT(autograd.Ortho, 2, 3).Abs2().Mul(x.Tape().Const(weight)).SumWide(1, 2, 3)
 }
 
 // TestSpectralFindsTheScaleOfShells compares evaluations to a loss: were the

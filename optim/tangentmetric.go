@@ -20,7 +20,6 @@ func newTangentMetric(t *autograd.Tape, x0 tensor.Tensor) *tangentMetric {
 	if m.shape = x0.Shape(); len(m.shape) != 4 {
 		m.shape = []int{x0.Dim[0], 1, 1, x0.Len() / x0.Dim[0]}
 	}
-	m.shell = shellsOf(m.shape[2], m.shape[3])
 	m.measured = t.Var("tangent.shells", zeros(tensor.Float64, x0.Dim[0], shells, 3))
 	m.diagonal = t.Var("tangent.scale", ones(x0.DType, x0.Dim[0], x0.Len()/x0.Dim[0]))
 	return m
@@ -30,33 +29,20 @@ func newTangentMetric(t *autograd.Tape, x0 tensor.Tensor) *tangentMetric {
 // images have no pairs, for which the metric is the identity.
 func (m *tangentMetric) apply(z, free, none autograd.Value) autograd.Value {
 	t, n := z.Tape(), m.shape[0]
-	number := func(v float64) autograd.Value { return t.Scalar(tensor.Float64, v) }
-	part := func(i int) autograd.Value { return m.measured.Crop(2, i, i+1).Reshape(n, shells) }
-	sy, yy, ss := part(0), part(1), part(2)
-	silent := yy.Eq(number(0)).Max(per(none, yy))
-	over := autograd.Where(silent, number(1), yy)
-	gain := autograd.Where(silent, number(1), sy.Div(over).Max(ss.Div(over).Sqrt().Scale(leastGain)))
-	filter := gain.Cast(z.Type().DType).Gather(1, m.shell).Reshape(n, 1, m.shape[2], m.shape[3]/2+1)
+	filter := m.everywhere(gains(m.measured, none).Cast(z.Type().DType)).Reshape(n, 1, -1)
 	root := autograd.Where(per(none, m.diagonal), t.Full(m.diagonal.Type(), 1), m.diagonal).Sqrt().Mul(free).Reshape(n, 1, -1)
-	both := z.Mul(root).Reshape(n, 2*m.shape[1], m.shape[2], m.shape[3])
-	both = both.RFFT(autograd.Ortho, 2, 3).Mul(filter).IRFFT(autograd.Ortho, m.shape[3], 2, 3)
-	return both.Reshape(z.Type().Shape()...).Mul(root)
+	return m.hartley(m.hartley(z.Mul(root)).Mul(filter)).Mul(root)
 }
 
 // learn returns the Updates for a new pair, of the images that store says;
 // none says for which it is the first.
 func (m *tangentMetric) learn(dx, dy, curvature, store, none autograd.Value) []autograd.Update {
 	t := dx.Tape()
-	number := func(v float64) autograd.Value { return t.Scalar(tensor.Float64, v) }
 	d := m.rescaled(dx, dy, curvature, none)
 	root := d.Sqrt()
-	image := func(v autograd.Value) autograd.Value { return v.Reshape(m.shape...).RFFT(autograd.Ortho, 2, 3) }
-	sums := t.Apply(opShells, width{m.shape[3]}, image(dx.Div(root)), image(dy.Mul(root)))
-	total := sums.Crop(2, 1, 2).Sum(1, 2)
-	past := m.measured.Mul(per(autograd.Where(none, number(0), number(shellMemory)), sums))
-	measured := past.Add(sums.Div(per(autograd.Where(store, total, number(1)), sums)))
+	sums := t.Apply(opShells, m.plane(), m.hartley(dx.Div(root)), m.hartley(dy.Mul(root)))
 	return []autograd.Update{
-		m.measured.Becomes(autograd.Where(per(store, sums), measured, m.measured)),
+		m.measured.Becomes(m.after(sums, store, none)),
 		m.diagonal.Becomes(autograd.Where(per(store, d), d, m.diagonal)),
 	}
 }
