@@ -17,7 +17,7 @@ const pollsPerYield = 512
 
 // chunksPerThread is how many ranges For makes for each thread, so that a
 // thread that another program delays leaves its share to the others.
-const chunksPerThread = 4
+const chunksPerThread = 8
 
 // A Pool runs loops on a fixed number of threads: the caller and workers that
 // spin for a short while after each loop and then sleep. One goroutine at a

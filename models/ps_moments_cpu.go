@@ -11,7 +11,7 @@ import (
 // is divided at least, but for the smallest.
 const (
 	momentChunk  = 16 << 10
-	momentChunks = 4
+	momentChunks = 16
 )
 
 // momentParts is into how many parts the rows are divided for autocorrelations.
