@@ -78,9 +78,10 @@ type fftBody[T Float] struct {
 	cross [2]func(dst, tile []T, pos []int, tw []T, q int)
 	// short has kernels by kind and length; shortWide is how many numbers of a line
 	// those for multiples of 16 have in 128 bits; wideRows, if not 0, how many vectors of
-	// such numbers of lines, twice the lanes long or longer, are done at a time instead.
-	short               [FFTRealInverse + 1][fftShortMost + 1]fftShort[T]
-	shortWide, wideRows int
+	// such numbers of lines, twice the lanes long or longer, are done at a time instead,
+	// but for those of length square, of which each is done by itself.
+	short                       [FFTRealInverse + 1][fftShortMost + 1]fftShort[T]
+	shortWide, wideRows, square int
 	// tangleLines is fftTangleGo, but for number 0, from contiguous lines of n numbers, a
 	// multiple of 16, those from from[i] on in x, to those from to[i] on in y, which may be
 	// the same; at least one. Nil if the body has none.

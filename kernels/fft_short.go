@@ -51,7 +51,9 @@ func (s *fftPass[T]) setShort() bool {
 	}
 	if s.shortTurns != nil {
 		s.shortLines = body.lanes / body.shortWide
-		if body.wide(s.line.n) {
+		if s.line.n == body.square {
+			s.shortLines = 1
+		} else if body.wide(s.line.n) {
 			s.shortLines = max(1, body.wideRows*body.lanes/s.line.n)
 		}
 	} else { // those of AVX2 serve all levels; lines of one vector are read before they are written
@@ -69,6 +71,8 @@ func fftShortTurns[T Float](body *fftBody[T], n int, scale T) []T {
 	switch {
 	case n%16 != 0:
 		return nil
+	case n == body.square:
+		return fftSquareTurns(body, n, scale)
 	case body.wide(n):
 		return fftWideTurns(body, n, scale)
 	}
@@ -102,6 +106,23 @@ func fftWideTurns[T Float](body *fftBody[T], n int, scale T) []T {
 				row[c], row[body.lanes+c] = T(re)*scale, T(im)*scale
 			}
 			row = row[2*body.lanes:]
+		}
+	}
+	return tw
+}
+
+// fftSquareTurns are those for n = side² numbers, side in a vector: e^{-2πi kc/n} times the
+// scale, for each 0 < k < side a vector of the real parts for the c, each twice, and one
+// of the imaginary parts, each with the sign − and +.
+func fftSquareTurns[T Float](body *fftBody[T], n int, scale T) []T {
+	side := body.lanes / 2
+	tw := fftAligned[T]((side - 1) * 4 * side)
+	for k := 1; k < side; k++ {
+		row := tw[(k-1)*4*side:][:4*side]
+		for c := range side {
+			re, im := fftTwiddle(k*c, n)
+			row[2*c], row[2*c+1] = T(re)*scale, T(re)*scale
+			row[2*side+2*c], row[2*side+2*c+1] = -T(im)*scale, T(im)*scale
 		}
 	}
 	return tw

@@ -9,7 +9,7 @@ func fftSetAVX2F32(b *fftBody[float32]) {
 	b.lanes = 8
 	b.slot = []int{0, 1, 4, 5, 2, 3, 6, 7}
 	b.rowBlock = 4
-	b.shortWide, b.wideRows = 4, 0
+	b.shortWide, b.wideRows, b.square = 4, 0, 0
 	b.load[fftAny][1][0] = fftLoadAny1AVX2F32
 	b.store[fftAny][1][0] = fftStoreAny1AVX2F32
 	b.load[fftAny][4][0] = fftLoadAny4AVX2F32
@@ -134,7 +134,7 @@ func fftSetAVX2F64(b *fftBody[float64]) {
 	b.lanes = 4
 	b.slot = []int{0, 2, 1, 3}
 	b.rowBlock = 2
-	b.shortWide, b.wideRows = 2, 0
+	b.shortWide, b.wideRows, b.square = 2, 0, 0
 	b.load[fftAny][1][0] = fftLoadAny1AVX2F64
 	b.store[fftAny][1][0] = fftStoreAny1AVX2F64
 	b.load[fftAny][4][0] = fftLoadAny4AVX2F64
@@ -259,7 +259,7 @@ func fftSetAVX512F32(b *fftBody[float32]) {
 	b.lanes = 16
 	b.slot = []int{0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15}
 	b.rowBlock = 8
-	b.shortWide, b.wideRows = 4, 4
+	b.shortWide, b.wideRows, b.square = 4, 4, 64
 	b.load[fftAny][1][0] = fftLoadAny1AVX512F32
 	b.store[fftAny][1][0] = fftStoreAny1AVX512F32
 	b.load[fftAny][4][0] = fftLoadAny4AVX512F32
@@ -398,7 +398,7 @@ func fftSetAVX512F64(b *fftBody[float64]) {
 	b.lanes = 8
 	b.slot = []int{0, 2, 4, 6, 1, 3, 5, 7}
 	b.rowBlock = 4
-	b.shortWide, b.wideRows = 2, 8
+	b.shortWide, b.wideRows, b.square = 2, 8, 0
 	b.load[fftAny][1][0] = fftLoadAny1AVX512F64
 	b.store[fftAny][1][0] = fftStoreAny1AVX512F64
 	b.load[fftAny][4][0] = fftLoadAny4AVX512F64

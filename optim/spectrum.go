@@ -137,6 +137,10 @@ var opHartley = &autograd.Op{
 		}
 		return hartleyBody[float64](b)
 	},
+	Room: func(_ any, in []tensor.Type, _ int) int64 {
+		d := in[0].Dim
+		return int64(2 * d[0] * d[1] * d[2] * (d[3]/2 + 1) * in[0].DType.Size())
+	},
 	Samples: []autograd.Sample{{In: []tensor.Type{tensor.MakeType(tensor.Float64, 2, 1, 4, 6)}}, {In: []tensor.Type{tensor.MakeType(tensor.Float64, 1, 2, 3, 5)}}},
 }
 

@@ -19,9 +19,12 @@ import (
 func (k *isa) emitLines() {
 	for n := 16; n*k.size() <= 4096; n *= 2 {
 		for _, swap := range []bool{false, true} {
-			if k.wideRows() > 0 && n >= 2*k.lanes() {
+			switch {
+			case n == k.square():
+				k.squareLine(swap)
+			case k.wideRows() > 0 && n >= 2*k.lanes():
 				k.wideLine(n, swap)
-			} else {
+			default:
 				k.line(n, swap)
 			}
 		}

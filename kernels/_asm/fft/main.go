@@ -140,7 +140,7 @@ func (k *isa) end() {
 func (k *isa) writeTable(w *bytes.Buffer) {
 	fmt.Fprintf(w, "\n// fftSet%s sets the kernels of b to the generated ones.\n", k.suffix())
 	fmt.Fprintf(w, "func fftSet%s(b *fftBody[%s]) {\n", k.suffix(), k.goType())
-	fmt.Fprintf(w, "b.lanes = %d\nb.slot = %#v\nb.rowBlock = %d\nb.shortWide, b.wideRows = %d, %d\n", k.lanes(), k.slots(), k.lanes()/2, k.wide(), k.wideRows())
+	fmt.Fprintf(w, "b.lanes = %d\nb.slot = %#v\nb.rowBlock = %d\nb.shortWide, b.wideRows, b.square = %d, %d, %d\n", k.lanes(), k.slots(), k.lanes()/2, k.wide(), k.wideRows(), k.square())
 	fmt.Fprintf(w, "%s}\n", strings.Join(k.table, ""))
 }
 
