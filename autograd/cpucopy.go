@@ -10,9 +10,9 @@ import (
 // bindCopy binds a copy between host tensors of one type and any strides.
 func bindCopy(dst, src tensor.Tensor, pool *kernels.Pool, level kernels.Level) func() {
 	if dst.DType.Real() == tensor.Float32 {
-		return newCopy[float32](dst, src, pool).run
+		return newCopy[float32](dst, src, pool, level).run
 	}
-	return newCopy[float64](dst, src, pool).run
+	return newCopy[float64](dst, src, pool, level).run
 }
 
 // rowCopy copies rows; the axis on which dst is contiguous is the row.
@@ -23,11 +23,12 @@ type rowCopy[T kernels.Float] struct {
 	pool     *kernels.Pool
 	work     func(worker, lo, hi int)
 	grain    int
+	level    kernels.Level
 	keep     [2]tensor.Memory
 }
 
-func newCopy[T kernels.Float](dst, src tensor.Tensor, pool *kernels.Pool) *rowCopy[T] {
-	c := &rowCopy[T]{loop: newLoop([]tensor.Tensor{dst, src}), words: words(dst.DType), pool: pool, keep: [2]tensor.Memory{dst.Mem, src.Mem}}
+func newCopy[T kernels.Float](dst, src tensor.Tensor, pool *kernels.Pool, level kernels.Level) *rowCopy[T] {
+	c := &rowCopy[T]{loop: newLoop([]tensor.Tensor{dst, src}), words: words(dst.DType), pool: pool, level: level, keep: [2]tensor.Memory{dst.Mem, src.Mem}}
 	if dst.Len() == 0 {
 		c.loop.dims = []int{0}
 		return c
@@ -39,7 +40,41 @@ func newCopy[T kernels.Float](dst, src tensor.Tensor, pool *kernels.Pool) *rowCo
 			c.row(r)
 		}
 	}
+	if c.loop.inner[0] == 1 && c.loop.turned(1) {
+		rows := turnedRows[T]()
+		c.grain = (c.grain + rows - 1) / rows * rows
+		c.work = func(_, lo, hi int) {
+			for lo < hi {
+				n := min(rows, c.loop.last()-lo%c.loop.last(), hi-lo)
+				c.turn(lo, n)
+				lo += n
+			}
+		}
+	}
 	return c
+}
+
+// turn copies rows from row r on, which follow each other along the innermost outer axis.
+func (c *rowCopy[T]) turn(r, rows int) {
+	size := c.words * int(unsafe.Sizeof(T(0)))
+	ldd, lds, n := c.loop.lastStride(0), c.loop.inner[1], c.loop.n
+	dst := unsafe.Slice((*T)(unsafe.Add(c.dst, c.loop.offset(0, r)*size)), ((rows-1)*ldd+n)*c.words)
+	turn(dst, ldd, unsafe.Add(c.src, c.loop.offset(1, r)*size), lds, n, rows, c.words, c.level)
+}
+
+// turnedRows is how many rows of a transposed operand are taken at a time: where there
+// is an element of one, those of the others fill a cache line.
+func turnedRows[T kernels.Float]() int { return 64 / int(unsafe.Sizeof(T(0))) }
+
+// turn makes rows of n elements of the columns at p, each of which is lds elements behind
+// the one before.
+func turn[T kernels.Float](dst []T, ldd int, p unsafe.Pointer, lds, n, rows, words int, level kernels.Level) {
+	src := unsafe.Slice((*T)(p), ((n-1)*lds+rows)*words)
+	if words == 1 {
+		kernels.Transpose(dst, ldd, src, lds, n, rows, level)
+	} else {
+		kernels.TransposePairs(dst, ldd, src, lds, n, rows, level)
+	}
 }
 
 func (c *rowCopy[T]) run() {

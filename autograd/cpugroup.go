@@ -76,7 +76,16 @@ func (l *loop) rows() int {
 func (l *loop) last() int { return l.dims[len(l.dims)-1] }
 
 // repeats reports whether operand j has the same row all along the innermost outer axis.
-func (l *loop) repeats(j int) bool { return l.stride[j][len(l.dims)-1] == 0 }
+func (l *loop) repeats(j int) bool { return l.lastStride(j) == 0 }
+
+// lastStride returns the stride of operand j along the innermost outer axis.
+func (l *loop) lastStride(j int) int { return l.stride[j][len(l.dims)-1] }
+
+// turned reports whether rows of operand j are columns of a matrix, whose rows lie along
+// the innermost outer axis.
+func (l *loop) turned(j int) bool {
+	return len(l.dims) > 0 && l.inner[j] > 1 && l.lastStride(j) == 1 && l.n >= 4 && l.last() >= 4
+}
 
 // together returns how many rows are worth taking at a time: as many as have up to
 // width elements, where one follows the other in memory or, of the first inputs
@@ -86,7 +95,7 @@ func (l *loop) together(inputs, width int) int {
 		return 1
 	}
 	for j, inner := range l.inner {
-		follows := inner == 1 && l.stride[j][len(l.dims)-1] == l.n
+		follows := inner == 1 && l.lastStride(j) == l.n
 		if !follows && (j >= inputs || !l.repeats(j)) {
 			return 1
 		}
@@ -107,10 +116,11 @@ func (l *loop) offset(j, r int) int {
 // operand is an input or result of a group: memory with a row stride, or a
 // strip that holds an intermediate.
 type operand[T kernels.Float] struct {
-	base  unsafe.Pointer // the first element
-	words int            // 1, or 2 for complex elements
-	at    int            // its index in the loop, or -1 for an intermediate
-	strip int            // the strip it is staged or kept in, or -1 for none
+	base   unsafe.Pointer // the first element
+	words  int            // 1, or 2 for complex elements
+	at     int            // its index in the loop, or -1 for an intermediate
+	strip  int            // the strip it is staged or kept in, or -1 for none
+	turned bool           // it is transposed: turned rows are staged together
 }
 
 // instr is one kernel call per strip.
@@ -137,7 +147,9 @@ type group[T kernels.Float] struct {
 	width  int // elements of a strip
 	tall   int // rows of a strip, where rows are short; 1 where a row has strips
 	per    int // strips of a row, or of the innermost outer axis
+	turned int // rows that are staged together of a transposed operand; 1 if there is none
 	strips int
+	level  kernels.Level
 	tmp    [][]T // per worker: the strips
 	cur    [][][]T
 	held   [][]repeat // per worker and operand: what its strip repeats
@@ -157,7 +169,7 @@ func bindGroup(s *Step, pool *kernels.Pool, level kernels.Level) func() {
 }
 
 func newGroup[T kernels.Float](s *Step, pool *kernels.Pool, level kernels.Level) *group[T] {
-	g := &group[T]{pool: pool}
+	g := &group[T]{pool: pool, level: level, turned: 1}
 	all := append(append([]tensor.Tensor(nil), s.In...), s.Out...)
 	if len(all) == 0 {
 		panic("autograd: a group without operands")
@@ -166,7 +178,11 @@ func newGroup[T kernels.Float](s *Step, pool *kernels.Pool, level kernels.Level)
 	g.tall = g.loop.together(len(s.In), stripBytes/int(unsafe.Sizeof(T(0))))
 	for i, t := range s.In {
 		o := operand[T]{base: basePointer(t), words: words(t.DType), at: i, strip: -1}
-		if g.loop.inner[i] != 1 || g.tall > 1 && g.loop.repeats(i) {
+		switch {
+		case g.loop.turned(i):
+			g.turned, o.turned = turnedRows[T](), true
+			o.strip = g.newStrip(o.words * g.turned)
+		case g.loop.inner[i] != 1 || g.tall > 1 && g.loop.repeats(i):
 			o.strip = g.newStrip(o.words)
 		}
 		g.ops = append(g.ops, o)
@@ -183,8 +199,11 @@ func newGroup[T kernels.Float](s *Step, pool *kernels.Pool, level kernels.Level)
 		g.width = g.tall * g.loop.n
 		g.per = (g.loop.last() + g.tall - 1) / g.tall
 	}
-	perUnit := max(len(g.code), 1) * g.width
+	perUnit, together := max(len(g.code), 1)*g.width, g.turned*g.per
 	g.grain = min(max(1, 1<<14/perUnit), max(1, g.units()))
+	if g.turned > 1 { // so that no rows are staged twice
+		g.grain = (g.grain + together - 1) / together * together
+	}
 	workers := pool.Threads()
 	g.tmp = make([][]T, workers)
 	g.cur = make([][][]T, workers)
@@ -293,6 +312,9 @@ func (g *group[T]) units() int {
 func (g *group[T]) unit(worker, u int) {
 	cur, tmp := g.cur[worker], g.tmp[worker]
 	row, from := u/g.per, u%g.per*g.width
+	if g.turned > 1 {
+		row, from = g.turnedUnit(u)
+	}
 	n := min(g.width, g.loop.n-from)
 	if g.tall > 1 {
 		last := g.loop.last()
@@ -319,12 +341,42 @@ func (g *group[T]) unit(worker, u int) {
 	}
 }
 
+// turnedUnit returns the row of unit u and the column where it begins: some rows, whose
+// strips follow each other, have the same columns.
+func (g *group[T]) turnedUnit(u int) (row, from int) {
+	last := g.loop.last()
+	at, u := u/(last*g.per)*last, u%(last*g.per)
+	first := u / (g.turned * g.per) * g.turned
+	rows := min(g.turned, last-first)
+	u -= first * g.per
+	return at + first + u%rows, u / rows * g.width
+}
+
+// stageTurned returns the n elements of operand i that begin at column from of row, and
+// stages those of the rows around it.
+func (g *group[T]) stageTurned(i, row, from, n int, tmp []T, held *repeat) []T {
+	o := &g.ops[i]
+	last := g.loop.last()
+	at := row % last % g.turned
+	rows := min(g.turned, last-row%last+at)
+	p := unsafe.Add(o.base, (g.loop.offset(o.at, row-at)+from*g.loop.inner[o.at])*o.words*int(unsafe.Sizeof(T(0))))
+	tile := tmp[o.strip*g.width:][:g.turned*g.width*o.words]
+	if held.p != p || held.run != g.runs {
+		*held = repeat{p, n, g.runs}
+		turn(tile, g.width, p, g.loop.inner[o.at], n, rows, o.words, g.level)
+	}
+	return tile[at*g.width*o.words:][:n*o.words]
+}
+
 // stage returns the n elements of operand i that begin at column from of row:
 // in place where they are contiguous, else copied or repeated into its strip.
 func (g *group[T]) stage(i, row, from, n int, tmp []T, held *repeat) []T {
 	o := &g.ops[i]
-	if o.at < 0 {
+	switch {
+	case o.at < 0:
 		return tmp[o.strip*g.width:][:n*o.words]
+	case o.turned:
+		return g.stageTurned(i, row, from, n, tmp, held)
 	}
 	inner := g.loop.inner[o.at]
 	p := unsafe.Add(o.base, (g.loop.offset(o.at, row)+from*inner)*o.words*int(unsafe.Sizeof(T(0))))

@@ -155,7 +155,7 @@ func (t *tiled[T]) packB(th *tiledThread[T]) {
 			clear(strip)
 		}
 		if t.transB {
-			t.transpose(strip, width, t.b[j*t.ldb+th.at:], t.ldb, columns, th.depth)
+			transpose(strip, width, t.b[j*t.ldb+th.at:], t.ldb, columns, th.depth, t.asm)
 			continue
 		}
 		if columns == width {
@@ -173,29 +173,11 @@ func (t *tiled[T]) packB(th *tiledThread[T]) {
 func (t *tiled[T]) packA(th *tiledThread[T], lo, hi int) {
 	stride := t.asm.tileStride
 	if t.transA {
-		t.transpose(th.block, stride, t.a[th.at*t.lda+lo:], t.lda, th.depth, hi-lo)
+		transpose(th.block, stride, t.a[th.at*t.lda+lo:], t.lda, th.depth, hi-lo, t.asm)
 		return
 	}
 	for i := lo; i < hi; i++ {
 		copy(th.block[(i-lo)*stride:(i-lo)*stride+th.depth], t.a[i*t.lda+th.at:])
-	}
-}
-
-// transpose copies src, m×n, to dst, n×m, turned over.
-func (t *tiled[T]) transpose(dst []T, ldd int, src []T, lds, m, n int) {
-	g := 32 / int(unsafe.Sizeof(T(0)))
-	wholeM, wholeN := m/g*g, n/g*g
-	for i := 0; i < wholeM && wholeN > 0; i += g {
-		t.asm.transpose(&dst[i], &src[i*lds], ldd, lds, wholeN)
-	}
-	for i := range m {
-		start := wholeN
-		if i >= wholeM {
-			start = 0
-		}
-		for j := start; j < n; j++ {
-			dst[j*ldd+i] = src[i*lds+j]
-		}
 	}
 }
 
