@@ -22,7 +22,7 @@ type LBFGS struct {
 	ToleranceChange *float64 // least change of the loss, of x and of the slope; nil means 1e-9
 	NoLineSearch    bool     // take the first trial as it is
 	// TwoLoop computes directions by the two-loop recursion, as the reference
-	// does, which reads the history as often but waits for every pair. Otherwise
+	// does, which reads the history more often and waits for every pair. Otherwise
 	// the recursion runs on inner products, which agrees within rounding.
 	TwoLoop bool
 	// Float64History keeps the history in the image's precision; otherwise it is

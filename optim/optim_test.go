@@ -303,6 +303,35 @@ func TestDirectionsAgree(t *testing.T) {
 	require.EqualValues(t, 4, gram.get(t, "lbfgs.ring")[1])
 }
 
+// TestSpectralDirectionsAgree compares the directions of a spectral L-BFGS with their
+// definition, with and without pixels that stay.
+func TestSpectralDirectionsAgree(t *testing.T) {
+	x0 := noise(8, 2, 1, 20, 30)
+	fixed := tensor.New(tensor.Float64, 1, 20, 30)
+	for i := 0; i < fixed.Len(); i += 3 {
+		fixed.StoreReal(i, 1)
+	}
+	for name, c := range map[string]Control{"free": {}, "fixed": {Fixed: fixed}} {
+		o := LBFGS{History: 4, Float64History: true, Spectral: true}
+		fast := newBench(t, autograd.CPU{Threads: 2}, o, c, x0, valley)
+		slow := newBench(t, &optest.Device{}, o, c, x0, valley)
+		for k := range 8 {
+			requireNear(t, slow.get(t, "lbfgs.d"), fast.get(t, "lbfgs.d"), 1e-9, fmt.Sprintf("%s, tick %d", name, k))
+			for _, v := range fast.tape.Vars() {
+				copyVar(t, slow, fast, v)
+			}
+			fast.tick(t)
+			slow.tick(t)
+		}
+		require.EqualValues(t, 4, fast.get(t, "lbfgs.ring")[1])
+		for i, v := range fast.get(t, "x") {
+			if name == "fixed" && i%600%3 == 0 {
+				require.Equal(t, x0.LoadReal(i), v, "pixel %d", i)
+			}
+		}
+	}
+}
+
 // copyVar copies v of src to the Var of the same name in dst, if there is one.
 func copyVar(t *testing.T, dst, src *bench, v autograd.Value) {
 	t.Helper()
@@ -318,7 +347,7 @@ func copyVar(t *testing.T, dst, src *bench, v autograd.Value) {
 }
 
 var varNames = []string{"x", "lbfgs.search", "lbfgs.ring", "lbfgs.gradients", "lbfgs.d", "lbfgs.y", "lbfgs.pairs",
-	"lbfgs.gram", "lbfgs.products", "lbfgs.slope", "lbfgs.converging", "lbfgs.moved"}
+	"lbfgs.gram", "lbfgs.products", "lbfgs.slope", "lbfgs.converging", "lbfgs.moved", "lbfgs.shells"}
 
 func requireNear(t *testing.T, want, got []float64, tol float64, what string) {
 	t.Helper()
