@@ -2,7 +2,6 @@ package kernels
 
 import (
 	"math"
-	"math/big"
 	"math/rand/v2"
 	"testing"
 	"unsafe"
@@ -65,15 +64,21 @@ func compareDotTile[T Float](t *testing.T, wide bool, a, b []T, lda, ldb, n int,
 	}
 }
 
-// exactDot returns the inner product of x and y and that of their absolute values.
+// exactDot returns the inner product of x and y, summed in twice the digits of float64
+// (Ogita, Rump and Oishi 2005, SIAM J. Sci. Comput. 26:1955–1988), and that of their
+// absolute values.
 func exactDot[T Float](x, y []T) (sum, size float64) {
-	total, term := new(big.Float).SetPrec(2000), new(big.Float).SetPrec(2000)
+	rest := 0.0
 	for i := range x {
-		total.Add(total, term.Mul(big.NewFloat(float64(x[i])), big.NewFloat(float64(y[i]))))
-		size += math.Abs(float64(x[i]) * float64(y[i]))
+		a, b := float64(x[i]), float64(y[i])
+		p := a * b
+		rest += math.FMA(a, b, -p)
+		next := sum + p
+		back := next - sum
+		rest += (sum - (next - back)) + (p - back)
+		sum, size = next, size+math.Abs(p)
 	}
-	sum, _ = total.Float64()
-	return sum, size
+	return sum + rest, size
 }
 
 func TestDotTileDoesNotAllocate(t *testing.T) {
