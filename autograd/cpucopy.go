@@ -40,7 +40,7 @@ func newCopy[T kernels.Float](dst, src tensor.Tensor, pool *kernels.Pool, level 
 			c.row(r)
 		}
 	}
-	if c.loop.inner[0] == 1 && c.loop.turned(1) {
+	if c.loop.inner[0] == 1 && c.loop.turned(1) && c.loop.lastStride(0) >= c.loop.n {
 		rows := turnedRows[T]()
 		c.grain = (c.grain + rows - 1) / rows * rows
 		c.work = func(_, lo, hi int) {

@@ -22,9 +22,8 @@ const (
 // acc, dotLanes each, the products of row i of a and row j of b, n elements, a
 // multiple of dotLeast. The lanes are taken a vector at a time, so that the sums of
 // a tile, or of half of it, stay in registers. ownDots are those of the rows of a
-// with each other, for j ≤ i; others may be added as well. runs and ownRuns, of
-// float32, sum the products of every 2·dotLanes-th element in float32, and add these
-// sums to the lanes at the end.
+// with each other, for j ≤ i. dotRuns and ownDotRuns, of float32, sum the products of
+// every 2·dotLanes-th element in float32, and add these sums to the lanes at the end.
 func (k *isa) emitDots() (names []string) {
 	emit := func(name string, d *isa, own bool) {
 		k.declare(name, fmt.Sprintf("func(acc *float64, a, b *%s, lda, ldb, n int)", k.goType()))
@@ -143,16 +142,16 @@ func (k *isa) lanesFrom(d *isa, m Mem) V {
 
 // halfToDouble converts half of a vector.
 func (k *isa) halfToDouble(v V, half int) V {
-	part, r := reg.VecVirtual(k.XMM()), k.vec()
+	r := k.vec()
 	if k.wide() {
-		part = k.YMM()
-	}
-	if k.wide() {
+		part := k.YMM()
 		k.VEXTRACTF64X4(U8(uint8(half)), v, part)
+		k.VCVTPS2PD(part, r)
 	} else {
+		part := k.XMM()
 		k.VEXTRACTF128(U8(uint8(half)), v, part)
+		k.VCVTPS2PD(part, r)
 	}
-	k.VCVTPS2PD(part, r)
 	return r
 }
 
