@@ -72,6 +72,9 @@ func copyRate(size, threads int) float64 {
 	from, to := make([][]byte, threads), make([][]byte, threads)
 	for i := range threads {
 		from[i], to[i] = make([]byte, size), make([]byte, size)
+		for k := range from[i] {
+			from[i][k] = byte(k) // or all its pages were one, of zeros
+		}
 		copy(to[i], from[i]) // its pages exist
 	}
 	for range rounds {
