@@ -87,7 +87,8 @@ func bindReducer[T kernels.Float](b *Bind, name string) func() {
 // rowSum sums over axes that lie between kept ones in a contiguous array:
 // rows are accumulated in float64, a chunk of the row at a time.
 type rowSum[T kernels.Float] struct {
-	dst    tensor.Tensor
+	wide   []float64 // where the result is, in one of the precisions
+	narrow []float32
 	src    []T
 	n      int // words of a row
 	reduce int // rows that are summed
@@ -112,7 +113,7 @@ func bindRowSum[T kernels.Float](b *Bind) func() {
 	for end > first && !a.has(end-1) {
 		end--
 	}
-	r := &rowSum[T]{dst: b.Out, n: words(x.DType), reduce: 1, level: b.Level, pool: b.Pool, units: 1}
+	r := &rowSum[T]{n: words(x.DType), reduce: 1, level: b.Level, pool: b.Pool, units: 1}
 	for i := range int(x.Rank) {
 		switch d := x.Dim[i]; {
 		case i < first:
@@ -129,6 +130,11 @@ func bindRowSum[T kernels.Float](b *Bind) func() {
 		return nil
 	}
 	r.src = tensor.Span[T](x)
+	if b.Out.DType.Real() == tensor.Float64 {
+		r.wide = tensor.Span[float64](b.Out)
+	} else {
+		r.narrow = tensor.Span[float32](b.Out)
+	}
 	r.chunks = (r.n + rowSumChunk - 1) / rowSumChunk
 	r.units *= r.chunks
 	for range b.Pool.Threads() {
@@ -152,10 +158,10 @@ func (r *rowSum[T]) unit(u int, acc []float64) {
 		kernels.Accumulate(acc, r.src[at:at+len(acc)], r.level)
 	}
 	at := outer*r.n + from
-	if r.dst.DType.Real() == tensor.Float64 {
-		copy(tensor.Span[float64](r.dst)[at:], acc)
+	if r.wide != nil {
+		copy(r.wide[at:], acc)
 	} else {
-		kernels.Convert32(tensor.Span[float32](r.dst)[at:at+len(acc)], acc, r.level)
+		kernels.Convert32(r.narrow[at:at+len(acc)], acc, r.level)
 	}
 }
 
