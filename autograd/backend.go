@@ -38,15 +38,18 @@ type Bound interface {
 	Close()
 }
 
-// A Step is one kernel call: an op, or a fused elementwise group.
+// A Step is one kernel call: an op, or a fused elementwise group; or a Loop of such.
 type Step struct {
-	Op    *Op // nil for a group
+	Op    *Op // nil for a group and a Loop
 	Attr  any
 	Out   []tensor.Tensor // one for an op (but see masks); for a group, the results that others read
 	In    []tensor.Tensor
 	Body  []Instr // of a group
 	Level int     // steps of one level do not depend on each other
 	Pos   string  // where it was recorded
+	Loop  *Loop   // only where the backend runs Loops
+	Parts int     // of a Loop whose step it is: how often it runs; else 0
+	Moves []int   // of a group of a Loop: by how many elements each of In and Out is further on for the next part
 
 	args []int32 // of an op, the nodes of In
 }
@@ -94,7 +97,14 @@ func (s *Step) Bytes() (read, written int64) {
 		}
 		written += n
 	}
-	return read, written
+	n := int64(max(s.Parts, 1))
+	switch s.Op {
+	case opTake: // the argument is whole
+		return read, n * written
+	case opPut:
+		return n * read, written
+	}
+	return n * read, n * written
 }
 
 func uniqueBytes(t tensor.Tensor) int {
@@ -109,18 +119,19 @@ func uniqueBytes(t tensor.Tensor) int {
 
 // FLOPs returns the floating-point operations of s.
 func (s *Step) FLOPs() int64 {
+	times := int64(max(s.Parts, 1))
 	if s.Op == nil {
 		var n int64
 		for _, in := range s.Body {
 			n += int64(in.Type.Len())
 		}
-		return n
+		return n * times
 	}
 	in := make([]tensor.Type, len(s.In))
 	for i, t := range s.In {
 		in[i] = t.Type
 	}
-	return s.Op.flops(s.Attr, s.Out[0].Type, in)
+	return s.Op.flops(s.Attr, s.Out[0].Type, in) * times
 }
 
 // flops counts the operations of op: where it does not say, those of what it lowers

@@ -38,8 +38,9 @@ func init() {
 			g = g.Cast(a.Type().DType)
 			return []Value{rowProduct(g, b.Permute(0, 2, 1)), rowProduct(a.Permute(0, 2, 1), g)}
 		},
-		Eval: evalContract,
-		CPU:  bindContract,
+		Eval:  evalContract,
+		CPU:   bindContract,
+		Parts: EachPart,
 		FLOPs: func(_ any, out tensor.Type, in []tensor.Type) int64 {
 			return 2 * int64(out.Len()) * int64(in[0].Dim[2])
 		},

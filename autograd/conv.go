@@ -225,8 +225,9 @@ func init() {
 		Eval: func(attr any, out tensor.Tensor, in []tensor.Tensor) {
 			evalCorrelation(attr.(corrAttr), partResults, [3]tensor.Tensor{in[0], in[1], out})
 		},
-		CPU:  bindCorrelate,
-		Room: roomCorrelate,
+		CPU:   bindCorrelate,
+		Parts: correlateParts,
+		Room:  roomCorrelate,
 		FLOPs: func(attr any, _ tensor.Type, in []tensor.Type) int64 {
 			s, _ := attr.(corrAttr).shape(in[0], in[1])
 			return s.flops()
@@ -253,8 +254,9 @@ func init() {
 		Eval: func(attr any, out tensor.Tensor, in []tensor.Tensor) {
 			evalCorrelation(attr.(corrAttr), partImages, [3]tensor.Tensor{out, in[1], in[0]})
 		},
-		CPU:  bindCorrelateAdjoint,
-		Room: roomCorrelateAdjoint,
+		CPU:   bindCorrelateAdjoint,
+		Parts: correlateParts,
+		Room:  roomCorrelateAdjoint,
 		FLOPs: func(attr any, out tensor.Type, in []tensor.Type) int64 {
 			s, _ := attr.(corrAttr).shape(out, in[1])
 			return s.flops()
@@ -289,6 +291,9 @@ func init() {
 		Samples: corrSamples([2]int{2, 3}, func(x, _, y tensor.Type) []tensor.Type { return types(x, y) }),
 	})
 }
+
+// correlateParts is the Parts of correlate and its adjoint: the filters are whole.
+func correlateParts(attr any, _ []tensor.Type, _ int) (any, uint64, bool) { return attr, 1 << 1, true }
 
 func (a corrAttr) correlate(x, w Value) Value {
 	a.size = [2]int{}

@@ -57,6 +57,7 @@ func (c CPU) Close() error { return nil }
 // cpuBound is the replay of steps on the CPU.
 type cpuBound struct {
 	run    []func()
+	loops  map[int]*cpuLoop // by place in run
 	levels []cpuLevel
 	all    func() // runs them
 	pool   *kernels.Pool
@@ -71,7 +72,7 @@ type cpuLevel struct {
 
 // Bind chooses the body of every step.
 func (c CPU) Bind(steps []Step) (Bound, error) {
-	p, kept := &cpuBound{pool: kernels.NewPool(c.Threads)}, map[keptKey]any{}
+	p, kept := &cpuBound{pool: kernels.NewPool(c.Threads), loops: map[int]*cpuLoop{}}, map[keptKey]any{}
 	for first := 0; first < len(steps); {
 		end := first
 		for end < len(steps) && steps[end].Level == steps[first].Level {
@@ -81,6 +82,12 @@ func (c CPU) Bind(steps []Step) (Bound, error) {
 		var aside []func()
 		apart := stepsApart(steps[first:end], p.pool.Threads())
 		for i := range steps[first:end] {
+			if s := &steps[first+i]; s.Loop != nil {
+				f := c.bindLoop(s.Loop, p.pool)
+				p.loops[len(p.run)] = f
+				l.shared, p.run = append(l.shared, f.run), append(p.run, f.run)
+				continue
+			}
 			pool, list := p.pool, &l.shared
 			if apart[i] {
 				pool, list = nil, &aside
@@ -177,9 +184,15 @@ func (p *cpuBound) Run() error {
 
 func (p *cpuBound) Profile(took []time.Duration) error {
 	for i, f := range p.run {
+		if l := p.loops[i]; l != nil {
+			l.profile(took)
+			took = took[len(l.each[0]):]
+			continue
+		}
 		start := time.Now()
 		f()
-		took[i] = time.Since(start)
+		took[0] = time.Since(start)
+		took = took[1:]
 	}
 	return nil
 }

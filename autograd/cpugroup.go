@@ -168,6 +168,28 @@ func bindGroup(s *Step, pool *kernels.Pool, level kernels.Level) func() {
 	return newGroup[float64](s, pool, level).run
 }
 
+// bindGroupParts binds a group of a Loop to what runs it for part k.
+func bindGroupParts(s *Step, pool *kernels.Pool, level kernels.Level) func(k int) {
+	if s.Body[0].Type.DType.Real() == tensor.Float32 {
+		return newGroup[float32](s, pool, level).runPart(s.Moves)
+	}
+	return newGroup[float64](s, pool, level).runPart(s.Moves)
+}
+
+// runPart returns run for part k, for which operands are that many moves further on.
+func (g *group[T]) runPart(moves []int) func(k int) {
+	at := 0
+	return func(k int) {
+		for i := range g.ops {
+			if o := &g.ops[i]; o.at >= 0 {
+				o.base = unsafe.Add(o.base, (k-at)*moves[o.at]*o.words*int(unsafe.Sizeof(T(0))))
+			}
+		}
+		at = k
+		g.run()
+	}
+}
+
 func newGroup[T kernels.Float](s *Step, pool *kernels.Pool, level kernels.Level) *group[T] {
 	g := &group[T]{pool: pool, level: level, turned: 1}
 	all := append(append([]tensor.Tensor(nil), s.In...), s.Out...)

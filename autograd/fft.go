@@ -3,6 +3,7 @@ package autograd
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/percept-go/percept/kernels"
 	"github.com/percept-go/percept/tensor"
@@ -60,7 +61,7 @@ func init() {
 			a.inverse = !a.inverse
 			return []Value{g.tape.Apply(opFFT, a, g)}
 		},
-		Eval: evalFFT, CPU: bindFFT, FLOPs: fftFLOPs,
+		Eval: evalFFT, CPU: bindFFT, FLOPs: fftFLOPs, Parts: fftParts,
 		Samples: []Sample{
 			{Attr: fftAttr{axes: makeAxes([]int{0, 1}), scale: 1}, In: types(c128(3, 4))},
 			{Attr: fftAttr{axes: makeAxes([]int{1}), scale: .5, inverse: true}, In: types(c128(2, 5, 3))},
@@ -91,7 +92,7 @@ func init() {
 			a.n = n.In[0].Type().Dim[a.halved()]
 			return []Value{g.tape.Apply(opIRFFT, a, g.Mul(halfWeights(g, a, .5)))}
 		},
-		Eval: evalFFT, CPU: bindFFT, FLOPs: fftFLOPs,
+		Eval: evalFFT, CPU: bindFFT, FLOPs: fftFLOPs, Parts: fftParts,
 		Samples: []Sample{
 			{Attr: fftAttr{axes: makeAxes([]int{0, 1}), scale: 1}, In: types(f64(3, 4))},
 			{Attr: fftAttr{axes: makeAxes([]int{1}), scale: .5}, In: types(f64(2, 5, 3))},
@@ -122,12 +123,17 @@ func init() {
 			y := g.tape.Apply(opRFFT, fftAttr{axes: a.axes, scale: a.scale}, g)
 			return []Value{y.Mul(halfWeights(y, a, 2))}
 		},
-		Eval: evalFFT, CPU: bindFFT, FLOPs: fftFLOPs,
+		Eval: evalFFT, CPU: bindFFT, FLOPs: fftFLOPs, Parts: fftParts,
 		Samples: []Sample{
 			{Attr: fftAttr{axes: makeAxes([]int{0, 1}), scale: .25, n: 4}, In: types(c128(3, 3))},
 			{Attr: fftAttr{axes: makeAxes([]int{1}), scale: 1, n: 5}, In: types(c128(2, 3, 3))},
 			{Attr: fftAttr{axes: makeAxes([]int{1, 2}), scale: 1, n: 8}, In: types(c128(2, 4, 5))}},
 	})
+}
+
+// fftParts is the Parts of transforms over other axes than the first.
+func fftParts(attr any, _ []tensor.Type, _ int) (any, uint64, bool) {
+	return attr, 0, !slices.Contains(attr.(fftAttr).axes.slice(), 0)
 }
 
 func fftAxes(a fftAttr, t tensor.Type) error {

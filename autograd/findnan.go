@@ -71,7 +71,7 @@ func (g *graph) nonFinite() ([]bool, error) {
 		return nil, err
 	}
 	g.layouts()
-	g.schedule(passes{noFuse: true})
+	g.schedule(passes{noFuse: true, noLoop: true})
 	arena, err := t.backend.Alloc(g.arena)
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func (g *graph) nonFinite() ([]bool, error) {
 	bad := make([]bool, len(g.live))
 	for _, id := range g.inStages() {
 		if g.runs(id) {
-			if err := t.once(g.emitNode(id, arena)); err != nil {
+			if err := t.once(placer{g, arena, -1}.emitNode(id)); err != nil {
 				return nil, err
 			}
 		}

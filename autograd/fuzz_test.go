@@ -48,6 +48,12 @@ var forms = []struct {
 		{passes: autograd.Passes{NoHoist: true, NoFuse: true, NoPlan: true}, byHand: true},
 		{passes: autograd.Passes{NoFuse: true}},
 		{passes: autograd.Passes{NoHoist: true, NoPlan: true}},
+		{passes: autograd.Passes{Parts: 2}},
+	}},
+	{func() autograd.Backend { return autograd.CPU{Threads: 2} }, []form{
+		{},
+		{passes: autograd.Passes{Parts: 2}},
+		{passes: autograd.Passes{Parts: 2, NoFuse: true}},
 	}},
 	{func() autograd.Backend { return &optest.Device{} }, []form{{}, {passes: autograd.Passes{NoHoist: true, NoFuse: true, NoPlan: true}}}},
 }

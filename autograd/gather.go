@@ -57,6 +57,11 @@ func (a gatherAttr) resized(in []tensor.Type, from, to int) (t tensor.Type, err 
 	return t, nil
 }
 
+// gatherParts is the Parts of gather and scatter-add along another axis than the first.
+func gatherParts(attr any, _ []tensor.Type, _ int) (any, uint64, bool) {
+	return attr, 0, attr.(gatherAttr).axis != 0
+}
+
 // each calls f with the offsets of every pair that the index joins: of an
 // element of the long tensor, of n along the axis, and of the gathered one.
 func (a gatherAttr) each(long, gathered *tensor.Tensor, f func(l, g int)) {
@@ -77,7 +82,6 @@ func (a gatherAttr) each(long, gathered *tensor.Tensor, f func(l, g int)) {
 
 func init() {
 	index := []int{2, 0, 0, 4, 2, 2}
-	noFLOPs := func(any, tensor.Type, []tensor.Type) int64 { return 0 }
 	opGather = define(&Op{
 		Name: "gather", Doc: "elements of the argument at a static list of indices along one axis", Linear: 1, FLOPs: noFLOPs,
 		Type: func(attr any, in []tensor.Type) (tensor.Type, error) {
@@ -88,7 +92,7 @@ func init() {
 		Eval: func(attr any, out tensor.Tensor, in []tensor.Tensor) {
 			attr.(gatherAttr).each(&in[0], &out, func(l, g int) { out.Store(g, in[0].Load(l)) })
 		},
-		CPU: bindGather,
+		CPU: bindGather, Parts: gatherParts,
 		Samples: []Sample{
 			{Attr: makeGather(1, 5, index), In: types(f64(2, 5))},
 			{Attr: makeGather(0, 5, index), In: types(f64(5, 3))},
@@ -108,7 +112,7 @@ func init() {
 			}
 			attr.(gatherAttr).each(&out, &in[0], func(l, g int) { out.Store(l, out.Load(l)+in[0].Load(g)) })
 		},
-		CPU: bindScatterAdd,
+		CPU: bindScatterAdd, Parts: gatherParts,
 		Samples: []Sample{
 			{Attr: makeGather(1, 5, index), In: types(f64(2, 6))},
 			{Attr: makeGather(0, 5, index), In: types(f64(6, 3))},

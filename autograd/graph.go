@@ -30,6 +30,7 @@ type graph struct {
 	offset   []int             // plan: bytes from the start of the arena
 	arena    int               // plan: bytes of the arena
 	last     int32             // level: the last stage
+	loop     *loopPlan         // split: nil without one
 }
 
 func newGraph(t *Tape, outs []int32, updates []prepared) *graph {
@@ -184,6 +185,9 @@ func (g *graph) levels() {
 		}
 	}
 	g.sink(updates)
+	if g.loop != nil {
+		g.apart()
+	}
 }
 
 // sink moves elementwise steps as late as their readers allow. Updates get a
@@ -270,7 +274,7 @@ func (g *graph) fuse(enabled bool) {
 // its argument.
 func (g *graph) inPlace() {
 	for _, u := range g.updates {
-		if u.slot >= 0 || !g.runs(u.value) || g.group[u.value] < 0 && !g.node(u.value).overwrites(u.v) {
+		if u.slot >= 0 || !g.runs(u.value) || g.looped(u.value) || g.group[u.value] < 0 && !g.node(u.value).overwrites(u.v) {
 			continue
 		}
 		if _, taken := g.into[u.value]; taken || !g.quiet(u) {
@@ -317,54 +321,122 @@ type block struct {
 	off, bytes int
 }
 
-// plan places every stored value in the arena so that values whose lifetimes,
-// counted in stages, overlap do not. The largest are placed first, each at the
-// lowest offset that is free during its life.
+// plan places every stored value in the arena, and those of a loop in the memory of
+// each of its threads.
 func (g *graph) plan() {
-	until, readers := g.lifetimes()
+	if l := g.loop; l != nil {
+		l.bytes = g.placed(true, func(id int32, off int) { l.offset[id] = off })
+	}
+	g.arena = g.placed(false, func(id int32, off int) {
+		if id < 0 {
+			g.loop.base = off
+		} else {
+			g.offset[id] = off
+		}
+	})
+}
+
+// placed gives every stored value, of the loop or outside it, its offset and returns how
+// many bytes it takes. Values whose lifetimes, counted in stages, do not overlap may
+// share memory. The largest are placed first, each at the lowest offset that is free
+// during its life. Outside, the memory of all threads of the loop is the value -1.
+func (g *graph) placed(loop bool, at func(id int32, off int)) int {
+	until, readers := g.lifetimes(loop)
 	var blocks []block
 	of := map[int32]int{} // which block a value lies in
 	for i := range g.live {
 		id := int32(i)
-		if _, direct := g.into[id]; !g.stored[id] || !g.runs(id) || direct {
+		_, direct := g.into[id]
+		whole := g.loop != nil && g.loop.whole[id] // outside, and if it is put there also in the loop
+		switch {
+		case direct, !g.stored[id], !g.runs(id):
+			continue
+		case whole && loop && !g.loop.put[id], g.looped(id) != loop && !(whole && !loop):
 			continue
 		}
-		if b, ok := g.replaces(id, until, readers, of); ok {
+		if b, ok := g.replaces(id, until, readers, of); ok && !(whole && !loop) {
 			blocks[b].to, of[id] = until[id], b
 			continue
 		}
+		from := g.level[id]
+		if whole && !loop {
+			from = g.loop.first
+		}
 		of[id] = len(blocks)
-		blocks = append(blocks, block{id, g.level[id], until[id], 0, (g.node(id).typ.Bytes() + 63) &^ 63})
+		blocks = append(blocks, block{id, from, until[id], 0, g.bytesOf(id, loop)})
+	}
+	switch {
+	case loop:
+		for _, id := range g.loop.copies() {
+			of[id] = len(blocks)
+			blocks = append(blocks, block{id, g.loop.first, until[id], 0, g.bytesOf(id, true)})
+		}
+	case g.loop != nil:
+		of[-1] = len(blocks)
+		blocks = append(blocks, block{-1, g.loop.first, g.loop.last, 0, g.loop.threads * g.loop.bytes})
 	}
 	order := make([]int, len(blocks))
 	for i := range order {
 		order[i] = i
 	}
 	sort.SliceStable(order, func(i, j int) bool { return blocks[order[i]].bytes > blocks[order[j]].bytes })
-	g.place(blocks, order)
+	bytes := place(blocks, order)
 	for id, b := range of {
-		g.offset[id] = blocks[b].off
+		at(id, blocks[b].off)
 	}
+	return bytes
 }
 
-// lifetimes returns, for each value, the stage of its last reader and how many
-// steps read it at that stage.
-func (g *graph) lifetimes() (until []int32, readers []int) {
+// bytesOf returns the bytes of id, or of a part of it, up to the next line.
+func (g *graph) bytesOf(id int32, loop bool) int {
+	t := g.node(id).typ
+	if loop {
+		t = partType(t, g.loop.parts)
+	}
+	return (t.Bytes() + 63) &^ 63
+}
+
+// lifetimes returns, for each value of the loop or outside it, the stage of its last
+// reader and how many steps read it at that stage.
+func (g *graph) lifetimes(loop bool) (until []int32, readers []int) {
 	until, readers = make([]int32, len(g.live)), make([]int, len(g.live))
+	read := func(r, level int32) {
+		if level > until[r] {
+			until[r], readers[r] = level, 0
+		}
+		if level == until[r] {
+			readers[r]++
+		}
+	}
 	for i := range g.live {
 		id := int32(i)
-		if g.runs(id) {
+		if !g.runs(id) {
+			continue
+		}
+		in := g.looped(id)
+		if in == loop {
 			until[id] = max(until[id], g.level[id])
-			for _, a := range g.args(id) {
-				r := g.root[a]
-				if g.level[id] > until[r] {
-					until[r], readers[r] = g.level[id], 0
-				}
-				if g.level[id] == until[r] {
-					readers[r]++
+		}
+		for _, a := range g.args(id) {
+			r := g.root[a]
+			switch {
+			case in && !loop:
+				read(r, g.loop.last)
+			case in == loop:
+				read(r, g.level[id])
+				if loop {
+					if c, ok := g.loop.taken[a]; ok && c != r {
+						read(c, g.level[id])
+					}
 				}
 			}
 		}
+	}
+	if loop {
+		for id := range g.loop.put {
+			until[id] = g.loop.last + 1
+		}
+		return until, readers
 	}
 	for _, id := range g.targets() {
 		until[g.root[id]] = g.last + 1
@@ -384,8 +456,9 @@ func (g *graph) replaces(id int32, until []int32, readers []int, of map[int32]in
 	return b, ok && readers[a] == 1 && until[a] == g.level[id] && g.node(a).typ == n.typ
 }
 
-// place gives the blocks, in the given order, their offsets.
-func (g *graph) place(blocks []block, order []int) {
+// place gives the blocks, in the given order, their offsets and returns how many bytes
+// they take.
+func place(blocks []block, order []int) (bytes int) {
 	placed := make([]block, 0, len(blocks)) // by offset
 	for _, i := range order {
 		b := &blocks[i]
@@ -398,6 +471,7 @@ func (g *graph) place(blocks []block, order []int) {
 		placed = append(placed, block{})
 		copy(placed[at+1:], placed[at:])
 		placed[at] = *b
-		g.arena = max(g.arena, b.off+b.bytes)
+		bytes = max(bytes, b.off+b.bytes)
 	}
+	return bytes
 }

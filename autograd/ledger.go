@@ -52,6 +52,14 @@ func (l *Ledger) Masks(op *Op) bool {
 	return ok && b.Masks(op)
 }
 
+// LoopThreads returns that of the Backend that l stands for, 0 if it runs no Loops.
+func (l *Ledger) LoopThreads() int {
+	if b, ok := l.of.(loops); ok {
+		return b.LoopThreads()
+	}
+	return 0
+}
+
 // entry is memory that is only counted.
 type entry struct {
 	l     *Ledger
@@ -88,23 +96,32 @@ func (l *Ledger) Bind(steps []Step) (Bound, error) {
 	if !cpu {
 		return unbound{}, nil
 	}
-	threads, total := c.Threads, int64(0)
-	if threads == 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
-	for _, s := range steps {
-		if s.Op == nil || s.Op.Room == nil {
-			continue
-		}
-		in := make([]tensor.Type, len(s.In))
-		for i := range in {
-			in[i] = s.In[i].Type
-		}
-		total += s.Op.Room(s.Attr, in, threads)
-	}
-	m, err := l.Alloc(int(total))
+	m, err := l.Alloc(int(roomOf(steps, c.LoopThreads())))
 	l.look()
 	return unbound{m}, err
+}
+
+// roomOf returns in about how many bytes so many threads work for the steps.
+func roomOf(steps []Step, threads int) (total int64) {
+	for i := range steps {
+		s := &steps[i]
+		switch {
+		case s.Loop != nil:
+			for _, list := range s.Loop.Steps {
+				total += roomOf(list, 1)
+			}
+			if s.Loop.Parts%len(s.Loop.Steps) != 0 {
+				total += roomOf(s.Loop.Steps[0], threads)
+			}
+		case s.Op != nil && s.Op.Room != nil:
+			in := make([]tensor.Type, len(s.In))
+			for i := range in {
+				in[i] = s.In[i].Type
+			}
+			total += s.Op.Room(s.Attr, in, threads)
+		}
+	}
+	return total
 }
 
 // look counts what the heap holds beside what was allocated. It collects garbage only

@@ -52,6 +52,12 @@ type Op struct {
 	// one row along this axis for each image. Written over the argument, as InPlace
 	// allows, nothing but that row is touched.
 	RowAxis int
+	// Parts lets the op run in a Loop: part k of the result, of so many equal parts along
+	// axis 0, is what the op makes of part k of every argument, except for those whose bit
+	// is set in whole, which it needs as they are. It returns the attribute of the op on a
+	// part, or false where this does not hold. Elementwise ops do without. Bodies, and Eval,
+	// then run for several parts at the same time, each on what it was bound to.
+	Parts func(attr any, in []tensor.Type, parts int) (part any, whole uint64, ok bool)
 	// Linear has bit i set if the op is real-linear in argument i.
 	Linear uint64
 	// FLOPs counts the operations; nil counts those of what Lower records, or one per

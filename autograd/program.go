@@ -20,7 +20,7 @@ type Program struct {
 	moves   int // the Tape's when p was lowered
 	opt     passes
 
-	steps   []Step
+	steps   []Step // with those of a Loop one by one
 	out     []tensor.Tensor
 	bound   Bound
 	epoch   int
@@ -34,12 +34,16 @@ type Program struct {
 // Counts says what became of the nodes of a Program.
 type Counts struct {
 	Recorded, Live, Hoisted, Steps, Groups int
+	Parts                                  int // in which a batch is computed one after the other; 0 if all of it is at once
 	ArenaBytes                             int // working memory, shared by the Programs of a Tape
 	HoistedBytes                           int // kept results that depend on Consts alone
 }
 
 // passes are the parts of Compile that tests switch off.
-type passes struct{ noHoist, noFuse, noPlan bool }
+type passes struct {
+	noHoist, noFuse, noPlan, noLoop bool
+	parts                           int // of a loop, worth it or not
+}
 
 // Compile returns the Program that computes out and then stores the updates.
 // With a guard, a Value of shape (N,), the updates of image n (of axis 0) are
@@ -121,7 +125,8 @@ func (p *Program) build() error {
 	if err := t.growArena(g.arena); err != nil {
 		return err
 	}
-	p.steps = g.emit(t.arena)
+	steps := g.emit(t.arena)
+	p.steps = flat(steps)
 	p.out = p.out[:0]
 	for _, id := range p.outs {
 		p.out = append(p.out, g.memory(id, t.arena))
@@ -130,7 +135,7 @@ func (p *Program) build() error {
 	p.counts = g.count(len(p.steps))
 	p.counts.HoistedBytes, p.hoisted = hoisted, g.hoists()
 	p.epoch = t.epoch
-	p.bound, err = t.backend.Bind(p.steps)
+	p.bound, err = t.backend.Bind(steps)
 	return err
 }
 
@@ -139,6 +144,13 @@ func (g *graph) schedule(opt passes) {
 	if !opt.noFuse {
 		g.absorb()
 	}
+	if !g.scheduleLoop(opt) {
+		g.arrange(opt)
+	}
+}
+
+// arrange orders, fuses and places the steps.
+func (g *graph) arrange(opt passes) {
 	g.levels()
 	g.fuse(!opt.noFuse)
 	if opt.noPlan {
@@ -161,6 +173,9 @@ func (g *graph) spread() {
 
 func (g *graph) count(steps int) Counts {
 	c := Counts{Recorded: len(g.live), Steps: steps, Groups: len(g.groups), ArenaBytes: g.arena}
+	if g.loop != nil {
+		c.Parts = g.loop.parts
+	}
 	for i := range g.live {
 		if id := int32(i); g.live[id] {
 			c.Live++
@@ -322,6 +337,9 @@ func (p *Program) Dump() string {
 		fmt.Fprintf(&b, "%4d  level %-3d %-40s", i, s.Level, s.Name())
 		for _, o := range s.Out {
 			fmt.Fprintf(&b, " %v", o.Type)
+		}
+		if s.Parts > 0 {
+			fmt.Fprintf(&b, "  %d times", s.Parts)
 		}
 		fmt.Fprintf(&b, "  %s\n", s.Pos)
 	}

@@ -101,11 +101,16 @@ var reduceSamples = []Sample{
 	{Attr: reduceAttr{axes: 4, wide: true}, In: types(f64(2, 3, 4))},
 }
 
+// reduceParts is the Parts of reductions over other axes than the first.
+func reduceParts(attr any, _ []tensor.Type, _ int) (any, uint64, bool) {
+	return attr, 0, !attr.(reduceAttr).has(0)
+}
+
 func reduceFLOPs(_ any, _ tensor.Type, in []tensor.Type) int64 { return int64(in[0].Len()) }
 
 func init() {
 	opSum = define(&Op{
-		Name: "sum", Doc: "sum over axes, accumulated in float64", Linear: 1, Type: reduceType(true, true), FLOPs: reduceFLOPs,
+		Name: "sum", Doc: "sum over axes, accumulated in float64", Linear: 1, Type: reduceType(true, true), FLOPs: reduceFLOPs, Parts: reduceParts,
 		VJP:     func(n Node, g Value) []Value { return []Value{n.spread(g)} },
 		Eval:    evalReduce(0, func(acc, x complex128) complex128 { return acc + x }),
 		CPU:     bindSum,
@@ -122,7 +127,7 @@ func (n Node) spread(g Value) Value {
 // extremum defines max or min over axes.
 func extremum(name, doc string, start float64, better func(a, b float64) bool) *Op {
 	return define(&Op{
-		Name: name, Doc: doc, Type: reduceType(false, false), FLOPs: reduceFLOPs,
+		Name: name, Doc: doc, Type: reduceType(false, false), FLOPs: reduceFLOPs, Parts: reduceParts,
 		VJP: func(n Node, g Value) []Value {
 			tie := n.In[0].Eq(n.spread(n.Out))
 			count := tie.tape.Apply(opSum, n.Attr, tie)
@@ -146,7 +151,7 @@ func init() {
 
 func init() {
 	opProd = define(&Op{
-		Name: "prod", Doc: "product over axes", Type: reduceType(true, false), FLOPs: reduceFLOPs,
+		Name: "prod", Doc: "product over axes", Type: reduceType(true, false), FLOPs: reduceFLOPs, Parts: reduceParts,
 		VJP: func(n Node, g Value) []Value {
 			// The product of the other elements, exact where some are zero.
 			x, t := n.In[0], n.In[0].tape
@@ -166,7 +171,7 @@ func init() {
 
 func init() {
 	opLogSumExp = define(&Op{
-		Name: "logsumexp", Doc: "ln Σeˣ over axes, without overflow", Type: reduceType(false, false), FLOPs: reduceFLOPs,
+		Name: "logsumexp", Doc: "ln Σeˣ over axes, without overflow", Type: reduceType(false, false), FLOPs: reduceFLOPs, Parts: reduceParts,
 		Lower: func(attr any, in []Value) Value {
 			a := attr.(reduceAttr)
 			x := in[0]
@@ -294,6 +299,7 @@ func init() {
 		VJP:     func(n Node, g Value) []Value { return []Value{g.Cast(n.In[0].Type().DType)} },
 		Eval:    func(_ any, out tensor.Tensor, in []tensor.Tensor) { tensor.Copy(out, in[0]) },
 		CPU:     bindCast,
+		Parts:   EachPart,
 		Samples: []Sample{{Attr: tensor.Float64, In: types(f64(2, 3))}},
 	})
 }

@@ -39,12 +39,15 @@ func evalView(view func(any, tensor.Tensor) (tensor.Tensor, bool)) func(any, ten
 	}
 }
 
+// noFLOPs is the FLOPs of ops that move elements only.
+func noFLOPs(any, tensor.Type, []tensor.Type) int64 { return 0 }
+
 // movement defines an op that moves elements without arithmetic. Its type is
 // that of the view of a contiguous argument.
 func movement(o Op, view func(attr any, in tensor.Tensor) (tensor.Tensor, bool)) *Op {
 	op := &o
 	op.Linear, op.View, op.Eval = 1, view, evalView(view)
-	op.FLOPs = func(any, tensor.Type, []tensor.Type) int64 { return 0 }
+	op.FLOPs = noFLOPs
 	if op.Type == nil {
 		op.Type = func(attr any, in []tensor.Type) (t tensor.Type, err error) {
 			if err := wantArgs(in, 1); err != nil {
@@ -99,8 +102,11 @@ func (x Value) Expand(shape ...int) Value {
 func init() {
 	opReshape = movement(Op{
 		Name: "reshape", Doc: "the same elements in C order in another shape",
-		VJP:     func(n Node, g Value) []Value { return []Value{g.Reshape(n.In[0].Type().Shape()...)} },
-		Samples: []Sample{{Attr: f64(3, 4), In: types(f64(2, 6))}, {Attr: f64(6), In: types(c128(2, 3))}},
+		VJP: func(n Node, g Value) []Value { return []Value{g.Reshape(n.In[0].Type().Shape()...)} },
+		Parts: func(attr any, _ []tensor.Type, parts int) (any, uint64, bool) {
+			return partType(attr.(tensor.Type), parts), 0, true
+		},
+		Samples: []Sample{{Attr: f64(3, 4), In: types(f64(2, 6))}, {Attr: f64(6), In: types(c128(2, 3))}, {Attr: f64(4, 3), In: types(f64(2, 6))}},
 	}, func(attr any, in tensor.Tensor) (tensor.Tensor, bool) {
 		r, ok := in.Reshape(attr.(tensor.Type).Shape()...)
 		if !ok {
@@ -397,11 +403,25 @@ func init() {
 				}
 			}
 		},
-		CPU: bindAssemble,
+		CPU:   bindAssemble,
+		Parts: assembleParts,
 		Samples: []Sample{
 			{Attr: assembleAttr{f64(4, 5), packPlaces([]Place{{Lo: [8]int{1, 0}, Step: [8]int{1, 2}}, {}})}, In: types(f64(2, 3), f64(4, 5))},
+			{Attr: assembleAttr{f64(4, 6), packPlaces([]Place{{Lo: [8]int{0, 1}}, {Lo: [8]int{0, 4}}})}, In: types(f64(4, 3), f64(4, 2))},
 			{Attr: assembleAttr{f64(6), packPlaces([]Place{{Lo: [8]int{1}}, {Lo: [8]int{4}}})}, In: types(c128(3), c128(2))}},
 	})
+}
+
+// assembleParts is the Parts of assemble where all pieces have all of axis 0.
+func assembleParts(attr any, in []tensor.Type, parts int) (any, uint64, bool) {
+	a := attr.(assembleAttr)
+	for _, t := range in {
+		if t.Dim[0] != a.shape.Dim[0] {
+			return nil, 0, false
+		}
+	}
+	a.shape = partType(a.shape, parts)
+	return a, 0, true
 }
 
 // Assemble returns an array of the given shape, zero but for the pieces, each

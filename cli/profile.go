@@ -199,8 +199,12 @@ func (a *app) printProfile(f *profileFlags, p *synth.ModelProfile, now *profileF
 	} else {
 		fmt.Fprintf(o, "%s: a copy moves %.3g GB/s; steps are timed one by one, but a run launches them together\n", f.device.device.value, p.Bandwidth)
 	}
-	fmt.Fprintf(o, "%d operations recorded, %d needed, %d of them computed once (%s kept); %d steps, %d of them fused; %s of working memory\n\n",
-		p.Counts.Recorded, p.Counts.Live, p.Counts.Hoisted, bytesText(int64(p.Counts.HoistedBytes)), p.Counts.Steps, p.Counts.Groups, bytesText(int64(p.Counts.ArenaBytes)))
+	parts := ""
+	if p.Counts.Parts > 0 {
+		parts = fmt.Sprintf(", for each of %d parts of the batch", p.Counts.Parts)
+	}
+	fmt.Fprintf(o, "%d operations recorded, %d needed, %d of them computed once (%s kept); %d steps, %d of them fused%s; %s of working memory\n\n",
+		p.Counts.Recorded, p.Counts.Live, p.Counts.Hoisted, bytesText(int64(p.Counts.HoistedBytes)), p.Counts.Steps, p.Counts.Groups, parts, bytesText(int64(p.Counts.ArenaBytes)))
 	w := tabwriter.NewWriter(o, 0, 0, 2, ' ', tabwriter.AlignRight)
 	table := func(head string, lines []synth.LineCost, hints bool) {
 		fmt.Fprintf(w, "share\tms\tforward\tbackward\tcalls\tMB\tGB/s\tGFLOP/s\tof roof\t  %s\n", head)

@@ -66,6 +66,7 @@ func init() {
 			return []autograd.Value{g.Tape().Apply(opJoinBands, n.Attr, g)}
 		},
 		CPU:     bindBands,
+		Parts:   autograd.EachPart,
 		Samples: bandSamples(4),
 	}
 	opJoinBands = &autograd.Op{
@@ -90,6 +91,7 @@ func init() {
 			return []autograd.Value{g.Tape().Apply(opCutBands, n.Attr, g)}
 		},
 		CPU:     bindBands,
+		Parts:   autograd.EachPart,
 		Samples: bandSamples(5),
 	}
 }

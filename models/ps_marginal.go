@@ -23,6 +23,7 @@ var opMarginal = &autograd.Op{
 		return []autograd.Value{g.Tape().Apply(opMarginalAdjoint, n.Attr, n.In[0], g)}
 	},
 	CPU:     bindMarginal,
+	Parts:   autograd.EachPart,
 	Room:    marginalRoom,
 	Samples: marginalSamples(false),
 }
@@ -49,6 +50,7 @@ var opMarginalAdjoint = &autograd.Op{
 		return autograd.VJP(marginalOf(attr.(marginalAttr), in[0]), in[1], in[0])[0]
 	},
 	CPU:     bindMarginal,
+	Parts:   autograd.EachPart,
 	Room:    marginalRoom,
 	Samples: marginalSamples(true),
 }

@@ -29,6 +29,7 @@ func init() {
 			return []autograd.Value{g.Tape().Apply(opPixelsAdjoint, nil, n.In[0], n.Out, g)}
 		},
 		CPU:     bindPixels,
+		Parts:   autograd.EachPart,
 		Samples: []autograd.Sample{sample},
 	}
 	opPixelsAdjoint = &autograd.Op{
@@ -42,6 +43,7 @@ func init() {
 		},
 		Lower: func(_ any, in []autograd.Value) autograd.Value { return pixelsAdjoint(in[0], in[1], in[2]) },
 		CPU:   bindPixels,
+		Parts: autograd.EachPart,
 	}
 	y, _ := pixelsType(nil, sample.In)
 	sample.In = []tensor.Type{sample.In[0], y, y}

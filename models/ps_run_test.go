@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/percept-go/percept/autograd"
@@ -9,22 +10,35 @@ import (
 )
 
 // An evaluation gives the same bits on any number of threads, whether they share the
-// images or their rows, and allocates nothing.
+// rows of an image, the images of an op or those of a loop, and allocates nothing.
 func TestPortillaSimoncelliRun(t *testing.T) {
-	m, err := NewPortillaSimoncelli(64, 96, PortillaSimoncelliOptions{Scales: 3, CorrelationWidth: 5})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range []tensor.DType{tensor.Float32, tensor.Float64} {
-		for _, images := range []int{2, 7} {
-			t.Run(fmt.Sprint(d, images), func(t *testing.T) {
-				if sharesImages(images, 64*96, 3) != (images == 7) {
-					t.Fatalf("%d images are shared, or not, against expectation", images)
+	for _, c := range []struct {
+		images, h, w, scales, width int
+		shares, loops               bool
+	}{{images: 2, h: 64, w: 96, scales: 3, width: 5}, {images: 6, h: 24, w: 24, scales: 2, width: 5, shares: true}, {images: 7, h: 64, w: 96, scales: 3, width: 5, loops: true}} {
+		m, err := NewPortillaSimoncelli(c.h, c.w, PortillaSimoncelliOptions{Scales: c.scales, CorrelationWidth: c.width})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range []tensor.DType{tensor.Float32, tensor.Float64} {
+			t.Run(fmt.Sprint(d, c.images, c.h), func(t *testing.T) {
+				if shares := sharesImages(c.images, c.h*c.w, 3); !c.loops && shares != c.shares {
+					t.Fatalf("%d images are shared, or not, against expectation", c.images)
 				}
-				one, three := gradientOn(t, m, d, images, 1), gradientOn(t, m, d, images, 3)
+				one, _ := gradientOn(t, m, d, c.images, 1)
+				three, loops := gradientOn(t, m, d, c.images, 3)
+				if loops != c.loops {
+					t.Fatalf("%d images are in a loop: %v; %v expected", c.images, loops, c.loops)
+				}
 				for i := range one.Len() {
 					if one.LoadReal(i) != three.LoadReal(i) {
 						t.Fatalf("element %d of the gradient is %v on one thread, %v on three", i, one.LoadReal(i), three.LoadReal(i))
+					}
+				}
+				first, _ := gradientOn(t, m, d, 1, 1)
+				for i := range first.Len() {
+					if one.LoadReal(i) != first.LoadReal(i) {
+						t.Fatalf("element %d of the gradient is %v in a batch, %v alone", i, one.LoadReal(i), first.LoadReal(i))
 					}
 				}
 			})
@@ -32,10 +46,11 @@ func TestPortillaSimoncelliRun(t *testing.T) {
 	}
 }
 
-// gradientOn returns the gradient of the sum of squared statistics.
-func gradientOn(t *testing.T, m *PortillaSimoncelli, d tensor.DType, images, threads int) tensor.Tensor {
+// gradientOn returns the gradient of the sum of squared statistics, and whether it is
+// computed image by image.
+func gradientOn(t *testing.T, m *PortillaSimoncelli, d tensor.DType, images, threads int) (g tensor.Tensor, loops bool) {
 	t.Helper()
-	x := tensor.New(d, images, 1, 64, 96)
+	x := tensor.New(d, images, 1, m.h, m.w)
 	for i := range x.Len() {
 		x.StoreReal(i, float64(i*i%1009)/1009)
 	}
@@ -56,11 +71,11 @@ func gradientOn(t *testing.T, m *PortillaSimoncelli, d tensor.DType, images, thr
 	if n := testing.AllocsPerRun(2, run); n != 0 {
 		t.Errorf("%v allocations in a Run on %d threads", n, threads)
 	}
-	dst := tensor.New(d, images, 1, 64, 96)
-	if err := p.Read(0, dst); err != nil {
+	g = tensor.New(d, images, 1, m.h, m.w)
+	if err := p.Read(0, g); err != nil {
 		t.Fatal(err)
 	}
-	return dst
+	return g, slices.ContainsFunc(p.Steps(), func(s autograd.Step) bool { return s.Parts > 0 })
 }
 
 // Two gradients of the same statistics, of which only one finds what the statistics

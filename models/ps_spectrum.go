@@ -34,6 +34,7 @@ var opSpectrumMoments = &autograd.Op{
 		return []autograd.Value{g.Tape().Apply(opSpectrumMomentsAdjoint, n.Attr, n.In[0], n.Out, g)}
 	},
 	CPU:     bindMoments,
+	Parts:   autograd.EachPart,
 	Room:    func(attr any, in []tensor.Type, threads int) int64 { return momentsRoom(attr, in, threads, true) },
 	Samples: spectrumSamples(false),
 }
@@ -75,6 +76,7 @@ var opSpectrumMomentsAdjoint = &autograd.Op{
 		return tape.Apply(opJoinBands, a.bands, tape.Apply(opMomentsAdjoint, a.momentAttr, bands, in[1], in[2]))
 	},
 	CPU:     bindMomentsAdjoint,
+	Parts:   autograd.EachPart,
 	Room:    func(attr any, in []tensor.Type, threads int) int64 { return momentsRoom(attr, in, threads, false) },
 	Samples: spectrumSamples(true),
 }

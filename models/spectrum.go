@@ -38,7 +38,8 @@ func init() {
 		VJP: func(n autograd.Node, g autograd.Value) []autograd.Value {
 			return []autograd.Value{g.Tape().Apply(opFold, n.Attr, g)}
 		},
-		CPU: func(b *autograd.Bind) func() { return bindMirror(b, true) },
+		CPU:   func(b *autograd.Bind) func() { return bindMirror(b, true) },
+		Parts: autograd.EachPart,
 		Samples: []autograd.Sample{
 			{Attr: mirrorAttr{6, 0}, In: []tensor.Type{tensor.MakeType(tensor.Complex128, 2, 1, 3, 4)}},
 			{Attr: mirrorAttr{5, 1}, In: []tensor.Type{tensor.MakeType(tensor.Complex128, 1, 2, 4, 3)}},
@@ -66,7 +67,8 @@ func init() {
 		VJP: func(n autograd.Node, g autograd.Value) []autograd.Value {
 			return []autograd.Value{g.Tape().Apply(opMirror, n.Attr, g)}
 		},
-		CPU: func(b *autograd.Bind) func() { return bindMirror(b, false) },
+		CPU:   func(b *autograd.Bind) func() { return bindMirror(b, false) },
+		Parts: autograd.EachPart,
 		Samples: []autograd.Sample{
 			{Attr: mirrorAttr{6, 3}, In: []tensor.Type{tensor.MakeType(tensor.Complex128, 2, 1, 3, 6)}},
 			{Attr: mirrorAttr{5, 0}, In: []tensor.Type{tensor.MakeType(tensor.Complex128, 1, 2, 4, 5)}}},

@@ -41,7 +41,7 @@ type ModelProfile struct {
 	Hints                  []string // about the whole
 }
 
-// A StepCost is what one call of a kernel costs.
+// A StepCost is what the calls of a kernel in one place cost.
 type StepCost struct {
 	Name         string  `json:"name"`
 	Line         string  `json:"line"` // file:line
@@ -53,6 +53,7 @@ type StepCost struct {
 	GBs          float64 `json:"gbs"`
 	GFLOPs       float64 `json:"gflops"`
 	Fused        int     `json:"fused"` // operations in it
+	Calls        int     `json:"calls"` // one, or as many as the parts that a batch is computed in
 	step         *autograd.Step
 }
 
@@ -210,7 +211,7 @@ func (p *ModelProfile) read(steps []autograd.StepProfile, ran []autograd.Step, h
 		s := &steps[i]
 		line, backward := strings.CutSuffix(s.Pos, backwardMark)
 		c := StepCost{Name: s.Name, Line: shortened(line), Backward: backward, Milliseconds: s.Time.Seconds() * 1e3, Bytes: s.Read + s.Written, FLOPs: s.FLOPs,
-			Fused: max(1, len(ran[i].Body)), step: &ran[i]}
+			Fused: max(1, len(ran[i].Body)), Calls: max(1, ran[i].Parts), step: &ran[i]}
 		c.Share = c.Milliseconds / max(total, 1e-9)
 		c.GBs, c.GFLOPs = rates(c.Bytes, c.FLOPs, c.Milliseconds)
 		p.Steps = append(p.Steps, c)
@@ -242,7 +243,7 @@ func add(to map[string]*LineCost, key string, s *StepCost) {
 		l = &LineCost{Line: key}
 		to[key] = l
 	}
-	l.Calls++
+	l.Calls += max(1, s.Calls)
 	l.Bytes, l.FLOPs, l.Share = l.Bytes+s.Bytes, l.FLOPs+s.FLOPs, l.Share+s.Share
 	if s.Backward {
 		l.Backward += s.Milliseconds

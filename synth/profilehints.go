@@ -169,7 +169,7 @@ func smooth7(n int) int {
 
 // smallHint finds steps that are too small to come near a roof.
 func smallHint(p *ModelProfile, l *LineCost, steps []*StepCost) string {
-	if p.Bandwidth == 0 || l.OfRoof > farFromRoof || len(steps) < manyCalls {
+	if p.Bandwidth == 0 || l.OfRoof > farFromRoof || len(steps) < manyCalls || p.Counts.Parts > 0 {
 		return ""
 	}
 	each := l.Bytes / int64(len(steps))

@@ -47,6 +47,8 @@ func Check(b autograd.Backend, op *autograd.Op) error {
 //   - an op that is not linear where Op.Linear says so;
 //   - an argument whose gradient is always zero, but on which the value depends
 //     smoothly;
+//   - a part of the result that is not what the op makes of the parts of its arguments,
+//     where Op.Parts says so, or an Op.Parts that holds for no sample;
 //   - an op without Samples, or with none that is smooth though it has a VJP.
 func CheckRules(op *autograd.Op) error {
 	c := &checker{op: op}
@@ -63,6 +65,7 @@ func CheckRules(op *autograd.Op) error {
 			})
 		}
 	}
+	c.parts()
 	return errors.Join(c.errs...)
 }
 

@@ -147,6 +147,25 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 		"panic": {func(op *autograd.Op) {
 			op.CPU = func(b *autograd.Bind) func() { panic("no body") }
 		}, "panic: no body"},
+		"a wrong attribute of parts": {func(op *autograd.Op) {
+			op.Parts = func(_ any, _ []tensor.Type, _ int) (any, uint64, bool) { return "part", 0, true }
+			op.Eval = func(attr any, out tensor.Tensor, in []tensor.Tensor) {
+				right.Eval(nil, out, in)
+				if attr == "part" {
+					out.StoreReal(1, 0)
+				}
+			}
+		}, "a part of the result: element 1"},
+		"parts that are not": {func(op *autograd.Op) {
+			op.Parts = autograd.EachPart
+			op.Eval = func(_ any, out tensor.Tensor, in []tensor.Tensor) {
+				right.Eval(nil, out, in)
+				out.StoreReal(0, out.LoadReal(0)+in[0].LoadReal(in[0].Len()-1))
+			}
+		}, "a part of the result: element 0"},
+		"parts of nothing": {func(op *autograd.Op) {
+			op.Parts = func(attr any, _ []tensor.Type, _ int) (any, uint64, bool) { return attr, 0, false }
+		}, "Parts holds for no sample"},
 		"no samples": {func(op *autograd.Op) { op.Samples = nil }, "no Samples"},
 		"no VJP":     {func(op *autograd.Op) { op.VJP = nil }, "must say in NotSmooth why"},
 		"VJP untested": {func(op *autograd.Op) {
