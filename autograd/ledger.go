@@ -152,22 +152,49 @@ func (u unbound) Close() {
 }
 
 // Fits returns how many images of a kind, at most most, one Program can be for in free
-// bytes of b, and how many bytes the first and every further image takes, from the
-// plans for one and, where most is more, for two: make records and compiles all for n
-// images on the Backend it is given, a Ledger, and closes it. A sixteenth is left for
-// what a backend keeps for itself. It errs as make does.
+// bytes of b, and how many bytes the first and every further image takes, from the plans
+// for one and for two. Of a Backend that runs Loops, an image takes the less the more
+// there are, and it plans for as many as there are threads, twice and four times as many,
+// and one more than threads, which all of them share. make records and compiles all for n
+// images on the Backend it is given, a Ledger, and closes it. A sixteenth is left for what
+// a backend keeps for itself. It errs as make does.
 func Fits(b Backend, free int64, most int, make func(b Backend, n int) error) (n int, first, further int64, err error) {
-	var peak [2]int64
-	for i := range min(most, len(peak)) {
-		l := NewLedger(b)
-		if err := make(l, i+1); err != nil {
-			return 0, 0, 0, err
+	peak := func(n int) (bytes int64) {
+		if err == nil {
+			l := NewLedger(b)
+			err = make(l, n)
+			bytes = l.Peak()
 		}
-		peak[i] = l.Peak()
+		return bytes
 	}
-	first, further = peak[0], max(peak[1]-peak[0], 1)
-	if free -= free / 16; free < first {
+	free -= free / 16
+	counts, threads, rest := []int{2}, NewLedger(b).LoopThreads(), int64(0)
+	if threads > 0 {
+		few := max(2, threads)
+		counts = []int{few, 2 * few, 4 * few}
+	}
+	first, further = peak(1), 1
+	last := first
+	n = 1
+	for i, count := range counts {
+		if count = min(count, most); count <= n || last > free {
+			break
+		}
+		p := peak(count)
+		further = max((p-last)/int64(count-n), 1)
+		if p > free {
+			break
+		}
+		n, last = count, p
+		if i == 0 && threads > 1 && most > n {
+			rest = max(peak(n+1)-last-further, 0)
+		}
+	}
+	switch {
+	case err != nil:
+		return 0, 0, 0, err
+	case free < first:
 		return 0, first, further, nil
 	}
-	return min(most, 1+int(min((free-first)/further, math.MaxInt32))), first, further, nil
+	return min(most, n+int(min(max(free-last-rest, 0)/further, math.MaxInt32))), first, further, nil
 }

@@ -93,7 +93,7 @@ func (t *Tape) compute(ids []int32) error {
 		return err
 	}
 	g.layouts()
-	g.schedule(passes{noLoop: true})
+	g.schedule(passes{})
 	arena, err := t.backend.Alloc(g.arena)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/autograd/optest"
 	"github.com/percept-go/percept/models"
+	"github.com/percept-go/percept/optim"
 	"github.com/percept-go/percept/synth"
 )
 
@@ -74,5 +75,32 @@ func TestFits(t *testing.T) {
 				require.ErrorIs(t, c.run(&optest.Device{Limit: c.free}, n+n/4+1), autograd.ErrMemory)
 			}
 		})
+	}
+}
+
+// Of a Backend that computes batches part by part, images after the first few take less.
+func TestFitsInLoops(t *testing.T) {
+	const free = 80 << 20
+	dev := autograd.CPU{Threads: 3}
+	texture, err := models.NewPortillaSimoncelli(128, 128, models.PortillaSimoncelliOptions{CorrelationWidth: 7})
+	require.NoError(t, err)
+	plan := func(b autograd.Backend, n int) error {
+		s, err := synth.NewMetamer(b, batch(n, 128, 128), texture, synth.MetamerOptions{Optimizer: optim.Adam{Rate: .01}})
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		_, err = s.Run(t.Context(), synth.Stop{Iterations: 1})
+		return err
+	}
+	n, first, further, err := autograd.Fits(dev, free, math.MaxInt, plan)
+	require.NoError(t, err)
+	t.Logf("%d images: %d bytes for the first, %d for each other", n, first, further)
+	require.Greater(t, n, 6)
+	for _, c := range []struct{ images, least, most int }{{n, 2 * free / 3, free}, {n + n/3 + 3, free, 2 * free}} {
+		l := autograd.NewLedger(dev)
+		require.NoError(t, plan(l, c.images))
+		require.GreaterOrEqual(t, l.Peak(), int64(c.least), "%d images", c.images)
+		require.LessOrEqual(t, l.Peak(), int64(c.most), "%d images", c.images)
 	}
 }
