@@ -203,6 +203,9 @@ def scaling(percept, args):
     return t.lines
 
 
+POWER_ROUNDS = 3  # times as many rounds at powers of two: either side is slow in some, whole rounds of it
+
+
 def fft_lines(n):
     """How many lines of length n are transformed: so many that a call does not count."""
     return max(64, min(1024, (1 << 16) // n))
@@ -218,7 +221,8 @@ def fft_lengths(percept, args):
         for dtype in args.dtype:
             ratio = {}
             for n in lengths:
-                ms = measure(percept, f"{kind}-{args.along}-{n}x{fft_lines(n)}", dtype, 1, args.rounds, 1, n & (n - 1) == 0, "processor")
+                power = n & (n - 1) == 0
+                ms = measure(percept, f"{kind}-{args.along}-{n}x{fft_lines(n)}", dtype, 1, args.rounds * (POWER_ROUNDS if power else 1), 1, power, "processor")
                 ratio[n] = min(ms["scipy"]) / min(ms["percept"])
                 all_ms[f"{kind}-{n} {dtype} 1"] = ms
             worst = ", ".join(f"{n} ({ratio[n]:.2f})" for n in sorted(ratio, key=ratio.get)[:10])
@@ -233,7 +237,7 @@ def fft_lengths(percept, args):
                 for n in powers:
                     key = f"{kind}-{n} {dtype} {threads}"
                     if key not in all_ms:
-                        all_ms[key] = measure(percept, f"{kind}-{args.along}-{n}x{fft_lines(n)}", dtype, threads, args.rounds, 2)
+                        all_ms[key] = measure(percept, f"{kind}-{args.along}-{n}x{fft_lines(n)}", dtype, threads, args.rounds * POWER_ROUNDS, 2)
                     cells.append(f"{min(all_ms[key]['torch']) / min(all_ms[key]['percept']):.2f}")
                 p.add(kind, dtype, threads, *cells)
     return t.lines + p.lines, all_ms

@@ -78,14 +78,14 @@ type fftBody[T Float] struct {
 	cross [2]func(dst, tile []T, pos []int, tw []T, q int)
 	// short has kernels by kind and length; shortWide is how many numbers of a line
 	// those for multiples of 16 have in 128 bits; wideRows, if not 0, how many vectors of
-	// such numbers of lines, twice the lanes long or longer, are done at a time instead,
-	// but for those of length square, of which each is done by itself.
+	// such numbers of lines, twice the lanes long or longer, are done at a time instead;
+	// joined, if not 0, how many numbers are in a vector of those that joins reports.
 	short                       [FFTRealInverse + 1][fftShortMost + 1]fftShort[T]
-	shortWide, wideRows, square int
+	shortWide, wideRows, joined int
 	// tangleLines is fftTangleGo, but for number 0, from contiguous lines of n numbers, a
 	// multiple of 16, those from from[i] on in x, to those from to[i] on in y, which may be
-	// the same; at least one. Nil if the body has none.
-	tangleLines func(y []T, to []int, x []T, from []int, n int, u []T)
+	// the same; at least one. See fftLineTangles for tw. Nil if the body has none.
+	tangleLines func(y []T, to []int, x []T, from []int, n int, tw []T)
 	// tangle, see fftTangleGo, and product: dst row k, k < n, is the row of src at
 	// pos[k] times w[k], with real and imaginary parts exchanged.
 	tangle  func(re, im []T, pos []int, u []T)

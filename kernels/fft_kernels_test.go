@@ -378,8 +378,9 @@ func fftKernelTangleLines[T Float](t *testing.T, b *fftBody[T], h int, u []T) {
 		}
 		fftTangleGo(want[o:], want[o+1:], pos, u, 1)
 	}
-	b.tangleLines(lines, []int{2 * h, 0}, lines, []int{2 * h, 0}, h, u)
-	b.tangleLines(y, []int{0, 2 * h}, x, []int{1, 2*h + 1}, h, u)
+	tw := fftLineTangles(u, b.lanes)
+	b.tangleLines(lines, []int{2 * h, 0}, lines, []int{2 * h, 0}, h, tw)
+	b.tangleLines(y, []int{0, 2 * h}, x, []int{1, 2*h + 1}, h, tw)
 	requireGuards(t, after)
 	for i := range lines {
 		for _, z := range [][]T{lines, y} {

@@ -10,6 +10,7 @@ type fftPass[T Float] struct {
 	shortTurns       []T                                            // of either
 	shortLines       int                                            // that either does at a time
 	halfOff          []int                                          // of the halves in a tile
+	halfLines        int                                            // that are halved and tangled at a time
 	do               func(s *fftPass[T], tile, dst, src []T, t int) // transforms tile t
 	swap             bool                                           // inverse
 	scale            T
@@ -25,6 +26,7 @@ type fftPass[T Float] struct {
 	packed  bool
 	odd     *fftOddReal[T] // for odd lengths of reals; or nil
 	u       []T            // for the kernel tangle
+	uLines  []T            // for tangleLines
 	inOrder []int          // rows of a tile
 	doubles []T            // factors of rows, for arrange
 
@@ -175,5 +177,8 @@ func (s *fftPass[T]) setCross(p *FFT[T]) {
 	}
 	if steps == want {
 		s.cross = newFFTCross(p, s.line.n, s.lines, s.scale)
+	}
+	if s.cross != nil && s.u != nil {
+		s.uLines = fftLineTangles(s.u, p.body.lanes)
 	}
 }

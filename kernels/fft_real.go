@@ -119,17 +119,27 @@ func (s *fftPass[T]) evenInverse(tile, dst, src []T, t int) {
 
 // evenRealRows is evenReal of contiguous lines, each transformed on its own.
 func (s *fftPass[T]) evenRealRows(tile, dst, src []T, to, from []int) {
-	h := 2 * s.line.n
-	if s.half != nil {
-		s.half(dst, src, tile, s.unrepeated(to), from, s.shortTurns, s.scale)
-	}
-	to = distinct(to)
-	for i, o := range to {
-		if s.half == nil {
+	if s.half == nil {
+		to = distinct(to)
+		for i, o := range to {
 			s.cross.transform(tile, dst, src, o, from[i], false)
 		}
+		s.tangle(dst, to)
+		return
 	}
-	s.line.body.tangleLines(dst, to, dst, to, s.line.n, s.u)
+	to = s.unrepeated(to)
+	for len(to) > 0 {
+		n := min(s.halfLines, len(to))
+		s.half(dst, src, tile, to[:n], from[:n], s.shortTurns, s.scale)
+		s.tangle(dst, distinct(to[:n]))
+		to, from = to[n:], from[n:]
+	}
+}
+
+// tangle makes the spectra of contiguous lines from those of their halves.
+func (s *fftPass[T]) tangle(dst []T, to []int) {
+	h := 2 * s.line.n
+	s.line.body.tangleLines(dst, to, dst, to, s.line.n, s.uLines)
 	for _, o := range to {
 		y := dst[o:]
 		first, last := 2*(y[0]+y[1]), 2*(y[0]-y[1])
@@ -159,16 +169,20 @@ func (s *fftPass[T]) evenInverseRows(tile, dst, src []T, to, from []int) {
 		}
 		return
 	}
-	spare := len(to) * h
 	to = s.unrepeated(to)
-	s.tangleInverse(tile, src, s.halfOff[:len(to)], from[:len(to)])
-	s.half(dst, tile, tile[spare:], to, s.halfOff, s.shortTurns, s.scale)
+	spare := tile[len(s.halfOff)*h:]
+	for len(to) > 0 {
+		n := min(s.halfLines, len(to))
+		s.tangleInverse(tile, src, s.halfOff[:n], from[:n])
+		s.half(dst, tile, spare, to[:n], s.halfOff[:n], s.shortTurns, s.scale)
+		to, from = to[n:], from[n:]
+	}
 }
 
 // tangleInverse makes the halves of contiguous lines that remain to be transformed.
 func (s *fftPass[T]) tangleInverse(y, x []T, to, from []int) {
 	h := 2 * s.line.n
-	s.line.body.tangleLines(y, to, x, from, s.line.n, s.u)
+	s.line.body.tangleLines(y, to, x, from, s.line.n, s.uLines)
 	for i, o := range to {
 		x, y := x[from[i]:], y[o:]
 		last := x[1]

@@ -20,6 +20,11 @@ func fftShortRows(n int) int { return 2 * n }
 // stop a goroutine in it.
 const fftShortChunk = asmChunk
 
+// fftHalvesNear is how many bytes of halves of real lines stay in the first-level cache
+// beside the lines until they are tangled. Where that is but one line, the factors do
+// not stay there either, and are read once for all lines of a tile.
+const fftHalvesNear = 8 << 10
+
 // setShort sets short if there is a kernel for the lines, and half if there is one
 // for half of an even length; it reports whether there is.
 func (s *fftPass[T]) setShort() bool {
@@ -45,22 +50,34 @@ func (s *fftPass[T]) setShort() bool {
 		s.shortTurns = fftShortTurns(body, s.n, s.scale)
 	case s.half != nil:
 		s.shortTurns = fftShortTurns(body, s.line.n, s.scale)
+		s.uLines = fftLineTangles(s.u, body.lanes)
 		for i := range body.lanes {
 			s.halfOff = append(s.halfOff, 2*i*s.line.n)
 		}
 	}
 	if s.shortTurns != nil {
 		s.shortLines = body.lanes / body.shortWide
-		if s.line.n == body.square {
+		switch {
+		case body.joins(s.line.n):
 			s.shortLines = 1
-		} else if body.wide(s.line.n) {
+		case body.wide(s.line.n):
 			s.shortLines = max(1, body.wideRows*body.lanes/s.line.n)
 		}
-	} else { // those of AVX2 serve all levels; lines of one vector are read before they are written
+	} else { // those of AVX2 serve all levels, but for 8 numbers; lines of one vector are read before they are written
 		s.shortLines = 32 / int(unsafe.Sizeof(*new(T)))
+	}
+	if s.half != nil {
+		s.halfLines = body.lanes
+		if near := fftHalvesNear / (2 * s.line.n * int(unsafe.Sizeof(*new(T)))); near > 1 {
+			s.halfLines = max(s.shortLines, near/s.shortLines*s.shortLines)
+		}
 	}
 	return s.short != nil || s.half != nil
 }
+
+// joins reports whether the kernel for lines of n has parts side by side: up to 16 vectors
+// of them, in squares.
+func (b *fftBody[T]) joins(n int) bool { return n >= b.joined*b.joined && n <= 16*b.joined }
 
 // wide reports whether the kernel for lines of n has them along vectors.
 func (b *fftBody[T]) wide(n int) bool { return b.wideRows > 0 && n >= 2*b.lanes }
@@ -71,8 +88,8 @@ func fftShortTurns[T Float](body *fftBody[T], n int, scale T) []T {
 	switch {
 	case n%16 != 0:
 		return nil
-	case n == body.square:
-		return fftSquareTurns(body, n, scale)
+	case body.joins(n):
+		return fftJoinedTurns(body, n, scale)
 	case body.wide(n):
 		return fftWideTurns(body, n, scale)
 	}
@@ -111,13 +128,14 @@ func fftWideTurns[T Float](body *fftBody[T], n int, scale T) []T {
 	return tw
 }
 
-// fftSquareTurns are those for n = side² numbers, side in a vector: e^{-2πi kc/n} times the
-// scale, for each 0 < k < side a vector of the real parts for the c, each twice, and one
+// fftJoinedTurns are those for n = m·side numbers, side in a vector: e^{-2πi kc/n} times the
+// scale, for each 0 < k < m a vector of the real parts for the c, each twice, and one
 // of the imaginary parts, each with the sign − and +.
-func fftSquareTurns[T Float](body *fftBody[T], n int, scale T) []T {
-	side := body.lanes / 2
-	tw := fftAligned[T]((side - 1) * 4 * side)
-	for k := 1; k < side; k++ {
+func fftJoinedTurns[T Float](body *fftBody[T], n int, scale T) []T {
+	side := body.joined
+	m := n / side
+	tw := fftAligned[T]((m - 1) * 4 * side)
+	for k := 1; k < m; k++ {
 		row := tw[(k-1)*4*side:][:4*side]
 		for c := range side {
 			re, im := fftTwiddle(k*c, n)

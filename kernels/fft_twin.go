@@ -196,6 +196,20 @@ func fftTangles[T Float](n int, inverse bool) []T {
 	return u
 }
 
+// fftLineTangles are factors of fftTangles for tangleLines: for each vector of numbers
+// from number 1 on their real parts, each twice, and their imaginary parts, each with
+// the sign − and +.
+func fftLineTangles[T Float](u []T, lanes int) []T {
+	u = u[2:]
+	tw := fftAligned[T](2 * len(u))
+	for i := 0; i < len(u); i += 2 {
+		row := tw[i/lanes*2*lanes+i%lanes:]
+		row[0], row[1] = u[i], u[i]
+		row[lanes], row[lanes+1] = -u[i+1], u[i+1]
+	}
+	return tw
+}
+
 func fftProductGo[T Float](dst, src []T, pos []int, w []T, n, lanes int) {
 	for k := range n {
 		re, im := src[pos[k]:][:lanes], src[pos[k]+lanes:][:lanes]

@@ -146,7 +146,7 @@ func fftNegateAVX2F32(part []float32, rows []int)
 func fftTangleAVX2F32(re []float32, im []float32, pos []int, u []float32)
 
 //go:noescape
-func fftTangleLinesAVX2F32(y []float32, to []int, x []float32, from []int, n int, u []float32)
+func fftTangleLinesAVX2F32(y []float32, to []int, x []float32, from []int, n int, tw []float32)
 
 //go:noescape
 func fftProductAVX2F32(dst []float32, src []float32, pos []int, w []float32, n int)

@@ -3846,55 +3846,53 @@ done:
 	VZEROUPPER
 	RET
 
-// func fftTangleLinesAVX2F32(y []float32, to []int, x []float32, from []int, n int, u []float32)
+// func fftTangleLinesAVX2F32(y []float32, to []int, x []float32, from []int, n int, tw []float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·fftTangleLinesAVX2F32(SB), NOSPLIT, $0-128
 	MOVQ    to_base+24(FP), AX
 	MOVQ    from_base+72(FP), CX
-	MOVQ    u_base+104(FP), DX
-	MOVQ    to_len+32(FP), BX
+	MOVQ    to_len+32(FP), DX
 	VMOVUPS fftAVX2F323f800000<>+0(SB), Y0
-	VMOVUPS fftAVX2F320x80000000<>+0(SB), Y1
+	VMOVUPS fftAVX2F323f800000xbf800000<>+0(SB), Y1
 
 line:
-	MOVQ   x_base+48(FP), SI
-	MOVQ   y_base+0(FP), DI
-	MOVQ   (CX), R9
-	LEAQ   (SI)(R9*4), SI
+	MOVQ   x_base+48(FP), BX
+	MOVQ   y_base+0(FP), SI
+	MOVQ   (CX), R8
+	LEAQ   (BX)(R8*4), BX
 	ADDQ   $0x08, CX
-	MOVQ   (AX), R9
-	LEAQ   (DI)(R9*4), DI
+	MOVQ   (AX), R8
+	LEAQ   (SI)(R8*4), SI
 	ADDQ   $0x08, AX
-	MOVQ   n+96(FP), R8
-	MOVQ   $0x00000008, R9
-	IMUL3Q $0x00000008, R8, R10
-	SUBQ   $0x00000020, R10
-	SHRQ   $0x03, R8
+	MOVQ   n+96(FP), DI
+	MOVQ   tw_base+104(FP), R10
+	MOVQ   $0x00000008, R8
+	IMUL3Q $0x00000008, DI, R9
+	SUBQ   $0x00000020, R9
+	SHRQ   $0x03, DI
 
 pair:
-	VMOVUPS        (SI)(R9*1), Y2
-	VMOVUPS        (SI)(R10*1), Y3
+	VMOVUPS        (BX)(R8*1), Y2
+	VMOVUPS        (BX)(R9*1), Y3
 	VPERMPD        $0x1b, Y3, Y3
 	VMOVAPS        Y2, Y4
 	VMOVAPS        Y2, Y2
 	VFMSUBADD213PS Y3, Y0, Y4
 	VFMADDSUB213PS Y3, Y0, Y2
-	VMOVSLDUP      (DX)(R9*1), Y3
-	VMOVSHDUP      (DX)(R9*1), Y5
-	VPERMILPS      $0xb1, Y2, Y6
-	VMULPS         Y5, Y6, Y5
-	VFMADDSUB213PS Y5, Y3, Y2
-	VSUBPS         Y2, Y4, Y3
-	VXORPD         Y1, Y3, Y3
-	VADDPS         Y2, Y4, Y2
-	VMOVUPS        Y2, (DI)(R9*1)
-	VPERMPD        $0x1b, Y3, Y2
-	VMOVUPS        Y2, (DI)(R10*1)
-	ADDQ           $0x00000020, R9
-	SUBQ           $0x00000020, R10
-	DECQ           R8
+	VMULPS         (R10), Y2, Y3
+	VPERMILPS      $0xb1, Y2, Y2
+	VFMADD231PS    32(R10), Y2, Y3
+	VADDPS         Y3, Y4, Y2
+	VMOVUPS        Y2, (SI)(R8*1)
+	VFMADDSUB213PS Y3, Y1, Y4
+	VPERMPD        $0x1b, Y4, Y2
+	VMOVUPS        Y2, (SI)(R9*1)
+	ADDQ           $0x00000040, R10
+	ADDQ           $0x00000020, R8
+	SUBQ           $0x00000020, R9
+	DECQ           DI
 	JNZ            pair
-	DECQ           BX
+	DECQ           DX
 	JNZ            line
 	VZEROUPPER
 	RET
@@ -3909,15 +3907,15 @@ DATA fftAVX2F323f800000<>+24(SB)/4, $0x3f800000
 DATA fftAVX2F323f800000<>+28(SB)/4, $0x3f800000
 GLOBL fftAVX2F323f800000<>(SB), RODATA|NOPTR, $32
 
-DATA fftAVX2F320x80000000<>+0(SB)/4, $0x00000000
-DATA fftAVX2F320x80000000<>+4(SB)/4, $0x80000000
-DATA fftAVX2F320x80000000<>+8(SB)/4, $0x00000000
-DATA fftAVX2F320x80000000<>+12(SB)/4, $0x80000000
-DATA fftAVX2F320x80000000<>+16(SB)/4, $0x00000000
-DATA fftAVX2F320x80000000<>+20(SB)/4, $0x80000000
-DATA fftAVX2F320x80000000<>+24(SB)/4, $0x00000000
-DATA fftAVX2F320x80000000<>+28(SB)/4, $0x80000000
-GLOBL fftAVX2F320x80000000<>(SB), RODATA|NOPTR, $32
+DATA fftAVX2F323f800000xbf800000<>+0(SB)/4, $0x3f800000
+DATA fftAVX2F323f800000xbf800000<>+4(SB)/4, $0xbf800000
+DATA fftAVX2F323f800000xbf800000<>+8(SB)/4, $0x3f800000
+DATA fftAVX2F323f800000xbf800000<>+12(SB)/4, $0xbf800000
+DATA fftAVX2F323f800000xbf800000<>+16(SB)/4, $0x3f800000
+DATA fftAVX2F323f800000xbf800000<>+20(SB)/4, $0xbf800000
+DATA fftAVX2F323f800000xbf800000<>+24(SB)/4, $0x3f800000
+DATA fftAVX2F323f800000xbf800000<>+28(SB)/4, $0xbf800000
+GLOBL fftAVX2F323f800000xbf800000<>(SB), RODATA|NOPTR, $32
 
 // func fftProductAVX2F32(dst []float32, src []float32, pos []int, w []float32, n int)
 // Requires: AVX, FMA3

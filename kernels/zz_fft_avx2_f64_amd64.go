@@ -152,7 +152,7 @@ func fftNegateAVX2F64(part []float64, rows []int)
 func fftTangleAVX2F64(re []float64, im []float64, pos []int, u []float64)
 
 //go:noescape
-func fftTangleLinesAVX2F64(y []float64, to []int, x []float64, from []int, n int, u []float64)
+func fftTangleLinesAVX2F64(y []float64, to []int, x []float64, from []int, n int, tw []float64)
 
 //go:noescape
 func fftProductAVX2F64(dst []float64, src []float64, pos []int, w []float64, n int)

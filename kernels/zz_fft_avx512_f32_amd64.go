@@ -188,10 +188,19 @@ func fftNegateAVX512F32(part []float32, rows []int)
 func fftTangleAVX512F32(re []float32, im []float32, pos []int, u []float32)
 
 //go:noescape
-func fftTangleLinesAVX512F32(y []float32, to []int, x []float32, from []int, n int, u []float32)
+func fftTangleLinesAVX512F32(y []float32, to []int, x []float32, from []int, n int, tw []float32)
 
 //go:noescape
 func fftProductAVX512F32(dst []float32, src []float32, pos []int, w []float32, n int)
+
+//go:noescape
+func fftShortForward8AVX512F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortInverse8AVX512F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
+
+//go:noescape
+func fftShortReal16AVX512F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)
 
 //go:noescape
 func fftShortForward16AVX512F32(dst []float32, src []float32, tile []float32, to []int, from []int, tw []float32, scale float32)

@@ -194,10 +194,19 @@ func fftNegateAVX512F64(part []float64, rows []int)
 func fftTangleAVX512F64(re []float64, im []float64, pos []int, u []float64)
 
 //go:noescape
-func fftTangleLinesAVX512F64(y []float64, to []int, x []float64, from []int, n int, u []float64)
+func fftTangleLinesAVX512F64(y []float64, to []int, x []float64, from []int, n int, tw []float64)
 
 //go:noescape
 func fftProductAVX512F64(dst []float64, src []float64, pos []int, w []float64, n int)
+
+//go:noescape
+func fftShortForward8AVX512F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortInverse8AVX512F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
+
+//go:noescape
+func fftShortReal16AVX512F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)
 
 //go:noescape
 func fftShortForward16AVX512F64(dst []float64, src []float64, tile []float64, to []int, from []int, tw []float64, scale float64)

@@ -9,7 +9,7 @@ func fftSetAVX2F32(b *fftBody[float32]) {
 	b.lanes = 8
 	b.slot = []int{0, 1, 4, 5, 2, 3, 6, 7}
 	b.rowBlock = 4
-	b.shortWide, b.wideRows, b.square = 4, 0, 0
+	b.shortWide, b.wideRows, b.joined = 4, 0, 0
 	b.load[fftAny][1][0] = fftLoadAny1AVX2F32
 	b.store[fftAny][1][0] = fftStoreAny1AVX2F32
 	b.load[fftAny][4][0] = fftLoadAny4AVX2F32
@@ -134,7 +134,7 @@ func fftSetAVX2F64(b *fftBody[float64]) {
 	b.lanes = 4
 	b.slot = []int{0, 2, 1, 3}
 	b.rowBlock = 2
-	b.shortWide, b.wideRows, b.square = 2, 0, 0
+	b.shortWide, b.wideRows, b.joined = 2, 0, 0
 	b.load[fftAny][1][0] = fftLoadAny1AVX2F64
 	b.store[fftAny][1][0] = fftStoreAny1AVX2F64
 	b.load[fftAny][4][0] = fftLoadAny4AVX2F64
@@ -259,7 +259,7 @@ func fftSetAVX512F32(b *fftBody[float32]) {
 	b.lanes = 16
 	b.slot = []int{0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15}
 	b.rowBlock = 8
-	b.shortWide, b.wideRows, b.square = 4, 4, 64
+	b.shortWide, b.wideRows, b.joined = 4, 4, 8
 	b.load[fftAny][1][0] = fftLoadAny1AVX512F32
 	b.store[fftAny][1][0] = fftStoreAny1AVX512F32
 	b.load[fftAny][4][0] = fftLoadAny4AVX512F32
@@ -323,6 +323,9 @@ func fftSetAVX512F32(b *fftBody[float32]) {
 	b.tangle = fftTangleAVX512F32
 	b.tangleLines = fftTangleLinesAVX512F32
 	b.product = fftProductAVX512F32
+	b.short[FFTForward][8] = fftShortForward8AVX512F32
+	b.short[FFTInverse][8] = fftShortInverse8AVX512F32
+	b.short[FFTReal][16] = fftShortReal16AVX512F32
 	b.short[FFTForward][16] = fftShortForward16AVX512F32
 	b.short[FFTInverse][16] = fftShortInverse16AVX512F32
 	b.short[FFTForward][32] = fftShortForward32AVX512F32
@@ -349,8 +352,6 @@ func fftSetAVX512F32(b *fftBody[float32]) {
 	b.short[FFTInverse][6] = fftShortInverse6AVX2F32
 	b.short[FFTForward][7] = fftShortForward7AVX2F32
 	b.short[FFTInverse][7] = fftShortInverse7AVX2F32
-	b.short[FFTForward][8] = fftShortForward8AVX2F32
-	b.short[FFTInverse][8] = fftShortInverse8AVX2F32
 	b.short[FFTForward][9] = fftShortForward9AVX2F32
 	b.short[FFTInverse][9] = fftShortInverse9AVX2F32
 	b.short[FFTForward][10] = fftShortForward10AVX2F32
@@ -389,7 +390,6 @@ func fftSetAVX512F32(b *fftBody[float32]) {
 	b.short[FFTRealInverse][14] = fftShortRealInverse14AVX2F32
 	b.short[FFTReal][15] = fftShortReal15AVX2F32
 	b.short[FFTRealInverse][15] = fftShortRealInverse15AVX2F32
-	b.short[FFTReal][16] = fftShortReal16AVX2F32
 	b.short[FFTRealInverse][16] = fftShortRealInverse16AVX2F32
 }
 
@@ -398,7 +398,7 @@ func fftSetAVX512F64(b *fftBody[float64]) {
 	b.lanes = 8
 	b.slot = []int{0, 2, 4, 6, 1, 3, 5, 7}
 	b.rowBlock = 4
-	b.shortWide, b.wideRows, b.square = 2, 8, 0
+	b.shortWide, b.wideRows, b.joined = 2, 8, 4
 	b.load[fftAny][1][0] = fftLoadAny1AVX512F64
 	b.store[fftAny][1][0] = fftStoreAny1AVX512F64
 	b.load[fftAny][4][0] = fftLoadAny4AVX512F64
@@ -464,6 +464,9 @@ func fftSetAVX512F64(b *fftBody[float64]) {
 	b.tangle = fftTangleAVX512F64
 	b.tangleLines = fftTangleLinesAVX512F64
 	b.product = fftProductAVX512F64
+	b.short[FFTForward][8] = fftShortForward8AVX512F64
+	b.short[FFTInverse][8] = fftShortInverse8AVX512F64
+	b.short[FFTReal][16] = fftShortReal16AVX512F64
 	b.short[FFTForward][16] = fftShortForward16AVX512F64
 	b.short[FFTInverse][16] = fftShortInverse16AVX512F64
 	b.short[FFTForward][32] = fftShortForward32AVX512F64
@@ -488,8 +491,6 @@ func fftSetAVX512F64(b *fftBody[float64]) {
 	b.short[FFTInverse][6] = fftShortInverse6AVX2F64
 	b.short[FFTForward][7] = fftShortForward7AVX2F64
 	b.short[FFTInverse][7] = fftShortInverse7AVX2F64
-	b.short[FFTForward][8] = fftShortForward8AVX2F64
-	b.short[FFTInverse][8] = fftShortInverse8AVX2F64
 	b.short[FFTForward][9] = fftShortForward9AVX2F64
 	b.short[FFTInverse][9] = fftShortInverse9AVX2F64
 	b.short[FFTForward][10] = fftShortForward10AVX2F64
@@ -528,6 +529,5 @@ func fftSetAVX512F64(b *fftBody[float64]) {
 	b.short[FFTRealInverse][14] = fftShortRealInverse14AVX2F64
 	b.short[FFTReal][15] = fftShortReal15AVX2F64
 	b.short[FFTRealInverse][15] = fftShortRealInverse15AVX2F64
-	b.short[FFTReal][16] = fftShortReal16AVX2F64
 	b.short[FFTRealInverse][16] = fftShortRealInverse16AVX2F64
 }

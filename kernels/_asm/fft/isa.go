@@ -28,7 +28,7 @@ type isa struct {
 	bytes     int // of a vector
 	registers int
 	table     []string
-	shared    []string // of both levels
+	shared    []string // what AVX-512 may use, too
 	consts    map[string]Mem
 }
 
@@ -167,6 +167,15 @@ func (k *isa) alternating(a, b uint64) Mem {
 	}
 	k.consts[name] = m
 	return m
+}
+
+// turned returns where x and −x are in turn: what swapped parts are times to be
+// multiplied by −ix.
+func (k *isa) turned(x float64) Mem {
+	if k.double() {
+		return k.alternating(math.Float64bits(x), math.Float64bits(-x))
+	}
+	return k.alternating(uint64(math.Float32bits(float32(x))), uint64(math.Float32bits(float32(-x))))
 }
 
 // General registers.

@@ -20,8 +20,8 @@ func (k *isa) emitLines() {
 	for n := 16; n*k.size() <= 4096; n *= 2 {
 		for _, swap := range []bool{false, true} {
 			switch {
-			case n == k.square():
-				k.squareLine(swap)
+			case k.joins(n):
+				k.joinedLine(n, map[bool]string{false: "FFTForward", true: "FFTInverse"}[swap])
 			case k.wideRows() > 0 && n >= 2*k.lanes():
 				k.wideLine(n, swap)
 			default:

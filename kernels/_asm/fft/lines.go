@@ -365,13 +365,14 @@ func (k *isa) cross(swap bool) {
 
 // tangleLines is fftTangleGo from contiguous lines of n numbers of x to those of y, but
 // for number 0. A vector of numbers meets the reversed vector from the other end; the
-// last two overlap in the number in the middle, which both set to the same value.
+// last two overlap in the number in the middle, which both set to the same value. At tw
+// it has the factors of each vector in turn, see fftLineTangles.
 func (k *isa) tangleLines() {
-	k.function("tangleLines", "TangleLines", "func(y []T, to []int, x []T, from []int, n int, u []T)")
-	to, from, u := k.slice("to"), k.slice("from"), k.slice("u")
+	k.function("tangleLines", "TangleLines", "func(y []T, to []int, x []T, from []int, n int, tw []T)")
+	to, from := k.slice("to"), k.slice("from")
 	lines := k.Load(k.Param("to").Len(), k.GP64()).(R)
-	x, y, n, lo, hi := k.GP64(), k.GP64(), k.GP64(), k.GP64(), k.GP64()
-	one, conj := k.load1(k.constant(1)), k.load1(k.alternating(0, 1<<(k.bits-1)))
+	x, y, n, lo, hi, tw := k.GP64(), k.GP64(), k.GP64(), k.GP64(), k.GP64(), k.GP64()
+	one, conj := k.load1(k.constant(1)), k.load1(k.turned(1))
 	at := func(base, o R) Mem { return Mem{Base: base, Index: o, Scale: 1} }
 	k.Label("line")
 	k.Load(k.Param("x").Base(), x)
@@ -382,6 +383,7 @@ func (k *isa) tangleLines() {
 		k.ADDQ(Imm(8), l[1])
 	}
 	k.Load(k.Param("n"), n)
+	k.Load(k.Param("tw").Base(), tw)
 	k.MOVQ(U32(uint32(2*k.size())), lo)
 	k.IMUL3Q(U32(uint32(2*k.size())), n, hi)
 	k.SUBQ(U32(uint32(k.bytes)), hi)
@@ -391,23 +393,12 @@ func (k *isa) tangleLines() {
 		s, d := k.copy(a), k.copy(a)
 		k.by(k.VFMSUBADD213PS, k.VFMSUBADD213PD)(b, one, s)
 		k.by(k.VFMADDSUB213PS, k.VFMADDSUB213PD)(b, one, d)
-		wr, wi, e := k.vec(), k.vec(), k.vec()
-		if k.double() {
-			w := k.load1(at(u, lo))
-			k.VMOVDDUP(w, wr)
-			k.VPERMILPD(Imm(0xff), w, wi)
-			k.VPERMILPD(Imm(0x55), d, e)
-		} else {
-			k.VMOVSLDUP(at(u, lo), wr)
-			k.VMOVSHDUP(at(u, lo), wi)
-			k.VPERMILPS(Imm(0xb1), d, e)
-		}
-		e = k.mul(e, wi)
-		k.by(k.VFMADDSUB213PS, k.VFMADDSUB213PD)(e, wr, d)
-		r := k.sub(s, d)
-		k.VXORPD(conj, r, r)
-		k.save1(k.add(s, d), at(y, lo))
-		k.save1(k.reverse(r), at(y, hi))
+		e := k.mul(d, Mem{Base: tw})
+		k.fma(e, k.swapParts(d), Mem{Base: tw, Disp: k.bytes})
+		k.save1(k.add(s, e), at(y, lo))
+		k.by(k.VFMADDSUB213PS, k.VFMADDSUB213PD)(e, conj, s) // the conjugate of s − e
+		k.save1(k.reverse(s), at(y, hi))
+		k.ADDQ(U32(uint32(2*k.bytes)), tw)
 		k.ADDQ(U32(uint32(k.bytes)), lo)
 		k.SUBQ(U32(uint32(k.bytes)), hi)
 	})

@@ -15,6 +15,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/mmcloughlin/avo/attr"
@@ -56,7 +57,7 @@ func generate() (map[string][]byte, error) {
 	files := map[string][]byte{}
 	var tables bytes.Buffer
 	fmt.Fprintf(&tables, "// %s\n\n//go:build amd64 && !purego\n\npackage kernels\n", config.GeneratedWarning())
-	short := map[int][]string{} // entries of AVX2 that both levels use, by precision
+	short := map[int][]string{} // entries of AVX2 that AVX-512 uses where it has none, by precision
 	for _, k := range isas {
 		k.Context, k.consts = build.NewContext(), map[string]Mem{}
 		k.ConstraintExpr("amd64,!purego")
@@ -67,7 +68,7 @@ func generate() (map[string][]byte, error) {
 		if k.level == "AVX2" {
 			short[k.bits] = k.shared
 		}
-		k.table = append(k.table, short[k.bits]...)
+		k.table = append(k.table, slices.DeleteFunc(short[k.bits], k.has)...)
 		k.writeTable(&tables)
 	}
 	src, err := format.Source(tables.Bytes())
@@ -116,6 +117,10 @@ func emitAll(k *isa) {
 		k.table = nil
 		k.emitShort()
 		k.shared, k.table = k.table, table
+	} else {
+		k.joinedEight("FFTForward")
+		k.joinedEight("FFTInverse")
+		k.joinedReal()
 	}
 	k.emitLines()
 }
@@ -130,6 +135,12 @@ func (k *isa) function(field, name, signature string) {
 	k.SignatureExpr(strings.ReplaceAll(signature, "T", k.goType()))
 }
 
+// has reports whether the table has a kernel in the place of an entry.
+func (k *isa) has(entry string) bool {
+	place, _, _ := strings.Cut(entry, " = ")
+	return slices.ContainsFunc(k.table, func(e string) bool { return strings.HasPrefix(e, place+" = ") })
+}
+
 // end ends a kernel.
 func (k *isa) end() {
 	k.VZEROUPPER()
@@ -140,7 +151,7 @@ func (k *isa) end() {
 func (k *isa) writeTable(w *bytes.Buffer) {
 	fmt.Fprintf(w, "\n// fftSet%s sets the kernels of b to the generated ones.\n", k.suffix())
 	fmt.Fprintf(w, "func fftSet%s(b *fftBody[%s]) {\n", k.suffix(), k.goType())
-	fmt.Fprintf(w, "b.lanes = %d\nb.slot = %#v\nb.rowBlock = %d\nb.shortWide, b.wideRows, b.square = %d, %d, %d\n", k.lanes(), k.slots(), k.lanes()/2, k.wide(), k.wideRows(), k.square())
+	fmt.Fprintf(w, "b.lanes = %d\nb.slot = %#v\nb.rowBlock = %d\nb.shortWide, b.wideRows, b.joined = %d, %d, %d\n", k.lanes(), k.slots(), k.lanes()/2, k.wide(), k.wideRows(), k.joined())
 	fmt.Fprintf(w, "%s}\n", strings.Join(k.table, ""))
 }
 

@@ -131,6 +131,17 @@ func (k *isa) transpose(r []V) []V {
 	return out
 }
 
+// swapParts swaps real and imaginary parts.
+func (k *isa) swapParts(x V) V {
+	y := k.vec()
+	if k.double() {
+		k.VPERMILPD(Imm(0x55), x, y)
+	} else {
+		k.VPERMILPS(Imm(0xb1), x, y)
+	}
+	return y
+}
+
 // reverse reverses the order of complex numbers.
 func (k *isa) reverse(v V) V {
 	r := k.vec()
