@@ -129,8 +129,9 @@ func (d *dots[T]) unit(sums *dotSums, c, i, r, count int) {
 	for x := range down {
 		clear(sums[x][:across])
 	}
-	for at := from; at < end; at += kernels.DotRun {
-		n := min(kernels.DotRun, end-at)
+	run := kernels.DotRun[T]()
+	for at := from; at < end; at += run {
+		n := min(run, end-at)
 		for x := range down {
 			for y := range d.tiles(r, x, across) {
 				d.tile(&sums[x][y], rows[x*dotStep*d.rows.ld+at:], cols[y*dotStep*d.cols.ld+at:], d.rows.ld, d.cols.ld, n)

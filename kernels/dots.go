@@ -3,12 +3,23 @@ package kernels
 // DotTileRows is how many rows of each argument a DotTile takes.
 const DotTileRows = 4
 
-// DotRun is the most elements of a DotTile, a few rows of which stay in the
-// first-level cache, and DotLeast the fewest for which it is worth while.
-const (
-	DotRun   = 512
-	DotLeast = 32
-)
+// DotLeast is the fewest elements for which a DotTile is worth while.
+const DotLeast = 32
+
+// dotRun32 and dotRun64 are DotRun. In float64, where sums are kept as they are from one
+// run to the next, a shorter one stays in the first-level cache, of whose sets rows a
+// power of two apart have few.
+const dotRun32, dotRun64 = 512, 128
+
+// DotRun returns the most elements of a DotTile, some rows of which stay in the
+// first-level cache.
+func DotRun[T Float]() int {
+	var z T
+	if _, single := any(z).(float32); single {
+		return dotRun32
+	}
+	return dotRun64
+}
 
 // A DotTile adds to the sum i, j of s the product of row i of a and row j of b: rows of
 // n elements, at most DotRun, lda and ldb apart. If b is a, sums with j > i mean
@@ -30,7 +41,7 @@ func foldDot(l *[dotLanes]float64) float64 {
 
 // DotTileOf returns the body of level l, or the best below it. Sums are those of the
 // reduction dot but for their order: every product is exact in float64, or fused with
-// its sum. With float32, if not wide, up to DotRun/16 products are summed in float32
+// its sum. With float32, if not wide, up to dotRun32/16 products are summed in float32
 // before they are added to a sum in float64, which takes half as long. All levels but
 // PureGo give the same bits. It does not panic.
 func DotTileOf[T Float](l Level, wide bool) DotTile[T] {

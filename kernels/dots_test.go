@@ -17,7 +17,7 @@ func TestDotTile(t *testing.T) {
 func testDotTile[T Float](t *testing.T) {
 	r := rand.New(rand.NewPCG(21, 22))
 	for _, wide := range []bool{false, true} {
-		for _, n := range []int{0, 1, 15, 16, 17, 33, 64, 480, 500, DotRun} {
+		for _, n := range []int{0, 1, 15, 16, 17, 33, 64, 480, 500, dotRun32} {
 			lda, ldb := n+r.IntN(4), n+r.IntN(4)
 			a, b := make([]T, 3*lda+n+1)[1:], make([]T, 3*ldb+n)
 			fillNormal(r, a)
@@ -82,8 +82,8 @@ func exactDot[T Float](x, y []T) (sum, size float64) {
 }
 
 func TestDotTileDoesNotAllocate(t *testing.T) {
-	a, tile, dst := make([]float32, 4*DotRun), DotTileOf[float32](Auto, false), new(DotSums)
-	if n := testing.AllocsPerRun(10, func() { tile(dst, a, a, DotRun, DotRun, DotRun) }); n != 0 {
+	a, tile, dst := make([]float32, 4*dotRun32), DotTileOf[float32](Auto, false), new(DotSums)
+	if n := testing.AllocsPerRun(10, func() { tile(dst, a, a, dotRun32, dotRun32, dotRun32) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

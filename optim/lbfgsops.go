@@ -7,7 +7,6 @@ import (
 	"unsafe"
 
 	"github.com/percept-go/percept/autograd"
-	"github.com/percept-go/percept/kernels"
 	"github.com/percept-go/percept/tensor"
 )
 
@@ -27,10 +26,14 @@ import (
 var Ops = []*autograd.Op{opWolfe, opInWork, opMeasure, opMoved, opKeep, opSecant, opCurvature, opRing, opTwoLoop, opProducts, opAlphas, opDescend,
 	opOverlaps, opShares, opDirection, opSlope, opChange, opShells, opHartley}
 
+// historyBlock is how many elements of a row are in a block: what a hundred pairs have of
+// one stays in the second-level cache until it is read again.
+const historyBlock = 1024
+
 // history returns the zeros that a history of images of the given size begins with.
 func history(d tensor.DType, images, rows, size int) tensor.Tensor {
-	blocks := max(1, (size+kernels.Block-1)/kernels.Block)
-	return zeros(d, images, blocks, rows, min(size, kernels.Block))
+	blocks := max(1, (size+historyBlock-1)/historyBlock)
+	return zeros(d, images, blocks, rows, min(size, historyBlock))
 }
 
 // ring is where the history of one image stands: a row of the Var "lbfgs.ring".
