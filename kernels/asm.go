@@ -28,6 +28,9 @@ type asmTable[T Float] struct {
 	// Spectra of reals, see Mirror. n is a multiple of half the lanes.
 	mirror, mirrorAdd, mirrorSub func(dst, src *T, n int)
 
+	// Hartley transforms, see Hartley. n is a multiple of the lanes.
+	hartley, hartleyMirror func(dst, src *T, n int)
+
 	// Autocorrelations, see Autocorrelation.
 	lags        func(acc, a, b *T, ld, rows, n, stride int)
 	lagsAdjoint func(dst, m, c *T, ld, rows, n, stride, first, more int)

@@ -248,6 +248,12 @@ func ownDotRunsAVX2F32(acc *float64, a *float32, b *float32, lda int, ldb int, n
 func rowDotsAVX2F32(acc *float64, a *float32, b *float32, lda int, ldb int, n int)
 
 //go:noescape
+func hartleyAVX2F32(dst *float32, src *float32, n int)
+
+//go:noescape
+func hartleyMirrorAVX2F32(dst *float32, src *float32, n int)
+
+//go:noescape
 func tile00AVX2F32(a *float32, b *float32, c *float32, next *float32, ahead *float32, tiles int, k int, ldc int, lda int, more int)
 
 //go:noescape

@@ -9072,6 +9072,60 @@ row4:
 	VZEROUPPER
 	RET
 
+// func hartleyAVX2F32(dst *float32, src *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·hartleyAVX2F32(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
+
+numbers:
+	VMOVUPS (CX), Y0
+	VHSUBPS 32(CX), Y0, Y0
+	VPERMPD $0xd8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, CX
+	SUBQ    $0x00000008, DX
+	JG      numbers
+	VZEROUPPER
+	RET
+
+// func hartleyMirrorAVX2F32(dst *float32, src *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·hartleyMirrorAVX2F32(SB), NOSPLIT, $0-24
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   n+16(FP), DX
+	MOVQ   DX, BX
+	IMUL3Q $0x00000004, BX, BX
+	ADDQ   BX, AX
+
+numbers:
+	VMOVUPS (CX), Y0
+	VHADDPS 32(CX), Y0, Y0
+	VMOVUPS hartleyBack<>+0(SB), Y1
+	VPERMPS Y0, Y1, Y0
+	SUBQ    $0x00000020, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, CX
+	SUBQ    $0x00000008, DX
+	JG      numbers
+	VZEROUPPER
+	RET
+
+DATA hartleyBack<>+0(SB)/4, $0x00000007
+DATA hartleyBack<>+4(SB)/4, $0x00000006
+DATA hartleyBack<>+8(SB)/4, $0x00000003
+DATA hartleyBack<>+12(SB)/4, $0x00000002
+DATA hartleyBack<>+16(SB)/4, $0x00000005
+DATA hartleyBack<>+20(SB)/4, $0x00000004
+DATA hartleyBack<>+24(SB)/4, $0x00000001
+DATA hartleyBack<>+28(SB)/4, $0x00000000
+GLOBL hartleyBack<>(SB), RODATA|NOPTR, $32
+
 // func tile00AVX2F32(a *float32, b *float32, c *float32, next *float32, ahead *float32, tiles int, k int, ldc int, lda int, more int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile00AVX2F32(SB), NOSPLIT, $0-80

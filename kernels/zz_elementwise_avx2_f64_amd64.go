@@ -242,6 +242,12 @@ func ownDotsAVX2F64(acc *float64, a *float64, b *float64, lda int, ldb int, n in
 func rowDotsAVX2F64(acc *float64, a *float64, b *float64, lda int, ldb int, n int)
 
 //go:noescape
+func hartleyAVX2F64(dst *float64, src *float64, n int)
+
+//go:noescape
+func hartleyMirrorAVX2F64(dst *float64, src *float64, n int)
+
+//go:noescape
 func tile00AVX2F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)
 
 //go:noescape

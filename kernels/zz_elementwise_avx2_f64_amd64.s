@@ -7935,6 +7935,49 @@ row4:
 	VZEROUPPER
 	RET
 
+// func hartleyAVX2F64(dst *float64, src *float64, n int)
+// Requires: AVX, AVX2
+TEXT ·hartleyAVX2F64(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
+
+numbers:
+	VMOVUPD (CX), Y0
+	VHSUBPD 32(CX), Y0, Y0
+	VPERMPD $0xd8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, CX
+	SUBQ    $0x00000004, DX
+	JG      numbers
+	VZEROUPPER
+	RET
+
+// func hartleyMirrorAVX2F64(dst *float64, src *float64, n int)
+// Requires: AVX, AVX2
+TEXT ·hartleyMirrorAVX2F64(SB), NOSPLIT, $0-24
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   n+16(FP), DX
+	MOVQ   DX, BX
+	IMUL3Q $0x00000008, BX, BX
+	ADDQ   BX, AX
+
+numbers:
+	VMOVUPD (CX), Y0
+	VHADDPD 32(CX), Y0, Y0
+	VPERMPD $0x27, Y0, Y0
+	SUBQ    $0x00000020, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, CX
+	SUBQ    $0x00000004, DX
+	JG      numbers
+	VZEROUPPER
+	RET
+
 // func tile00AVX2F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile00AVX2F64(SB), NOSPLIT, $0-80

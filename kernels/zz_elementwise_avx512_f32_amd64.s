@@ -7497,6 +7497,129 @@ row0:
 	VZEROUPPER
 	RET
 
+// func hartleyAVX512F32(dst *float32, src *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·hartleyAVX512F32(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
+
+numbers:
+	VMOVUPS   (CX), Z0
+	VMOVUPS   parts0of32false<>+0(SB), Z1
+	VPERMT2PS 64(CX), Z1, Z0
+	VMOVUPS   (CX), Z1
+	VMOVUPS   parts1of32false<>+0(SB), Z2
+	VPERMT2PS 64(CX), Z2, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000040, CX
+	SUBQ      $0x00000010, DX
+	JG        numbers
+	VZEROUPPER
+	RET
+
+DATA parts0of32false<>+0(SB)/4, $0x00000000
+DATA parts0of32false<>+4(SB)/4, $0x00000002
+DATA parts0of32false<>+8(SB)/4, $0x00000004
+DATA parts0of32false<>+12(SB)/4, $0x00000006
+DATA parts0of32false<>+16(SB)/4, $0x00000008
+DATA parts0of32false<>+20(SB)/4, $0x0000000a
+DATA parts0of32false<>+24(SB)/4, $0x0000000c
+DATA parts0of32false<>+28(SB)/4, $0x0000000e
+DATA parts0of32false<>+32(SB)/4, $0x00000010
+DATA parts0of32false<>+36(SB)/4, $0x00000012
+DATA parts0of32false<>+40(SB)/4, $0x00000014
+DATA parts0of32false<>+44(SB)/4, $0x00000016
+DATA parts0of32false<>+48(SB)/4, $0x00000018
+DATA parts0of32false<>+52(SB)/4, $0x0000001a
+DATA parts0of32false<>+56(SB)/4, $0x0000001c
+DATA parts0of32false<>+60(SB)/4, $0x0000001e
+GLOBL parts0of32false<>(SB), RODATA|NOPTR, $64
+
+DATA parts1of32false<>+0(SB)/4, $0x00000001
+DATA parts1of32false<>+4(SB)/4, $0x00000003
+DATA parts1of32false<>+8(SB)/4, $0x00000005
+DATA parts1of32false<>+12(SB)/4, $0x00000007
+DATA parts1of32false<>+16(SB)/4, $0x00000009
+DATA parts1of32false<>+20(SB)/4, $0x0000000b
+DATA parts1of32false<>+24(SB)/4, $0x0000000d
+DATA parts1of32false<>+28(SB)/4, $0x0000000f
+DATA parts1of32false<>+32(SB)/4, $0x00000011
+DATA parts1of32false<>+36(SB)/4, $0x00000013
+DATA parts1of32false<>+40(SB)/4, $0x00000015
+DATA parts1of32false<>+44(SB)/4, $0x00000017
+DATA parts1of32false<>+48(SB)/4, $0x00000019
+DATA parts1of32false<>+52(SB)/4, $0x0000001b
+DATA parts1of32false<>+56(SB)/4, $0x0000001d
+DATA parts1of32false<>+60(SB)/4, $0x0000001f
+GLOBL parts1of32false<>(SB), RODATA|NOPTR, $64
+
+// func hartleyMirrorAVX512F32(dst *float32, src *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·hartleyMirrorAVX512F32(SB), NOSPLIT, $0-24
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   n+16(FP), DX
+	MOVQ   DX, BX
+	IMUL3Q $0x00000004, BX, BX
+	ADDQ   BX, AX
+
+numbers:
+	VMOVUPS   (CX), Z0
+	VMOVUPS   parts0of32true<>+0(SB), Z1
+	VPERMT2PS 64(CX), Z1, Z0
+	VMOVUPS   (CX), Z1
+	VMOVUPS   parts1of32true<>+0(SB), Z2
+	VPERMT2PS 64(CX), Z2, Z1
+	VADDPS    Z1, Z0, Z0
+	SUBQ      $0x00000040, AX
+	VMOVUPS   Z0, (AX)
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000040, CX
+	SUBQ      $0x00000010, DX
+	JG        numbers
+	VZEROUPPER
+	RET
+
+DATA parts0of32true<>+0(SB)/4, $0x0000001e
+DATA parts0of32true<>+4(SB)/4, $0x0000001c
+DATA parts0of32true<>+8(SB)/4, $0x0000001a
+DATA parts0of32true<>+12(SB)/4, $0x00000018
+DATA parts0of32true<>+16(SB)/4, $0x00000016
+DATA parts0of32true<>+20(SB)/4, $0x00000014
+DATA parts0of32true<>+24(SB)/4, $0x00000012
+DATA parts0of32true<>+28(SB)/4, $0x00000010
+DATA parts0of32true<>+32(SB)/4, $0x0000000e
+DATA parts0of32true<>+36(SB)/4, $0x0000000c
+DATA parts0of32true<>+40(SB)/4, $0x0000000a
+DATA parts0of32true<>+44(SB)/4, $0x00000008
+DATA parts0of32true<>+48(SB)/4, $0x00000006
+DATA parts0of32true<>+52(SB)/4, $0x00000004
+DATA parts0of32true<>+56(SB)/4, $0x00000002
+DATA parts0of32true<>+60(SB)/4, $0x00000000
+GLOBL parts0of32true<>(SB), RODATA|NOPTR, $64
+
+DATA parts1of32true<>+0(SB)/4, $0x0000001f
+DATA parts1of32true<>+4(SB)/4, $0x0000001d
+DATA parts1of32true<>+8(SB)/4, $0x0000001b
+DATA parts1of32true<>+12(SB)/4, $0x00000019
+DATA parts1of32true<>+16(SB)/4, $0x00000017
+DATA parts1of32true<>+20(SB)/4, $0x00000015
+DATA parts1of32true<>+24(SB)/4, $0x00000013
+DATA parts1of32true<>+28(SB)/4, $0x00000011
+DATA parts1of32true<>+32(SB)/4, $0x0000000f
+DATA parts1of32true<>+36(SB)/4, $0x0000000d
+DATA parts1of32true<>+40(SB)/4, $0x0000000b
+DATA parts1of32true<>+44(SB)/4, $0x00000009
+DATA parts1of32true<>+48(SB)/4, $0x00000007
+DATA parts1of32true<>+52(SB)/4, $0x00000005
+DATA parts1of32true<>+56(SB)/4, $0x00000003
+DATA parts1of32true<>+60(SB)/4, $0x00000001
+GLOBL parts1of32true<>(SB), RODATA|NOPTR, $64
+
 // func tile00AVX512F32(a *float32, b *float32, c *float32, next *float32, ahead *float32, tiles int, k int, ldc int, lda int, more int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile00AVX512F32(SB), NOSPLIT, $0-80

@@ -242,6 +242,12 @@ func ownDotsAVX512F64(acc *float64, a *float64, b *float64, lda int, ldb int, n 
 func rowDotsAVX512F64(acc *float64, a *float64, b *float64, lda int, ldb int, n int)
 
 //go:noescape
+func hartleyAVX512F64(dst *float64, src *float64, n int)
+
+//go:noescape
+func hartleyMirrorAVX512F64(dst *float64, src *float64, n int)
+
+//go:noescape
 func tile00AVX512F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)
 
 //go:noescape

@@ -7231,6 +7231,97 @@ row0:
 	VZEROUPPER
 	RET
 
+// func hartleyAVX512F64(dst *float64, src *float64, n int)
+// Requires: AVX, AVX512F
+TEXT ·hartleyAVX512F64(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
+
+numbers:
+	VMOVUPS   (CX), Z0
+	VMOVUPD   parts0of64false<>+0(SB), Z1
+	VPERMT2PD 64(CX), Z1, Z0
+	VMOVUPS   (CX), Z1
+	VMOVUPD   parts1of64false<>+0(SB), Z2
+	VPERMT2PD 64(CX), Z2, Z1
+	VSUBPD    Z1, Z0, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000040, CX
+	SUBQ      $0x00000008, DX
+	JG        numbers
+	VZEROUPPER
+	RET
+
+DATA parts0of64false<>+0(SB)/8, $0x0000000000000000
+DATA parts0of64false<>+8(SB)/8, $0x0000000000000002
+DATA parts0of64false<>+16(SB)/8, $0x0000000000000004
+DATA parts0of64false<>+24(SB)/8, $0x0000000000000006
+DATA parts0of64false<>+32(SB)/8, $0x0000000000000008
+DATA parts0of64false<>+40(SB)/8, $0x000000000000000a
+DATA parts0of64false<>+48(SB)/8, $0x000000000000000c
+DATA parts0of64false<>+56(SB)/8, $0x000000000000000e
+GLOBL parts0of64false<>(SB), RODATA|NOPTR, $64
+
+DATA parts1of64false<>+0(SB)/8, $0x0000000000000001
+DATA parts1of64false<>+8(SB)/8, $0x0000000000000003
+DATA parts1of64false<>+16(SB)/8, $0x0000000000000005
+DATA parts1of64false<>+24(SB)/8, $0x0000000000000007
+DATA parts1of64false<>+32(SB)/8, $0x0000000000000009
+DATA parts1of64false<>+40(SB)/8, $0x000000000000000b
+DATA parts1of64false<>+48(SB)/8, $0x000000000000000d
+DATA parts1of64false<>+56(SB)/8, $0x000000000000000f
+GLOBL parts1of64false<>(SB), RODATA|NOPTR, $64
+
+// func hartleyMirrorAVX512F64(dst *float64, src *float64, n int)
+// Requires: AVX, AVX512F
+TEXT ·hartleyMirrorAVX512F64(SB), NOSPLIT, $0-24
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   n+16(FP), DX
+	MOVQ   DX, BX
+	IMUL3Q $0x00000008, BX, BX
+	ADDQ   BX, AX
+
+numbers:
+	VMOVUPS   (CX), Z0
+	VMOVUPD   parts0of64true<>+0(SB), Z1
+	VPERMT2PD 64(CX), Z1, Z0
+	VMOVUPS   (CX), Z1
+	VMOVUPD   parts1of64true<>+0(SB), Z2
+	VPERMT2PD 64(CX), Z2, Z1
+	VADDPD    Z1, Z0, Z0
+	SUBQ      $0x00000040, AX
+	VMOVUPS   Z0, (AX)
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000040, CX
+	SUBQ      $0x00000008, DX
+	JG        numbers
+	VZEROUPPER
+	RET
+
+DATA parts0of64true<>+0(SB)/8, $0x000000000000000e
+DATA parts0of64true<>+8(SB)/8, $0x000000000000000c
+DATA parts0of64true<>+16(SB)/8, $0x000000000000000a
+DATA parts0of64true<>+24(SB)/8, $0x0000000000000008
+DATA parts0of64true<>+32(SB)/8, $0x0000000000000006
+DATA parts0of64true<>+40(SB)/8, $0x0000000000000004
+DATA parts0of64true<>+48(SB)/8, $0x0000000000000002
+DATA parts0of64true<>+56(SB)/8, $0x0000000000000000
+GLOBL parts0of64true<>(SB), RODATA|NOPTR, $64
+
+DATA parts1of64true<>+0(SB)/8, $0x000000000000000f
+DATA parts1of64true<>+8(SB)/8, $0x000000000000000d
+DATA parts1of64true<>+16(SB)/8, $0x000000000000000b
+DATA parts1of64true<>+24(SB)/8, $0x0000000000000009
+DATA parts1of64true<>+32(SB)/8, $0x0000000000000007
+DATA parts1of64true<>+40(SB)/8, $0x0000000000000005
+DATA parts1of64true<>+48(SB)/8, $0x0000000000000003
+DATA parts1of64true<>+56(SB)/8, $0x0000000000000001
+GLOBL parts1of64true<>(SB), RODATA|NOPTR, $64
+
 // func tile00AVX512F64(a *float64, b *float64, c *float64, next *float64, ahead *float64, tiles int, k int, ldc int, lda int, more int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile00AVX512F64(SB), NOSPLIT, $0-80

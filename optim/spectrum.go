@@ -152,17 +152,13 @@ func hartleyBody[T kernels.Float](b *autograd.Bind) func() {
 	z := make([]T, images*h*half*2)
 	fft := kernels.NewFFT[T](kernels.FFTSpec{Kind: kernels.FFTReal, Shape: []int{images, h, w}, Axes: []int{1, 2},
 		DstStride: []int{h * half, half, 1}, SrcStride: []int{h * w, w, 1}, Scale: 1 / math.Sqrt(float64(h*w))}, b.Level, b.Pool.Threads())
+	hartley := kernels.NewHartley[T](h, w, b.Level)
 	rows := func(_, lo, hi int) {
-		for r := lo; r < hi; r++ { // what it stands for, and what mirrors that
-			i := r % h
-			at, to, mirror := z[2*r*half:][:2*half], out[r*w:][:half], out[(r-i+(h-i)%h)*w+half:][:w-half]
-			for j := range to {
-				to[j] = at[2*j] - at[2*j+1]
-			}
-			at = at[2:][:2*len(mirror)]
-			for j := range mirror {
-				mirror[len(mirror)-1-j] = at[2*j] + at[2*j+1]
-			}
+		for r := lo; r < hi; {
+			n, y := r/h, r%h
+			end := min(h, y+hi-r)
+			hartley.Rows(out[n*h*w:], z[n*h*half*2:], y, end)
+			r += end - y
 		}
 	}
 	return func() {

@@ -57,3 +57,77 @@ func (k *isa) emitMirror() {
 func (k *isa) conjugation() Mem {
 	return k.table(fmt.Sprintf("conjugation%d", k.bits), k.lanes(), func(i int) uint64 { return uint64(i%2) << (k.bits - 1) })
 }
+
+// emitHartley writes func(dst, src *T, n int): the real less the imaginary parts of n
+// complex numbers, or, of hartleyMirror, their sums in reverse order. n is a multiple of
+// the lanes.
+func (k *isa) emitHartley() {
+	for _, mirror := range []bool{false, true} {
+		name := "hartley"
+		if mirror {
+			name += "Mirror"
+		}
+		k.declare(name, fmt.Sprintf("func(dst, src *%s, n int)", k.goType()))
+		dst, src, n := k.pointer("dst"), k.pointer("src"), k.pointer("n")
+		if mirror {
+			end := k.GP64()
+			k.MOVQ(n, end)
+			k.IMUL3Q(U32(uint32(k.size())), end, end)
+			k.ADDQ(end, dst)
+		}
+		k.eachVector("numbers", n, []reg.Register{src, src}, func() {
+			v := k.partsJoined(src, mirror)
+			if mirror {
+				k.SUBQ(U32(uint32(k.width)), dst)
+			}
+			k.VMOVUPS(v, Mem{Base: dst})
+			if !mirror {
+				k.ADDQ(U32(uint32(k.width)), dst)
+			}
+		})
+		k.VZEROUPPER()
+		k.RET()
+	}
+}
+
+// partsJoined returns the sums of the parts of a vector's lanes of complex numbers in
+// reverse order, or their differences.
+func (k *isa) partsJoined(src reg.Register, sums bool) V {
+	a, b := Mem{Base: src}, Mem{Base: src, Disp: k.width}
+	if k.wide() {
+		parts := [2]V{}
+		for part := range parts {
+			order := k.table(fmt.Sprintf("parts%dof%d%v", part, k.bits, sums), k.lanes(), func(i int) uint64 {
+				if sums {
+					i = k.lanes() - 1 - i
+				}
+				return uint64(2*i + part)
+			})
+			v := k.vec()
+			k.VMOVUPS(a, v)
+			k.by(k.VPERMT2PS, k.VPERMT2PD)(b, k.load(order), v)
+			parts[part] = v
+		}
+		if sums {
+			return k.add(parts[0], parts[1])
+		}
+		return k.sub(parts[0], parts[1])
+	}
+	x, y := k.load(a), k.vec()
+	switch { // the halves have numbers of a, then of b
+	case k.double() && sums:
+		k.VHADDPD(b, x, y)
+		k.VPERMPD(Imm(0x27), y, y)
+	case sums:
+		k.VHADDPS(b, x, y)
+		order := k.table("hartleyBack", 8, func(i int) uint64 { return []uint64{7, 6, 3, 2, 5, 4, 1, 0}[i] })
+		k.VPERMPS(y, k.load(order), y)
+	case k.double():
+		k.VHSUBPD(b, x, y)
+		k.VPERMPD(Imm(0xd8), y, y)
+	default:
+		k.VHSUBPS(b, x, y)
+		k.VPERMPD(Imm(0xd8), y, y)
+	}
+	return y
+}
