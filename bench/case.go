@@ -5,6 +5,7 @@ package bench
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -127,11 +128,24 @@ type Timer struct {
 // New makes a Timer. It errs if the case does not suit its size or memory does
 // not suffice.
 func New(c Case, d tensor.DType, threads int, level kernels.Level) (*Timer, error) {
+	t, err := compile(c, d, autograd.CPU{Threads: threads, Level: level})
+	if err != nil {
+		return nil, err
+	}
+	if err := t.count(); err != nil {
+		t.Close()
+		return nil, fmt.Errorf("bench: %v: %w", c, err)
+	}
+	return t, nil
+}
+
+// compile makes a Timer that has not run.
+func compile(c Case, d tensor.DType, b autograd.Backend) (*Timer, error) {
 	k := slices.IndexFunc(Kinds, func(k Kind) bool { return k.Name == c.Kind })
 	if k < 0 {
 		return nil, fmt.Errorf("bench: there is no kind %q", c.Kind)
 	}
-	r := &recorder{tape: autograd.New(autograd.CPU{Threads: threads, Level: level}), dtype: d, Case: c}
+	r := &recorder{tape: autograd.New(b), dtype: d, Case: c}
 	t := &Timer{Case: c, tape: r.tape}
 	err := autograd.Try(func() { Kinds[k].record(r) })
 	if err == nil {
@@ -140,14 +154,36 @@ func New(c Case, d tensor.DType, threads int, level kernels.Level) (*Timer, erro
 	if err == nil {
 		t.prog, err = t.tape.Compile(r.outs, autograd.Value{}, r.updates...)
 	}
-	if err == nil {
-		err = t.count()
-	}
 	if err != nil {
 		t.tape.Close()
 		return nil, fmt.Errorf("bench: %v: %w", c, err)
 	}
 	return t, nil
+}
+
+// smallSide is up to which side what a case needs is planned; what a larger one needs
+// follows from how that grows.
+const smallSide = 512
+
+// Memory returns about how many bytes a Timer of c takes. It errs if the kind does not
+// suit its size.
+func Memory(c Case, d tensor.DType, threads int, level kernels.Level) (float64, error) {
+	plan := func(side int) (float64, error) {
+		l := autograd.NewLedger(autograd.CPU{Threads: threads, Level: level})
+		t, err := compile(Case{Kind: c.Kind, Side: side, Batch: 1}, d, l)
+		if err != nil {
+			return 0, err
+		}
+		t.Close()
+		return float64(l.Peak()), nil
+	}
+	small, err := plan(min(c.Side, smallSide))
+	if err != nil || c.Side <= smallSide {
+		return float64(c.Batch) * small, err
+	}
+	half, err := plan(smallSide / 2)
+	power := math.Log2(small / half)
+	return float64(c.Batch) * small * math.Pow(float64(c.Side)/smallSide, power), err
 }
 
 // count finds out what a run does; it runs once.

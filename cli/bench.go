@@ -105,13 +105,22 @@ func (a *app) bench(f *benchFlags, names []string) error {
 	if err != nil {
 		return err
 	}
-	result := benchFile{Level: level.Resolve().String()}
-	if result.Roof, err = bench.MeasureRoof(f.threads.n, level); err != nil {
-		return err
-	}
 	types := []tensor.DType{tensor.Float32, tensor.Float64}
 	if f.dtype.value != "both" {
 		types = types[map[string]int{"float32": 0, "float64": 1}[f.dtype.value]:][:1]
+	}
+	for _, c := range list {
+		need, err := bench.Memory(c, types[len(types)-1], f.threads.n, level)
+		if err != nil { // or Measure says what is wrong
+			continue
+		}
+		if err := a.checkFree(c.String(), need); err != nil {
+			return err
+		}
+	}
+	result := benchFile{Level: level.Resolve().String()}
+	if result.Roof, err = bench.MeasureRoof(f.threads.n, level); err != nil {
+		return err
 	}
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	if !f.json {

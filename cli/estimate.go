@@ -133,6 +133,15 @@ func (a *app) checkLarge(label string, f methodFlags, c, h, w int, build func(h,
 		h, w, c, element, bytesText(int64(math.Min(need, math.MaxInt64/2))), bytesText(free), int(float64(h)*scale), int(float64(w)*scale))
 }
 
+// checkFree errs if less memory is free than so many bytes of arrays mean.
+func (a *app) checkFree(label string, bytes float64) error {
+	need := hostBase + hostPer*bytes
+	if free, known := a.freeMemory(); known && need > float64(free) {
+		return usage("%s needs about %s of memory, of which %s are free", label, bytesText(int64(math.Min(need, math.MaxInt64/2))), bytesText(free))
+	}
+	return nil
+}
+
 // builder returns what makes the model of f for images of h×w pixels.
 func builder(f *specFlag[modelKind]) func(h, w int) (any, error) {
 	return func(h, w int) (any, error) { return f.make.construct(f.spec, h, w) }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/percept-go/percept/autograd"
 	"github.com/percept-go/percept/bench"
+	"github.com/percept-go/percept/internal/heap"
 	"github.com/percept-go/percept/internal/spec"
 	"github.com/percept-go/percept/synth"
 )
@@ -153,6 +154,9 @@ func (a *app) measureModel(f *profileFlags) (*synth.ModelProfile, map[string]any
 			return nil, nil, usage("--size %d×%d: %s needs multiples of %d", f.size.H, f.size.W, &f.model, n)
 		}
 	}
+	if err := a.checkProfile(f, o); err != nil {
+		return nil, nil, err
+	}
 	model, err := f.model.make.construct(f.model.spec, f.size.H, f.size.W)
 	if err != nil {
 		return nil, nil, usage("%w", err)
@@ -164,6 +168,29 @@ func (a *app) measureModel(f *profileFlags) (*synth.ModelProfile, map[string]any
 		settings["threads"], settings["cpu_level"] = cpu.Threads, cpu.Level.Resolve().String()
 	}
 	return p, settings, err
+}
+
+// checkProfile errs if the CPU's memory cannot suffice for large images, going by small
+// ones.
+func (a *app) checkProfile(f *profileFlags, o synth.ProfileOptions) error {
+	pixels := float64(f.batch.n) * float64(f.size.H) * float64(f.size.W)
+	if _, cpu := o.Device.(autograd.CPU); !cpu || pixels < largePixels {
+		return nil
+	}
+	before := heap.InUse()
+	model, err := f.model.make.construct(f.model.spec, smallSide, smallSide)
+	if err != nil {
+		return nil // or Profile says what is wrong
+	}
+	own := float64(heap.InUse() - before)
+	o.Image = []int{1, f.channels.n, smallSide, smallSide}
+	bytes, err := o.Memory(model)
+	if err != nil {
+		return nil
+	}
+	small := float64(smallSide * smallSide)
+	need := own*float64(f.size.H)*float64(f.size.W)/small + float64(bytes)*pixels/small
+	return a.checkFree(fmt.Sprintf("--size %d×%d", f.size.H, f.size.W), need)
 }
 
 // profileDevice is what computes, a CPU with its number of threads.

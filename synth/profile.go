@@ -82,13 +82,9 @@ func (c *LineCost) Milliseconds() float64 { return c.Forward + c.Backward }
 // each step by itself. It errs if the model does not take such images or memory
 // does not suffice.
 func Profile(m Model, o ProfileOptions) (*ModelProfile, error) {
-	if o.Image == nil {
-		o.Image = []int{1, 1, 256, 256}
+	if err := o.complete(); err != nil {
+		return nil, err
 	}
-	if len(o.Image) != 4 || slices.Min(o.Image) < 1 {
-		return nil, fmt.Errorf("synth: images of shape %v; four positive numbers (N, C, H, W) are expected", o.Image)
-	}
-	o.Loss, o.Penalty, o.Runs = cmp.Or[Loss](o.Loss, MSE{}), cmp.Or[Penalty](o.Penalty, Range{}), cmp.Or(o.Runs, 20)
 	tape := autograd.New(o.Device)
 	defer tape.Close()
 	prog, err := o.compile(tape, m)
@@ -111,6 +107,31 @@ func Profile(m Model, o ProfileOptions) (*ModelProfile, error) {
 	p.read(steps, prog.Steps(), prog.Hoisted())
 	p.advise(o)
 	return p, nil
+}
+
+// Memory returns the bytes that Profile takes on the device beside m. It errs if the
+// model does not take such images.
+func (o ProfileOptions) Memory(m Model) (int64, error) {
+	if err := o.complete(); err != nil {
+		return 0, err
+	}
+	l := autograd.NewLedger(o.Device)
+	tape := autograd.New(l)
+	defer tape.Close()
+	_, err := o.compile(tape, m)
+	return l.Peak(), err
+}
+
+// complete sets what is not given. It errs if the shape of images is wrong.
+func (o *ProfileOptions) complete() error {
+	if o.Image == nil {
+		o.Image = []int{1, 1, 256, 256}
+	}
+	if len(o.Image) != 4 || slices.Min(o.Image) < 1 {
+		return fmt.Errorf("synth: images of shape %v; four positive numbers (N, C, H, W) are expected", o.Image)
+	}
+	o.Loss, o.Penalty, o.Runs = cmp.Or[Loss](o.Loss, MSE{}), cmp.Or[Penalty](o.Penalty, Range{}), cmp.Or(o.Runs, 20)
+	return nil
 }
 
 // measureRoofs measures what the machine can do; of devices other than the CPU, the
