@@ -147,7 +147,9 @@ def machine():
         model = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo").read()).group(1)
     except (OSError, AttributeError):
         pass
-    out = subprocess.check_output(["git", "describe", "--always", "--dirty"], cwd=ROOT, text=True).strip()
+    out = subprocess.check_output(["git", "describe", "--always"], cwd=ROOT, text=True).strip()
+    if subprocess.call(["git", "diff", "--quiet", "HEAD", "--", ".", ":!bench/RESULTS.md"], cwd=ROOT):
+        out += "-dirty"
     level = json.loads(subprocess.check_output([build("./cmd/percept", "percept"), "version", "--json"]))["cpu_level"]
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     return (f"{model}, {os.cpu_count()} logical cores, {platform.system()}; percept {out} ({level}), plenoptic {plenoptic.__version__}, "
