@@ -7,6 +7,7 @@ import (
 	"testing/fstest"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestFreeMemory(t *testing.T) {
@@ -57,4 +58,19 @@ func TestFreeMemoryHere(t *testing.T) {
 	free, ok := freeMemory(os.DirFS("/"))
 	assert.True(t, ok)
 	assert.Greater(t, free, int64(1<<20))
+}
+
+// What memory cannot hold is refused before it is made.
+func TestTooLargeToMeasure(t *testing.T) {
+	if _, known := freeMemoryHere(); !known {
+		t.Skip("what is free is not known here")
+	}
+	for want, args := range map[string][]string{
+		"ps-100000 needs about": {"bench", "ps-100000"}, "gram-65536x16 needs about": {"bench", "add-16", "gram-65536x16"},
+		"--size 102400×102400 needs about": {"profile", "--model", "on-off", "--size", "102400x102400"},
+	} {
+		code, _, errs := percept(args...)
+		require.Equal(t, ExitUsage, code)
+		require.Contains(t, errs, want)
+	}
 }

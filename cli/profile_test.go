@@ -49,7 +49,6 @@ func TestProfile(t *testing.T) {
 	assert.NotContains(t, out, "now: slower")
 	for want, args := range map[string][]string{
 		"not what percept profile": {"profile", "--compare", "profile.go"}, "multiples of 16": {"profile", "--model", "portilla-simoncelli", "--size", "100x100"},
-		"--size 102400×102400 needs about": {"profile", "--model", "on-off", "--size", "102400x102400"},
 	} {
 		code, _, errs := percept(args...)
 		assert.Equal(t, ExitUsage, code)
