@@ -183,6 +183,15 @@ func (k *isa) turned(x float64) Mem {
 func (k *isa) slice(name string) R { return k.Load(k.Param(name).Base(), k.GP64()).(R) }
 func (k *isa) arg(name string) R   { return k.Load(k.Param(name), k.GP64()).(R) }
 
+// lineAt returns the address of line l of those at hand, whose offsets are at off, in the
+// array called base.
+func (k *isa) lineAt(base string, off R, l int) R {
+	o := k.GP64()
+	k.MOVQ(Mem{Base: off, Disp: 8 * l}, o)
+	k.LEAQ(k.element(k.slice(base), o), o)
+	return o
+}
+
 // argBytes loads a number of elements, in bytes.
 func (k *isa) argBytes(name string) R {
 	r := k.arg(name)

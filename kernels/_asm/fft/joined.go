@@ -32,7 +32,7 @@ func (k *isa) joins(n int) bool {
 
 // A joinedLine is what such a kernel works with.
 type joinedLine struct {
-	wideLine
+	*isa
 	inverse bool
 	signs   V // 1 and −1 in turn
 	scale   V
@@ -42,7 +42,7 @@ type joinedLine struct {
 // each of so many lines, after before, which may be nil.
 func (k *isa) joinedKernel(kind string, n, lines int, before func(s *joinedLine), body func(s *joinedLine, to, from R)) {
 	k.function(fmt.Sprintf("short[%s][%d]", kind, n), fmt.Sprintf("Short%s%d", kind[3:], n), shortSignature)
-	s := &joinedLine{wideLine: wideLine{isa: k, n: n}, inverse: kind == "FFTInverse"}
+	s := &joinedLine{isa: k, inverse: kind == "FFTInverse"}
 	s.signs, s.scale = k.load1(k.turned(1)), k.argScalar("scale")
 	if before != nil {
 		before(s)
@@ -70,7 +70,7 @@ func (k *isa) joinedLine(n int, kind string) {
 	m := n / side
 	k.joinedKernel(kind, n, 1, nil, func(s *joinedLine, to, from R) {
 		tw := k.slice("tw")
-		src, dst := s.line("src", from, 0), s.line("dst", to, 0)
+		src, dst := s.lineAt("src", from, 0), s.lineAt("dst", to, 0)
 		x := make([]V, m)
 		for r := range x {
 			x[r] = k.load1(Mem{Base: src, Disp: r * k.bytes})
@@ -156,7 +156,7 @@ func (s *joinedLine) tangled(x, partner V, i int, conj V, sin [2]V) (a, b V) {
 // eachLine returns the addresses of the lines at hand in the array called base.
 func (s *joinedLine) eachLine(base string, off R) (at []R) {
 	for l := range s.joined() {
-		at = append(at, s.line(base, off, l))
+		at = append(at, s.lineAt(base, off, l))
 	}
 	return at
 }

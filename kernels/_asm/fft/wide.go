@@ -110,14 +110,6 @@ func (t *wideLine) pick(x V, y Op, order V) V {
 	return x
 }
 
-// line returns the address of line l of those at hand in the array called base.
-func (t *wideLine) line(base string, off R, l int) R {
-	o := t.GP64()
-	t.MOVQ(Mem{Base: off, Disp: 8 * l}, o)
-	t.LEAQ(t.element(t.slice(base), o), o)
-	return o
-}
-
 // loadWide loads L numbers.
 func (t *wideLine) loadWide(m Mem) C {
 	y := t.load1(disp(m, t.bytes))
@@ -130,7 +122,7 @@ func (t *wideLine) oneStage(from R, emit func(i int, y C)) {
 	tw := t.slice("tw")
 	scale := t.argScalar("scale")
 	for l := range t.lines {
-		at := t.line("src", from, l)
+		at := t.lineAt("src", from, l)
 		x := make([]C, t.m)
 		for r := range x {
 			x[r] = t.loadWide(Mem{Base: at, Disp: r * t.rowBytes()})
@@ -149,7 +141,7 @@ func (t *wideLine) oneStage(from R, emit func(i int, y C)) {
 // twoStages is the transform over r = j + q·i, k1 = a + first·b, in two: over i to
 // area1, over j to area2.
 func (t *wideLine) twoStages(from R) {
-	tw, at, to := t.slice("tw"), t.line("src", from, 0), t.GP64()
+	tw, at, to := t.slice("tw"), t.lineAt("src", from, 0), t.GP64()
 	q := t.last
 	t.MOVQ(t.area1, to)
 	j := t.GP64()
@@ -194,7 +186,7 @@ func (t *wideLine) twoStages(from R) {
 // targets returns the addresses of the lines in dst.
 func (t *wideLine) targets(to R) (at []R) {
 	for l := range t.lines {
-		at = append(at, t.line("dst", to, l))
+		at = append(at, t.lineAt("dst", to, l))
 	}
 	return at
 }
