@@ -75,8 +75,11 @@ func cast(x tensor.Tensor, d tensor.DType) tensor.Tensor {
 
 // bytesText returns n as a person reads it.
 func bytesText(n int64) string {
-	if n < 1e9 {
+	switch {
+	case n < 1e9:
 		return fmt.Sprintf("%.3g MB", float64(n)/1e6)
+	case n < 1e12:
+		return fmt.Sprintf("%.3g GB", float64(n)/1e9)
 	}
-	return fmt.Sprintf("%.3g GB", float64(n)/1e9)
+	return fmt.Sprintf("%.3g TB", float64(n)/1e12)
 }
